@@ -1,0 +1,138 @@
+//! Bodies that stream.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+/// Why a body could not be read or produced to its end.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A message's body: in memory, or a stream of frames.
+#[derive(Default)]
+pub struct Body(Inner);
+
+#[derive(Default)]
+enum Inner {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Stream {
+        len: Option<u64>,
+        frames: Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>,
+    },
+}
+
+impl Body {
+    /// A body without a byte.
+    pub const fn empty() -> Body {
+        Body(Inner::Empty)
+    }
+
+    /// A body of frames, `len` bytes in all where that is known.
+    pub fn stream(
+        len: Option<u64>,
+        frames: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
+    ) -> Body {
+        Body(Inner::Stream { len, frames: Box::pin(frames) })
+    }
+
+    /// The number of bytes that are still to come, where it is known.
+    pub fn len(&self) -> Option<u64> {
+        match &self.0 {
+            Inner::Empty => Some(0),
+            Inner::Full(bytes) => Some(bytes.len() as u64),
+            Inner::Stream { len, .. } => *len,
+        }
+    }
+
+    /// Whether the body is known to have no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The whole body, if it is in memory.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Inner::Full(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Reads the whole body, refusing more than `limit` bytes.
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
+        if let Inner::Empty = self.0 {
+            return Ok(Bytes::new());
+        }
+        if let Inner::Full(bytes) = self.0 {
+            return Ok(bytes);
+        }
+        let mut whole = Vec::new();
+        while let Some(frame) = self.next().await {
+            let frame = frame?;
+            if whole.len() + frame.len() > limit {
+                return Err(format!("the body is longer than {limit} bytes").into());
+            }
+            whole.extend_from_slice(&frame);
+        }
+        Ok(whole.into())
+    }
+
+    /// The next frame, or none at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        std::future::poll_fn(|context| self.poll_frame(context)).await
+    }
+
+    /// Polls for the next frame.
+    pub fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        match std::mem::take(&mut self.0) {
+            Inner::Empty => Poll::Ready(None),
+            Inner::Full(bytes) => Poll::Ready(Some(Ok(bytes))),
+            Inner::Stream { len, mut frames } => {
+                let polled = frames.as_mut().poll_next(context);
+                let len = match &polled {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        len.map(|len| len.saturating_sub(frame.len() as u64))
+                    }
+                    _ => len,
+                };
+                if !matches!(polled, Poll::Ready(None)) {
+                    self.0 = Inner::Stream { len, frames };
+                }
+                polled
+            }
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        if bytes.is_empty() { Body::empty() } else { Body(Inner::Full(bytes)) }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Bytes::from(text).into()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.len() {
+            Some(len) => write!(f, "Body({len} bytes)"),
+            None => f.write_str("Body(stream)"),
+        }
+    }
+}
