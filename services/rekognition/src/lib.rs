@@ -1,1 +1,3 @@
-//! Not written yet.
+//! Amazon Rekognition: faces in images.
+
+pub mod detector;
