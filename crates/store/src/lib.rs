@@ -1,1 +1,30 @@
-//! Not written yet.
+//! Where all state lies: ordered rows in transactions, and blobs beside them.
+//!
+//! [`Db`] is one database. A read runs at once on a consistent view of what is durable ([`Db::read`]); a write is a
+//! synchronous closure that shares its trip to the disk with the writes around it ([`Db::write`]) and is acknowledged
+//! after it. Rows live in a [`Table`] under a [`Key`] and have versions ([`Row`]). Bodies stream into [`Blobs`]. What
+//! lies on disk, and what a crash may do to it, is described in docs/STORAGE.md.
+
+mod blob;
+mod commit;
+mod db;
+mod engine;
+mod error;
+mod key;
+mod merge;
+mod meta;
+mod row;
+mod table;
+mod tx;
+
+pub use db::{Db, Durability, Options};
+pub use error::Error;
+pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as encode_key};
+#[doc(hidden)]
+pub use row::no_older_version;
+pub use row::{Raw, Row, Value, decode_fields};
+pub use table::{Range, Table};
+pub use tx::{
+    Hook, MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_VALUE_BYTES, Read, ReadTx, Visit, Write,
+    WriteTx,
+};

@@ -1,0 +1,451 @@
+//! The executor of write transactions and the thread that commits them in groups.
+//!
+//! Closures run one after the other under one lock, each upon everything that ran before it. While the committer
+//! waits for the disk with one group, closures of the next group already run: their writes wait in `pending`, above
+//! those that are `committing`, above the `base` that is durable. A transaction is acknowledged, and readers see it, once
+//! its group is on disk. Nobody waits for the disk while holding the lock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use tokio::sync::oneshot;
+
+use crate::blob::claims;
+use crate::engine::{ClosedView, Engine, Survives, View};
+use crate::tx::{Hook, Overlay, WriteTx};
+use crate::{Error, meta};
+
+/// Writers wait for the next commit before they add to more pending bytes than this.
+const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
+
+/// When a transaction counts as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A thread commits groups and waits for the disk with each.
+    Grouped(Survives),
+    /// Each transaction goes to the engine at once, on the thread that runs it.
+    Inline,
+}
+
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    mode: Mode,
+    state: Mutex<State>,
+    /// Tells the committer that there is work.
+    work: Condvar,
+    /// What readers see: all that is durable.
+    published: RwLock<Arc<dyn View>>,
+}
+
+struct State {
+    engine: Option<Arc<dyn Engine>>,
+    pending: Overlay,
+    committing: Option<Arc<Overlay>>,
+    base: Arc<dyn View>,
+    version: u64,
+    waiters: Vec<Waiter>,
+    hooks: Vec<Hook>,
+    flush: bool,
+    failed: Option<Error>,
+    closing: bool,
+}
+
+/// Somebody who waits for a group to be durable.
+enum Waiter {
+    Task(oneshot::Sender<Result<(), Error>>),
+    Thread(mpsc::Sender<Result<(), Error>>),
+}
+
+impl Waiter {
+    fn tell(self, outcome: Result<(), Error>) {
+        // Whoever has stopped waiting does not want to know.
+        match self {
+            Waiter::Task(sender) => drop(sender.send(outcome)),
+            Waiter::Thread(sender) => drop(sender.send(outcome)),
+        }
+    }
+}
+
+impl Committer {
+    /// Starts above an engine; `version` is the last one that was given to a transaction.
+    pub(crate) fn start(
+        engine: Arc<dyn Engine>,
+        mode: Mode,
+        version: u64,
+    ) -> Result<Committer, Error> {
+        let view = engine.view()?;
+        let shared = Arc::new(Shared {
+            mode,
+            state: Mutex::new(State {
+                engine: Some(engine),
+                pending: Overlay::default(),
+                committing: None,
+                base: view.clone(),
+                version,
+                waiters: Vec::new(),
+                hooks: Vec::new(),
+                flush: false,
+                failed: None,
+                closing: false,
+            }),
+            work: Condvar::new(),
+            published: RwLock::new(view),
+        });
+        let thread = match mode {
+            Mode::Inline => None,
+            Mode::Grouped(survives) => {
+                let shared = shared.clone();
+                let thread = std::thread::Builder::new()
+                    .name("store-commit".to_owned())
+                    .spawn(move || shared.commit_groups(survives))
+                    .map_err(|error| Error::io("starting the commit thread", error))?;
+                Some(thread)
+            }
+        };
+        Ok(Committer { shared, thread: Mutex::new(thread) })
+    }
+
+    /// All that is durable.
+    pub(crate) fn published(&self) -> Arc<dyn View> {
+        self.shared.published.read().clone()
+    }
+
+    /// The error that writes get, if they get one.
+    pub(crate) fn health(&self) -> Result<(), Error> {
+        let state = self.shared.state.lock();
+        if state.closing { Err(Error::Closed) } else { state.failed.clone().map_or(Ok(()), Err) }
+    }
+
+    pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>, Error> {
+        self.shared.state.lock().engine.clone().ok_or(Error::Closed)
+    }
+
+    pub(crate) async fn write<T, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&mut WriteTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        while let Some(turn) = self.wait_for_room(task_waiter) {
+            turn.await.unwrap_or(Err(Error::Closed))?;
+        }
+        let (result, durable) = self.shared.execute(&mut f, task_waiter);
+        drop(f);
+        if let Some(durable) = durable {
+            durable.await.unwrap_or(Err(Error::Closed))?;
+        }
+        result
+    }
+
+    pub(crate) fn write_blocking<T, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&mut WriteTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        while let Some(turn) = self.wait_for_room(thread_waiter) {
+            turn.recv().unwrap_or(Err(Error::Closed))?;
+        }
+        let (result, durable) = self.shared.execute(&mut f, thread_waiter);
+        if let Some(durable) = durable {
+            durable.recv().unwrap_or(Err(Error::Closed))?;
+        }
+        result
+    }
+
+    /// Blocks until all that has run is on disk, past the caches of the operating system.
+    pub(crate) fn flush(&self) -> Result<(), Error> {
+        let durable = {
+            let mut state = self.shared.state.lock();
+            state.check()?;
+            if self.shared.mode == Mode::Inline {
+                let engine = state.engine.clone().ok_or(Error::Closed)?;
+                drop(state);
+                return engine.flush();
+            }
+            state.flush = true;
+            let (waiter, durable) = thread_waiter();
+            state.waiters.push(waiter);
+            self.shared.work.notify_one();
+            durable
+        };
+        durable.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// Commits what waits, stops the thread and lets go of the engine. Later calls find it closed.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let flushed = match self.flush() {
+            Err(Error::Closed) => return Ok(()),
+            other => other,
+        };
+        self.shared.state.lock().closing = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of the committer has told its waiters already.
+            let _ = thread.join();
+        }
+        let mut state = self.shared.state.lock();
+        state.base = Arc::new(ClosedView);
+        *self.shared.published.write() = state.base.clone();
+        let engine = state.engine.take();
+        drop(state);
+        drop(engine);
+        flushed
+    }
+
+    fn wait_for_room<R>(&self, make: impl FnOnce() -> (Waiter, R)) -> Option<R> {
+        let mut state = self.shared.state.lock();
+        if state.pending.bytes() < MAX_PENDING_BYTES || state.check().is_err() {
+            return None;
+        }
+        let (waiter, turn) = make();
+        state.waiters.push(waiter);
+        self.shared.work.notify_one();
+        Some(turn)
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the store could not be flushed at its end");
+        }
+    }
+}
+
+fn task_waiter() -> (Waiter, oneshot::Receiver<Result<(), Error>>) {
+    let (sender, receiver) = oneshot::channel();
+    (Waiter::Task(sender), receiver)
+}
+
+fn thread_waiter() -> (Waiter, mpsc::Receiver<Result<(), Error>>) {
+    let (sender, receiver) = mpsc::channel();
+    (Waiter::Thread(sender), receiver)
+}
+
+impl State {
+    fn check(&self) -> Result<(), Error> {
+        if self.closing {
+            return Err(Error::Closed);
+        }
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn open(&mut self) -> WriteTx {
+        self.version += 1;
+        WriteTx {
+            own: Overlay::default(),
+            pending: std::mem::take(&mut self.pending),
+            committing: self.committing.clone(),
+            base: self.base.clone(),
+            version: self.version,
+            hooks: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Whether the state that closures see is ahead of what is durable.
+    fn is_ahead(&self) -> bool {
+        !self.pending.is_empty() || self.committing.is_some()
+    }
+
+    fn fail(&mut self, error: &Error) -> Error {
+        let failed =
+            Error::ReadOnly { reason: error.to_string().into(), disk_full: error.is_disk_full() };
+        self.failed.get_or_insert(failed).clone()
+    }
+}
+
+impl Shared {
+    /// Runs a closure and returns its result, with what to wait for before anybody may hear of it.
+    fn execute<T, E: From<Error>, R>(
+        &self,
+        f: &mut impl FnMut(&mut WriteTx) -> Result<T, E>,
+        make: impl FnOnce() -> (Waiter, R),
+    ) -> (Result<T, E>, Option<R>) {
+        let Some(mut claims) = claims::Scope::enter() else {
+            return (Err(Error::Nested.into()), None);
+        };
+        let mut state = self.state.lock();
+        if let Err(error) = state.check() {
+            return (Err(error.into()), None);
+        }
+        let mut tx = state.open();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let value = f(&mut tx)?;
+            if let Some(failure) = tx.failure.take() {
+                return Err(failure.into());
+            }
+            claims.settle(&mut tx)?;
+            Ok(value)
+        }));
+        let WriteTx { own, pending, hooks, .. } = tx;
+        state.pending = pending;
+        let result = match outcome {
+            Ok(result) => result,
+            Err(panic) => {
+                drop(state);
+                resume_unwind(panic);
+            }
+        };
+        if result.is_ok() {
+            claims.keep();
+        }
+        let (own, hooks) =
+            if result.is_ok() { (own, hooks) } else { (Overlay::default(), Vec::new()) };
+        match self.mode {
+            Mode::Inline => {
+                (self.commit_inline(state, own, hooks).map_err(E::from).and(result), None)
+            }
+            Mode::Grouped(_) => {
+                let durable = self.join_group(state, own, hooks, make);
+                (result, durable)
+            }
+        }
+    }
+
+    /// Adds a transaction to the next group. One that wrote nothing, or failed, waits as well where it may have seen
+    /// what is not durable yet: its answer must not tell of something that a crash could undo.
+    fn join_group<R>(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        own: Overlay,
+        hooks: Vec<Hook>,
+        make: impl FnOnce() -> (Waiter, R),
+    ) -> Option<R> {
+        if own.is_empty() && !state.is_ahead() {
+            drop(state);
+            run(hooks);
+            return None;
+        }
+        state.pending.absorb(own);
+        state.hooks.extend(hooks);
+        let (waiter, durable) = make();
+        state.waiters.push(waiter);
+        drop(state);
+        self.work.notify_one();
+        Some(durable)
+    }
+
+    fn commit_inline(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        mut own: Overlay,
+        hooks: Vec<Hook>,
+    ) -> Result<(), Error> {
+        if !own.is_empty() {
+            let engine = state.engine.clone().ok_or(Error::Closed)?;
+            stamp(&mut own, state.version);
+            let view = engine.commit(&own, Survives::Crash).and_then(|()| engine.view());
+            match view {
+                Ok(view) => {
+                    state.base = view.clone();
+                    *self.published.write() = view;
+                }
+                Err(error) => return Err(state.fail(&error)),
+            }
+        }
+        drop(state);
+        run(hooks);
+        Ok(())
+    }
+
+    /// The committer's thread.
+    fn commit_groups(&self, survives: Survives) {
+        let mut state = self.state.lock();
+        loop {
+            while state.pending.is_empty() && state.waiters.is_empty() {
+                if state.closing {
+                    return;
+                }
+                self.work.wait(&mut state);
+            }
+            let Some(engine) = state.engine.clone() else { return };
+            let waiters = std::mem::take(&mut state.waiters);
+            let hooks = std::mem::take(&mut state.hooks);
+            let flush = std::mem::take(&mut state.flush);
+            let mut group = std::mem::take(&mut state.pending);
+            if !group.is_empty() {
+                stamp(&mut group, state.version);
+            }
+            let group = Arc::new(group);
+            state.committing = Some(group.clone());
+            drop(state);
+
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| commit(&*engine, &group, survives, flush)))
+                    .unwrap_or_else(|_| Err(Error::Engine("the engine panicked".into())));
+            drop(engine);
+            state = self.state.lock();
+            state.committing = None;
+            let told = match outcome {
+                Ok(view) => {
+                    if let Some(view) = view {
+                        state.base = view.clone();
+                        *self.published.write() = view;
+                    }
+                    Ok(())
+                }
+                Err(error) => Err(self.give_up(&mut state, &error)),
+            };
+            drop(state);
+            for waiter in waiters {
+                waiter.tell(told.clone());
+            }
+            if told.is_ok() {
+                run(hooks);
+            }
+            drop(group);
+            state = self.state.lock();
+        }
+    }
+
+    /// After a failed commit nobody knows what is on disk, so that nothing may build on it: all who wait are told,
+    /// and so is everybody who comes later.
+    fn give_up(&self, state: &mut State, error: &Error) -> Error {
+        let failed = state.fail(error);
+        tracing::error!(%error, "a commit failed; the store accepts no more writes");
+        state.pending = Overlay::default();
+        state.hooks.clear();
+        for waiter in std::mem::take(&mut state.waiters) {
+            waiter.tell(Err(failed.clone()));
+        }
+        failed
+    }
+}
+
+/// Commits a group and returns the view of it, if there was anything to commit.
+fn commit(
+    engine: &dyn Engine,
+    group: &Overlay,
+    survives: Survives,
+    flush: bool,
+) -> Result<Option<Arc<dyn View>>, Error> {
+    let view = if group.is_empty() {
+        None
+    } else {
+        engine.commit(group, survives)?;
+        Some(engine.view()?)
+    };
+    if flush {
+        engine.flush()?;
+    }
+    Ok(view)
+}
+
+/// Adds the version of the last transaction to the batch, so that a restart continues after it.
+fn stamp(batch: &mut Overlay, version: u64) {
+    batch.set(meta::version_key(), Some(Bytes::copy_from_slice(&version.to_be_bytes())));
+}
+
+fn run(hooks: Vec<Hook>) {
+    for hook in hooks {
+        if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+            tracing::error!("a hook of a transaction panicked");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The database: opening, reading, writing, closing.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commit::{Committer, Mode};
+use crate::engine::memory::MemoryEngine;
+use crate::engine::{Engine, Survives};
+use crate::{Error, ReadTx, WriteTx, meta};
+
+/// What must have happened before a write is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The data is on disk: it survives a power cut.
+    #[default]
+    Fsync,
+    /// The operating system has the data: it survives the end of the process.
+    Buffered,
+    /// Nothing: the data is lost with the process.
+    Memory,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Durability::Fsync => "fsync",
+            Durability::Buffered => "buffered",
+            Durability::Memory => "memory",
+        })
+    }
+}
+
+impl FromStr for Durability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "fsync" => Ok(Durability::Fsync),
+            "buffered" => Ok(Durability::Buffered),
+            "memory" => Ok(Durability::Memory),
+            _ => Err(format!("`{text}` is not one of fsync, buffered, memory")),
+        }
+    }
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data directory; created if it does not exist. Not used in memory.
+    pub path: PathBuf,
+    /// What must have happened before a write is acknowledged.
+    pub durability: Durability,
+    /// Upper bound of the cache of rows read from disk, in bytes. It is filled as rows are read.
+    pub cache_bytes: u64,
+    /// Size at which recent writes move from memory to a sorted file, in bytes. Up to four times as much is in use
+    /// while the disk cannot follow.
+    pub memtable_bytes: u64,
+    /// How long the bytes of a freed blob stay for readers that learned of it before.
+    pub blob_grace: Duration,
+}
+
+impl Options {
+    /// The defaults for a data directory: every write on disk before it is acknowledged, 32 MiB of cache.
+    pub fn new(path: impl Into<PathBuf>) -> Options {
+        Options {
+            path: path.into(),
+            durability: Durability::Fsync,
+            cache_bytes: 32 << 20,
+            memtable_bytes: 32 << 20,
+            blob_grace: Duration::from_secs(60),
+        }
+    }
+
+    /// The defaults in memory.
+    pub fn memory() -> Options {
+        Options { durability: Durability::Memory, ..Options::new(PathBuf::new()) }
+    }
+}
+
+/// A database; clones are handles of the same one. It closes with its last handle.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    committer: Committer,
+    options: Options,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Db").field(&self.inner.options).finish()
+    }
+}
+
+impl Db {
+    /// Opens the database in a directory, or creates it there.
+    ///
+    /// Refuses a directory that another process has open, and one that a newer version has written.
+    pub fn open(options: &Options) -> Result<Db, Error> {
+        let mode = match options.durability {
+            Durability::Fsync => Mode::Grouped(Survives::PowerCut),
+            Durability::Buffered => Mode::Grouped(Survives::Crash),
+            Durability::Memory => Mode::Inline,
+        };
+        Db::start(Arc::new(MemoryEngine::default()), mode, options)
+    }
+
+    /// A database in memory, which ends with its last handle.
+    pub fn memory() -> Db {
+        Db::start(Arc::new(MemoryEngine::default()), Mode::Inline, &Options::memory())
+            .expect("an engine in memory starts without touching anything that can fail")
+    }
+
+    fn start(engine: Arc<dyn Engine>, mode: Mode, options: &Options) -> Result<Db, Error> {
+        let view = ReadTx::new(engine.view()?);
+        let version = meta::META.get(&view, meta::VERSION)?.unwrap_or_default();
+        drop(view);
+        let committer = Committer::start(engine, mode, version)?;
+        Ok(Db { inner: Arc::new(Inner { committer, options: options.clone() }) })
+    }
+
+    /// Runs `f` at once on a consistent view of all that is durable.
+    pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
+        f(&self.snapshot())
+    }
+
+    /// A view of all that is durable now, to be read from for longer than one closure.
+    pub fn snapshot(&self) -> ReadTx {
+        ReadTx::new(self.inner.committer.published())
+    }
+
+    /// Runs `f` at once, alone, upon everything that was written before, and returns its value when what it wrote is
+    /// durable. An error of `f` aborts: nothing is written.
+    ///
+    /// `f` must not block, and may be run again after a conflict on engines that are shared between processes. If the
+    /// future is dropped while it waits for the disk, the transaction still happens.
+    pub async fn write<T, E: From<Error>>(
+        &self,
+        f: impl FnMut(&mut WriteTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.inner.committer.write(f).await
+    }
+
+    /// The same as [`Db::write`] for a plain thread, which it blocks.
+    pub fn write_blocking<T, E: From<Error>>(
+        &self,
+        f: impl FnMut(&mut WriteTx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.inner.committer.write_blocking(f)
+    }
+
+    /// Blocks until all that was written is on disk, whatever the durability.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.inner.committer.flush()
+    }
+
+    /// Flushes and closes for all handles; the directory may be opened again when it returns and no view is left.
+    pub fn close(&self) -> Result<(), Error> {
+        self.inner.committer.close()
+    }
+
+    /// Fails with the reason if writes are no longer accepted.
+    pub fn health(&self) -> Result<(), Error> {
+        self.inner.committer.health()
+    }
+
+    /// What must have happened before a write is acknowledged.
+    pub fn durability(&self) -> Durability {
+        self.inner.options.durability
+    }
+
+    /// The data directory; empty in memory.
+    pub fn path(&self) -> &Path {
+        &self.inner.options.path
+    }
+
+    /// Bytes that the rows use on disk.
+    pub fn disk_bytes(&self) -> Result<u64, Error> {
+        self.inner.committer.engine()?.disk_bytes()
+    }
+}

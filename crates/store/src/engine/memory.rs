@@ -1,0 +1,61 @@
+//! The engine of `--ephemeral` and of tests: rows in memory, lost with the process.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::cow::CowMap;
+use super::{Engine, Survives, View};
+use crate::Error;
+use crate::tx::{Overlay, Visit};
+
+/// Rows in a map whose copies share all that is equal, so that a view costs one reference.
+#[derive(Default)]
+pub(crate) struct MemoryEngine {
+    rows: Mutex<CowMap>,
+}
+
+struct MemoryView(CowMap);
+
+impl Engine for MemoryEngine {
+    fn view(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(MemoryView(self.rows.lock().clone())))
+    }
+
+    fn commit(&self, batch: &Overlay, _: Survives) -> Result<(), Error> {
+        let mut rows = self.rows.lock();
+        for (key, value) in batch.iter() {
+            match value {
+                Some(value) => rows.insert(key.clone(), value.clone()),
+                None => rows.remove(key),
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn disk_bytes(&self) -> Result<u64, Error> {
+        Ok(0)
+    }
+}
+
+impl View for MemoryView {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        Ok(self.0.get(key).cloned())
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        Ok(self.0.scan(start, end, reverse, visit))
+    }
+}

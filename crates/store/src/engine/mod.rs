@@ -1,0 +1,72 @@
+//! The engines: ordered bytes with snapshots and atomic batches. Nothing outside this crate sees one.
+//!
+//! The trait is small on purpose, so that another engine (RocksDB, the PostgreSQL wire) fits behind it. Transactions,
+//! read-your-writes and group commit are above it, in `commit`.
+
+mod cow;
+pub(crate) mod memory;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::Error;
+use crate::tx::{Overlay, Visit};
+
+/// A consistent, immutable view of the rows.
+pub(crate) trait View: Send + Sync {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error>;
+
+    /// Visits `start <= key < end`, where `start < end`, and says whether the visitor broke.
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error>;
+}
+
+/// What a batch must survive when `commit` returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Survives {
+    /// A crash of the process.
+    Crash,
+    /// A crash of the machine.
+    PowerCut,
+}
+
+/// Ordered bytes. One thread at a time commits; any thread takes and reads views.
+pub(crate) trait Engine: Send + Sync {
+    /// A view of all batches committed so far.
+    fn view(&self) -> Result<Arc<dyn View>, Error>;
+
+    /// Applies all of `batch` or nothing.
+    fn commit(&self, batch: &Overlay, survives: Survives) -> Result<(), Error>;
+
+    /// Makes every committed batch survive the end of the power supply.
+    fn flush(&self) -> Result<(), Error>;
+
+    /// Bytes used on disk.
+    fn disk_bytes(&self) -> Result<u64, Error>;
+}
+
+/// What remains to be seen of a closed database.
+pub(crate) struct ClosedView;
+
+impl View for ClosedView {
+    fn get(&self, _: &[u8]) -> Result<Option<Bytes>, Error> {
+        Err(Error::Closed)
+    }
+
+    fn scan(
+        &self,
+        _: &[u8],
+        _: &[u8],
+        _: bool,
+        _: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        Err(Error::Closed)
+    }
+}

@@ -1,0 +1,18 @@
+//! The tables of the store itself. Prefixes below 0x100 are theirs.
+
+use bytes::Bytes;
+
+use crate::Table;
+
+/// Numbers that the store remembers, by name.
+pub(crate) static META: Table<String, u64> = Table::new("store.meta", 0x01);
+
+/// The version of the last committed transaction.
+pub(crate) const VERSION: &str = "version";
+
+/// The key of the version's row, which the committer writes past the table.
+pub(crate) fn version_key() -> Bytes {
+    let mut key = META.prefix().to_be_bytes().to_vec();
+    key.extend(crate::key::encode::<String>(VERSION));
+    key.into()
+}
