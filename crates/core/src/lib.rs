@@ -1,1 +1,44 @@
-//! Not written yet.
+//! All that a service sees of the cloud: its operation table, the context of a call, transactions,
+//! errors, time, identifiers and effects.
+//!
+//! A service crate depends on this crate and, through its re-exports, on nothing else of ours.
+
+mod access;
+pub mod arn;
+mod call;
+mod clock;
+mod cloud;
+mod cx;
+mod fault;
+mod ids;
+mod op;
+pub mod outbox;
+pub mod page;
+mod principal;
+mod request;
+mod service;
+mod tx;
+mod wakes;
+
+pub use access::{Access, Check, ResourcePolicy};
+pub use arn::Arn;
+pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
+pub use clock::Clock;
+pub use cloud::{Cloud, Settings};
+pub use cx::Cx;
+pub use fault::Fault;
+pub use ids::Ids;
+pub use op::{BoxFuture, Op, Run};
+pub use outbox::{Effect, Retry};
+pub use principal::{Principal, PrincipalKind, Session};
+pub use request::{Endpoint, Request};
+pub use service::{DataPlane, Job, Service, Task};
+pub use tx::{ReadTx, Tx, WriteTx};
+pub use wakes::{Waiter, Wakes};
+
+pub use bytes;
+pub use fogbank_policy as policy;
+pub use fogbank_store as store;
+pub use fogbank_wire as wire;
+pub use fogbank_wire::{Body, Timestamp};
+pub use tracing;

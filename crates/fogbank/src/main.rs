@@ -1,2 +1,26 @@
-//! Not written yet.
-fn main() {}
+//! The `fogbank` command: your own AWS-compatible cloud in one binary.
+
+mod banner;
+mod cli;
+mod config;
+mod doctor;
+mod environment;
+mod services;
+mod start;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    // A sandbox is this same program, started again before any thread exists.
+    fogbank_compute::sandbox::maybe_enter();
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Start(options) => start::start(&options),
+        cli::Command::Env(options) => environment::print(&options),
+        cli::Command::Run(options) => environment::run(&options),
+        cli::Command::Doctor(options) => doctor::doctor(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("fogbank: {error:#}");
+        std::process::ExitCode::FAILURE
+    })
+}

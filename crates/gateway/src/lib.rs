@@ -1,1 +1,92 @@
-//! Not written yet.
+//! The front door: accept → route → verify → decode → authorise → run → encode.
+//!
+//! The only crate that knows hyper. Calls from inside the cloud enter behind the network layer, so
+//! that policies, metrics and logs hold for them as for any client.
+
+mod admin;
+mod authenticate;
+mod authorise;
+mod bodies;
+mod catalogue;
+mod failures;
+mod fetch;
+mod guard;
+mod hosts;
+mod internal;
+mod metrics;
+mod pipeline;
+mod route;
+mod server;
+mod tls;
+
+use std::sync::Arc;
+
+use fogbank_core::{Cloud, Service};
+use fogbank_identity::Directory;
+use fogbank_sigv4::SigningKeyCache;
+
+pub use admin::{AdminRoute, Banner};
+use catalogue::Catalogue;
+pub use server::serve;
+
+/// What the operator may set of the gateway.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether requests may come from other machines; else only `Host`s of this machine are served.
+    pub allow_remote: bool,
+    /// What `/_fogbank/health` and the banner say of the mode.
+    pub banner: Banner,
+}
+
+/// The gateway of one cloud; clones share it.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) cloud: Cloud,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) keys: SigningKeyCache,
+    pub(crate) admin: Vec<AdminRoute>,
+    pub(crate) options: Options,
+    pub(crate) fetch: fetch::Client,
+}
+
+impl Gateway {
+    /// Builds the gateway over `services` and connects it to the cloud for internal calls.
+    pub fn new(
+        cloud: Cloud,
+        services: &[&'static Service],
+        directory: Arc<Directory>,
+        admin: Vec<AdminRoute>,
+        options: Options,
+    ) -> Gateway {
+        let gateway = Gateway(Arc::new(Inner {
+            cloud: cloud.clone(),
+            catalogue: Catalogue::new(services),
+            directory,
+            keys: SigningKeyCache::default(),
+            admin,
+            options,
+            fetch: fetch::Client::new(),
+        }));
+        cloud.open_front_door(Arc::new(internal::Door(gateway.clone())));
+        gateway
+    }
+
+    /// The cloud behind the gateway.
+    pub fn cloud(&self) -> &Cloud {
+        &self.0.cloud
+    }
+
+    /// Serves one request as if it had come over the network; for tests and embedding.
+    pub async fn handle(
+        &self,
+        request: fogbank_core::HttpRequest,
+        peer: pipeline::Peer,
+    ) -> fogbank_core::HttpResponse {
+        pipeline::handle(&self.0, request, peer).await
+    }
+}
+
+pub use pipeline::Peer;

@@ -1,0 +1,115 @@
+//! The cloud that all calls share: store, clock, identifiers, wake-ups and the services' own state.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use fogbank_store::{Blobs, Db};
+use parking_lot::Mutex;
+
+use crate::{Call, Clock, Fault, FrontDoor, HttpRequest, HttpResponse, Ids, Reply, Wakes};
+
+/// What the operator has set, as far as services need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account of calls that name none.
+    pub account: String,
+    /// The region of calls that name none.
+    pub region: String,
+    /// The directory for files that are not rows or blobs, such as unpacked function code.
+    pub data_dir: PathBuf,
+    /// The address at which workloads on this machine reach the cloud, such as `127.0.0.1:4566`.
+    pub local_authority: String,
+}
+
+/// A handle to the running cloud; clones share it.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    blobs: Blobs,
+    clock: Clock,
+    ids: Ids,
+    wakes: Wakes,
+    settings: Settings,
+    front_door: OnceLock<Arc<dyn FrontDoor>>,
+    state: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Cloud {
+    /// Puts a cloud together; it cannot call until [`Cloud::open_front_door`] was called.
+    pub fn new(db: Db, blobs: Blobs, clock: Clock, ids: Ids, settings: Settings) -> Cloud {
+        Cloud(Arc::new(Inner {
+            db,
+            blobs,
+            clock,
+            ids,
+            wakes: Wakes::default(),
+            settings,
+            front_door: OnceLock::new(),
+            state: Mutex::default(),
+        }))
+    }
+
+    /// Connects the gateway; later calls have no effect.
+    pub fn open_front_door(&self, front_door: Arc<dyn FrontDoor>) {
+        let _ = self.0.front_door.set(front_door);
+    }
+
+    /// The store.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// The bodies of objects.
+    pub fn blobs(&self) -> &Blobs {
+        &self.0.blobs
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Identifiers and chance.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// Hints for those who wait.
+    pub fn wakes(&self) -> &Wakes {
+        &self.0.wakes
+    }
+
+    /// What the operator has set.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Calls an operation through the front door.
+    pub async fn call(&self, call: Call) -> Result<Reply, Fault> {
+        self.front_door()?.call(self.clone(), call).await
+    }
+
+    /// Sends an HTTP request to the outside.
+    pub async fn fetch(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
+        self.front_door()?.fetch(request).await
+    }
+
+    /// A service's state that is no data: caches, pools, connections. Made at first use.
+    pub fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut states = self.0.state.lock();
+        let state =
+            states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(make())).clone();
+        match state.downcast() {
+            Ok(state) => state,
+            Err(_) => unreachable!("the key is the type"),
+        }
+    }
+
+    fn front_door(&self) -> Result<&Arc<dyn FrontDoor>, Fault> {
+        self.0.front_door.get().ok_or_else(|| Fault::internal("the gateway is not running"))
+    }
+}

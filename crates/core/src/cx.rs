@@ -1,0 +1,132 @@
+//! The context of one call: the cloud, and what is known of the caller.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    Body, Call, Cloud, Endpoint, Fault, Principal, ReadTx, Reply, Request, Timestamp, WriteTx,
+};
+
+/// What a `task` handler, a background task or a job works with. Cheap to clone.
+///
+/// It derefs to [`Cloud`], so that `cx.blobs()` or `cx.clock()` read naturally.
+#[derive(Clone)]
+pub struct Cx {
+    cloud: Cloud,
+    request: Arc<Request>,
+}
+
+impl Deref for Cx {
+    type Target = Cloud;
+
+    fn deref(&self) -> &Cloud {
+        &self.cloud
+    }
+}
+
+impl Cx {
+    /// The context of a call.
+    pub fn new(cloud: Cloud, request: Request) -> Cx {
+        Cx { cloud, request: Arc::new(request) }
+    }
+
+    /// The context of work that `service` does by itself.
+    pub fn background(cloud: Cloud, service: &'static str, operation: &'static str) -> Cx {
+        let settings = cloud.settings().clone();
+        let request = Request {
+            id: cloud.ids().uuid(),
+            service,
+            operation,
+            principal: Principal::service(&format!("{service}.amazonaws.com")),
+            account: settings.account,
+            region: settings.region,
+            now: cloud.clock().now(),
+            endpoint: Endpoint { tls: false, authority: settings.local_authority },
+            source_ip: None,
+            user_agent: String::new(),
+            source: None,
+            via: None,
+        };
+        Cx::new(cloud, request)
+    }
+
+    /// The same context in another account and region.
+    pub fn located(&self, account: &str, region: &str) -> Cx {
+        let mut request = (*self.request).clone();
+        account.clone_into(&mut request.account);
+        region.clone_into(&mut request.region);
+        Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
+    }
+
+    /// The cloud.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// The facts of the call.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The account whose resources are meant.
+    pub fn account(&self) -> &str {
+        &self.request.account
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.request.region
+    }
+
+    /// The time now (a task may run for long; a transaction's `now` is the call's).
+    pub fn now(&self) -> Timestamp {
+        self.cloud.clock().now()
+    }
+
+    /// The ARN of a resource of the call's service, region and account.
+    pub fn arn(&self, resource: impl std::fmt::Display) -> String {
+        crate::arn::arn(self.request.service, self.region(), self.account(), resource)
+    }
+
+    /// Reads in one consistent snapshot.
+    pub fn read<T, E: From<fogbank_store::Error>>(
+        &self,
+        f: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.cloud.db().read(|rows| f(&ReadTx::new(rows, self)))
+    }
+
+    /// Writes in one transaction and returns when it is durable. The closure may be retried.
+    pub async fn write<T, E: From<fogbank_store::Error>>(
+        &self,
+        mut f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.cloud.db().write(|rows| f(&mut WriteTx::new(rows, self))).await
+    }
+
+    /// Calls another service as `principal`: a role's session, a service, or the caller itself.
+    pub async fn call(
+        &self,
+        principal: Principal,
+        action: &str,
+        input: Value,
+    ) -> Result<Reply, Fault> {
+        self.cloud.call(self.prepare(principal, action, input)).await
+    }
+
+    /// A call of `principal` in this context's account and region, to be refined and sent.
+    pub fn prepare(&self, principal: Principal, action: &str, input: Value) -> Call {
+        Call {
+            action: action.to_owned(),
+            principal,
+            region: self.region().to_owned(),
+            account: self.account().to_owned(),
+            input,
+            body: Body::empty(),
+            source: None,
+            via: None,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who calls.
+
+use serde::{Deserialize, Serialize};
+
+/// An authenticated caller, or a service acting for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// What kind of caller it is.
+    pub kind: PrincipalKind,
+    /// The caller's account; empty for services and anonymous callers.
+    pub account: String,
+    /// The caller's ARN as `sts:GetCallerIdentity` shows it; a service's name for services.
+    pub arn: String,
+    /// The unique id (`AIDA…`, `AROA…:session`, the account for root).
+    pub id: String,
+    /// The access key of the signature, if there was one.
+    pub access_key_id: Option<String>,
+    /// What a temporary session adds.
+    pub session: Option<Box<Session>>,
+}
+
+/// The kinds of callers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrincipalKind {
+    /// The account itself.
+    Root,
+    /// An IAM user.
+    User {
+        /// The user's name.
+        name: String,
+    },
+    /// A session of a role.
+    Role {
+        /// The role's name.
+        name: String,
+        /// The role's ARN (`arn:aws:iam::…:role/…`).
+        role_arn: String,
+        /// The session's name.
+        session: String,
+    },
+    /// A federated user.
+    Federated {
+        /// The name given to the session.
+        name: String,
+    },
+    /// An AWS service, such as `s3.amazonaws.com`.
+    Service {
+        /// The service principal.
+        name: String,
+    },
+    /// Nobody signed.
+    Anonymous,
+}
+
+/// What a temporary session adds to its principal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The session's inline policies, as JSON.
+    pub policies: Vec<String>,
+    /// Managed policies that bound the session.
+    pub policy_arns: Vec<String>,
+    /// Session tags.
+    pub tags: Vec<(String, String)>,
+    /// Whether a second factor was shown.
+    pub mfa: bool,
+    /// When the session began, in seconds since 1970.
+    pub issued_secs: i64,
+    /// The source identity.
+    pub source_identity: Option<String>,
+}
+
+impl Principal {
+    /// The root of an account.
+    pub fn root(account: &str) -> Principal {
+        Principal {
+            kind: PrincipalKind::Root,
+            account: account.to_owned(),
+            arn: format!("arn:aws:iam::{account}:root"),
+            id: account.to_owned(),
+            access_key_id: None,
+            session: None,
+        }
+    }
+
+    /// An AWS service acting for itself, such as `sns.amazonaws.com`.
+    pub fn service(name: &str) -> Principal {
+        Principal {
+            kind: PrincipalKind::Service { name: name.to_owned() },
+            account: String::new(),
+            arn: name.to_owned(),
+            id: name.to_owned(),
+            access_key_id: None,
+            session: None,
+        }
+    }
+
+    /// Nobody.
+    pub fn anonymous() -> Principal {
+        Principal {
+            kind: PrincipalKind::Anonymous,
+            account: String::new(),
+            arn: "anonymous".to_owned(),
+            id: "anonymous".to_owned(),
+            access_key_id: None,
+            session: None,
+        }
+    }
+
+    /// Whether nobody signed.
+    pub fn is_anonymous(&self) -> bool {
+        self.kind == PrincipalKind::Anonymous
+    }
+}

@@ -1,0 +1,54 @@
+//! What is known of a call before its handler runs.
+
+use crate::{Principal, Timestamp};
+
+/// The facts of one call.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The request id that the answer carries.
+    pub id: String,
+    /// The service's name, such as `sqs`.
+    pub service: &'static str,
+    /// The operation's name, such as `SendMessage`.
+    pub operation: &'static str,
+    /// Who calls.
+    pub principal: Principal,
+    /// The account whose resources are meant unless the input names another: the caller's.
+    pub account: String,
+    /// The region that the caller signed for.
+    pub region: String,
+    /// The time at which the call was accepted.
+    pub now: Timestamp,
+    /// The address under which the caller reached the cloud.
+    pub endpoint: Endpoint,
+    /// The caller's address; `None` for calls from inside.
+    pub source_ip: Option<std::net::IpAddr>,
+    /// The caller's `User-Agent`.
+    pub user_agent: String,
+    /// For calls by a service: the ARN and account of the resource on whose behalf it calls.
+    pub source: Option<(String, String)>,
+    /// The service through which a caller's own credentials reach this call, if any.
+    pub via: Option<String>,
+}
+
+/// The address under which a caller reached the cloud; URLs that are returned use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Whether it was reached over TLS.
+    pub tls: bool,
+    /// Host and port, such as `127.0.0.1:4566`.
+    pub authority: String,
+}
+
+impl Endpoint {
+    /// The URL without a trailing slash, such as `http://127.0.0.1:4566`.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.authority)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        let default = if self.tls { 443 } else { 80 };
+        self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(default)
+    }
+}

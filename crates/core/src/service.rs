@@ -1,0 +1,73 @@
+//! What a service crate exports: one `pub static SERVICE`.
+
+use std::time::Duration;
+
+use fogbank_wire::Style;
+use serde_json::Value;
+
+use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy};
+
+/// A service: its model, its handlers, its background work and its own host names.
+pub struct Service {
+    /// The service in the model.
+    pub model: &'static fogbank_wire::Service,
+    /// How the service differs from others on the wire.
+    pub style: Style,
+    /// The implemented operations.
+    pub operations: &'static [Op],
+    /// Work that goes on in the background.
+    pub tasks: &'static [Task],
+    /// Work that effects of the outbox ask for.
+    pub jobs: &'static [Job],
+    /// The policy and owner of the resource with this ARN, for services with resource policies.
+    pub resource_policy: Option<fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>>,
+    /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
+    pub data_planes: &'static [DataPlane],
+}
+
+impl Service {
+    /// A service without background work and without HTTP of its own.
+    pub const fn new(
+        model: &'static fogbank_wire::Service,
+        style: Style,
+        operations: &'static [Op],
+    ) -> Service {
+        Service {
+            model,
+            style,
+            operations,
+            tasks: &[],
+            jobs: &[],
+            resource_policy: None,
+            data_planes: &[],
+        }
+    }
+}
+
+/// A reconciler: it compares what is wanted with what is, and may run at any time, twice.
+pub struct Task {
+    /// Its name in logs and the topic that wakes it, such as `sqs.retention`.
+    pub name: &'static str,
+    /// How long it rests when nothing wakes it.
+    pub every: Duration,
+    /// One round.
+    pub run: fn(Cx) -> BoxFuture<'static, Result<(), Fault>>,
+}
+
+/// Work that a service asks of itself by [`crate::Effect::job`]; it may run more than once.
+pub struct Job {
+    /// Its name, such as `deliver-http`.
+    pub name: &'static str,
+    /// The work. An error means: try again later.
+    pub run: fn(Cx, Value) -> BoxFuture<'static, Result<(), Fault>>,
+}
+
+/// HTTP that is not an AWS API, such as the routes of an API Gateway stage.
+pub struct DataPlane {
+    /// Its name in logs and metrics.
+    pub name: &'static str,
+    /// Whether a request is for it, told from method, path and headers alone.
+    pub claims: fn(&http::request::Parts, &Cloud) -> bool,
+    /// Serves a request. `cx` carries an anonymous principal and the endpoint that was reached.
+    pub serve: fn(Cx, HttpRequest) -> BoxFuture<'static, HttpResponse>,
+}

@@ -1,0 +1,68 @@
+//! The banner: every line is a promise.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fogbank_gateway::Banner;
+
+use crate::config::{Config, Durability, Mode};
+
+/// What `/_fogbank/health` says of the mode.
+pub(crate) fn health(config: &Config) -> Banner {
+    Banner { version: env!("CARGO_PKG_VERSION"), state: state(config), identity: identity(config) }
+}
+
+/// Prints the banner to stderr; stdout is for `Ready.` alone.
+pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration) {
+    let Config { region, account, .. } = config;
+    let version = env!("CARGO_PKG_VERSION");
+    let millis = took.as_millis();
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "Fogbank {version}   ready in {millis} ms\n  \
+         Endpoint   http://{address}   (https on the same port)   region {region}   account {account}\n  \
+         State      {}\n  \
+         IAM        {}\n  \
+         Compute    Lambda runs as sandboxed processes; `fogbank doctor` says what this machine has\n  \
+         Shell      eval \"$(fogbank env{})\"\n",
+        state(config),
+        identity(config),
+        if address.port() == 4566 {
+            String::new()
+        } else {
+            format!(" --endpoint http://{address}")
+        },
+    );
+    for notice in &config.notices {
+        let _ = writeln!(text, "  Note       {notice}");
+    }
+    eprint!("{text}");
+}
+
+fn state(config: &Config) -> String {
+    if config.ephemeral {
+        return "ephemeral: in memory, gone when the process ends".to_owned();
+    }
+    let directory = config.data_dir.display();
+    match config.durability {
+        Durability::Fsync => format!("durable in {directory} (on disk before acknowledged)"),
+        Durability::Buffered => {
+            format!("in {directory}, buffered: a power cut may lose the last moments")
+        }
+    }
+}
+
+fn identity(config: &Config) -> String {
+    match config.mode {
+        Mode::Server => "enforced for everybody (mode: server)".to_owned(),
+        Mode::Dev if config.accept_any_credentials => format!(
+            "enforced for what you create; any unknown key is the root ({})",
+            config.accept_reason
+        ),
+        Mode::Dev => {
+            "enforced for what you create; test/test is the account's root (mode: dev)".to_owned()
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Durability, Mode};
+
+/// Your own AWS-compatible cloud in one binary.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    after_help = "Examples:\n  \
+        fogbank start                        start, with state in your data directory\n  \
+        fogbank start --ephemeral            start with state in memory, for CI\n  \
+        eval \"$(fogbank env)\"                let every AWS tool in this shell use it\n  \
+        fogbank run -- aws s3 mb s3://demo   let one command use it"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the cloud in the foreground; prints `Ready.` when it serves
+    Start(Box<StartOptions>),
+    /// Print what makes AWS tools in a shell use the cloud: eval "$(fogbank env)"
+    Env(EnvOptions),
+    /// Run a command whose AWS calls go to the cloud, and cannot reach AWS by accident
+    Run(RunOptions),
+    /// Check this machine: port, disk, sandboxes, runtimes
+    Doctor(DoctorOptions),
+}
+
+/// Flags of `start`. Each is also a key of `fogbank.toml` and an environment variable `FOGBANK_…`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct StartOptions {
+    /// Address and port to listen on [default: 127.0.0.1:4566]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Directory of all state [default: fogbank in your data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Keep state in memory only
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// When a write is acknowledged [default: fsync]
+    #[arg(long, value_enum)]
+    pub(crate) durability: Option<Durability>,
+    /// Who may call: a developer's machine or a server [default: dev]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
+    /// Take access keys that nobody created as the root of the default account (dev mode only)
+    #[arg(long)]
+    pub(crate) accept_any_credentials: bool,
+    /// Serve other machines; without it only names of this machine are served
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+    /// Region of calls that name none [default: us-east-1]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Default account, 12 digits [default: 000000000000]
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Directory of Python packages that functions find, as boto3 on AWS [default: none]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) lambda_python_packages: Option<PathBuf>,
+    /// What to log, such as `info` or `fogbank_gateway=debug` [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Configuration file [default: fogbank.toml here or above, then in your config directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvOptions {
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Shell::Bash)]
+    pub(crate) shell: Shell,
+    /// Endpoint of the cloud
+    #[arg(long, default_value = "http://127.0.0.1:4566")]
+    pub(crate) endpoint: String,
+    /// Region
+    #[arg(long, default_value = "us-east-1")]
+    pub(crate) region: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+    Dotenv,
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// Endpoint of the cloud
+    #[arg(long, default_value = "http://127.0.0.1:4566")]
+    pub(crate) endpoint: String,
+    /// Region
+    #[arg(long, default_value = "us-east-1")]
+    pub(crate) region: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// Address that `start` would listen on
+    #[arg(long, default_value = "127.0.0.1:4566")]
+    pub(crate) listen: SocketAddr,
+    /// Directory that `start` would use
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,350 @@
+//! Settings: flags over `FOGBANK_…` variables over LocalStack's variables over `fogbank.toml`.
+//!
+//! A key or variable that is not known is refused: a setting that is silently ignored is a promise
+//! that is silently broken.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::ValueEnum;
+use serde::Deserialize;
+
+use crate::cli::StartOptions;
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Durability {
+    /// After it is on disk
+    #[default]
+    Fsync,
+    /// After the operating system has it
+    Buffered,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// A developer's machine: test/test is the root
+    #[default]
+    Dev,
+    /// A server: only keys that were created
+    Server,
+}
+
+/// The keys of `fogbank.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    data_dir: Option<PathBuf>,
+    ephemeral: Option<bool>,
+    durability: Option<Durability>,
+    mode: Option<Mode>,
+    accept_any_credentials: Option<bool>,
+    allow_remote: Option<bool>,
+    region: Option<String>,
+    account: Option<String>,
+    lambda_python_packages: Option<PathBuf>,
+    log: Option<String>,
+}
+
+/// The names of all keys, as `FOGBANK_…` variables spell them.
+const KEYS: &[&str] = &[
+    "LISTEN",
+    "DATA_DIR",
+    "EPHEMERAL",
+    "DURABILITY",
+    "MODE",
+    "ACCEPT_ANY_CREDENTIALS",
+    "ALLOW_REMOTE",
+    "REGION",
+    "ACCOUNT",
+    "LAMBDA_PYTHON_PACKAGES",
+    "LOG",
+];
+
+/// Everything that `start` needs to know.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) ephemeral: bool,
+    pub(crate) durability: Durability,
+    pub(crate) mode: Mode,
+    pub(crate) accept_any_credentials: bool,
+    /// Why unknown credentials are taken, for the banner.
+    pub(crate) accept_reason: &'static str,
+    pub(crate) allow_remote: bool,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) lambda_python_packages: Option<PathBuf>,
+    pub(crate) log: String,
+    /// What the operator should hear of the settings.
+    pub(crate) notices: Vec<String>,
+}
+
+impl Config {
+    /// Puts flags, variables and the file together.
+    pub(crate) fn load(
+        flags: &StartOptions,
+        variables: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Config> {
+        let file = read_file(flags.config.as_deref())?;
+        let variable = variables_of_ours(variables)?;
+        let localstack = LocalStack::read(variables)?;
+        let truth = |flag: bool, key: &str, file: Option<bool>| -> anyhow::Result<bool> {
+            Ok(flag || parse_variable::<bool>(&variable, key)?.or(file).unwrap_or(false))
+        };
+        let accept_flag = truth(
+            flags.accept_any_credentials,
+            "ACCEPT_ANY_CREDENTIALS",
+            file.accept_any_credentials,
+        )?;
+        let config = Config {
+            listen: flags
+                .listen
+                .or(parse_variable(&variable, "LISTEN")?)
+                .or(localstack.listen)
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4566))),
+            data_dir: flags
+                .data_dir
+                .clone()
+                .or(parse_variable(&variable, "DATA_DIR")?)
+                .or(file.data_dir)
+                .map_or_else(|| default_data_dir(variables), Ok)?,
+            ephemeral: truth(flags.ephemeral, "EPHEMERAL", file.ephemeral)?,
+            durability: flags
+                .durability
+                .or(parse_choice(&variable, "DURABILITY")?)
+                .or(file.durability)
+                .unwrap_or_default(),
+            mode: flags
+                .mode
+                .or(parse_choice(&variable, "MODE")?)
+                .or(file.mode)
+                .unwrap_or_default(),
+            accept_any_credentials: accept_flag || localstack.is_present,
+            accept_reason: if accept_flag { "as you asked" } else { "LocalStack settings found" },
+            allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
+            region: flags
+                .region
+                .clone()
+                .or(parse_variable(&variable, "REGION")?)
+                .or(localstack.region)
+                .or(file.region)
+                .unwrap_or_else(|| "us-east-1".to_owned()),
+            account: flags
+                .account
+                .clone()
+                .or(parse_variable(&variable, "ACCOUNT")?)
+                .or(file.account)
+                .unwrap_or_else(|| "000000000000".to_owned()),
+            lambda_python_packages: flags
+                .lambda_python_packages
+                .clone()
+                .or(parse_variable(&variable, "LAMBDA_PYTHON_PACKAGES")?)
+                .or(file.lambda_python_packages),
+            log: flags
+                .log
+                .clone()
+                .or(parse_variable(&variable, "LOG")?)
+                .or(file.log)
+                .unwrap_or_else(|| "info".to_owned()),
+            notices: localstack.notices,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let is_account = self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit());
+        ensure!(is_account, "the account must have 12 digits, not {:?}", self.account);
+        let is_server = self.mode == Mode::Server;
+        ensure!(
+            !(is_server && self.accept_any_credentials),
+            "accept-any-credentials is for dev mode only"
+        );
+        ensure!(
+            self.listen.ip().is_loopback() || self.allow_remote,
+            "{} is reachable from other machines: add --allow-remote if you mean it",
+            self.listen
+        );
+        ensure!(
+            is_server || !self.allow_remote,
+            "--allow-remote needs --mode server: in dev mode everybody knows the root's key"
+        );
+        Ok(())
+    }
+}
+
+fn read_file(named: Option<&Path>) -> anyhow::Result<File> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => match find_file() {
+            Some(path) => path,
+            None => return Ok(File::default()),
+        },
+    };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn find_file() -> Option<PathBuf> {
+    let here = std::env::current_dir().ok()?;
+    let above = here.ancestors().map(|directory| directory.join("fogbank.toml"));
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let user = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| home.map(|home| home.join(".config")))
+        .map(|directory| directory.join("fogbank/fogbank.toml"));
+    above.chain(user).find(|path| path.is_file())
+}
+
+fn default_data_dir(variables: &BTreeMap<String, String>) -> anyhow::Result<PathBuf> {
+    if let Some(base) = variables.get("XDG_DATA_HOME").filter(|base| !base.is_empty()) {
+        return Ok(Path::new(base).join("fogbank"));
+    }
+    let home = variables.get("HOME").context("HOME is not set: name a --data-dir")?;
+    Ok(Path::new(home).join(".local/share/fogbank"))
+}
+
+/// The `FOGBANK_…` variables without their prefix; one that is not known is refused.
+fn variables_of_ours(
+    variables: &BTreeMap<String, String>,
+) -> anyhow::Result<BTreeMap<&str, &str>> {
+    let mut ours = BTreeMap::new();
+    for (name, value) in variables {
+        let Some(key) = name.strip_prefix("FOGBANK_") else { continue };
+        // Tests of this project have variables of their own.
+        if key.starts_with("TEST_") {
+            continue;
+        }
+        if !KEYS.contains(&key) {
+            bail!("{name} is not a setting; known are FOGBANK_{}", KEYS.join(", FOGBANK_"));
+        }
+        ours.insert(key, value.as_str());
+    }
+    Ok(ours)
+}
+
+fn parse_variable<T: std::str::FromStr>(
+    variables: &BTreeMap<&str, &str>,
+    key: &str,
+) -> anyhow::Result<Option<T>>
+where
+    T::Err: std::fmt::Display,
+{
+    let Some(value) = variables.get(key) else { return Ok(None) };
+    let value = match *value {
+        "1" if key_is_truth(key) => "true",
+        "0" if key_is_truth(key) => "false",
+        value => value,
+    };
+    match value.parse() {
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(error) => bail!("FOGBANK_{key}={value:?}: {error}"),
+    }
+}
+
+fn key_is_truth(key: &str) -> bool {
+    matches!(key, "EPHEMERAL" | "ACCEPT_ANY_CREDENTIALS" | "ALLOW_REMOTE")
+}
+
+fn parse_choice<T: ValueEnum>(
+    variables: &BTreeMap<&str, &str>,
+    key: &str,
+) -> anyhow::Result<Option<T>> {
+    let Some(value) = variables.get(key) else { return Ok(None) };
+    match T::from_str(value, true) {
+        Ok(choice) => Ok(Some(choice)),
+        Err(error) => bail!("FOGBANK_{key}: {error}"),
+    }
+}
+
+/// What is taken over from variables that were written for LocalStack.
+#[derive(Debug, Default)]
+struct LocalStack {
+    is_present: bool,
+    listen: Option<SocketAddr>,
+    region: Option<String>,
+    notices: Vec<String>,
+}
+
+impl LocalStack {
+    fn read(variables: &BTreeMap<String, String>) -> anyhow::Result<LocalStack> {
+        let mut found = LocalStack::default();
+        for (name, value) in variables {
+            match name.as_str() {
+                "GATEWAY_LISTEN" => {
+                    let first = value.split(',').next().unwrap_or_default();
+                    let address = if first.contains(':') {
+                        first.to_owned()
+                    } else {
+                        format!("{first}:4566")
+                    };
+                    found.listen =
+                        Some(address.parse().with_context(|| format!("GATEWAY_LISTEN={value:?}"))?);
+                    found.is_present = true;
+                }
+                "DEFAULT_REGION" => found.region = Some(value.clone()),
+                name if name.starts_with("LOCALSTACK_") => {
+                    found.is_present = true;
+                    found.notices.push(format!("{name} was written for LocalStack and is ignored"));
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(pairs: &[(&str, &str)], flags: &StartOptions) -> anyhow::Result<Config> {
+        let mut variables: BTreeMap<String, String> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        variables.insert("HOME".to_owned(), "/home/somebody".to_owned());
+        Config::load(flags, &variables)
+    }
+
+    #[test]
+    fn flags_win_over_variables() {
+        let flags =
+            StartOptions { region: Some("eu-west-1".to_owned()), ..StartOptions::default() };
+        let config = load(&[("FOGBANK_REGION", "us-west-2"), ("FOGBANK_EPHEMERAL", "1")], &flags);
+        let config = config.expect("a configuration");
+        assert_eq!(config.region, "eu-west-1");
+        assert!(config.ephemeral);
+        assert_eq!(config.data_dir, Path::new("/home/somebody/.local/share/fogbank"));
+    }
+
+    #[test]
+    fn unknown_and_dangerous_settings_are_refused() {
+        let none = StartOptions::default();
+        let unknown = load(&[("FOGBANK_REGOIN", "x")], &none).expect_err("not a setting");
+        assert!(unknown.to_string().contains("FOGBANK_REGOIN is not a setting"));
+        assert!(load(&[("FOGBANK_ACCOUNT", "12")], &none).is_err());
+        assert!(load(&[("FOGBANK_LISTEN", "0.0.0.0:4566")], &none).is_err());
+        assert!(
+            load(&[("FOGBANK_LISTEN", "0.0.0.0:4566"), ("FOGBANK_ALLOW_REMOTE", "true")], &none)
+                .is_err()
+        );
+        assert!(toml::from_str::<File>("regoin = \"x\"").is_err());
+    }
+
+    #[test]
+    fn localstack_settings_imply_its_habits() {
+        let config = load(&[("LOCALSTACK_FOO", "1")], &StartOptions::default());
+        let config = config.expect("a configuration");
+        assert!(config.accept_any_credentials);
+        assert_eq!(config.notices.len(), 1);
+    }
+}

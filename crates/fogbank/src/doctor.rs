@@ -1,0 +1,78 @@
+//! `fogbank doctor`: what this machine offers, and what is missing.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::DoctorOptions;
+use crate::config::Config;
+
+/// One finding.
+struct Finding {
+    subject: String,
+    good: bool,
+    says: String,
+}
+
+/// Checks the machine and prints what was found; fails if `start` would.
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
+    let flags = crate::cli::StartOptions {
+        data_dir: options.data_dir.clone(),
+        ..crate::cli::StartOptions::default()
+    };
+    let mut findings = vec![port(options.listen)];
+    let mut can_start = findings[0].good;
+    match Config::load(&flags, &std::env::vars().collect()) {
+        Ok(config) => {
+            let directory = directory(&config.data_dir);
+            can_start &= directory.good;
+            findings.push(directory);
+        }
+        Err(error) => {
+            can_start = false;
+            findings.push(Finding {
+                subject: "settings".to_owned(),
+                good: false,
+                says: format!("{error:#}"),
+            });
+        }
+    }
+    findings.extend(compute());
+    if options.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|f| serde_json::json!({ "check": f.subject, "ok": f.good, "says": f.says }))
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        for Finding { subject, good, says } in &findings {
+            println!("{} {subject:<14} {says}", if *good { "ok  " } else { "miss" });
+        }
+    }
+    Ok(if can_start { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+fn port(address: SocketAddr) -> Finding {
+    let outcome = TcpListener::bind(address);
+    let says = match &outcome {
+        Ok(_) => format!("{address} is free"),
+        Err(error) => format!("{address}: {error}; choose another with --listen"),
+    };
+    Finding { subject: "port".to_owned(), good: outcome.is_ok(), says }
+}
+
+fn directory(path: &Path) -> Finding {
+    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(path);
+    let writable = std::fs::metadata(existing).is_ok_and(|data| !data.permissions().readonly());
+    let says = if writable {
+        format!("{} can be used", path.display())
+    } else {
+        format!("{} cannot be written", existing.display())
+    };
+    Finding { subject: "data directory".to_owned(), good: writable, says }
+}
+
+fn compute() -> Vec<Finding> {
+    Vec::new()
+}

@@ -1,0 +1,121 @@
+//! `fogbank start`: opens the state, starts the services and serves.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context;
+use fogbank_core::store::{self, Blobs, Db};
+use fogbank_core::{Clock, Cloud, Ids, Settings};
+use fogbank_gateway::{Gateway, Options};
+use fogbank_identity::Directory;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::banner;
+use crate::cli::StartOptions;
+use crate::config::{Config, Durability, Mode};
+use crate::services::SERVICES;
+
+/// Starts the cloud and serves until it is told to stop.
+pub(crate) fn start(options: &StartOptions) -> anyhow::Result<ExitCode> {
+    let begun = Instant::now();
+    let config = Config::load(options, &std::env::vars().collect())?;
+    start_log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(&config, begun))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let (db, blobs) = open_state(config)?;
+    let settings = Settings {
+        account: config.account.clone(),
+        region: config.region.clone(),
+        data_dir: working_dir(config)?,
+        local_authority: format!("127.0.0.1:{}", address.port()),
+    };
+    let cloud = Cloud::new(db.clone(), blobs, Clock::system(), Ids::random(), settings);
+    let compute = compute(config, &cloud, address.port())?;
+    cloud.state(|| compute);
+    let mode = match config.mode {
+        Mode::Dev => fogbank_identity::Mode::Dev {
+            accept_any_credentials: config.accept_any_credentials,
+        },
+        Mode::Server => fogbank_identity::Mode::Server,
+    };
+    let directory = Arc::new(Directory::new(mode, &config.account));
+    let options =
+        Options { allow_remote: config.allow_remote, banner: banner::health(config) };
+    let gateway =
+        Gateway::new(cloud.clone(), SERVICES, directory, crate::services::admin_routes(), options);
+    let background = fogbank_tasks::start(&cloud, SERVICES);
+    banner::print(config, address, begun.elapsed());
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "Ready.").and_then(|()| stdout.flush()).context("cannot write to stdout")?;
+    fogbank_gateway::serve(gateway, listener, told_to_stop()?).await?;
+    drop(background);
+    db.close().context("the state could not be closed")?;
+    Ok(())
+}
+
+fn open_state(config: &Config) -> anyhow::Result<(Db, Blobs)> {
+    if config.ephemeral {
+        let db = Db::memory();
+        let blobs = db.blobs();
+        return Ok((db, blobs));
+    }
+    let durability = match config.durability {
+        Durability::Fsync => store::Durability::Fsync,
+        Durability::Buffered => store::Durability::Buffered,
+    };
+    let mut options = store::Options::new(&config.data_dir);
+    options.durability = durability;
+    let db = Db::open(&options)
+        .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))?;
+    let blobs = db.blobs();
+    Ok((db, blobs))
+}
+
+/// The directory for files that are no state; an ephemeral cloud has one too, removed by nobody
+/// but the system.
+fn working_dir(config: &Config) -> anyhow::Result<std::path::PathBuf> {
+    let directory = if config.ephemeral {
+        std::env::temp_dir().join(format!("fogbank-{}", std::process::id()))
+    } else {
+        config.data_dir.clone()
+    };
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    Ok(directory)
+}
+
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(filter)
+        .with_context(|| format!("the log filter {filter:?}"))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() { log.init() } else { log.json().init() }
+    Ok(())
+}
+
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    })
+}

@@ -1,0 +1,161 @@
+//! Bodies on their way in and out: limits, signed chunks, promised hashes.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use fogbank_core::wire::{Body, BodyError};
+use fogbank_core::{Fault, HttpResponse};
+use fogbank_sigv4::{ChunkedDecoder, Decoded};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use sha2::{Digest, Sha256};
+
+/// A body as hyper wants it, with its length where it is known.
+pub(crate) struct Outgoing(Body);
+
+impl Outgoing {
+    pub(crate) fn response(response: HttpResponse) -> http::Response<Outgoing> {
+        response.map(Outgoing)
+    }
+}
+
+impl From<Body> for Outgoing {
+    fn from(body: Body) -> Outgoing {
+        Outgoing(body)
+    }
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.0.poll_frame(context).map(|frame| frame.map(|bytes| bytes.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.len().map(SizeHint::with_exact).unwrap_or_default()
+    }
+}
+
+/// A hyper body as ours.
+pub(crate) fn incoming<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    let len = body.size_hint().exact();
+    Body::stream(len, Frames(Box::pin(body)))
+}
+
+struct Frames<B>(Pin<Box<B>>);
+
+impl<B> futures_core::Stream for Frames<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BodyError>,
+{
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            let Some(frame) = ready!(self.0.as_mut().poll_frame(context)) else {
+                return Poll::Ready(None);
+            };
+            match frame {
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                // Trailers of HTTP itself carry nothing that AWS defines.
+                Ok(frame) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a body ended early, in AWS's terms; travels through [`BodyError`].
+#[derive(Debug)]
+pub(crate) struct Broken(pub(crate) Fault);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A body whose SHA-256 was promised in the signature: its end is an error if the promise is broken.
+pub(crate) fn promised(body: Body, sha256_hex: String) -> Body {
+    let len = body.len();
+    Body::stream(len, Promised { body, hash: Some(Sha256::new()), sha256_hex })
+}
+
+struct Promised {
+    body: Body,
+    hash: Option<Sha256>,
+    sha256_hex: String,
+}
+
+impl futures_core::Stream for Promised {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let frame = ready!(self.body.poll_frame(context));
+        match (&frame, self.hash.take()) {
+            (Some(Ok(bytes)), Some(mut hash)) => {
+                hash.update(bytes);
+                self.hash = Some(hash);
+            }
+            (None, Some(hash)) => {
+                let computed = fogbank_sigv4::hex(&hash.finalize());
+                if computed != self.sha256_hex {
+                    return Poll::Ready(Some(Err(Box::new(Broken(mismatch(&self.sha256_hex, &computed))))));
+                }
+            }
+            _ => {}
+        }
+        Poll::Ready(frame)
+    }
+}
+
+/// The fault of a body that is not what was signed.
+pub(crate) fn mismatch(claimed: &str, computed: &str) -> Fault {
+    Fault::new(
+        "XAmzContentSHA256Mismatch",
+        "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    )
+    .with("ClientComputedContentSHA256", claimed)
+    .with("S3ComputedContentSHA256", computed)
+    .with_status(400)
+}
+
+/// A body of signed or unsigned chunks: what it carries, verified on the way.
+pub(crate) fn chunked(body: Body, decoder: ChunkedDecoder, decoded_len: Option<u64>) -> Body {
+    Body::stream(decoded_len, Chunks { body, decoder, done: false })
+}
+
+struct Chunks {
+    body: Body,
+    decoder: ChunkedDecoder,
+    done: bool,
+}

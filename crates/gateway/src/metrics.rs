@@ -1,0 +1,73 @@
+//! Counters of every operation, and their Prometheus text.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::catalogue::Catalogue;
+
+/// Calls of one operation by outcome, and the time they took.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    succeeded: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn count(&self, status: u16, took: Duration) {
+        let outcome = match status {
+            0..400 => &self.succeeded,
+            400..500 => &self.refused,
+            _ => &self.failed,
+        };
+        outcome.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn outcomes(&self) -> [(&'static str, u64); 3] {
+        [
+            ("success", self.succeeded.load(Ordering::Relaxed)),
+            ("client_error", self.refused.load(Ordering::Relaxed)),
+            ("server_error", self.failed.load(Ordering::Relaxed)),
+        ]
+    }
+}
+
+/// The counters of all operations that were called, in Prometheus' text format.
+pub(crate) fn render(catalogue: &Catalogue) -> String {
+    let mut text = String::from(
+        "# HELP fogbank_requests_total API calls by service, operation and outcome.\n\
+         # TYPE fogbank_requests_total counter\n",
+    );
+    let mut seconds = String::from(
+        "# HELP fogbank_request_seconds_total Seconds spent on API calls.\n\
+         # TYPE fogbank_request_seconds_total counter\n",
+    );
+    for entry in catalogue.services() {
+        let service = entry.service.model.name;
+        for known in entry.operations() {
+            let operation = known.op.model.name;
+            let outcomes = known.counters.outcomes();
+            if outcomes.iter().all(|(_, count)| *count == 0) {
+                continue;
+            }
+            for (outcome, count) in outcomes {
+                let _ = writeln!(
+                    text,
+                    "fogbank_requests_total{{service=\"{service}\",operation=\"{operation}\",\
+                     outcome=\"{outcome}\"}} {count}"
+                );
+            }
+            let took = known.counters.micros.load(Ordering::Relaxed) as f64 / 1e6;
+            let _ = writeln!(
+                seconds,
+                "fogbank_request_seconds_total{{service=\"{service}\",operation=\"{operation}\"}} \
+                 {took}"
+            );
+        }
+    }
+    text + &seconds
+}

@@ -1,0 +1,143 @@
+//! Listens: plain HTTP/1.1, HTTP/2 and TLS on one port; the first bytes decide.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::bodies::{self, Outgoing};
+use crate::pipeline::{self, Peer};
+use crate::tls::Certificates;
+use crate::{Gateway, Inner};
+
+/// How long a client may take to send a request's headers.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// How long requests may go on after the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// The largest head of a request, in bytes; also the size of a connection's buffer at most.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// TLS's handshake begins with this byte.
+const TLS_HANDSHAKE: u8 = 0x16;
+/// HTTP/2's preface begins so; no method of HTTP/1.1 does.
+const HTTP2_PREFACE: &[u8] = b"PRI ";
+
+/// Serves `listener` until `stop` is done, then lets open requests end.
+pub async fn serve(
+    gateway: Gateway,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let graceful = GracefulShutdown::new();
+    let certificates = Arc::new(Certificates::new(gateway.cloud().settings().data_dir.clone()));
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let connection = Connection {
+                    gateway: Arc::clone(&gateway.0),
+                    address,
+                    watcher: graceful.watcher(),
+                };
+                tokio::spawn(connection.sniff(stream, Arc::clone(&certificates)));
+            }
+            // Out of descriptors or memory: the listener lives on, so pause and go on.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    Ok(())
+}
+
+struct Connection {
+    gateway: Arc<Inner>,
+    address: SocketAddr,
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn sniff(self, stream: TcpStream, certificates: Arc<Certificates>) {
+        let _ = stream.set_nodelay(true);
+        let mut first = [0; 4];
+        let Ok(Ok(count)) = tokio::time::timeout(HEADER_TIME, peek(&stream, &mut first)).await
+        else {
+            return;
+        };
+        if count == 0 {
+            return;
+        }
+        if first[0] != TLS_HANDSHAKE {
+            let is_http2 = &first[..count] == HTTP2_PREFACE;
+            return self.http(stream, is_http2, false).await;
+        }
+        let config = match certificates.config() {
+            Ok(config) => config,
+            Err(error) => return tracing::warn!(%error, "cannot serve TLS"),
+        };
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        if let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIME, handshake).await {
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            self.http(stream, is_http2, true).await;
+        }
+    }
+
+    async fn http<S>(self, stream: S, is_http2: bool, tls: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let peer = Peer { address: Some(self.address), tls };
+        let gateway = self.gateway;
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let gateway = Arc::clone(&gateway);
+            let peer = peer.clone();
+            async move {
+                let response =
+                    pipeline::handle(&gateway, request.map(bodies::incoming), peer).await;
+                Ok::<_, std::convert::Infallible>(Outgoing::response(response))
+            }
+        });
+        let stream = TokioIo::new(stream);
+        let outcome = if is_http2 {
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder.timer(TokioTimer::new()).max_concurrent_streams(256);
+            self.watcher.watch(builder.serve_connection(stream, service)).await
+        } else {
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIME)
+                .max_buf_size(HEAD_LIMIT)
+                .pipeline_flush(true);
+            self.watcher.watch(builder.serve_connection(stream, service)).await
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, peer = %self.address, "a connection ended early");
+        }
+    }
+}
+
+/// Waits for the first bytes, four if they come together, without taking them.
+async fn peek(stream: &TcpStream, first: &mut [u8; 4]) -> io::Result<usize> {
+    loop {
+        let count = stream.peek(first).await?;
+        // One to three bytes can only be HTTP/2's preface if they begin like it; wait for the rest.
+        if count == 4 || count == 0 || !HTTP2_PREFACE.starts_with(&first[..count]) {
+            return Ok(count);
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
