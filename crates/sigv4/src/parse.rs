@@ -1,0 +1,420 @@
+//! Finds the signature that a request presents and checks its form. No secret is needed for that.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, DATE};
+use sha2::{Digest, Sha256};
+
+use crate::canonical::decode;
+use crate::error::{CredentialFault, Error, HeaderFault, QueryFault};
+use crate::time::AmzDate;
+
+const HMAC: &str = "AWS4-HMAC-SHA256";
+const ECDSA: &str = "AWS4-ECDSA-P256-SHA256";
+/// A presigned request is valid for a week at most.
+const MAX_EXPIRES_SECS: i64 = 604_800;
+
+/// The parts of a request that a signature covers, as they came over the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path, still percent-encoded.
+    pub raw_path: &'a str,
+    /// The query, still percent-encoded, without the question mark; empty when there is none.
+    pub raw_query: &'a str,
+    /// The `Host` header, or `:authority` in HTTP/2, with its port.
+    pub host: &'a str,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// Where a signature stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the `Authorization` header.
+    Header,
+    /// In the query: the request is presigned.
+    Query,
+}
+
+/// What a request says about its body, in `x-amz-content-sha256`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Nothing. Every service but S3 then hashes the body.
+    Absent,
+    /// The body's SHA-256, sixty-four hexadecimal digits.
+    Sha256(Cow<'a, str>),
+    /// `UNSIGNED-PAYLOAD`: the signature does not cover the body.
+    Unsigned,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: `aws-chunked`, every chunk signed.
+    SignedChunks,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: the same with signed trailing headers.
+    SignedChunksTrailer,
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: `aws-chunked` without signatures, with trailing headers.
+    UnsignedChunksTrailer,
+    /// `STREAMING-AWS4-HMAC-SHA256-EVENTS`: an event stream, every message signed.
+    SignedEvents,
+    /// Anything else, which S3 refuses and the others ignore.
+    Unknown(Cow<'a, str>),
+}
+
+impl<'a> Payload<'a> {
+    fn read(value: Cow<'a, str>) -> Result<Self, Error> {
+        Ok(match &*value {
+            "UNSIGNED-PAYLOAD" => Self::Unsigned,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Self::SignedChunks,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Self::SignedChunksTrailer,
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Self::UnsignedChunksTrailer,
+            "STREAMING-AWS4-HMAC-SHA256-EVENTS" => Self::SignedEvents,
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
+            | "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => return Err(Error::SigV4A),
+            hash if hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                Self::Sha256(value)
+            }
+            _ => Self::Unknown(value),
+        })
+    }
+
+    /// Whether the body is in `aws-chunked` framing.
+    pub fn is_chunked(&self) -> bool {
+        matches!(self, Self::SignedChunks | Self::SignedChunksTrailer | Self::UnsignedChunksTrailer)
+    }
+
+    /// The word or hash as it stands in the canonical request; `None` for [`Payload::Absent`].
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Sha256(value) | Self::Unknown(value) => Some(value),
+            Self::Unsigned => Some("UNSIGNED-PAYLOAD"),
+            Self::SignedChunks => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            Self::SignedChunksTrailer => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
+            Self::UnsignedChunksTrailer => Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+            Self::SignedEvents => Some("STREAMING-AWS4-HMAC-SHA256-EVENTS"),
+        }
+    }
+}
+
+/// A signature as a request presents it: well-formed, not yet verified.
+#[derive(Clone, Debug)]
+pub struct Presented<'a> {
+    credential: Credential<'a>,
+    pub(crate) signed_headers: Cow<'a, str>,
+    pub(crate) signature: Cow<'a, str>,
+    /// The session token of temporary credentials.
+    pub session_token: Option<Cow<'a, str>>,
+    /// Whether it stands in the header or in the query.
+    pub source: Source,
+    /// When the request was signed.
+    pub signed_at: AmzDate,
+    /// How many seconds a presigned request is valid.
+    pub expires_secs: Option<i64>,
+    /// What the request says about its body.
+    pub payload: Payload<'a>,
+}
+
+impl Presented<'_> {
+    /// The access key id.
+    pub fn access_key_id(&self) -> &str {
+        self.credential.part(0)
+    }
+
+    /// The scope's day, `YYYYMMDD`.
+    pub fn day(&self) -> &str {
+        self.credential.part(1)
+    }
+
+    /// The scope's region.
+    pub fn region(&self) -> &str {
+        self.credential.part(2)
+    }
+
+    /// The scope's service, by its signing name.
+    pub fn service(&self) -> &str {
+        self.credential.part(3)
+    }
+
+    /// The whole scope, `YYYYMMDD/REGION/SERVICE/aws4_request`.
+    pub fn scope(&self) -> &str {
+        self.credential.scope()
+    }
+
+    /// The signature, as presented.
+    pub fn signature(&self) -> &str {
+        &self.signature
+    }
+
+    /// The names of the signed headers, as presented.
+    pub fn signed_headers(&self) -> impl Iterator<Item = &str> {
+        self.signed_headers.split(';')
+    }
+
+    /// Whether a header is among the signed ones.
+    pub fn signs(&self, name: &str) -> bool {
+        self.signed_headers().any(|signed| signed.eq_ignore_ascii_case(name))
+    }
+}
+
+/// `KEY/YYYYMMDD/REGION/SERVICE/aws4_request`, with the places of its slashes.
+#[derive(Clone, Debug)]
+struct Credential<'a> {
+    text: Cow<'a, str>,
+    slashes: [usize; 4],
+}
+
+impl<'a> Credential<'a> {
+    fn parse(text: Cow<'a, str>) -> Result<Self, CredentialFault> {
+        let mut slashes = [0; 4];
+        let mut found = text.match_indices('/').map(|(at, _)| at);
+        let complete = slashes.iter_mut().all(|slash| found.next().map(|at| *slash = at).is_some());
+        if !complete || found.next().is_some() || slashes[0] == 0 {
+            return Err(CredentialFault::Malformed { credential: text.into_owned() });
+        }
+        Ok(Self { text, slashes })
+    }
+
+    fn part(&self, index: usize) -> &str {
+        let start = index.checked_sub(1).map_or(0, |before| self.slashes[before] + 1);
+        let end = self.slashes.get(index).copied().unwrap_or(self.text.len());
+        &self.text[start..end]
+    }
+
+    fn scope(&self) -> &str {
+        &self.text[self.slashes[0] + 1..]
+    }
+
+    fn check(&self, signed_at: &AmzDate) -> Result<(), CredentialFault> {
+        let day = self.part(1);
+        let dates = || (day.to_owned(), signed_at.as_str().to_owned());
+        if self.part(4) != "aws4_request" {
+            return Err(CredentialFault::Terminator { found: self.part(4).to_owned() });
+        }
+        if day.len() != 8 || !day.bytes().all(|byte| byte.is_ascii_digit()) {
+            let (day, signed_at) = dates();
+            return Err(CredentialFault::DayFormat { day, signed_at });
+        }
+        if day != signed_at.day() {
+            let (day, signed_at) = dates();
+            return Err(CredentialFault::DayMismatch { day, signed_at });
+        }
+        Ok(())
+    }
+}
+
+/// Finds the signature of a request. `None` when it has none: it is anonymous, or carries a token of another kind
+/// (`Bearer`, `Basic`) that is not AWS's.
+pub fn parse<'a>(request: &RequestView<'a>) -> Result<Option<Presented<'a>>, Error> {
+    let query = QueryParameters::read(request.raw_query);
+    let authorization = request.headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
+    let (scheme, components) = match authorization {
+        Some(bytes) => split_scheme(bytes),
+        None => (&b""[..], &b""[..]),
+    };
+    let ours = [HMAC.as_bytes(), ECDSA.as_bytes(), b"AWS"].contains(&scheme);
+    match (ours, query.is_signed()) {
+        (true, true) => Err(Error::TwoMechanisms {
+            authorization: String::from_utf8_lossy(authorization.unwrap_or_default()).into_owned(),
+        }),
+        (true, false) if scheme == HMAC.as_bytes() => {
+            parse_header(request, authorization.unwrap_or_default(), components).map(Some)
+        }
+        (true, false) if scheme == ECDSA.as_bytes() => Err(Error::SigV4A),
+        (true, false) => Err(Error::SigV2),
+        (false, true) => parse_query(request, &query).map(Some),
+        (false, false) => Ok(None),
+    }
+}
+
+fn split_scheme(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let bytes = bytes.trim_ascii();
+    match bytes.iter().position(|byte| *byte == b' ') {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (bytes, b""),
+    }
+}
+
+fn parse_header<'a>(
+    request: &RequestView<'a>,
+    authorization: &'a [u8],
+    components: &'a [u8],
+) -> Result<Presented<'a>, Error> {
+    let malformed = |fault| Err(Error::MalformedHeader(fault));
+    let Ok(components) = std::str::from_utf8(components) else {
+        return malformed(HeaderFault::NotText);
+    };
+    let header_hash = || STANDARD.encode(Sha256::digest(authorization));
+    let (mut credential, mut signed_headers, mut signature) = (None, None, None);
+    for component in components.split(',').map(str::trim) {
+        // A blank within a component is how AWS tells a key id that was copied with one.
+        let Some((name, value)) = component.split_once('=').filter(|(_, v)| !v.contains(' '))
+        else {
+            if component.is_empty() {
+                continue;
+            }
+            let component = component.rsplit(' ').next().unwrap_or_default().to_owned();
+            return malformed(HeaderFault::NotAPair { component, header_hash: header_hash() });
+        };
+        match name {
+            "Credential" => credential = Some(value),
+            "SignedHeaders" => signed_headers = Some(value),
+            "Signature" => signature = Some(value),
+            _ => {}
+        }
+    }
+    let date = header_date(request.headers);
+    let (Some(credential), Some(signed_headers), Some(signature)) =
+        (credential, signed_headers, signature)
+    else {
+        return malformed(HeaderFault::Missing {
+            credential: credential.is_none(),
+            signed_headers: signed_headers.is_none(),
+            signature: signature.is_none(),
+            date: date.is_none(),
+            header_hash: header_hash(),
+        });
+    };
+    let wrong = |fault| Error::Credential { fault, presigned: false };
+    let credential = Credential::parse(credential.into()).map_err(wrong)?;
+    let signed_at = match date {
+        Some(text) => AmzDate::parse_http(text).ok_or_else(|| Error::InvalidDate {
+            found: String::from_utf8_lossy(text).into_owned(),
+        })?,
+        None => return Err(Error::InvalidDate { found: String::new() }),
+    };
+    credential.check(&signed_at).map_err(wrong)?;
+    Ok(Presented {
+        credential,
+        signed_headers: signed_headers.into(),
+        signature: signature.into(),
+        session_token: header_text(request.headers, "x-amz-security-token"),
+        source: Source::Header,
+        signed_at,
+        expires_secs: None,
+        payload: match header_text(request.headers, "x-amz-content-sha256") {
+            Some(value) => Payload::read(value)?,
+            None => Payload::Absent,
+        },
+    })
+}
+
+/// `x-amz-date` goes before `Date`.
+fn header_date(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get("x-amz-date").or_else(|| headers.get(DATE))?;
+    Some(value.as_bytes().trim_ascii())
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes().trim_ascii()))
+}
+
+/// The query parameters that belong to a signature, still encoded. The first of several wins.
+#[derive(Default)]
+struct QueryParameters<'a> {
+    algorithm: Option<&'a str>,
+    credential: Option<&'a str>,
+    date: Option<&'a str>,
+    expires: Option<&'a str>,
+    signed_headers: Option<&'a str>,
+    signature: Option<&'a str>,
+    security_token: Option<&'a str>,
+    content_sha256: Option<&'a str>,
+    v2_key: bool,
+    v2_signature: bool,
+}
+
+impl<'a> QueryParameters<'a> {
+    fn read(raw: &'a str) -> Self {
+        let mut found = Self::default();
+        for pair in raw.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let slot = match name {
+                "X-Amz-Algorithm" => &mut found.algorithm,
+                "X-Amz-Credential" => &mut found.credential,
+                "X-Amz-Date" => &mut found.date,
+                "X-Amz-Expires" => &mut found.expires,
+                "X-Amz-SignedHeaders" => &mut found.signed_headers,
+                "X-Amz-Signature" => &mut found.signature,
+                "X-Amz-Security-Token" => &mut found.security_token,
+                "X-Amz-Content-Sha256" | "x-amz-content-sha256" => &mut found.content_sha256,
+                "AWSAccessKeyId" => {
+                    found.v2_key = true;
+                    continue;
+                }
+                "Signature" => {
+                    found.v2_signature = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            slot.get_or_insert(value);
+        }
+        found
+    }
+
+    fn is_signed(&self) -> bool {
+        self.algorithm.is_some()
+            || self.credential.is_some()
+            || self.signature.is_some()
+            || (self.v2_key && self.v2_signature)
+    }
+}
+
+fn parse_query<'a>(
+    request: &RequestView<'a>,
+    query: &QueryParameters<'a>,
+) -> Result<Presented<'a>, Error> {
+    let malformed = Error::MalformedQuery;
+    let text = |name, value: Option<&'a str>| {
+        let value = value.filter(|value| !value.is_empty()).and_then(decode);
+        value.ok_or(malformed(QueryFault::MissingParameter(name)))
+    };
+    if query.v2_key && query.v2_signature && query.algorithm.is_none() {
+        return Err(Error::SigV2);
+    }
+    match &*text("X-Amz-Algorithm", query.algorithm)? {
+        HMAC => {}
+        ECDSA => return Err(Error::SigV4A),
+        _ => return Err(Error::UnknownAlgorithm),
+    }
+    let wrong = |fault| Error::Credential { fault, presigned: true };
+    let credential =
+        Credential::parse(text("X-Amz-Credential", query.credential)?).map_err(wrong)?;
+    let signed_at = AmzDate::parse(text("X-Amz-Date", query.date)?.as_bytes())
+        .ok_or_else(|| malformed(QueryFault::InvalidDate))?;
+    credential.check(&signed_at).map_err(wrong)?;
+    let signature = text("X-Amz-Signature", query.signature)?;
+    let signed_headers = text("X-Amz-SignedHeaders", query.signed_headers)?;
+    let expires_secs = query.expires.map(parse_expires).transpose().map_err(malformed)?;
+    let signs_hash = signed_headers.split(';').any(|name| name == "x-amz-content-sha256");
+    let header_hash =
+        signs_hash.then(|| header_text(request.headers, "x-amz-content-sha256")).flatten();
+    let payload = match header_hash.or_else(|| query.content_sha256.and_then(decode)) {
+        Some(value) => Payload::read(value)?,
+        None => Payload::Absent,
+    };
+    Ok(Presented {
+        credential,
+        signed_headers,
+        signature,
+        session_token: match query.security_token {
+            Some(token) => Some(decode(token).unwrap_or_else(|| token.into())),
+            None => header_text(request.headers, "x-amz-security-token"),
+        },
+        source: Source::Query,
+        signed_at,
+        expires_secs,
+        payload,
+    })
+}
+
+fn parse_expires(text: &str) -> Result<i64, QueryFault> {
+    let secs: i64 = text.parse().map_err(|_| QueryFault::ExpiresNotANumber)?;
+    match secs {
+        ..0 => Err(QueryFault::ExpiresNegative),
+        0..=MAX_EXPIRES_SECS => Ok(secs),
+        _ => Err(QueryFault::ExpiresTooLarge),
+    }
+}
