@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use fogbank_wire::Struct;
+use fogbank_wire::{BodyError, Struct};
 
 /// Why an operation failed, in the model's terms: a shape's name, a message and the shape's members.
 ///
@@ -13,7 +13,7 @@ pub struct Fault(Box<Inner>);
 struct Inner {
     name: Cow<'static, str>,
     message: String,
-    members: Option<Box<dyn Struct>>,
+    members: Option<Box<dyn Struct + Sync>>,
     extra: Vec<(&'static str, String)>,
     status: Option<u16>,
     cause: Option<String>,
@@ -42,6 +42,15 @@ impl Fault {
         fault
     }
 
+    /// Why a body could not be read: AWS's own error if the gateway found it wrong (a bad chunk
+    /// signature, a broken promise), else `otherwise`, such as `IncompleteBody`.
+    pub fn of_body(error: BodyError, otherwise: &'static str, message: &str) -> Fault {
+        match error.downcast::<Fault>() {
+            Ok(fault) => *fault,
+            Err(error) => Fault::new(otherwise, message).because(error).with_status(400),
+        }
+    }
+
     /// The caller may not do this; `message` is AWS's, word for word.
     pub fn access_denied(message: impl Into<String>) -> Fault {
         Fault::new("AccessDenied", message)
@@ -61,7 +70,7 @@ impl Fault {
     }
 
     /// Adds the members of the error's shape beyond its message.
-    pub fn with_members(mut self, members: impl Struct) -> Fault {
+    pub fn with_members(mut self, members: impl Struct + Sync) -> Fault {
         self.0.members = Some(Box::new(members));
         self
     }
@@ -96,7 +105,7 @@ impl Fault {
 
     /// The members of the error's shape beyond its message.
     pub fn members(&self) -> Option<&dyn Struct> {
-        self.0.members.as_deref()
+        self.0.members.as_deref().map(|members| members as &dyn Struct)
     }
 
     /// The elements that AWS sends though the model does not list them.

@@ -1,15 +1,16 @@
 //! Bodies on their way in and out: limits, signed chunks, promised hashes.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use fogbank_core::wire::{Body, BodyError};
+use fogbank_core::wire::{Body, BodyError, Trailers};
 use fogbank_core::{Fault, HttpResponse};
-use fogbank_sigv4::{ChunkedDecoder, Decoded};
+use fogbank_sigv4::ChunkedDecoder;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
+
+use crate::authenticate;
 
 /// A body as hyper wants it, with its length where it is known.
 pub(crate) struct Outgoing(Body);
@@ -89,18 +90,6 @@ where
     }
 }
 
-/// Why a body ended early, in AWS's terms; travels through [`BodyError`].
-#[derive(Debug)]
-pub(crate) struct Broken(pub(crate) Fault);
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Broken {}
-
 /// A body whose SHA-256 was promised in the signature: its end is an error if the promise is broken.
 pub(crate) fn promised(body: Body, sha256_hex: String) -> Body {
     let len = body.len();
@@ -127,9 +116,9 @@ impl futures_core::Stream for Promised {
                 self.hash = Some(hash);
             }
             (None, Some(hash)) => {
-                let computed = fogbank_sigv4::hex(&hash.finalize());
+                let computed = hex::encode(hash.finalize());
                 if computed != self.sha256_hex {
-                    return Poll::Ready(Some(Err(Box::new(Broken(mismatch(&self.sha256_hex, &computed))))));
+                    return Poll::Ready(Some(Err(Box::new(mismatch(&self.sha256_hex, &computed)))));
                 }
             }
             _ => {}
@@ -150,12 +139,60 @@ pub(crate) fn mismatch(claimed: &str, computed: &str) -> Fault {
 }
 
 /// A body of signed or unsigned chunks: what it carries, verified on the way.
+///
+/// The headers that follow the chunks become the body's trailers when its end is reached.
 pub(crate) fn chunked(body: Body, decoder: ChunkedDecoder, decoded_len: Option<u64>) -> Body {
-    Body::stream(decoded_len, Chunks { body, decoder, done: false })
+    let trailers = Trailers::default();
+    let chunks = Chunks {
+        body,
+        decoder: Some(decoder),
+        input: Bytes::new(),
+        trailers: Trailers::clone(&trailers),
+    };
+    Body::stream(decoded_len, chunks).with_trailers(trailers)
 }
 
 struct Chunks {
     body: Body,
-    decoder: ChunkedDecoder,
-    done: bool,
+    decoder: Option<ChunkedDecoder>,
+    input: Bytes,
+    trailers: Trailers,
+}
+
+impl futures_core::Stream for Chunks {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let this = &mut *self;
+        loop {
+            let Some(decoder) = &mut this.decoder else { return Poll::Ready(None) };
+            match decoder.decode(&mut this.input) {
+                Err(error) => return Poll::Ready(Some(Err(broken(&error)))),
+                Ok(Some(payload)) => return Poll::Ready(Some(Ok(payload))),
+                Ok(None) => {}
+            }
+            match ready!(this.body.poll_frame(context)) {
+                Some(Ok(frame)) => this.input = frame,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    let finished = this.decoder.take().map(ChunkedDecoder::finish);
+                    return Poll::Ready(match finished {
+                        Some(Err(error)) => Some(Err(broken(&error))),
+                        Some(Ok(decoded)) => {
+                            let _ = this.trailers.set(decoded.trailers);
+                            None
+                        }
+                        None => None,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn broken(error: &fogbank_sigv4::Error) -> BodyError {
+    Box::new(authenticate::fault(error, fogbank_sigv4::Style::S3Xml))
 }

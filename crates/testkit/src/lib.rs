@@ -1,1 +1,125 @@
-//! Not written yet.
+//! A whole cloud in a test's own process: state in memory, a clock that stands still, identifiers
+//! that repeat.
+//!
+//! Tests are data: an operation, its input, the expected answer.
+//!
+//! ```ignore
+//! let world = World::new(SERVICES);
+//! world.check("sqs:CreateQueue", json!({"QueueName": "jobs"}), expect![[r#"…"#]]).await;
+//! ```
+
+use std::sync::Arc;
+
+pub use expect_test::{Expect, expect};
+use fogbank_core::store::Db;
+use fogbank_core::{
+    Body, Call, Clock, Cloud, Fault, HttpRequest, HttpResponse, Ids, Principal, Reply, Service,
+    Settings, Timestamp,
+};
+use fogbank_gateway::{Banner, Gateway, Options, Peer};
+use fogbank_identity::{Directory, Mode};
+use fogbank_tasks::Background;
+pub use serde_json::{Value, json};
+
+/// The account in which a world's calls run.
+pub const ACCOUNT: &str = "000000000000";
+/// The region in which a world's calls run.
+pub const REGION: &str = "us-east-1";
+
+/// A cloud in memory with some services.
+pub struct World {
+    gateway: Gateway,
+    cloud: Cloud,
+    services: &'static [&'static Service],
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    /// A world at 2026-01-01T00:00:00Z, whose clock moves only by [`Clock::advance`].
+    pub fn new(services: &'static [&'static Service]) -> World {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let settings = Settings {
+            account: ACCOUNT.to_owned(),
+            region: REGION.to_owned(),
+            data_dir: directory.path().to_owned(),
+            local_authority: "127.0.0.1:4566".to_owned(),
+        };
+        let db = Db::memory();
+        let blobs = db.blobs();
+        let clock = Clock::frozen(Timestamp::from_secs(1_767_225_600));
+        let cloud = Cloud::new(db, blobs, clock, Ids::seeded(1), settings);
+        let mode = Mode::Dev { accept_any_credentials: false };
+        let identities = Arc::new(Directory::new(mode, ACCOUNT));
+        let banner =
+            Banner { version: "test", state: "ephemeral".into(), identity: "enforced".into() };
+        let options = Options { allow_remote: false, banner };
+        let gateway = Gateway::new(cloud.clone(), services, identities, Vec::new(), options);
+        World { gateway, cloud, services, _directory: directory }
+    }
+
+    /// The cloud.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        self.cloud.clock()
+    }
+
+    /// Starts the background work: reconcilers and the outbox's pump, until it is dropped.
+    pub fn background(&self) -> Background {
+        fogbank_tasks::start(&self.cloud, self.services)
+    }
+
+    /// Calls an operation as the account's root.
+    pub async fn call(&self, action: &str, input: Value) -> Result<Value, Fault> {
+        self.call_as(Principal::root(ACCOUNT), action, input).await
+    }
+
+    /// Calls an operation as somebody.
+    pub async fn call_as(
+        &self,
+        principal: Principal,
+        action: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
+        self.send(principal, action, input, Body::empty()).await.map(|reply| reply.output)
+    }
+
+    /// Calls an operation that takes or returns a body.
+    pub async fn send(
+        &self,
+        principal: Principal,
+        action: &str,
+        input: Value,
+        body: Body,
+    ) -> Result<Reply, Fault> {
+        let call = Call {
+            action: action.to_owned(),
+            account: principal.account.clone(),
+            principal,
+            region: REGION.to_owned(),
+            input,
+            body,
+            source: None,
+            via: None,
+        };
+        self.cloud.call(call).await
+    }
+
+    /// Calls an operation as root and compares the answer, or the error's name and message.
+    pub async fn check(&self, action: &str, input: Value, expected: Expect) {
+        let text = match self.call(action, input).await {
+            Ok(output) => serde_json::to_string_pretty(&output).expect("JSON"),
+            Err(fault) => fault.to_string(),
+        };
+        expected.assert_eq(&text);
+    }
+
+    /// Sends an HTTP request as a client on this machine would.
+    pub async fn http(&self, request: HttpRequest) -> HttpResponse {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 50_000));
+        self.gateway.handle(request, Peer { address: Some(address), tls: false }).await
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,9 +11,15 @@ use futures_core::Stream;
 /// Why a body could not be read or produced to its end.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Headers that follow a body; they are known when its last frame was read.
+pub type Trailers = Arc<OnceLock<Vec<(String, String)>>>;
+
 /// A message's body: in memory, or a stream of frames.
 #[derive(Default)]
-pub struct Body(Inner);
+pub struct Body {
+    frames: Inner,
+    trailers: Option<Trailers>,
+}
 
 #[derive(Default)]
 enum Inner {
@@ -28,7 +35,7 @@ enum Inner {
 impl Body {
     /// A body without a byte.
     pub const fn empty() -> Body {
-        Body(Inner::Empty)
+        Body { frames: Inner::Empty, trailers: None }
     }
 
     /// A body of frames, `len` bytes in all where that is known.
@@ -36,12 +43,23 @@ impl Body {
         len: Option<u64>,
         frames: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     ) -> Body {
-        Body(Inner::Stream { len, frames: Box::pin(frames) })
+        Body { frames: Inner::Stream { len, frames: Box::pin(frames) }, trailers: None }
+    }
+
+    /// The same body, followed by headers that its producer sets before the last frame's end.
+    pub fn with_trailers(mut self, trailers: Trailers) -> Body {
+        self.trailers = Some(trailers);
+        self
+    }
+
+    /// Where the headers that follow the body will stand once it was read to its end.
+    pub fn trailers(&self) -> Option<Trailers> {
+        self.trailers.clone()
     }
 
     /// The number of bytes that are still to come, where it is known.
     pub fn len(&self) -> Option<u64> {
-        match &self.0 {
+        match &self.frames {
             Inner::Empty => Some(0),
             Inner::Full(bytes) => Some(bytes.len() as u64),
             Inner::Stream { len, .. } => *len,
@@ -55,7 +73,7 @@ impl Body {
 
     /// The whole body, if it is in memory.
     pub fn bytes(&self) -> Option<&Bytes> {
-        match &self.0 {
+        match &self.frames {
             Inner::Full(bytes) => Some(bytes),
             _ => None,
         }
@@ -63,10 +81,10 @@ impl Body {
 
     /// Reads the whole body, refusing more than `limit` bytes.
     pub async fn collect(mut self, limit: usize) -> Result<Bytes, BodyError> {
-        if let Inner::Empty = self.0 {
+        if let Inner::Empty = self.frames {
             return Ok(Bytes::new());
         }
-        if let Inner::Full(bytes) = self.0 {
+        if let Inner::Full(bytes) = self.frames {
             return Ok(bytes);
         }
         let mut whole = Vec::new();
@@ -90,7 +108,7 @@ impl Body {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        match std::mem::take(&mut self.0) {
+        match std::mem::take(&mut self.frames) {
             Inner::Empty => Poll::Ready(None),
             Inner::Full(bytes) => Poll::Ready(Some(Ok(bytes))),
             Inner::Stream { len, mut frames } => {
@@ -102,7 +120,7 @@ impl Body {
                     _ => len,
                 };
                 if !matches!(polled, Poll::Ready(None)) {
-                    self.0 = Inner::Stream { len, frames };
+                    self.frames = Inner::Stream { len, frames };
                 }
                 polled
             }
@@ -112,7 +130,10 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Body {
-        if bytes.is_empty() { Body::empty() } else { Body(Inner::Full(bytes)) }
+        if bytes.is_empty() {
+            return Body::empty();
+        }
+        Body { frames: Inner::Full(bytes), trailers: None }
     }
 }
 

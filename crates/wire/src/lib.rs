@@ -8,13 +8,15 @@
 
 mod body;
 mod schema;
+mod style;
 mod timestamp;
 mod value;
 
-pub use body::{Body, BodyError};
+pub use body::{Body, BodyError, Trailers};
 pub use schema::{
     Constraint, ErrorShape, Flags, Kind, List, Location, Map, Member, Operation, OperationName,
     OperationShape, Protocol, Schema, Service, TimestampFormat,
 };
+pub use style::{Style, XmlFlavour};
 pub use timestamp::Timestamp;
 pub use value::{Document, EnumValue, Item, ListValue, MapValue, Slot, Struct, UnionValue, Value};

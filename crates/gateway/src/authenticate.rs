@@ -1,0 +1,120 @@
+//! Who signed: finds the signature, looks its key up, verifies it.
+
+use fogbank_core::wire::Protocol;
+use fogbank_core::{Fault, Principal, Timestamp};
+use fogbank_identity::LookUp;
+use fogbank_sigv4::{
+    ChunkedDecoder, Error, Options, Presented, RequestView, Rules, SigningKey, Style, verify,
+};
+
+use crate::Inner;
+
+/// A caller whose signature was verified.
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    /// Takes the body out of its chunks, where it has some.
+    pub(crate) decoder: Option<ChunkedDecoder>,
+}
+
+/// Verifies `presented`. `body_hash` is the body's SHA-256 where the body was read already.
+pub(crate) fn verify_signature(
+    gateway: &Inner,
+    presented: &Presented<'_>,
+    view: &RequestView<'_>,
+    body_hash: Option<&str>,
+    now: Timestamp,
+) -> Result<Caller, Refusal> {
+    let access_key_id = presented.access_key_id();
+    let token = presented.session_token.as_deref();
+    let found = gateway
+        .cloud
+        .db()
+        .read(|rows| gateway.directory.credential(rows, access_key_id, token, now))
+        .map_err(|error| Refusal::Ours(Fault::from(error)))?;
+    let token = || token.unwrap_or_default().to_owned();
+    let credential = match found {
+        LookUp::Found(credential) => credential,
+        LookUp::Unknown | LookUp::Inactive => {
+            let access_key_id = access_key_id.to_owned();
+            return Err(Error::UnknownAccessKey { access_key_id }.into());
+        }
+        LookUp::Expired => return Err(Error::ExpiredToken { token: token() }.into()),
+        LookUp::InvalidToken => return Err(Error::InvalidToken { token: token() }.into()),
+    };
+    let decoded_len = header_number(view, "x-amz-decoded-content-length");
+    let announced = view.headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
+    let Some(secret) = &credential.secret else {
+        // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
+        let decoder = presented
+            .payload
+            .is_chunked()
+            .then(|| ChunkedDecoder::unsigned(decoded_len.unwrap_or(0), announced));
+        return Ok(Caller { principal: credential.principal, decoder });
+    };
+    let key: SigningKey = gateway.keys.get(access_key_id, secret, presented.scope());
+    let options = Options::new(rules(presented.service()));
+    let verified = verify(presented, view, &key, body_hash, now.secs(), &options)?;
+    let decoder = verified.chunked(decoded_len, announced)?;
+    Ok(Caller { principal: credential.principal, decoder })
+}
+
+/// S3's dialect of the signature, or everybody else's.
+pub(crate) fn rules(signing_name: &str) -> Rules {
+    match signing_name {
+        "s3" | "s3express" | "s3-object-lambda" => Rules::S3,
+        _ => Rules::Other,
+    }
+}
+
+/// Why a caller is refused.
+pub(crate) enum Refusal {
+    /// The signature is at fault.
+    Signature(Box<Error>),
+    /// We are.
+    Ours(Fault),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::Signature(Box::new(error))
+    }
+}
+
+impl Refusal {
+    /// The fault as a service with this protocol words it.
+    pub(crate) fn into_fault(self, service: &str, protocol: Protocol) -> Fault {
+        match self {
+            Refusal::Ours(fault) => fault,
+            Refusal::Signature(error) => fault(&error, style(service, protocol)),
+        }
+    }
+}
+
+pub(crate) fn style(service: &str, protocol: Protocol) -> Style {
+    match protocol {
+        _ if service == "s3" => Style::S3Xml,
+        Protocol::Ec2Query => Style::Ec2,
+        Protocol::AwsQuery | Protocol::RestXml => Style::Query,
+        _ => Style::Json,
+    }
+}
+
+/// A signature's error as a fault, with AWS's code, message and elements.
+pub(crate) fn fault(error: &Error, style: Style) -> Fault {
+    let rendered = error.render(style);
+    let mut fault = Fault::new(rendered.code, rendered.message).with_status(rendered.status);
+    for (name, value) in rendered.extra {
+        fault = fault.with(name, value);
+    }
+    if let Error::UnknownAccessKey { access_key_id } = error {
+        fault = fault.because(format!(
+            "nobody created the access key {access_key_id}; --accept-any-credentials would allow it"
+        ));
+    }
+    fault
+}
+
+fn header_number(view: &RequestView<'_>, name: &str) -> Option<u64> {
+    view.headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+

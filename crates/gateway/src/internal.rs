@@ -1,0 +1,86 @@
+//! Calls from inside the cloud: the front door behind the network layer.
+
+use std::sync::Arc;
+
+use fogbank_core::wire::{self, Body, Kind, Slot, Struct};
+use fogbank_core::{
+    BoxFuture, Call, Cloud, Cx, Endpoint, Fault, FrontDoor, HttpRequest, HttpResponse, Reply,
+    Request,
+};
+
+use crate::{Gateway, Inner, authorise, pipeline};
+
+/// The gateway as the cloud sees it.
+pub(crate) struct Door(pub(crate) Gateway);
+
+impl FrontDoor for Door {
+    fn call(&self, cloud: Cloud, call: Call) -> BoxFuture<'static, Result<Reply, Fault>> {
+        let gateway = Arc::clone(&self.0.0);
+        Box::pin(async move { run(&gateway, cloud, call).await })
+    }
+
+    fn fetch(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Fault>> {
+        Box::pin(self.0.0.fetch.fetch(request))
+    }
+}
+
+async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> {
+    let begun = std::time::Instant::now();
+    let (service, operation) = call.action.split_once(':').unwrap_or_default();
+    let entry = gateway
+        .catalogue
+        .by_name(service)
+        .ok_or_else(|| Fault::internal(format!("there is no service {service:?}")))?;
+    let known = entry
+        .operation(operation)
+        .ok_or_else(|| Fault::not_implemented(service, operation))?;
+    let mut input = (known.op.input)();
+    wire::from_json(&call.input, &mut *input)
+        .map_err(|rejection| pipeline::rejected(&rejection, entry.first_protocol(), entry))?;
+    put_body(&mut *input, call.body);
+    let settings = cloud.settings();
+    let request = Request {
+        id: cloud.ids().uuid(),
+        service: entry.service.model.name,
+        operation: known.op.model.name,
+        account: if call.account.is_empty() { settings.account.clone() } else { call.account },
+        principal: call.principal,
+        region: call.region,
+        now: cloud.clock().now(),
+        endpoint: Endpoint { tls: false, authority: settings.local_authority.clone() },
+        source_ip: None,
+        user_agent: String::new(),
+        source: call.source,
+        via: call.via,
+    };
+    let cx = Cx::new(cloud, request);
+    let outcome = match authorise::authorise(gateway, known, &cx, &*input) {
+        Ok(()) => pipeline::run(&known.op.run, cx, input).await,
+        Err(fault) => Err(fault),
+    };
+    let status = outcome.as_ref().map_or(400, |_| 200);
+    known.counters.count(status, begun.elapsed());
+    let mut output = outcome?;
+    let body = take_body(&mut *output);
+    Ok(Reply { output: wire::to_json(&*output), body })
+}
+
+fn put_body(input: &mut dyn Struct, body: Body) {
+    if let Some(place) = body_of(input) {
+        *place = body;
+    }
+}
+
+fn take_body(output: &mut dyn Struct) -> Body {
+    body_of(output).map(std::mem::take).unwrap_or_default()
+}
+
+/// The member that streams.
+fn body_of(shape: &mut dyn Struct) -> Option<&mut Body> {
+    let Kind::Structure(members) = &shape.schema().kind else { return None };
+    let index = members.iter().position(|member| matches!(member.target.kind, Kind::Body))?;
+    match shape.member_mut(index).slot() {
+        Slot::Body(body) => Some(body),
+        _ => None,
+    }
+}

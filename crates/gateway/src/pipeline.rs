@@ -1,0 +1,431 @@
+//! One request from its head to its answer.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use fogbank_core::wire::{self, Body, Protocol, Struct};
+use fogbank_core::{Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, Run};
+use fogbank_sigv4::{Error as SignatureError, Payload, Presented, RequestView, Source};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::authenticate::{self, Caller, Refusal};
+use crate::catalogue::{Entry, Known};
+use crate::failures::{self, Form};
+use crate::route::{self, Head, Route, Routed};
+use crate::{Inner, admin, authorise, bodies, guard, hosts};
+
+/// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
+const BODY_LIMIT: usize = 20 * 1024 * 1024;
+/// The same for Lambda, whose functions' code comes in base64.
+const CODE_LIMIT: usize = 72 * 1024 * 1024;
+
+/// Where a request comes from.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The address, unless it comes from inside the process.
+    pub address: Option<SocketAddr>,
+    /// Whether it came over TLS.
+    pub tls: bool,
+}
+
+/// Serves one request.
+pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Peer) -> HttpResponse {
+    let (mut parts, body) = request.into_parts();
+    let host = host(&parts);
+    let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
+        || parts.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    let refusal =
+        guard::refusal(&host, &parts.headers, is_signed, gateway.options.allow_remote);
+    if let Some(why) = refusal {
+        return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
+    }
+    let exchange = Exchange {
+        gateway,
+        endpoint: Endpoint { tls: peer.tls, authority: host.clone() },
+        peer,
+        id: gateway.cloud.ids().uuid(),
+    };
+    if admin::claims(parts.uri.path()) {
+        let cx = exchange.anonymous("fogbank");
+        return admin::serve(gateway, cx, HttpRequest::from_parts(parts, body)).await;
+    }
+    for entry in gateway.catalogue.services() {
+        for plane in entry.service.data_planes {
+            if (plane.claims)(&parts, &gateway.cloud) {
+                let cx = exchange.anonymous(entry.service.model.name);
+                return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
+            }
+        }
+    }
+    hoist_presigned_headers(&mut parts);
+    let is_head = parts.method == http::Method::HEAD;
+    let mut response = exchange.api(&host, parts, body).await;
+    if is_head && response.status().is_client_error() {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// `Host`, or the authority of HTTP/2.
+fn host(parts: &Parts) -> String {
+    let header = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    header.or(parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("").to_owned()
+}
+
+/// Presigned requests may carry headers as query parameters; decoding looks for headers.
+fn hoist_presigned_headers(parts: &mut Parts) {
+    let Some(query) = parts.uri.query().filter(|query| query.contains("X-Amz-Signature=")) else {
+        return;
+    };
+    let found: Vec<(HeaderName, HeaderValue)> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| name.starts_with("x-amz-") || name.starts_with("X-Amz-Security-Token"))
+        .filter_map(|(name, value)| {
+            let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
+            let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()).ok()?;
+            Some((name, HeaderValue::from_str(&value).ok()?))
+        })
+        .collect();
+    for (name, value) in found {
+        // What the signature reads stays as it was sent.
+        if name != "x-amz-security-token" && !parts.headers.contains_key(&name) {
+            parts.headers.insert(name, value);
+        }
+    }
+}
+
+/// One request and what is known of it from the start.
+struct Exchange<'a> {
+    gateway: &'a Arc<Inner>,
+    endpoint: Endpoint,
+    peer: Peer,
+    id: String,
+}
+
+/// A routed request whose caller is known.
+struct Call<'a> {
+    route: Route<'a>,
+    known: &'a Known,
+    caller: Caller,
+    region: String,
+    body: Body,
+}
+
+impl Exchange<'_> {
+    /// The context of a request that is no API call.
+    fn anonymous(&self, service: &'static str) -> Cx {
+        let settings = self.gateway.cloud.settings();
+        let (account, region) = (settings.account.clone(), settings.region.clone());
+        let request =
+            self.request(service, "", Principal::anonymous(), account, region, &HeaderMap::new());
+        Cx::new(self.gateway.cloud.clone(), request)
+    }
+
+    fn request(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        principal: Principal,
+        account: String,
+        region: String,
+        headers: &HeaderMap,
+    ) -> Request {
+        let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Request {
+            id: self.id.clone(),
+            service,
+            operation,
+            principal,
+            account,
+            region,
+            now: self.gateway.cloud.clock().now(),
+            endpoint: self.endpoint.clone(),
+            source_ip: self.peer.address.map(|address| address.ip()),
+            user_agent: agent.unwrap_or_default().to_owned(),
+            source: None,
+            via: None,
+        }
+    }
+
+    async fn api(&self, host: &str, parts: Parts, body: Body) -> HttpResponse {
+        let begun = Instant::now();
+        let raw_path = parts.uri.path();
+        let raw_query = parts.uri.query().unwrap_or_default();
+        let view = RequestView {
+            method: parts.method.as_str(),
+            raw_path,
+            raw_query,
+            host,
+            headers: &parts.headers,
+        };
+        let presented = fogbank_sigv4::parse(&view);
+        let bucket = hosts::bucket(host);
+        let path: Cow<'_, str> = match bucket {
+            Some(bucket) => Cow::Owned(format!("/{bucket}{raw_path}")),
+            None => Cow::Borrowed(raw_path),
+        };
+        let head = Head {
+            method: parts.method.as_str(),
+            path: &path,
+            query: raw_query,
+            headers: &parts.headers,
+            scope: presented.as_ref().ok().and_then(Option::as_ref).map(Presented::service),
+            is_bucket_host: bucket.is_some(),
+        };
+        let (route, body) = match self.find_route(&head, body).await {
+            Ok(found) => found,
+            Err(response) => return *response,
+        };
+        let form = Form {
+            entry: route.entry,
+            protocol: route.protocol,
+            query_mode: parts.headers.contains_key("x-amzn-query-mode"),
+            request_id: &self.id,
+        };
+        let known = route.entry.operation(&route.operation);
+        let service = route.entry.service.model.name;
+        let protocol = route.protocol;
+        let answer = match self.prepare(&view, presented, route, body).await {
+            Ok(call) => self.run(&parts, &head, call).await,
+            Err(refusal) => Err(refusal.into_fault(service, protocol)),
+        };
+        let response = answer.unwrap_or_else(|fault| {
+            self.log(service, &parts, &fault);
+            failures::render(&fault, &form)
+        });
+        if let Some(known) = known {
+            known.counters.count(response.status, begun.elapsed());
+        }
+        into_http(response)
+    }
+
+    /// Finds what the request means, reading the body if only the body tells.
+    async fn find_route<'r>(
+        &'r self,
+        head: &Head<'_>,
+        body: Body,
+    ) -> Result<(Route<'r>, Body), Box<HttpResponse>> {
+        let catalogue = &self.gateway.catalogue;
+        let nobody = || {
+            let text = "{\"message\":\"No service claims this request.\"}";
+            Box::new(admin::response(400, "application/json", text.to_owned().into()))
+        };
+        match route::by_head(catalogue, head).ok_or_else(nobody)? {
+            Routed::Known(route) => Ok((route, body)),
+            Routed::InBody(entry) => {
+                let form = body.collect(BODY_LIMIT).await.map_err(|_| nobody())?;
+                let route = route::by_form(catalogue, entry, &form).ok_or_else(nobody)?;
+                Ok((route, form.into()))
+            }
+        }
+    }
+
+    /// Finds the handler, verifies the signature and reads the body unless it streams.
+    async fn prepare<'r>(
+        &self,
+        view: &RequestView<'_>,
+        presented: Result<Option<Presented<'_>>, SignatureError>,
+        route: Route<'r>,
+        body: Body,
+    ) -> Result<Call<'r>, Refusal> {
+        let presented = presented?;
+        let known = route.entry.operation(&route.operation);
+        let streams = known.is_some_and(|known| known.streams_in);
+        let service = route.entry.service.model.name;
+        let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
+        let now = self.gateway.cloud.clock().now();
+        let settings = self.gateway.cloud.settings();
+        let is_chunked = presented.as_ref().is_some_and(|found| found.payload.is_chunked());
+        let (caller, region, body) = match &presented {
+            None => {
+                if !may_be_anonymous(route.entry, known) {
+                    return Err(SignatureError::MissingAuthentication.into());
+                }
+                let caller = Caller { principal: Principal::anonymous(), decoder: None };
+                let body = if streams { body } else { collect(body, limit).await?.into() };
+                (caller, settings.region.clone(), body)
+            }
+            Some(found) if streams || is_chunked => {
+                let caller =
+                    authenticate::verify_signature(self.gateway, found, view, None, now)?;
+                (caller, found.region().to_owned(), promised(found, body))
+            }
+            Some(found) => {
+                let body = collect(body, limit).await?;
+                let hash = hex::encode(Sha256::digest(&body));
+                let hash = (!is_unsigned(found)).then_some(&*hash);
+                let caller =
+                    authenticate::verify_signature(self.gateway, found, view, hash, now)?;
+                (caller, found.region().to_owned(), body.into())
+            }
+        };
+        let Some(known) = known else {
+            return Err(Refusal::Ours(self.unknown(&route)));
+        };
+        let mut call = Call { route, known, caller, region, body };
+        if let Some(decoder) = call.caller.decoder.take() {
+            let decoded_len = view
+                .headers
+                .get("x-amz-decoded-content-length")
+                .and_then(|len| len.to_str().ok()?.parse().ok());
+            call.body = bodies::chunked(call.body, decoder, decoded_len);
+            if !streams {
+                call.body = collect(call.body, limit).await?.into();
+            }
+        }
+        Ok(call)
+    }
+
+    /// The operation stands in the model without a handler, or nowhere.
+    fn unknown(&self, route: &Route<'_>) -> Fault {
+        let model = route.entry.service.model;
+        let operation = &route.operation;
+        if model.operations.iter().any(|known| known.name == operation) {
+            return Fault::not_implemented(model.name, operation);
+        }
+        let message = match (model.name, route.protocol) {
+            ("s3", _) => "The specified method is not allowed against this resource.".to_owned(),
+            (_, Protocol::AwsQuery | Protocol::Ec2Query) => {
+                let version = model.api_version;
+                format!("The action {operation} is not valid for this web service (version {version}).")
+            }
+            _ => "The operation is not known.".to_owned(),
+        };
+        Fault::new("UnknownOperation", message)
+    }
+
+    /// Decodes, authorises and runs.
+    async fn run(
+        &self,
+        parts: &Parts,
+        head: &Head<'_>,
+        call: Call<'_>,
+    ) -> Result<wire::Response, Fault> {
+        let Call { route, known, caller, region, body } = call;
+        let service = route.entry.service;
+        let account = match caller.principal.account.as_str() {
+            "" => self.gateway.cloud.settings().account.clone(),
+            account => account.to_owned(),
+        };
+        let request = self.request(
+            service.model.name,
+            known.op.model.name,
+            caller.principal,
+            account,
+            region,
+            &parts.headers,
+        );
+        let cx = Cx::new(self.gateway.cloud.clone(), request);
+        let labels: Vec<(&'static str, &str)> =
+            route.labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let message = wire::Request {
+            method: head.method,
+            raw_path: head.path,
+            raw_query: head.query,
+            headers: head.headers,
+            labels: &labels,
+        };
+        let mut input = (known.op.input)();
+        wire::decode(
+            route.protocol,
+            service.model,
+            known.op.model,
+            &service.style,
+            &message,
+            body,
+            &mut *input,
+        )
+        .map_err(|rejection| rejected(&rejection, route.protocol, route.entry))?;
+        authorise::authorise(self.gateway, known, &cx, &*input)?;
+        let mut output = run(&known.op.run, cx, input).await?;
+        Ok(wire::encode(
+            route.protocol,
+            service.model,
+            known.op.model,
+            &service.style,
+            &mut *output,
+            &self.id,
+        ))
+    }
+
+    fn log(&self, service: &str, parts: &Parts, fault: &Fault) {
+        let (method, path, id) = (&parts.method, parts.uri.path(), &self.id);
+        match fault.cause() {
+            Some(cause) if fault.name() == "InternalFailure" => {
+                tracing::error!(service, %method, path, id, cause, "a request failed");
+            }
+            cause => {
+                let (code, message) = (fault.name(), fault.message());
+                tracing::debug!(service, %method, path, id, code, message, cause, "a request was refused");
+            }
+        }
+    }
+}
+
+/// Runs a handler in the way of its kind.
+pub(crate) async fn run(run: &Run, cx: Cx, input: Box<dyn Struct>) -> Result<Box<dyn Struct>, Fault> {
+    match run {
+        Run::Read(handler) => cx.read(|tx| handler(tx, input)),
+        Run::Write(handler) => {
+            let mut input = Some(input);
+            cx.write(|tx| match input.take() {
+                Some(input) => handler(tx, input),
+                None => Err(Fault::internal("the engine retried a transaction without its input")),
+            })
+            .await
+        }
+        Run::Task(handler) => handler(cx, input).await,
+    }
+}
+
+/// A rejected input as a fault with the service's code.
+pub(crate) fn rejected(rejection: &wire::Rejection, protocol: Protocol, entry: &Entry) -> Fault {
+    let style = &entry.service.style;
+    let fault = Fault::new(rejection.code(protocol, style), rejection.message(protocol, style));
+    let extra = rejection.extra(style).into_iter();
+    extra.fold(fault.with_status(400), |fault, (name, value)| fault.with(name, value))
+}
+
+/// Whether an operation may be called without a signature at all; policies decide the rest.
+fn may_be_anonymous(entry: &Entry, known: Option<&Known>) -> bool {
+    matches!(entry.service.model.name, "s3" | "sqs" | "sns")
+        || known.is_some_and(|known| known.op.model.unsigned)
+}
+
+fn is_unsigned(presented: &Presented<'_>) -> bool {
+    matches!(presented.payload, Payload::Unsigned)
+        || (presented.source == Source::Query && presented.service() == "s3")
+}
+
+/// The body with the promise of its hash, where the signature made one.
+fn promised(presented: &Presented<'_>, body: Body) -> Body {
+    match &presented.payload {
+        Payload::Sha256(hash) => bodies::promised(body, hash.to_ascii_lowercase()),
+        _ => body,
+    }
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    body.collect(limit).await.map_err(|error| {
+        let fault = Fault::of_body(
+            error,
+            "RequestEntityTooLarge",
+            "The request's body is too large or ended early.",
+        );
+        Refusal::Ours(fault)
+    })
+}
+
+fn into_http(response: wire::Response) -> HttpResponse {
+    let mut answer = HttpResponse::new(response.body);
+    *answer.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *answer.headers_mut() = response.headers;
+    answer
+}
