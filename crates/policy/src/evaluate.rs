@@ -1,0 +1,343 @@
+//! The decision: which layers apply to a call, and in which order they allow or deny it.
+//!
+//! Follows "Policy evaluation logic" of the IAM User Guide: an explicit deny in any layer wins; control policies
+//! must allow; then, within an account, a resource policy or an identity policy suffices, and across accounts both
+//! must allow. Boundaries and session policies limit what identity policies grant, and what a resource policy
+//! grants to a role, but not what it grants to a user, to a session or to everybody.
+
+use crate::context::{Context, Facts};
+use crate::document::{Document, Effect, Statement};
+use crate::explain::{Explanation, Layer, Reason, StatementRef};
+use crate::principal::{Caller, CallerKind, Grant, is_account};
+
+/// A request to be authorised.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// The action with its service prefix, such as `s3:GetObject`.
+    pub action: &'a str,
+    /// The ARN of the resource, or `*` for an action that has none.
+    pub resource: &'a str,
+    /// Who calls.
+    pub principal: &'a Caller,
+    /// The condition keys of the request; `&()` has none.
+    pub context: &'a dyn Context,
+}
+
+/// A document and where it comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Attached<'a> {
+    /// The policy's ARN, or its name if it is inline.
+    pub source: &'a str,
+    /// The compiled policy.
+    pub document: &'a Document,
+}
+
+/// The resource's side of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct ResourceSide<'a> {
+    /// The account that owns the resource.
+    pub owner: &'a str,
+    /// The resource's policy, if it has one.
+    pub policy: Option<Attached<'a>>,
+}
+
+/// What a resource policy means beside identity policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ResourcePolicyMode {
+    /// Within the account it adds to identity policies.
+    #[default]
+    Ordinary,
+    /// A role's trust policy: it must allow, and if it names only the account, an identity policy must allow too.
+    Trust,
+    /// A KMS key's policy: like a trust policy, identity policies count only if it names the account.
+    KmsKey,
+}
+
+/// All policies that apply to a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policies<'a> {
+    /// Inline and managed policies of the user and its groups, or of the role.
+    pub identity: &'a [Attached<'a>],
+    /// The permissions boundary of the user or role.
+    pub boundary: Option<Attached<'a>>,
+    /// The policies passed when the session was made; empty where none were.
+    pub session: &'a [Attached<'a>],
+    /// The resource's side. Without it, the owner is the account in the resource's ARN, or else the caller's.
+    pub resource: Option<ResourceSide<'a>>,
+    /// Service control policies of the caller's account, a list for each level from the root of the organization to
+    /// the account; every level must allow. Empty where the account is in no organization.
+    pub scps: &'a [&'a [Attached<'a>]],
+    /// Resource control policies of the owner's account, in the same form.
+    pub rcps: &'a [&'a [Attached<'a>]],
+    /// What the resource policy means.
+    pub mode: ResourcePolicyMode,
+}
+
+/// Whether a call may proceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It may.
+    Allowed,
+    /// It may not.
+    Denied,
+}
+
+/// The outcome of an evaluation with its explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// Whether the call may proceed.
+    pub outcome: Outcome,
+    /// Which layer and statement decided.
+    pub explanation: Explanation<'a>,
+}
+
+impl Decision<'_> {
+    /// Whether the call may proceed.
+    pub fn is_allowed(&self) -> bool {
+        self.outcome == Outcome::Allowed
+    }
+}
+
+/// Decides a call. A layer that has policies and allows nothing denies.
+pub fn evaluate<'a>(call: &Call<'_>, policies: &Policies<'a>) -> Decision<'a> {
+    let owner = owner_of(call, policies);
+    let mut buffer = [0; ACTION_BUFFER];
+    let spilled;
+    let action = match buffer.get_mut(..call.action.len()) {
+        Some(buffer) => {
+            buffer.copy_from_slice(call.action.as_bytes());
+            buffer.make_ascii_lowercase();
+            &*buffer
+        }
+        None => {
+            spilled = call.action.to_ascii_lowercase();
+            spilled.as_bytes()
+        }
+    };
+    let same_account = !call.principal.has_account() || owner == call.principal.account;
+    let request = Request {
+        call,
+        action,
+        facts: Facts::new(call, Some(owner).filter(|owner| !owner.is_empty())),
+        has_boundary: policies.boundary.is_some(),
+    };
+    let verdict = match Scan::of(&request, policies) {
+        Ok(scan) => scan.decide(call.principal, policies, same_account),
+        Err(denied) => denied,
+    };
+    Decision {
+        outcome: match verdict.reason {
+            Reason::Allowed => Outcome::Allowed,
+            Reason::ExplicitDeny | Reason::ImplicitDeny => Outcome::Denied,
+        },
+        explanation: Explanation {
+            reason: verdict.reason,
+            layer: verdict.layer,
+            statement: verdict.statement,
+            same_account,
+        },
+    }
+}
+
+/// The longest action of AWS has fewer characters; a longer one is lower-cased on the heap.
+const ACTION_BUFFER: usize = 128;
+
+fn owner_of<'o>(call: &Call<'o>, policies: &Policies<'o>) -> &'o str {
+    match policies.resource {
+        Some(side) => side.owner,
+        None => call
+            .resource
+            .splitn(6, ':')
+            .nth(4)
+            .filter(|account| is_account(account))
+            .unwrap_or(&call.principal.account),
+    }
+}
+
+struct Request<'r> {
+    call: &'r Call<'r>,
+    action: &'r [u8],
+    facts: Facts<'r>,
+    has_boundary: bool,
+}
+
+impl Request<'_> {
+    /// How directly the statement names the caller, or `None` if the statement does not apply.
+    fn applies(&self, statement: &Statement) -> Option<Grant> {
+        if !statement.actions.matches(self.action, &self.facts) {
+            return None;
+        }
+        let grant = match &statement.principals {
+            None => Grant::Direct,
+            Some(principals) => {
+                principals.grant(self.call.principal, statement.effect, self.has_boundary)
+            }
+        };
+        let resource = self.call.resource.as_bytes();
+        let applies = grant != Grant::None
+            && statement.resources.as_ref().is_none_or(|set| set.matches(resource, &self.facts))
+            && statement.conditions.iter().all(|condition| condition.holds(&self.facts));
+        applies.then_some(grant)
+    }
+
+    /// Finds the statement that allows most directly, or fails with one that denies.
+    fn scan<'a>(
+        &self,
+        layer: Layer,
+        list: &[Attached<'a>],
+    ) -> Result<Option<Allowance<'a>>, Verdict<'a>> {
+        let mut best: Option<Allowance<'a>> = None;
+        for attached in list {
+            for (index, statement) in attached.document.statements.iter().enumerate() {
+                let is_deny = statement.effect == Effect::Deny;
+                if !is_deny && best.is_some_and(|best| best.grant == Grant::Direct) {
+                    continue;
+                }
+                let Some(grant) = self.applies(statement) else { continue };
+                let sid = statement.sid.as_deref();
+                let statement = StatementRef { source: attached.source, sid, index };
+                if is_deny {
+                    return Err(Verdict {
+                        reason: Reason::ExplicitDeny,
+                        layer,
+                        statement: Some(statement),
+                    });
+                }
+                if best.is_none_or(|best| best.grant < grant) {
+                    best = Some(Allowance { grant, statement });
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// Whether every level of control policies allows.
+    fn scan_levels<'a>(
+        &self,
+        layer: Layer,
+        levels: &[&[Attached<'a>]],
+    ) -> Result<bool, Verdict<'a>> {
+        let mut allowed = true;
+        for level in levels {
+            // No early exit: a deny further down outranks the missing allow here.
+            allowed &= self.scan(layer, level)?.is_some() || level.is_empty();
+        }
+        Ok(allowed)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Allowance<'a> {
+    grant: Grant,
+    statement: StatementRef<'a>,
+}
+
+struct Verdict<'a> {
+    reason: Reason,
+    layer: Layer,
+    statement: Option<StatementRef<'a>>,
+}
+
+impl<'a> Verdict<'a> {
+    fn allowed(layer: Layer, statement: Option<StatementRef<'a>>) -> Verdict<'a> {
+        Verdict { reason: Reason::Allowed, layer, statement }
+    }
+
+    fn missing(layer: Layer) -> Verdict<'a> {
+        Verdict { reason: Reason::ImplicitDeny, layer, statement: None }
+    }
+}
+
+/// What every layer has to say, once none denies explicitly.
+struct Scan<'a> {
+    scps_allow: bool,
+    rcps_allow: bool,
+    resource_layer: Layer,
+    resource: Option<Allowance<'a>>,
+    identity: Option<Allowance<'a>>,
+    boundary: Option<Allowance<'a>>,
+    session: Option<Allowance<'a>>,
+}
+
+impl<'a> Scan<'a> {
+    fn of(request: &Request<'_>, policies: &Policies<'a>) -> Result<Scan<'a>, Verdict<'a>> {
+        let has_account = request.call.principal.has_account();
+        let scps = if has_account { policies.scps } else { &[] };
+        let resource_layer = match policies.mode {
+            ResourcePolicyMode::Trust => Layer::TrustPolicy,
+            ResourcePolicyMode::Ordinary | ResourcePolicyMode::KmsKey => Layer::ResourcePolicy,
+        };
+        let resource = policies.resource.as_ref().and_then(|side| side.policy);
+        Ok(Scan {
+            scps_allow: request.scan_levels(Layer::ServiceControlPolicy, scps)?,
+            rcps_allow: request.scan_levels(Layer::ResourceControlPolicy, policies.rcps)?,
+            resource_layer,
+            resource: request.scan(resource_layer, resource.as_slice())?,
+            identity: request.scan(Layer::IdentityPolicy, policies.identity)?,
+            boundary: request.scan(Layer::PermissionsBoundary, policies.boundary.as_slice())?,
+            session: request.scan(Layer::SessionPolicy, policies.session)?,
+        })
+    }
+
+    fn decide(&self, caller: &Caller, policies: &Policies<'a>, same_account: bool) -> Verdict<'a> {
+        if !self.scps_allow {
+            return Verdict::missing(Layer::ServiceControlPolicy);
+        }
+        if !self.rcps_allow {
+            return Verdict::missing(Layer::ResourceControlPolicy);
+        }
+        if !caller.has_account() {
+            return self.by_resource_policy();
+        }
+        if !same_account {
+            let own_side = self.by_identity(caller, policies);
+            return match own_side.reason {
+                Reason::Allowed => self.by_resource_policy(),
+                Reason::ExplicitDeny | Reason::ImplicitDeny => own_side,
+            };
+        }
+        let must_be_named = policies.mode != ResourcePolicyMode::Ordinary;
+        match self.resource {
+            Some(Allowance { grant: Grant::Direct, .. }) => self.by_resource_policy(),
+            Some(Allowance { grant: Grant::Behind, .. }) => match self.limits(caller, policies) {
+                Some(layer) => Verdict::missing(layer),
+                None => self.by_resource_policy(),
+            },
+            None if must_be_named => Verdict::missing(self.resource_layer),
+            Some(_) | None => self.by_identity(caller, policies),
+        }
+    }
+
+    fn by_resource_policy(&self) -> Verdict<'a> {
+        match self.resource {
+            Some(allowance) => Verdict::allowed(self.resource_layer, Some(allowance.statement)),
+            None => Verdict::missing(self.resource_layer),
+        }
+    }
+
+    fn by_identity(&self, caller: &Caller, policies: &Policies<'a>) -> Verdict<'a> {
+        if caller.kind == CallerKind::Root {
+            return Verdict::allowed(Layer::AccountRoot, None);
+        }
+        let Some(allowance) = self.identity else {
+            return Verdict::missing(Layer::IdentityPolicy);
+        };
+        match self.limits(caller, policies) {
+            Some(layer) => Verdict::missing(layer),
+            None => Verdict::allowed(Layer::IdentityPolicy, Some(allowance.statement)),
+        }
+    }
+
+    /// The boundary or session policy that withholds its allow. A federated user has no permissions of its own
+    /// unless a session policy passes them on.
+    fn limits(&self, caller: &Caller, policies: &Policies<'a>) -> Option<Layer> {
+        if policies.boundary.is_some() && self.boundary.is_none() {
+            return Some(Layer::PermissionsBoundary);
+        }
+        let federated = matches!(caller.kind, CallerKind::FederatedUser { .. });
+        if (federated || !policies.session.is_empty()) && self.session.is_none() {
+            return Some(Layer::SessionPolicy);
+        }
+        None
+    }
+}
