@@ -1,0 +1,1 @@
+//! Tests of the rules, as tables of data.
