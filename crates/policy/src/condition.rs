@@ -296,11 +296,12 @@ fn unpadded(base64: &str) -> &str {
 impl ArnPattern {
     fn compile(text: &str, variables: bool) -> ArnPattern {
         let pattern =
-            |text| Pattern::compile(text, Syntax { wildcards: true, variables, fold: false });
-        let fields = arn_fields(text, variables);
-        match <[&str; 6]>::try_from(fields) {
-            Ok(fields) => ArnPattern::Fields(Box::new(fields.map(pattern))),
-            Err(_) => ArnPattern::Whole(pattern(text)),
+            |text, wildcards| Pattern::compile(text, Syntax { wildcards, variables, fold: false });
+        match <[&str; 6]>::try_from(arn_fields(text, variables)) {
+            Ok(fields) => ArnPattern::Fields(Box::new(fields.map(|field| pattern(field, true)))),
+            // A short pattern such as `*` or `arn:aws:s3:*` may leave out the fields that its last star covers; a
+            // star inside it must not cover any.
+            Err(_) => ArnPattern::Whole(pattern(text, text.ends_with('*'))),
         }
     }
 

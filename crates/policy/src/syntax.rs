@@ -273,7 +273,9 @@ fn check_resource(resource: &str) -> Result<(), Malformed> {
         "iam" if path != "root" && !path.starts_with('*') && !starts(&IAM_PATHS) => {
             Err(Malformed::IamResourcePath)
         }
-        "s3" if has_region && !starts(&["accesspoint/", "job/", "storage-lens", "async-request/", "*"]) => {
+        "s3" if has_region
+            && !starts(&["accesspoint/", "job/", "storage-lens", "async-request/", "*"]) =>
+        {
             Err(Malformed::S3Region(resource.to_owned()))
         }
         _ => Ok(()),
