@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::blob::disk::{Disk, MemoryDisk};
+use crate::blob::{Blobs, Limits, Opened};
 use crate::commit::{Committer, Mode};
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
@@ -87,8 +89,25 @@ pub struct Db {
 }
 
 struct Inner {
-    committer: Committer,
+    blobs: Blobs,
+    committer: Arc<Committer>,
     options: Options,
+}
+
+impl Inner {
+    fn close(&self) -> Result<(), Error> {
+        self.blobs.stop();
+        self.committer.close()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Handles of blobs may live on; the engine must not, so that the directory can be opened again.
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the store could not be flushed at its end");
+        }
+    }
 }
 
 impl fmt::Debug for Db {
@@ -107,21 +126,49 @@ impl Db {
             Durability::Buffered => Mode::Grouped(Survives::Crash),
             Durability::Memory => Mode::Inline,
         };
-        Db::start(Arc::new(MemoryEngine::default()), mode, options)
+        Db::start(Arc::new(MemoryEngine::default()), Arc::<MemoryDisk>::default(), mode, options)
     }
 
     /// A database in memory, which ends with its last handle.
     pub fn memory() -> Db {
-        Db::start(Arc::new(MemoryEngine::default()), Mode::Inline, &Options::memory())
+        Db::open(&Options::memory())
             .expect("an engine in memory starts without touching anything that can fail")
     }
 
-    fn start(engine: Arc<dyn Engine>, mode: Mode, options: &Options) -> Result<Db, Error> {
+    fn start(
+        engine: Arc<dyn Engine>,
+        disk: Arc<dyn Disk>,
+        mode: Mode,
+        options: &Options,
+    ) -> Result<Db, Error> {
         let view = ReadTx::new(engine.view()?);
         let version = meta::META.get(&view, meta::VERSION)?.unwrap_or_default();
+        let swept = meta::META.get(&view, meta::BLOBS_SWEPT)?.unwrap_or_default();
         drop(view);
-        let committer = Committer::start(engine, mode, version)?;
-        Ok(Db { inner: Arc::new(Inner { committer, options: options.clone() }) })
+        let committer = Arc::new(Committer::start(engine, mode, version)?);
+        let opened = committer.write_blocking(|tx| {
+            let opened = meta::META.get(tx, meta::OPENED)?.unwrap_or_default() + 1;
+            meta::META.put(tx, meta::OPENED, &opened)?;
+            Ok::<_, Error>(opened)
+        })?;
+        let epoch = u32::try_from(opened)
+            .map_err(|_| Error::Engine("the database was opened too many times".into()))?;
+        let limits = match mode {
+            Mode::Inline => Limits::IN_MEMORY,
+            Mode::Grouped(_) => Limits::ON_DISK,
+        };
+        let opened = Opened { epoch, version };
+        let blobs =
+            Blobs::start(disk, limits, opened, options.blob_grace, Arc::downgrade(&committer));
+        if swept + 1 < u64::from(epoch) {
+            blobs.sweep_soon();
+        }
+        Ok(Db { inner: Arc::new(Inner { blobs, committer, options: options.clone() }) })
+    }
+
+    /// The blobs that lie beside the rows.
+    pub fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
     }
 
     /// Runs `f` at once on a consistent view of all that is durable.
@@ -161,7 +208,7 @@ impl Db {
 
     /// Flushes and closes for all handles; the directory may be opened again when it returns and no view is left.
     pub fn close(&self) -> Result<(), Error> {
-        self.inner.committer.close()
+        self.inner.close()
     }
 
     /// Fails with the reason if writes are no longer accepted.

@@ -17,6 +17,7 @@ mod row;
 mod table;
 mod tx;
 
+pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Swept};
 pub use db::{Db, Durability, Options};
 pub use error::Error;
 pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as encode_key};

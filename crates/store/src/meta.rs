@@ -16,3 +16,9 @@ pub(crate) fn version_key() -> Bytes {
     key.extend(crate::key::encode::<String>(VERSION));
     key.into()
 }
+
+/// How many times the database has been opened.
+pub(crate) const OPENED: &str = "opened";
+
+/// The last opening whose unnamed blobs have been removed.
+pub(crate) const BLOBS_SWEPT: &str = "blobs_swept";

@@ -1,0 +1,189 @@
+//! The files that blobs lie in, behind a trait small enough for a disk in memory and one that fails on purpose.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use rustix::fs::{FallocateFlags, fallocate};
+
+/// One flat directory of files.
+pub(crate) trait Disk: Send + Sync {
+    /// Makes a new file.
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file to read it and to punch holes into it.
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+    /// Removes a file. Whoever has it open reads on.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// The names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Makes the names of new files survive a power cut.
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+/// An open file.
+pub(crate) trait DiskFile: Send + Sync {
+    /// Writes the parts one after the other from `offset` on.
+    fn write_at(&self, parts: &[Bytes], offset: u64) -> io::Result<()>;
+    /// Reads up to `len` bytes; fewer at the end of the file or of a part.
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes>;
+    /// Makes what was written survive a power cut.
+    fn sync(&self) -> io::Result<()>;
+    /// Gives the blocks of a range back; they read as zeros afterwards.
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
+    /// The length in bytes.
+    fn len(&self) -> io::Result<u64>;
+}
+
+/// A directory of the file system.
+pub(crate) struct FolderDisk {
+    folder: PathBuf,
+}
+
+impl FolderDisk {
+    pub(crate) fn open(folder: PathBuf) -> io::Result<FolderDisk> {
+        fs::create_dir_all(&folder)?;
+        Ok(FolderDisk { folder })
+    }
+}
+
+impl Disk for FolderDisk {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let path = self.folder.join(name);
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).create_new(true).open(path)?))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(self.folder.join(name))?))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.folder.join(name))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+impl DiskFile for File {
+    fn write_at(&self, parts: &[Bytes], mut offset: u64) -> io::Result<()> {
+        for part in parts {
+            self.write_all_at(part, offset)?;
+            offset += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        let mut buffer = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match FileExt::read_at(self, &mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        buffer.truncate(filled);
+        Ok(buffer.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(fallocate(self, flags, offset, len)?)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+}
+
+/// Files in memory, for `--ephemeral` and tests: they keep the very buffers that were written.
+#[derive(Default)]
+pub(crate) struct MemoryDisk {
+    files: Mutex<HashMap<String, Arc<MemoryFile>>>,
+}
+
+/// The parts of a file by their offset.
+#[derive(Default)]
+struct MemoryFile {
+    parts: Mutex<BTreeMap<u64, Bytes>>,
+}
+
+impl Disk for MemoryDisk {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = Arc::new(MemoryFile::default());
+        self.files.lock().insert(name.to_owned(), file.clone());
+        Ok(file)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = self.files.lock().get(name).cloned();
+        file.map(|file| file as Arc<dyn DiskFile>).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let removed = self.files.lock().remove(name);
+        removed.map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.files.lock().keys().cloned().collect())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl DiskFile for MemoryFile {
+    fn write_at(&self, parts: &[Bytes], mut offset: u64) -> io::Result<()> {
+        let mut file = self.parts.lock();
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            file.insert(offset, part.clone());
+            offset += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        let parts = self.parts.lock();
+        let Some((start, part)) = parts.range(..=offset).next_back() else {
+            return Ok(Bytes::new());
+        };
+        let skip = usize::try_from(offset - start).unwrap_or(usize::MAX).min(part.len());
+        let part = part.slice(skip..);
+        Ok(part.slice(..len.min(part.len())))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn punch(&self, _: u64, _: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        let parts = self.parts.lock();
+        Ok(parts.last_key_value().map_or(0, |(start, part)| start + part.len() as u64))
+    }
+}
