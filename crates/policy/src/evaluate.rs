@@ -147,7 +147,7 @@ fn owner_of<'o>(call: &Call<'o>, policies: &Policies<'o>) -> &'o str {
         Some(side) => side.owner,
         None => call
             .resource
-            .splitn(6, ':')
+            .split(':')
             .nth(4)
             .filter(|account| is_account(account))
             .unwrap_or(&call.principal.account),

@@ -130,12 +130,13 @@ fn split(text: &str, syntax: Syntax) -> Vec<Part> {
     let mut parts = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(&byte) = rest.as_bytes().first() {
-        if syntax.variables && rest.starts_with("${") {
-            if let Some(end) = rest.find('}') {
-                parts.push(variable(&rest[2..end]));
-                rest = &rest[end + 1..];
-                continue;
-            }
+        if syntax.variables
+            && rest.starts_with("${")
+            && let Some(end) = rest.find('}')
+        {
+            parts.push(variable(&rest[2..end]));
+            rest = &rest[end + 1..];
+            continue;
         }
         let (token, length) = match byte {
             b'*' if syntax.wildcards => (Token::Many, 1),
