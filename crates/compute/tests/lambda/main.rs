@@ -1,0 +1,4 @@
+//! Real functions in real runtimes, without a control plane.
+
+mod python;
+mod world;
