@@ -6,11 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blob::disk::{Disk, MemoryDisk};
+use crate::blob::disk::{Disk, FolderDisk, MemoryDisk};
 use crate::blob::{Blobs, Limits, Opened};
 use crate::commit::{Committer, Mode};
+use crate::engine::disk::DiskEngine;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
+use crate::layout::Directory;
 use crate::{Error, ReadTx, WriteTx, meta};
 
 /// What must have happened before a write is acknowledged.
@@ -57,9 +59,6 @@ pub struct Options {
     pub durability: Durability,
     /// Upper bound of the cache of rows read from disk, in bytes. It is filled as rows are read.
     pub cache_bytes: u64,
-    /// Size at which recent writes move from memory to a sorted file, in bytes. Up to four times as much is in use
-    /// while the disk cannot follow.
-    pub memtable_bytes: u64,
     /// How long the bytes of a freed blob stay for readers that learned of it before.
     pub blob_grace: Duration,
 }
@@ -71,7 +70,6 @@ impl Options {
             path: path.into(),
             durability: Durability::Fsync,
             cache_bytes: 32 << 20,
-            memtable_bytes: 32 << 20,
             blob_grace: Duration::from_secs(60),
         }
     }
@@ -121,12 +119,20 @@ impl Db {
     ///
     /// Refuses a directory that another process has open, and one that a newer version has written.
     pub fn open(options: &Options) -> Result<Db, Error> {
-        let mode = match options.durability {
-            Durability::Fsync => Mode::Grouped(Survives::PowerCut),
-            Durability::Buffered => Mode::Grouped(Survives::Crash),
-            Durability::Memory => Mode::Inline,
+        let survives = match options.durability {
+            Durability::Fsync => Survives::PowerCut,
+            Durability::Buffered => Survives::Crash,
+            Durability::Memory => {
+                let disk = Arc::<MemoryDisk>::default();
+                return Db::start(Arc::<MemoryEngine>::default(), disk, Mode::Inline, options);
+            }
         };
-        Db::start(Arc::new(MemoryEngine::default()), Arc::<MemoryDisk>::default(), mode, options)
+        let directory = Directory::open(&options.path)?;
+        let blobs = directory.blobs();
+        let engine = DiskEngine::open(directory, options.cache_bytes)?;
+        let disk = FolderDisk::open(blobs)
+            .map_err(|error| Error::io("creating the folder of the blobs", error))?;
+        Db::start(Arc::new(engine), Arc::new(disk), Mode::Grouped(survives), options)
     }
 
     /// A database in memory, which ends with its last handle.

@@ -11,6 +11,7 @@ mod db;
 mod engine;
 mod error;
 mod key;
+mod layout;
 mod merge;
 mod meta;
 mod row;

@@ -11,10 +11,12 @@ use super::live;
 use super::reference::Fresh;
 use crate::{Error, WriteTx};
 
+/// New blobs, each with the number of rows that name it.
+type Named = Vec<(Arc<Fresh>, u32)>;
+
 thread_local! {
-    /// The new blobs named by the transaction that runs on this thread and how many of its rows do; nothing while
-    /// none runs.
-    static NAMED: RefCell<Option<Vec<(Arc<Fresh>, u32)>>> = const { RefCell::new(None) };
+    /// What the transaction that runs on this thread names; nothing while none runs.
+    static NAMED: RefCell<Option<Named>> = const { RefCell::new(None) };
 }
 
 /// One run of a transaction on this thread.

@@ -182,8 +182,9 @@ impl Inner {
         let discards = {
             let mut state = self.sweeper.shared.state.lock();
             let now = Instant::now();
-            while let Some(mark) = state.marks.pop_front_if(|mark| mark.0 <= now) {
+            while let Some(mark) = state.marks.front().filter(|mark| mark.0 <= now) {
                 pass.due = pass.due.max(mark.1);
+                state.marks.pop_front();
             }
             std::mem::take(&mut state.discards)
         };

@@ -4,6 +4,7 @@
 //! read-your-writes and group commit are above it, in `commit`.
 
 mod cow;
+pub(crate) mod disk;
 pub(crate) mod memory;
 
 use std::ops::ControlFlow;

@@ -1,0 +1,137 @@
+//! The engine on disk: fjall, a log-structured merge tree, used without its transactions.
+//!
+//! One keyspace holds all rows. Only the committer writes, one batch at a time, and a view is taken after the batch is in
+//! the journal as far as the durability demands: that is why a view shows nothing that a crash could take back.
+
+use std::error::Error as _;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+
+use super::{Engine, Survives, View};
+use crate::Error;
+use crate::layout::Directory;
+use crate::tx::{Overlay, Visit};
+
+/// The name of the keyspace that holds all rows.
+const ROWS: &str = "rows";
+/// Size at which recent writes move from memory to a sorted file. It is stored with a new keyspace.
+const MEMTABLE_BYTES: u64 = 32 << 20;
+/// Size of the journals at which memory is written out early, which bounds the time of a restart.
+const MAX_JOURNAL_BYTES: u64 = 256 << 20;
+/// One thread writes memory out while another merges files.
+const WORKERS: usize = 2;
+
+/// The open database. The order of the fields is the order in which they are let go of.
+pub(crate) struct DiskEngine {
+    rows: Keyspace,
+    database: Database,
+    _directory: Directory,
+}
+
+struct DiskView {
+    snapshot: Snapshot,
+    rows: Keyspace,
+}
+
+impl DiskEngine {
+    pub(crate) fn open(directory: Directory, cache_bytes: u64) -> Result<DiskEngine, Error> {
+        let path = directory.rows(|path| {
+            let (rows, database) = open(path, cache_bytes)?;
+            drop(rows);
+            drop(database);
+            Ok(())
+        })?;
+        let (rows, database) = open(&path, cache_bytes)?;
+        Ok(DiskEngine { rows, database, _directory: directory })
+    }
+}
+
+fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
+    let database = Database::builder(path)
+        .cache_size(cache_bytes)
+        .worker_threads(WORKERS)
+        .max_journaling_size(MAX_JOURNAL_BYTES)
+        // Every batch says itself how far it must get.
+        .manual_journal_persist(true)
+        .open()
+        .map_err(convert)?;
+    let options = || {
+        KeyspaceCreateOptions::default()
+            .max_memtable_size(MEMTABLE_BYTES)
+            .manual_journal_persist(true)
+    };
+    let rows = database.keyspace(ROWS, options).map_err(convert)?;
+    Ok((rows, database))
+}
+
+impl Engine for DiskEngine {
+    fn view(&self) -> Result<Arc<dyn View>, Error> {
+        Ok(Arc::new(DiskView { snapshot: self.database.snapshot(), rows: self.rows.clone() }))
+    }
+
+    fn commit(&self, batch: &Overlay, survives: Survives) -> Result<(), Error> {
+        let persist = match survives {
+            Survives::Crash => PersistMode::Buffer,
+            Survives::PowerCut => PersistMode::SyncData,
+        };
+        let mut writes = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), batch.len())
+            .durability(Some(persist));
+        for (key, value) in batch.iter() {
+            match value {
+                Some(value) => writes.insert(&self.rows, key.clone(), value.clone()),
+                None => writes.remove(&self.rows, key.clone()),
+            }
+        }
+        writes.commit().map_err(convert)
+    }
+
+    fn flush(&self) -> Result<(), Error> {
+        self.database.persist(PersistMode::SyncAll).map_err(convert)
+    }
+
+    fn disk_bytes(&self) -> Result<u64, Error> {
+        self.database.disk_space().map_err(convert)
+    }
+}
+
+impl View for DiskView {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        let value = self.snapshot.get(&self.rows, key).map_err(convert)?;
+        Ok(value.map(Bytes::from))
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let mut rows = self.snapshot.range(&self.rows, start..end);
+        while let Some(row) = if reverse { rows.next_back() } else { rows.next() } {
+            let (key, value) = row.into_inner().map_err(convert)?;
+            if visit(&key, &value).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Keeps the operating system's part of an error, by which a full disk is recognised.
+fn convert(error: fjall::Error) -> Error {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(inner) = inner.downcast_ref::<io::Error>() {
+            let copy = io::Error::new(inner.kind(), inner.to_string());
+            return Error::io("using the rows", copy);
+        }
+        cause = inner.source();
+    }
+    Error::Engine(error.to_string().into())
+}

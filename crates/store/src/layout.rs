@@ -1,0 +1,179 @@
+//! The data directory: who holds it, what format it has, where rows and blobs lie in it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The newest format of the directory that this program reads, and the one that it writes.
+const FORMAT: u32 = 1;
+
+/// A data directory that this process holds alone.
+pub(crate) struct Directory {
+    path: PathBuf,
+    /// Locked for as long as it is open; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl Directory {
+    /// Takes hold of a directory, made if needed, and checks that this program may use it. A directory that it may not
+    /// use stays as it is.
+    pub(crate) fn open(path: &Path) -> Result<Directory, Error> {
+        fs::create_dir_all(path)
+            .map_err(|error| Error::io(format!("creating {}", path.display()), error))?;
+        let path = path
+            .canonicalize()
+            .map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
+        let directory = Directory { _lock: lock(&path)?, path };
+        directory.check_format()?;
+        Ok(directory)
+    }
+
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+
+    /// The folder of the rows. If it is not there yet, `create` fills it under another name first: a crash on the way
+    /// leaves nothing that could be taken for a database.
+    pub(crate) fn rows(
+        &self,
+        create: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<PathBuf, Error> {
+        let rows = self.path.join("rows");
+        if exists(&rows)? {
+            return Ok(rows);
+        }
+        let unfinished = self.path.join("rows.unfinished");
+        let failed = |error| Error::io(format!("creating {}", rows.display()), error);
+        if exists(&unfinished)? {
+            fs::remove_dir_all(&unfinished).map_err(failed)?;
+        }
+        create(&unfinished)?;
+        fs::rename(&unfinished, &rows).map_err(failed)?;
+        sync_folder(&self.path).map_err(failed)?;
+        Ok(rows)
+    }
+
+    fn check_format(&self) -> Result<(), Error> {
+        let path = self.path.join("FORMAT");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.write_format(&path);
+            }
+            Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
+        };
+        let found =
+            text.strip_prefix("fogbank data ").and_then(|number| number.trim().parse().ok());
+        match found {
+            Some(found) if found > FORMAT => Err(Error::NewerFormat {
+                what: self.path.display().to_string(),
+                found,
+                supported: FORMAT,
+            }),
+            Some(FORMAT) => Ok(()),
+            _ => Err(Error::corrupt(path.display().to_string(), format!("it says {text:?}"))),
+        }
+    }
+
+    fn write_format(&self, path: &Path) -> Result<(), Error> {
+        if exists(&self.path.join("rows"))? {
+            return Err(Error::corrupt(
+                self.path.display().to_string(),
+                "it has rows but no file FORMAT",
+            ));
+        }
+        let unfinished = self.path.join("FORMAT.unfinished");
+        let write = || {
+            let mut file = File::create(&unfinished)?;
+            file.write_all(format!("fogbank data {FORMAT}\n").as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&unfinished, path)?;
+            sync_folder(&self.path)
+        };
+        write().map_err(|error| Error::io(format!("writing {}", path.display()), error))
+    }
+}
+
+fn exists(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(|error| Error::io(format!("looking at {}", path.display()), error))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Locks the directory for this process and leaves its number for those who come second.
+fn lock(directory: &Path) -> Result<File, Error> {
+    let path = directory.join("LOCK");
+    let failed = |error| Error::io(format!("locking {}", path.display()), error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            // The number only helps to find the holder.
+            let _ = file.read_to_string(&mut text);
+            let holder = text.trim().parse().ok();
+            return Err(Error::Locked { path: directory.to_owned(), holder });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Directory::open(folder.path()).unwrap();
+        let Err(Error::Locked { holder, .. }) = Directory::open(folder.path()) else {
+            panic!("the second holder was let in");
+        };
+        assert_eq!(holder, Some(std::process::id()));
+        drop(first);
+        Directory::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_newer_directory_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FORMAT"), "fogbank data 2\n").unwrap();
+        let Err(error) = Directory::open(folder.path()) else { panic!("it was opened") };
+        assert!(matches!(error, Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+        assert!(error.to_string().contains("another data directory"), "{error}");
+        let text = fs::read_to_string(folder.path().join("FORMAT")).unwrap();
+        assert_eq!(text, "fogbank data 2\n");
+        assert!(!folder.path().join("rows").exists());
+    }
+
+    #[test]
+    fn an_unfinished_creation_is_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let failed = directory.rows(|path| {
+            fs::create_dir(path).unwrap();
+            fs::write(path.join("half"), "x").unwrap();
+            Err(Error::Closed)
+        });
+        assert!(failed.is_err());
+        let create = |path: &Path| {
+            fs::create_dir(path).unwrap();
+            Ok(())
+        };
+        let rows = directory.rows(create).unwrap();
+        assert_eq!(fs::read_dir(rows).unwrap().count(), 0);
+        directory.rows(|_| panic!("it exists already")).unwrap();
+    }
+}
