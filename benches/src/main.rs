@@ -1,2 +1,126 @@
-//! Not written yet.
-fn main() {}
+//! The load driver: replays requests that were signed ahead against any endpoint.
+//!
+//! It prints requests per second, requests per second of the server's CPU (the figure that holds on
+//! a busy machine), latencies and memory, as a table and as JSON. Signing happens before the clock
+//! starts, so that the driver's own work stays small.
+
+mod process;
+mod replay;
+mod workload;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+
+use process::Server;
+use workload::Workload;
+
+/// Measure an AWS-compatible endpoint.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Endpoint, such as http://127.0.0.1:4566
+    #[arg(long, default_value = "http://127.0.0.1:4566")]
+    endpoint: String,
+    /// Command that starts the server; measures the time to the first signed answer too
+    #[arg(long)]
+    spawn: Option<String>,
+    /// Process id of a server that runs already
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Clients at the same time
+    #[arg(long, value_delimiter = ',', default_value = "1,32")]
+    concurrency: Vec<usize>,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Workloads, by name; all of them if none is named
+    #[arg(long, value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Write the results as JSON to this file
+    #[arg(long)]
+    json: Option<std::path::PathBuf>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let authority = options
+        .endpoint
+        .strip_prefix("http://")
+        .context("only http:// endpoints can be measured")?
+        .trim_end_matches('/')
+        .to_owned();
+    let server = Server::attach(options.spawn.as_deref(), options.pid)?;
+    let started = workload::wait_until_ready(&authority).await?;
+    let mut rows = Vec::new();
+    if options.spawn.is_some() {
+        report_start(started, &server);
+    }
+    workload::set_up(&authority).await?;
+    header();
+    for workload in Workload::all() {
+        let chosen = options.workloads.is_empty()
+            || options.workloads.iter().any(|name| name == workload.name);
+        if !chosen {
+            continue;
+        }
+        for concurrency in &options.concurrency {
+            let requests = workload.requests(&authority);
+            let span = Duration::from_secs(options.seconds);
+            let before = server.cpu_seconds();
+            let run = replay::run(&authority, &requests, *concurrency, span).await?;
+            let cpu = server.cpu_seconds().zip(before).map(|(after, before)| after - before);
+            rows.push(report(workload.name, *concurrency, &run, cpu, server.memory_mib()));
+        }
+    }
+    if let Some(path) = &options.json {
+        std::fs::write(path, serde_json::to_string_pretty(&rows)?)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the purpose")]
+fn report_start(started: Duration, server: &Server) {
+    let memory = server.memory_mib().unwrap_or_default();
+    println!("first signed answer after {started:.0?}, {memory:.1} MiB resident when idle");
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the purpose")]
+fn header() {
+    println!(
+        "{:<16} {:>7} {:>10} {:>12} {:>9} {:>9} {:>9} {:>8}",
+        "workload", "clients", "req/s", "req/CPU-s", "p50 µs", "p99 µs", "errors", "RSS MiB"
+    );
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the purpose")]
+fn report(
+    name: &str,
+    concurrency: usize,
+    run: &replay::Run,
+    cpu: Option<f64>,
+    memory: Option<f64>,
+) -> serde_json::Value {
+    let rate = run.done as f64 / run.took.as_secs_f64();
+    let per_cpu = cpu.filter(|cpu| *cpu > 0.0).map(|cpu| run.done as f64 / cpu);
+    let text = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.0}"));
+    println!(
+        "{name:<16} {concurrency:>7} {rate:>10.0} {:>12} {:>9} {:>9} {:>9} {:>8}",
+        text(per_cpu),
+        run.percentile(50),
+        run.percentile(99),
+        run.errors,
+        text(memory),
+    );
+    serde_json::json!({
+        "workload": name,
+        "clients": concurrency,
+        "requests_per_second": rate,
+        "requests_per_cpu_second": per_cpu,
+        "p50_micros": run.percentile(50),
+        "p99_micros": run.percentile(99),
+        "errors": run.errors,
+        "resident_mib": memory,
+    })
+}

@@ -1,0 +1,3 @@
+//! The one end-to-end test program: the built binary from outside, and rules about the workspace.
+
+mod dependencies;
