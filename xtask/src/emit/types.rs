@@ -1,0 +1,91 @@
+//! Writes structures, unions and enumerations.
+
+use std::collections::BTreeSet;
+
+use super::schemas;
+use crate::botocore::Shape;
+use crate::names;
+use crate::plan::Plan;
+
+/// The Rust types of the plan.
+pub(super) fn emit(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (alias, target) in &plan.aliases {
+        text.push_str(&format!("pub type {alias} = {target};\n\n"));
+    }
+    for (name, rust) in &plan.types {
+        let shape = plan.shape(name);
+        if shape.kind != "structure" {
+            enumeration(&mut text, rust, &shape.values);
+        } else if shape.union {
+            union(&mut text, plan, name, rust, shape);
+        } else {
+            structure(&mut text, plan, name, rust, shape);
+        }
+    }
+    text
+}
+
+fn structure(text: &mut String, plan: &Plan, name: &str, rust: &str, shape: &Shape) {
+    let derives =
+        if plan.holds_body(shape) { "Debug, Default" } else { "Clone, Debug, Default, PartialEq" };
+    text.push_str(&format!("#[derive({derives})]\npub struct {rust} {{\n"));
+    let fields = unique(shape.order.iter().map(|member| names::field(member)));
+    for ((member, reference), field) in shape.members().zip(&fields) {
+        text.push_str(&format!("pub {field}: {},\n", plan.field_type(name, member, reference)));
+    }
+    text.push_str("}\n\n");
+    let schema = schemas::constant(plan, name);
+    text.push_str(&format!("wire::structure!({rust}, schema::{schema}, {{"));
+    for (index, field) in fields.iter().enumerate() {
+        text.push_str(&format!("{index} => {field},"));
+    }
+    text.push_str("});\n\n");
+}
+
+fn union(text: &mut String, plan: &Plan, name: &str, rust: &str, shape: &Shape) {
+    let schema = schemas::constant(plan, name);
+    text.push_str(&format!("wire::union!({rust}, schema::{schema}, {{\n"));
+    let variants = unique(shape.order.iter().map(|member| names::variant(member)));
+    for (index, ((member, reference), variant)) in shape.members().zip(variants).enumerate() {
+        let inner = plan.variant_type(name, member, reference);
+        text.push_str(&format!("    {index} => {variant}({inner}),\n"));
+    }
+    text.push_str("});\n\n");
+}
+
+fn enumeration(text: &mut String, rust: &str, values: &[String]) {
+    text.push_str(&format!("wire::enumeration!({rust} {{\n"));
+    let variants = unique(values.iter().map(|value| names::variant(value)));
+    for (value, variant) in values.iter().zip(variants) {
+        text.push_str(&format!("    {variant} = {value:?},\n"));
+    }
+    text.push_str("});\n\n");
+}
+
+/// Tells equal names apart by a number.
+fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names
+        .map(|name| {
+            let mut candidate = name.clone();
+            let mut count = 2;
+            while !seen.insert(candidate.clone()) {
+                candidate = format!("{name}{count}");
+                count += 1;
+            }
+            candidate
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_are_numbered() {
+        let names = ["a", "b", "a", "a"].map(str::to_owned);
+        assert_eq!(unique(names.into_iter()), ["a", "b", "a2", "a3"]);
+    }
+}
