@@ -121,12 +121,12 @@ impl Environment {
             _ => None,
         };
         self.emitter.begin();
-        let failed = waited.err().map(|ended| {
-            let took = begun.elapsed();
+        let failed = waited.err();
+        if let Some(ended) = &failed {
             let (status, error_type) = status_of(&ended.ending).unwrap_or(("error", None));
-            self.emitter.line(&report::init_report(took, status, error_type.as_deref()));
-            ended
-        });
+            let line = report::init_report(begun.elapsed(), status, error_type.as_deref());
+            self.emitter.line(&line);
+        }
         self.emitter
             .line(&format!("START RequestId: {id} Version: {}", self.spec.function_version));
         let begun = Instant::now();
