@@ -37,8 +37,8 @@ unless() {
 
 # Runs a command again while a role that was just made is not yet known everywhere, as happens on AWS.
 patiently() {
-  local attempt problem
-  for attempt in 1 2 3 4 5 6 7 8; do
+  local problem
+  for _ in 1 2 3 4 5 6 7 8; do
     if problem=$("$@" 2>&1 >/dev/null); then return; fi
     [[ $problem == *"cannot be assumed"* ]] || break
     sleep 3
