@@ -1,7 +1,5 @@
 //! The canonical request: what both sides hash, rebuilt from what came over the wire.
 
-use http::HeaderMap;
-
 use crate::parse::RequestView;
 
 /// How a path is brought into canonical form.
@@ -37,8 +35,15 @@ pub(crate) struct Canonical<'a> {
 }
 
 impl Canonical<'_> {
-    /// Writes the canonical request to `out`, which is emptied first.
-    pub(crate) fn write(&self, path: PathForm, query: QueryForm, out: &mut Vec<u8>) {
+    /// Writes the canonical request to `out`, which is emptied first. Returns the first signed header that the request
+    /// does not have, if any; it stands as an empty one.
+    pub(crate) fn write(
+        &self,
+        path: PathForm,
+        query: QueryForm,
+        out: &mut Vec<u8>,
+    ) -> Option<&str> {
+        let mut absent = None;
         out.clear();
         out.extend_from_slice(self.request.method.as_bytes());
         out.push(b'\n');
@@ -49,13 +54,16 @@ impl Canonical<'_> {
         for name in self.signed_headers.split(';') {
             out.extend_from_slice(name.as_bytes());
             out.push(b':');
-            write_header(self.request, name, out);
+            if !write_header(self.request, name, out) {
+                absent.get_or_insert(name);
+            }
             out.push(b'\n');
         }
         out.push(b'\n');
         out.extend_from_slice(self.signed_headers.as_bytes());
         out.push(b'\n');
         out.extend_from_slice(self.payload_hash.as_bytes());
+        absent
     }
 }
 
@@ -142,27 +150,26 @@ fn write_pair(at: usize, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-/// Writes a header's values, trimmed, with runs of blanks folded, joined by commas. An absent header writes nothing.
-fn write_header(request: &RequestView<'_>, name: &str, out: &mut Vec<u8>) {
+/// Writes a header's values, trimmed, with runs of blanks folded, joined by commas. Whether the header is there.
+fn write_header(request: &RequestView<'_>, name: &str, out: &mut Vec<u8>) -> bool {
     if is_host(name) {
-        return fold(request.host.as_bytes(), out);
+        fold(request.host.as_bytes(), out);
+        return true;
     }
-    for (at, value) in request.headers.get_all(name).iter().enumerate() {
-        if at > 0 {
+    let mut there = false;
+    for value in request.headers.get_all(name) {
+        if there {
             out.push(b',');
         }
+        there = true;
         fold(value.as_bytes(), out);
     }
+    there
 }
 
 /// Whether a signed header is the host, which HTTP/2 carries outside the headers.
 pub(crate) fn is_host(name: &str) -> bool {
     name.eq_ignore_ascii_case("host") || name == ":authority"
-}
-
-/// Whether a request has a header, the host included.
-pub(crate) fn has_header(headers: &HeaderMap, name: &str) -> bool {
-    is_host(name) || headers.contains_key(name)
 }
 
 fn fold(value: &[u8], out: &mut Vec<u8>) {

@@ -12,6 +12,26 @@
 //! Every failure is an [`Error`]; [`Error::render`] words it as the AWS service would, in S3's, the query protocol's,
 //! JSON's or EC2's manner.
 //!
+//! ```
+//! use fogbank_sigv4::{Options, RequestView, Rules, SigningKeyCache, parse, sha256_hex, sign::Signer, verify};
+//! # use http::HeaderMap;
+//! # let now = 1_795_208_709;
+//! # let signer = Signer { access_key_id: "test", secret: "test", session_token: None, region: "us-east-1",
+//! #     service: "sqs", rules: Rules::Other };
+//! # let (mut headers, none) = (HeaderMap::new(), HeaderMap::new());
+//! # let view = RequestView { method: "POST", raw_path: "/", raw_query: "", host: "127.0.0.1:4566", headers: &none };
+//! # signer.sign(&view, &mut headers, &sha256_hex(b"{}"), now).unwrap();
+//! let keys = SigningKeyCache::default();
+//! let request = RequestView {
+//!     method: "POST", raw_path: "/", raw_query: "", host: "127.0.0.1:4566", headers: &headers,
+//! };
+//! let presented = parse(&request)?.expect("the request is signed");
+//! let secret = "test"; // of presented.access_key_id()
+//! let key = keys.get(presented.access_key_id(), secret, presented.scope());
+//! verify(&presented, &request, &key, Some(&sha256_hex(b"{}")), now, &Options::new(Rules::Other))?;
+//! # Ok::<(), fogbank_sigv4::Error>(())
+//! ```
+//!
 //! Not here yet: SigV4A (`AWS4-ECDSA-P256-SHA256`) and browser POST policies. SigV2 is recognised and refused, as AWS
 //! does.
 

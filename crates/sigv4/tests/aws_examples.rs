@@ -1,5 +1,7 @@
 //! The examples of AWS's documentation: S3's "Authenticating Requests" pages and the cases of the SigV4 test suite.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use bytes::Bytes;
 use fogbank_sigv4::sign::{ChunkSigner, Signer};
 use fogbank_sigv4::{Options, RequestView, Rules, SigningKey, parse, sha256_hex, verify};
@@ -208,116 +210,121 @@ fn s3_trailing_headers() {
     assert_eq!(decode(&printed, None).1, trailers);
 }
 
+/// Method, path, query, headers, body and signature of a case of the SigV4 test suite.
+type Case = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+    &'static str,
+);
+
+const VANILLA: &str = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+
+const SUITE: [Case; 15] = [
+    ("GET", "/", "", &[], "", VANILLA),
+    ("GET", "/example/..", "", &[], "", VANILLA),
+    ("GET", "//", "", &[], "", VANILLA),
+    (
+        "GET",
+        "/",
+        "Param2=value2&Param1=value1",
+        &[],
+        "",
+        "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+    ),
+    (
+        "GET",
+        "/",
+        "Param1=value1",
+        &[],
+        "",
+        "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
+    ),
+    (
+        "GET",
+        "/",
+        "",
+        &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")],
+        "",
+        "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+    ),
+    (
+        "GET",
+        "/",
+        "",
+        &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
+        "",
+        "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+    ),
+    (
+        "GET",
+        "/",
+        "",
+        &[
+            ("My-Header1", "value4"),
+            ("My-Header1", "value1"),
+            ("My-Header1", "value3"),
+            ("My-Header1", "value2"),
+        ],
+        "",
+        "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
+    ),
+    (
+        "GET",
+        "//example//",
+        "",
+        &[],
+        "",
+        "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
+    ),
+    (
+        "GET",
+        "/./example",
+        "",
+        &[],
+        "",
+        "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5",
+    ),
+    (
+        "GET",
+        "/example space/",
+        "",
+        &[],
+        "",
+        "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741",
+    ),
+    (
+        "GET",
+        "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+        "",
+        &[],
+        "",
+        "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
+    ),
+    (
+        "GET",
+        "/\u{1234}",
+        "",
+        &[],
+        "",
+        "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+    ),
+    ("POST", "/", "", &[], "", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
+    (
+        "POST",
+        "/",
+        "",
+        &[("Content-Type", "application/x-www-form-urlencoded")],
+        "Param1=value1",
+        "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+    ),
+];
+
 #[test]
 fn the_test_suite() {
-    let vanilla = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
-    let cases: [(&str, &str, &str, &[(&str, &str)], &str, &str); 15] = [
-        ("GET", "/", "", &[], "", vanilla),
-        ("GET", "/example/..", "", &[], "", vanilla),
-        ("GET", "//", "", &[], "", vanilla),
-        (
-            "GET",
-            "/",
-            "Param2=value2&Param1=value1",
-            &[],
-            "",
-            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
-        ),
-        (
-            "GET",
-            "/",
-            "Param1=value1",
-            &[],
-            "",
-            "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
-        ),
-        (
-            "GET",
-            "/",
-            "",
-            &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")],
-            "",
-            "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
-        ),
-        (
-            "GET",
-            "/",
-            "",
-            &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
-            "",
-            "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
-        ),
-        (
-            "GET",
-            "/",
-            "",
-            &[
-                ("My-Header1", "value4"),
-                ("My-Header1", "value1"),
-                ("My-Header1", "value3"),
-                ("My-Header1", "value2"),
-            ],
-            "",
-            "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01",
-        ),
-        (
-            "GET",
-            "//example//",
-            "",
-            &[],
-            "",
-            "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84",
-        ),
-        (
-            "GET",
-            "/./example",
-            "",
-            &[],
-            "",
-            "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5",
-        ),
-        (
-            "GET",
-            "/example space/",
-            "",
-            &[],
-            "",
-            "652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741",
-        ),
-        (
-            "GET",
-            "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-            "",
-            &[],
-            "",
-            "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f",
-        ),
-        (
-            "GET",
-            "/\u{1234}",
-            "",
-            &[],
-            "",
-            "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
-        ),
-        (
-            "POST",
-            "/",
-            "",
-            &[],
-            "",
-            "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
-        ),
-        (
-            "POST",
-            "/",
-            "",
-            &[("Content-Type", "application/x-www-form-urlencoded")],
-            "Param1=value1",
-            "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
-        ),
-    ];
-    for (method, path, query, pairs, body, expected) in cases {
+    for (method, path, query, pairs, body, expected) in SUITE {
         suite_case("example.amazonaws.com", "service", method, path, query, pairs, body, expected);
     }
     // "Create a signed request" in the IAM user guide.

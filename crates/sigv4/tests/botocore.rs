@@ -1,5 +1,7 @@
 //! Requests that botocore signed (`data/sign_with_botocore.py`) verify, and stop to verify when anything in them changes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use fogbank_sigv4::{
     Error, Options, RequestView, Rules, SigningKeyCache, Style, parse, sha256_hex, verify,
 };

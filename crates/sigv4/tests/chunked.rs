@@ -1,5 +1,7 @@
 //! The `aws-chunked` decoder: pieces of any size, wrong bytes anywhere, ends that come too early or not at all.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use bytes::Bytes;
 use fogbank_sigv4::sign::{ChunkSigner, Signed, Signer, unsigned_chunks};
 use fogbank_sigv4::{

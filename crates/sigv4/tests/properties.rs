@@ -1,5 +1,7 @@
 //! Properties of signing and verifying: what is signed verifies, what is changed does not, and nothing panics.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use fogbank_sigv4::sign::Signer;
 use fogbank_sigv4::{
     Error, Options, RequestView, Rules, SigningKey, Style, parse, sha256_hex, verify,

@@ -1,5 +1,7 @@
 //! Prints what a verification costs. Not a test: run it with optimisation and `--ignored --nocapture`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and may panic")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

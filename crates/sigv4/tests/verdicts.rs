@@ -1,5 +1,7 @@
 //! Each way in which a signature fails, in the words of each family of services.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use fogbank_sigv4::sign::Signer;
 use fogbank_sigv4::{
     EMPTY_SHA256, Error, Options, Payload, Rendered, RequestView, Rules, SigningKey, Source, Style,
