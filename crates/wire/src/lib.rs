@@ -7,12 +7,32 @@
 //! This crate knows HTTP's vocabulary (`http` types) but no server, no socket and no runtime.
 
 mod body;
+mod check;
+mod failure;
+mod form;
+mod inner;
+mod json;
+mod pattern;
+mod read;
+mod rejection;
+mod request;
+mod response;
+mod rest;
+pub mod route;
 mod schema;
 mod style;
+mod text;
 mod timestamp;
+mod tree;
 mod value;
+mod xml;
 
 pub use body::{Body, BodyError, Trailers};
+pub use failure::{Failure, encode_failure, encode_rejection};
+pub use inner::{from_json, to_json};
+pub use rejection::{Rejection, Shown, Violation};
+pub use request::{Request, decode, streaming_member};
+pub use response::{Response, encode, put_body, take_body};
 pub use schema::{
     Constraint, ErrorShape, Flags, Kind, List, Location, Map, Member, Operation, OperationName,
     OperationShape, Protocol, Schema, Service, TimestampFormat,

@@ -103,6 +103,8 @@ pub trait ListValue {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Removes every element.
+    fn clear(&mut self);
     /// Appends an empty element and opens it. A sparse list's element stays absent until opened.
     fn push(&mut self) -> &mut dyn Value;
     /// The element at `index`, which must be below `len`.
@@ -117,6 +119,8 @@ pub trait MapValue {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Removes every entry.
+    fn clear(&mut self);
     /// Inserts an empty entry, replacing one of the same key, and opens it.
     fn insert(&mut self, key: String) -> &mut dyn Value;
     /// Shows every entry in the order of keys.
@@ -224,6 +228,10 @@ impl<T: Value + Default> ListValue for Vec<T> {
         Vec::len(self)
     }
 
+    fn clear(&mut self) {
+        Vec::clear(self);
+    }
+
     fn push(&mut self) -> &mut dyn Value {
         let index = Vec::len(self);
         Vec::push(self, T::default());
@@ -248,6 +256,10 @@ impl<T: Value + Default> Value for Vec<T> {
 impl<T: Value + Default> MapValue for BTreeMap<String, T> {
     fn len(&self) -> usize {
         BTreeMap::len(self)
+    }
+
+    fn clear(&mut self) {
+        BTreeMap::clear(self);
     }
 
     fn insert(&mut self, key: String) -> &mut dyn Value {

@@ -1,0 +1,446 @@
+//! The HTTP bindings of the REST protocols: labels, query, headers, payloads.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::check::{Checks, Elements, Path, Seen};
+use crate::json::{Json, JsonWriter};
+use crate::read::{Names, Reader};
+use crate::request::{buffered, json_input};
+use crate::text::{decode_base64, encode_base64, percent_decode};
+use crate::tree::{Rules, TreeReader, flattened, is_scalar, text_slot};
+use crate::xml::scalar_text;
+use crate::{
+    Body, Flags, Item, Kind, ListValue, Location, MapValue, Member, Protocol, Rejection, Request,
+    Schema, Slot, Struct, Style, TimestampFormat, Value, xml,
+};
+
+/// Reads every part of a REST request into the input.
+#[expect(clippy::too_many_arguments, reason = "the state of one decoding")]
+pub(crate) fn decode(
+    protocol: Protocol,
+    style: &Style,
+    request: &Request<'_>,
+    body: Body,
+    input: &mut dyn Struct,
+    checks: &mut Checks<'_>,
+    seen: &mut Seen,
+    path: &Path<'_>,
+) -> Result<(), Rejection> {
+    let Kind::Structure(members) = &input.schema().kind else { return Ok(()) };
+    let query = parse_query(request.raw_query);
+    checks.in_document = false;
+    let mut payload = None;
+    let mut document = false;
+    for (index, member) in members.iter().enumerate() {
+        let mut bound = Bound { checks, member, path: &path.member(member.name) };
+        let given = match member.location {
+            Location::Path => bound.label(request, input.member_mut(index))?,
+            Location::Query => bound.query(&query, input.member_mut(index))?,
+            Location::QueryParams => bound.params(&query, members, input.member_mut(index))?,
+            Location::Header => bound.header(request.headers, input.member_mut(index))?,
+            Location::PrefixHeaders => bound.headers(request.headers, input.member_mut(index))?,
+            Location::Payload => {
+                payload = Some(index);
+                continue;
+            }
+            Location::Body => {
+                // A streaming member takes the whole body, whether or not the model says payload.
+                if matches!(member.target.kind, Kind::Body) {
+                    payload = Some(index);
+                } else {
+                    document = true;
+                }
+                continue;
+            }
+            Location::StatusCode => false,
+        };
+        if given {
+            seen.insert(index);
+        }
+    }
+    checks.in_document = true;
+    match payload {
+        Some(index) => {
+            if read_payload(
+                protocol,
+                style,
+                &members[index],
+                body,
+                input.member_mut(index),
+                checks,
+                path,
+            )? {
+                seen.insert(index);
+            }
+            Ok(())
+        }
+        None if document => read_document(protocol, body, input, checks, seen, path),
+        None => Ok(()),
+    }
+}
+
+fn read_document(
+    protocol: Protocol,
+    body: Body,
+    input: &mut dyn Struct,
+    checks: &mut Checks<'_>,
+    seen: &mut Seen,
+    path: &Path<'_>,
+) -> Result<(), Rejection> {
+    let bytes = buffered(&body)?;
+    if protocol == Protocol::RestJson1 {
+        return json_input(&bytes, checks, Names::Wire, input, seen, true, path);
+    }
+    let Some(root) = xml::parse(&bytes)? else { return Ok(()) };
+    let mut reader = TreeReader { checks, rules: Rules::default() };
+    reader.members(&xml::Nodes::root(&root), input, seen, true, path, 0)
+}
+
+/// Reads the member that is the whole body; false if there is none.
+fn read_payload(
+    protocol: Protocol,
+    style: &Style,
+    member: &'static Member,
+    body: Body,
+    place: &mut dyn Value,
+    checks: &mut Checks<'_>,
+    path: &Path<'_>,
+) -> Result<bool, Rejection> {
+    let path = path.member(member.name);
+    if matches!(member.target.kind, Kind::Body) || member.flags.has(Flags::EVENT_STREAM) {
+        return match place.slot() {
+            Slot::Body(slot) => {
+                *slot = body;
+                Ok(true)
+            }
+            _ => Ok(false),
+        };
+    }
+    let bytes = buffered(&body)?;
+    if bytes.is_empty() {
+        return Ok(false);
+    }
+    match place.slot() {
+        Slot::Blob(slot) => *slot = bytes,
+        slot @ (Slot::Text(_) | Slot::Enum(_)) => {
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| Rejection::Serialization("The body is not UTF-8".to_owned()))?;
+            text_slot(checks, text, member.target, slot)
+                .map_err(|expected| Rejection::Serialization(format!("Expected {expected}")))?;
+        }
+        slot if protocol == Protocol::RestJson1 => {
+            let mut reader = Reader::new(Json::new(&bytes)?, checks, Names::Wire);
+            let given = reader.whole(member.target, slot, &path)?;
+            reader.tokens.end()?;
+            if !given {
+                return Ok(false);
+            }
+        }
+        slot => {
+            let Some(root) = xml::parse(&bytes)? else { return Ok(false) };
+            if style.xml == crate::XmlFlavour::S3 && !is_root(member, &root.name) {
+                return Err(Rejection::Serialization("An element of another name".to_owned()));
+            }
+            let mut reader = TreeReader { checks, rules: Rules::default() };
+            let node = xml::Nodes::root(&root);
+            reader.fill(&node, member.target, flattened(member), slot, &path, 0)?;
+        }
+    }
+    checks.value(member.target, place, &path);
+    Ok(true)
+}
+
+/// Whether the payload's root element bears a name that S3 takes for it. It takes both the
+/// member's and the shape's.
+fn is_root(member: &Member, name: &str) -> bool {
+    [member.wire, member.name, member.target.name].contains(&name)
+}
+
+/// A query's parameters in their order.
+fn parse_query(raw: &str) -> Vec<(String, String)> {
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decode(name, true), percent_decode(value, true))
+        })
+        .collect()
+}
+
+/// A member bound to something other than the body.
+struct Bound<'b, 's> {
+    checks: &'b mut Checks<'s>,
+    member: &'static Member,
+    path: &'b Path<'b>,
+}
+
+impl Bound<'_, '_> {
+    fn label(&mut self, request: &Request<'_>, place: &mut dyn Value) -> Result<bool, Rejection> {
+        let found = request.labels.iter().find(|(name, _)| *name == self.member.wire);
+        match found {
+            Some((_, raw)) => self.text(&percent_decode(raw, false), place),
+            None => Ok(false),
+        }
+    }
+
+    fn query(
+        &mut self,
+        query: &[(String, String)],
+        place: &mut dyn Value,
+    ) -> Result<bool, Rejection> {
+        let mut given = query
+            .iter()
+            .filter(|(name, _)| name == self.member.wire)
+            .map(|(_, value)| value.as_str())
+            .peekable();
+        let Some(first) = given.peek().copied() else { return Ok(false) };
+        if let Kind::List(_) = self.member.target.kind {
+            let texts: Vec<_> = given.collect();
+            return self.list(&texts, place).map(|()| true);
+        }
+        self.text(first, place)
+    }
+
+    /// Reads the parameters that no other member takes.
+    fn params(
+        &mut self,
+        query: &[(String, String)],
+        members: &[Member],
+        place: &mut dyn Value,
+    ) -> Result<bool, Rejection> {
+        let Kind::Map(shape) = &self.member.target.kind else { return Ok(false) };
+        let taken = |name: &str| {
+            members.iter().any(|member| member.location == Location::Query && member.wire == name)
+        };
+        let rest: Vec<_> = query.iter().filter(|(name, _)| !taken(name)).collect();
+        let Slot::Map(map) = place.slot() else { return Ok(false) };
+        for (index, (name, value)) in rest.iter().enumerate() {
+            if rest[..index].iter().any(|(known, _)| known == name) {
+                continue;
+            }
+            match map.insert(name.clone()).slot() {
+                Slot::List(list) => {
+                    let Kind::List(inner) = &shape.value.kind else { continue };
+                    for (_, value) in rest.iter().filter(|(other, _)| other == name) {
+                        self.element(value, inner.member, list)?;
+                    }
+                }
+                slot => self.scalar(value, shape.value, slot)?,
+            }
+        }
+        self.checks.value(self.member.target, place, self.path);
+        Ok(true)
+    }
+
+    fn header(&mut self, headers: &HeaderMap, place: &mut dyn Value) -> Result<bool, Rejection> {
+        let mut values = headers.get_all(self.member.wire).iter().map(header_text).peekable();
+        if values.peek().is_none() {
+            return Ok(false);
+        }
+        let joined = values.collect::<Vec<_>>().join(",");
+        if let Kind::List(list) = &self.member.target.kind {
+            let texts = split_header(&joined, list.member);
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            return self.list(&texts, place).map(|()| true);
+        }
+        if self.member.flags.has(Flags::JSON_VALUE) {
+            let json =
+                decode_base64(&joined).and_then(|json| String::from_utf8(json.to_vec()).ok());
+            let json = json.ok_or_else(|| self.wrong(&joined, "JSON value"))?;
+            if let Slot::Document(document) = place.slot() {
+                *document =
+                    serde_json::from_str(&json).map_err(|_| self.wrong(&json, "JSON value"))?;
+                return Ok(true);
+            }
+            return self.text(&json, place);
+        }
+        self.text(&joined, place)
+    }
+
+    /// Reads the headers that share a prefix.
+    fn headers(&mut self, headers: &HeaderMap, place: &mut dyn Value) -> Result<bool, Rejection> {
+        let prefix = self.member.wire.to_ascii_lowercase();
+        let Slot::Map(map) = place.slot() else { return Ok(false) };
+        for name in headers.keys() {
+            let Some(key) = name.as_str().strip_prefix(&prefix) else { continue };
+            let texts: Vec<_> = headers.get_all(name).iter().map(header_text).collect();
+            if let Slot::Text(text) = map.insert(key.to_owned()).slot() {
+                *text = texts.join(",");
+            }
+        }
+        self.checks.value(self.member.target, place, self.path);
+        Ok(true)
+    }
+
+    fn text(&mut self, text: &str, place: &mut dyn Value) -> Result<bool, Rejection> {
+        if text.is_empty() && is_scalar(self.member.target) {
+            return Ok(false);
+        }
+        self.scalar(text, self.member.target, place.slot())?;
+        self.checks.value(self.member.target, place, self.path);
+        Ok(true)
+    }
+
+    fn list(&mut self, texts: &[&str], place: &mut dyn Value) -> Result<(), Rejection> {
+        let Kind::List(shape) = &self.member.target.kind else { return Ok(()) };
+        let Slot::List(list) = place.slot() else { return Ok(()) };
+        let mut elements = Elements::default();
+        for (index, text) in texts.iter().enumerate() {
+            self.element(text, shape.member, list)?;
+            let value = list.at(index);
+            self.checks.element(&mut elements, shape.member, value, || index.to_string());
+        }
+        self.checks.list(&elements, shape, list, self.path);
+        self.checks.value(self.member.target, place, self.path);
+        Ok(())
+    }
+
+    fn element(
+        &mut self,
+        text: &str,
+        schema: &'static Schema,
+        list: &mut dyn ListValue,
+    ) -> Result<(), Rejection> {
+        self.scalar(text, schema, list.push().slot())
+    }
+
+    fn scalar(&mut self, text: &str, schema: &Schema, slot: Slot<'_>) -> Result<(), Rejection> {
+        text_slot(self.checks, text, schema, slot).map_err(|expected| self.wrong(text, expected))
+    }
+
+    fn wrong(&self, text: &str, expected: &'static str) -> Rejection {
+        let expected = if expected == "Long" { "Integer" } else { expected };
+        Rejection::Argument { name: self.member.wire.to_owned(), value: text.to_owned(), expected }
+    }
+}
+
+fn header_text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// Splits `a, "b, c", d`. HTTP dates hold a comma themselves.
+fn split_header(text: &str, element: &Schema) -> Vec<String> {
+    if let Kind::Timestamp(format) = &element.kind
+        && format.is_none_or(|format| format == TimestampFormat::HttpDate)
+    {
+        let parts: Vec<_> = text.split(',').collect();
+        return parts.chunks(2).map(|pair| pair.join(",").trim().to_owned()).collect();
+    }
+    let mut texts = Vec::new();
+    let mut current = String::new();
+    let mut quoted = false;
+    let mut letters = text.trim().chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => quoted = !quoted,
+            '\\' if quoted => current.extend(letters.next()),
+            ',' if !quoted => texts.push(std::mem::take(&mut current).trim().to_owned()),
+            _ => current.push(letter),
+        }
+    }
+    texts.push(current.trim().to_owned());
+    if texts == [""] { Vec::new() } else { texts }
+}
+
+/// What a REST output puts outside of the document.
+pub(crate) struct Bindings {
+    pub(crate) status: Option<u16>,
+    pub(crate) headers: HeaderMap,
+    /// The member that is the whole body.
+    pub(crate) payload: Option<usize>,
+    /// Whether some member stands in the document.
+    pub(crate) document: bool,
+}
+
+/// Collects the members that stand outside of the document.
+pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
+    let mut bindings =
+        Bindings { status: None, headers: HeaderMap::new(), payload: None, document: false };
+    let Kind::Structure(members) = &output.schema().kind else { return bindings };
+    for (index, member) in members.iter().enumerate() {
+        let item = output.member(index).item();
+        match member.location {
+            Location::Header => write_header(&mut bindings.headers, member, &item),
+            Location::PrefixHeaders => {
+                if let Item::Map(map) = item {
+                    write_headers(&mut bindings.headers, member, map);
+                }
+            }
+            Location::StatusCode => {
+                if let Item::Integer(status) = item {
+                    bindings.status = u16::try_from(status).ok();
+                }
+            }
+            Location::Payload => bindings.payload = Some(index),
+            Location::Body if matches!(member.target.kind, Kind::Body) => {
+                bindings.payload = Some(index);
+            }
+            Location::Body => bindings.document = true,
+            Location::Query | Location::QueryParams | Location::Path => {}
+        }
+    }
+    bindings
+}
+
+/// Adds a header, unless its value cannot stand in one.
+pub(crate) fn insert(headers: &mut HeaderMap, name: &str, text: &str) {
+    let text = text.trim_matches(|letter: char| letter.is_ascii_whitespace());
+    let name = HeaderName::from_bytes(name.as_bytes());
+    let value = HeaderValue::from_bytes(text.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, value) {
+        headers.insert(name, value);
+    }
+}
+
+fn write_header(headers: &mut HeaderMap, member: &Member, item: &Item<'_>) {
+    let format = TimestampFormat::HttpDate;
+    match item {
+        Item::List(list) => {
+            let Kind::List(shape) = &member.target.kind else { return };
+            let texts: Vec<_> = (0..list.len())
+                .filter_map(|index| {
+                    let item = list.at(index).item();
+                    let text = scalar_text(shape.member, None, &item, format, false)?;
+                    Some(quote(text, shape.member))
+                })
+                .collect();
+            if !texts.is_empty() {
+                insert(headers, member.wire, &texts.join(", "));
+            }
+        }
+        Item::Document(value) => {
+            insert(headers, member.wire, &encode_base64(value.to_string().as_bytes()));
+        }
+        Item::Text(text) if member.flags.has(Flags::JSON_VALUE) => {
+            insert(headers, member.wire, &encode_base64(text.as_bytes()));
+        }
+        item => {
+            let format = member.timestamp_format;
+            let text = scalar_text(member.target, format, item, TimestampFormat::HttpDate, false);
+            if let Some(text) = text {
+                insert(headers, member.wire, &text);
+            }
+        }
+    }
+}
+
+/// Puts an element of a header list in quotes where it would otherwise be split.
+fn quote(text: String, schema: &Schema) -> String {
+    let plain = !matches!(schema.kind, Kind::String | Kind::Enum(_)) || !text.contains([',', '"']);
+    if plain { text } else { format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")) }
+}
+
+fn write_headers(headers: &mut HeaderMap, member: &Member, map: &dyn MapValue) {
+    map.each(&mut |key, value| {
+        if let Item::Text(text) = value.item() {
+            insert(headers, &format!("{}{key}", member.wire), text);
+        }
+    });
+}
+
+/// Writes the members of a restJson document.
+pub(crate) fn json_document(output: &dyn Struct) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    JsonWriter { out: &mut out, names: Names::Wire, formats: true }.structure(output, true);
+    out
+}

@@ -1,0 +1,227 @@
+//! Finds the operation that a REST request calls.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
+use http::HeaderMap;
+
+use crate::text::percent_decode;
+use crate::{OperationName, Service};
+
+/// The operation that a request calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match<'a> {
+    /// The operation's name.
+    pub operation: &'static str,
+    /// The path's labels, still percent-encoded.
+    pub labels: Vec<(&'static str, &'a str)>,
+}
+
+/// What an operation requires beyond its URI pattern, where others share the pattern.
+enum Need {
+    Query(&'static str),
+    Header(&'static str),
+}
+
+/// Required members by which operations of the same method and path are told apart, where the URI
+/// pattern does not show them: service, operation, members.
+const NEEDS: &[(&str, &str, &[Need])] = &[
+    ("s3", "AbortMultipartUpload", &[Need::Query("uploadId")]),
+    ("s3", "CompleteMultipartUpload", &[Need::Query("uploadId")]),
+    ("s3", "ListParts", &[Need::Query("uploadId")]),
+    ("s3", "UploadPart", &[Need::Query("uploadId"), Need::Query("partNumber")]),
+    (
+        "s3",
+        "UploadPartCopy",
+        &[Need::Query("uploadId"), Need::Query("partNumber"), Need::Header("x-amz-copy-source")],
+    ),
+    ("s3", "CopyObject", &[Need::Header("x-amz-copy-source")]),
+    ("s3", "GetBucketAnalyticsConfiguration", &[Need::Query("id")]),
+    ("s3", "GetBucketIntelligentTieringConfiguration", &[Need::Query("id")]),
+    ("s3", "GetBucketInventoryConfiguration", &[Need::Query("id")]),
+    ("s3", "GetBucketMetricsConfiguration", &[Need::Query("id")]),
+];
+
+/// A URI pattern, taken apart.
+struct Pattern {
+    operation: &'static str,
+    method: &'static str,
+    segments: Vec<Segment>,
+    query: Vec<(&'static str, Option<&'static str>)>,
+    needs: &'static [Need],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    Literal(&'static str),
+    Label(&'static str),
+    Greedy(&'static str),
+}
+
+/// A service's patterns.
+struct Index(Vec<Pattern>);
+
+/// Indexes by the address of the service, which is `'static`.
+static INDEXES: LazyLock<RwLock<HashMap<usize, &'static Index>>> = LazyLock::new(RwLock::default);
+
+fn index(service: &'static Service) -> &'static Index {
+    let key = std::ptr::from_ref(service) as usize;
+    if let Some(index) = INDEXES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return index;
+    }
+    let patterns = service.operations.iter().map(|operation| pattern(service, operation)).collect();
+    let mut indexes = INDEXES.write().unwrap_or_else(PoisonError::into_inner);
+    indexes.entry(key).or_insert_with(|| Box::leak(Box::new(Index(patterns))))
+}
+
+fn pattern(service: &Service, operation: &OperationName) -> Pattern {
+    let (path, query) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
+    let segments = segments(path).map(|segment| {
+        match segment.strip_prefix('{').and_then(|label| label.strip_suffix('}')) {
+            Some(label) => label.strip_suffix('+').map_or(Segment::Label(label), Segment::Greedy),
+            None => Segment::Literal(segment),
+        }
+    });
+    let literals = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))));
+    let needs = NEEDS
+        .iter()
+        .find(|(named, known, _)| *named == service.name && *known == operation.name)
+        .map_or(&[][..], |(_, _, needs)| needs);
+    Pattern {
+        operation: operation.name,
+        method: operation.method,
+        segments: segments.collect(),
+        query: literals.collect(),
+        needs,
+    }
+}
+
+/// The parts of a path between slashes; the root has none. A trailing slash leaves an empty part.
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    path.split('/').filter(move |_| !path.is_empty())
+}
+
+/// Finds the operation whose REST binding fits best, implemented or not: literal segments win over
+/// labels, labels over greedy labels, and then the most required query parameters and headers.
+pub fn match_rest<'a>(
+    service: &'static Service,
+    method: &str,
+    raw_path: &'a str,
+    raw_query: &str,
+    headers: &HeaderMap,
+) -> Option<Match<'a>> {
+    let query: Vec<(String, String)> = raw_query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decode(name, true), percent_decode(value, true))
+        })
+        .collect();
+    let best = index(service)
+        .0
+        .iter()
+        .filter(|pattern| pattern.method == method)
+        .filter_map(|pattern| {
+            let shape = pattern.path_score(raw_path)?;
+            let extra = pattern.extra_score(&query, headers)?;
+            Some((shape, extra, pattern))
+        })
+        // The first of equals wins, as in the model's order.
+        .reduce(|best, next| if (&next.0, next.1) > (&best.0, best.1) { next } else { best })?;
+    let labels = best.2.labels(raw_path);
+    Some(Match { operation: best.2.operation, labels })
+}
+
+impl Pattern {
+    /// How precisely the path fits, segment by segment; none if it does not.
+    fn path_score(&self, path: &str) -> Option<Vec<u8>> {
+        let mut score = Vec::with_capacity(self.segments.len());
+        let fits = self.walk(path, |segment, _| {
+            score.push(match segment {
+                Segment::Literal(_) => 3,
+                Segment::Label(_) => 2,
+                Segment::Greedy(_) => 1,
+            });
+        });
+        fits.then_some(score)
+    }
+
+    /// How many required query parameters and headers are there; none if one is missing.
+    fn extra_score(&self, query: &[(String, String)], headers: &HeaderMap) -> Option<usize> {
+        for (name, value) in &self.query {
+            let fits = query
+                .iter()
+                .any(|(known, given)| known == name && value.is_none_or(|value| value == given));
+            if !fits {
+                return None;
+            }
+        }
+        for need in self.needs {
+            let given = match need {
+                Need::Query(name) => query.iter().any(|(known, _)| known == name),
+                Need::Header(name) => headers.contains_key(*name),
+            };
+            if !given {
+                return None;
+            }
+        }
+        Some(self.query.len() + self.needs.len())
+    }
+
+    fn labels<'a>(&self, path: &'a str) -> Vec<(&'static str, &'a str)> {
+        let mut labels = Vec::new();
+        self.walk(path, |segment, text| {
+            if let Segment::Label(name) | Segment::Greedy(name) = segment {
+                labels.push((name, text));
+            }
+        });
+        labels
+    }
+
+    /// Lays the pattern over the path; false if it does not fit.
+    fn walk<'a>(&self, path: &'a str, mut visit: impl FnMut(Segment, &'a str)) -> bool {
+        let mut rest = path.strip_prefix('/').unwrap_or(path);
+        let mut ended = rest.is_empty();
+        let last = self.segments.len().saturating_sub(1);
+        for (index, &segment) in self.segments.iter().enumerate() {
+            if ended {
+                return false;
+            }
+            let (text, after) = match segment {
+                // What follows a greedy label takes as many parts as it has.
+                Segment::Greedy(_) => split_before(rest, last - index),
+                _ => rest.split_once('/').map_or((rest, None), |(text, after)| (text, Some(after))),
+            };
+            let fits = match segment {
+                Segment::Literal(literal) => {
+                    literal == text || percent_decode(text, false) == literal
+                }
+                Segment::Label(_) | Segment::Greedy(_) => !text.is_empty(),
+            };
+            if !fits {
+                return false;
+            }
+            visit(segment, text);
+            rest = after.unwrap_or("");
+            ended = after.is_none();
+        }
+        // A slash after the last part is of no account, but within a greedy label.
+        ended || rest.is_empty()
+    }
+}
+
+/// Splits off the last `parts` parts of a path.
+fn split_before(path: &str, parts: usize) -> (&str, Option<&str>) {
+    if parts == 0 {
+        return (path, None);
+    }
+    match path.rmatch_indices('/').nth(parts - 1) {
+        Some((at, _)) => (&path[..at], Some(&path[at + 1..])),
+        None => ("", None),
+    }
+}
