@@ -17,12 +17,13 @@ const POSIX: &[(&str, &str)] = &[
     ("Space", r" \t\n\x0B\x0C\r"),
 ];
 
-/// The pattern in `fancy-regex`'s syntax, to match a whole text; `None` if it cannot be converted.
+/// The pattern in `fancy-regex`'s syntax; `None` if it cannot be converted. Like Java's, it does not
+/// say that the whole text must match: that is for whoever runs it.
 pub(crate) fn convert(java: &str) -> Option<String> {
     let chars: Vec<char> = java.chars().collect();
     let mut parser = Parser { chars, index: 0, dot_matches_all: false };
     let body = parser.alternatives()?;
-    (parser.index == parser.chars.len()).then(|| format!(r"\A(?:{body})\z"))
+    (parser.index == parser.chars.len()).then_some(body)
 }
 
 /// Reads Java's syntax and writes the other as it goes.
@@ -320,7 +321,8 @@ mod tests {
 
     fn matches(java: &str, text: &str) -> bool {
         let pattern = convert(java).expect("the pattern converts");
-        let regex = fancy_regex::Regex::new(&pattern).expect("the pattern compiles");
+        let regex =
+            fancy_regex::Regex::new(&format!(r"\A(?:{pattern})\z")).expect("the pattern compiles");
         regex.is_match(text).expect("the pattern runs")
     }
 

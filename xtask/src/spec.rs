@@ -52,6 +52,8 @@ pub(crate) struct ExtraError {
     pub(crate) name: String,
     /// The code on the wire where it is not the name.
     pub(crate) code: Option<String>,
+    /// The code in the query protocol where it is another.
+    pub(crate) query_code: Option<String>,
     /// The HTTP status.
     pub(crate) status: Option<u16>,
     /// Members beyond the model's; all are text.

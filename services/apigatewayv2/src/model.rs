@@ -250,46 +250,41 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UpdateVpcLink", "PATCH", "/v2/vpclinks/{vpcLinkId}"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AccessDeniedException",
-            code: "AccessDeniedException",
-            query_code: "AccessDeniedException",
-            status: 403,
-            sender: true,
-            schema: &schema::ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "BadRequestException",
-            code: "BadRequestException",
-            query_code: "BadRequestException",
-            status: 400,
-            sender: true,
-            schema: &schema::BAD_REQUEST_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConflictException",
-            code: "ConflictException",
-            query_code: "ConflictException",
-            status: 409,
-            sender: true,
-            schema: &schema::CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "NotFoundException",
-            code: "NotFoundException",
-            query_code: "NotFoundException",
-            status: 404,
-            sender: true,
-            schema: &schema::NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TooManyRequestsException",
-            code: "TooManyRequestsException",
-            query_code: "TooManyRequestsException",
-            status: 429,
-            sender: true,
-            schema: &schema::TOO_MANY_REQUESTS_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "BadRequestException",
+            ("BadRequestException", "BadRequestException"),
+            400,
+            true,
+            &schema::BAD_REQUEST_EXCEPTION,
+        ),
+        error(
+            "ConflictException",
+            ("ConflictException", "ConflictException"),
+            409,
+            true,
+            &schema::CONFLICT_EXCEPTION,
+        ),
+        error(
+            "NotFoundException",
+            ("NotFoundException", "NotFoundException"),
+            404,
+            true,
+            &schema::NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "TooManyRequestsException",
+            ("TooManyRequestsException", "TooManyRequestsException"),
+            429,
+            true,
+            &schema::TOO_MANY_REQUESTS_EXCEPTION,
+        ),
     ],
 };
 
@@ -299,6 +294,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct CreateApi;
@@ -1015,7 +1020,9 @@ pub struct AccessLogSettings {
     pub format: Option<String>,
 }
 
-wire::structure!(AccessLogSettings, schema::ACCESS_LOG_SETTINGS, {0 => destination_arn,1 => format,});
+wire::structure!(AccessLogSettings, schema::ACCESS_LOG_SETTINGS, {
+    0 => destination_arn, 1 => format,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Api {
@@ -1038,7 +1045,13 @@ pub struct Api {
     pub warnings: Option<Vec<String>>,
 }
 
-wire::structure!(Api, schema::API, {0 => api_endpoint,1 => api_gateway_managed,2 => api_id,3 => api_key_selection_expression,4 => cors_configuration,5 => created_date,6 => description,7 => disable_schema_validation,8 => disable_execute_api_endpoint,9 => import_info,10 => ip_address_type,11 => name,12 => protocol_type,13 => route_selection_expression,14 => tags,15 => version,16 => warnings,});
+wire::structure!(Api, schema::API, {
+    0 => api_endpoint, 1 => api_gateway_managed, 2 => api_id, 3 => api_key_selection_expression,
+    4 => cors_configuration, 5 => created_date, 6 => description, 7 => disable_schema_validation,
+    8 => disable_execute_api_endpoint, 9 => import_info, 10 => ip_address_type, 11 => name,
+    12 => protocol_type, 13 => route_selection_expression, 14 => tags, 15 => version,
+    16 => warnings,
+});
 
 wire::enumeration!(AuthorizationType {
     None = "NONE",
@@ -1067,7 +1080,10 @@ pub struct Cors {
     pub max_age: Option<i32>,
 }
 
-wire::structure!(Cors, schema::CORS, {0 => allow_credentials,1 => allow_headers,2 => allow_methods,3 => allow_origins,4 => expose_headers,5 => max_age,});
+wire::structure!(Cors, schema::CORS, {
+    0 => allow_credentials, 1 => allow_headers, 2 => allow_methods, 3 => allow_origins,
+    4 => expose_headers, 5 => max_age,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateApiInput {
@@ -1087,7 +1103,12 @@ pub struct CreateApiInput {
     pub version: Option<String>,
 }
 
-wire::structure!(CreateApiInput, schema::CREATE_API_REQUEST, {0 => api_key_selection_expression,1 => cors_configuration,2 => credentials_arn,3 => description,4 => disable_schema_validation,5 => disable_execute_api_endpoint,6 => ip_address_type,7 => name,8 => protocol_type,9 => route_key,10 => route_selection_expression,11 => tags,12 => target,13 => version,});
+wire::structure!(CreateApiInput, schema::CREATE_API_REQUEST, {
+    0 => api_key_selection_expression, 1 => cors_configuration, 2 => credentials_arn,
+    3 => description, 4 => disable_schema_validation, 5 => disable_execute_api_endpoint,
+    6 => ip_address_type, 7 => name, 8 => protocol_type, 9 => route_key,
+    10 => route_selection_expression, 11 => tags, 12 => target, 13 => version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateApiOutput {
@@ -1110,7 +1131,13 @@ pub struct CreateApiOutput {
     pub warnings: Option<Vec<String>>,
 }
 
-wire::structure!(CreateApiOutput, schema::CREATE_API_RESPONSE, {0 => api_endpoint,1 => api_gateway_managed,2 => api_id,3 => api_key_selection_expression,4 => cors_configuration,5 => created_date,6 => description,7 => disable_schema_validation,8 => disable_execute_api_endpoint,9 => import_info,10 => ip_address_type,11 => name,12 => protocol_type,13 => route_selection_expression,14 => tags,15 => version,16 => warnings,});
+wire::structure!(CreateApiOutput, schema::CREATE_API_RESPONSE, {
+    0 => api_endpoint, 1 => api_gateway_managed, 2 => api_id, 3 => api_key_selection_expression,
+    4 => cors_configuration, 5 => created_date, 6 => description, 7 => disable_schema_validation,
+    8 => disable_execute_api_endpoint, 9 => import_info, 10 => ip_address_type, 11 => name,
+    12 => protocol_type, 13 => route_selection_expression, 14 => tags, 15 => version,
+    16 => warnings,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDeploymentInput {
@@ -1119,7 +1146,9 @@ pub struct CreateDeploymentInput {
     pub stage_name: Option<String>,
 }
 
-wire::structure!(CreateDeploymentInput, schema::CREATE_DEPLOYMENT_REQUEST, {0 => api_id,1 => description,2 => stage_name,});
+wire::structure!(CreateDeploymentInput, schema::CREATE_DEPLOYMENT_REQUEST, {
+    0 => api_id, 1 => description, 2 => stage_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDeploymentOutput {
@@ -1131,7 +1160,10 @@ pub struct CreateDeploymentOutput {
     pub description: Option<String>,
 }
 
-wire::structure!(CreateDeploymentOutput, schema::CREATE_DEPLOYMENT_RESPONSE, {0 => auto_deployed,1 => created_date,2 => deployment_id,3 => deployment_status,4 => deployment_status_message,5 => description,});
+wire::structure!(CreateDeploymentOutput, schema::CREATE_DEPLOYMENT_RESPONSE, {
+    0 => auto_deployed, 1 => created_date, 2 => deployment_id, 3 => deployment_status,
+    4 => deployment_status_message, 5 => description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateIntegrationInput {
@@ -1155,7 +1187,14 @@ pub struct CreateIntegrationInput {
     pub tls_config: Option<TlsConfigInput>,
 }
 
-wire::structure!(CreateIntegrationInput, schema::CREATE_INTEGRATION_REQUEST, {0 => api_id,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_method,7 => integration_subtype,8 => integration_type,9 => integration_uri,10 => passthrough_behavior,11 => payload_format_version,12 => request_parameters,13 => request_templates,14 => response_parameters,15 => template_selection_expression,16 => timeout_in_millis,17 => tls_config,});
+wire::structure!(CreateIntegrationInput, schema::CREATE_INTEGRATION_REQUEST, {
+    0 => api_id, 1 => connection_id, 2 => connection_type, 3 => content_handling_strategy,
+    4 => credentials_arn, 5 => description, 6 => integration_method, 7 => integration_subtype,
+    8 => integration_type, 9 => integration_uri, 10 => passthrough_behavior,
+    11 => payload_format_version, 12 => request_parameters, 13 => request_templates,
+    14 => response_parameters, 15 => template_selection_expression, 16 => timeout_in_millis,
+    17 => tls_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateIntegrationOutput {
@@ -1181,7 +1220,15 @@ pub struct CreateIntegrationOutput {
     pub tls_config: Option<TlsConfig>,
 }
 
-wire::structure!(CreateIntegrationOutput, schema::CREATE_INTEGRATION_RESULT, {0 => api_gateway_managed,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_id,7 => integration_method,8 => integration_response_selection_expression,9 => integration_subtype,10 => integration_type,11 => integration_uri,12 => passthrough_behavior,13 => payload_format_version,14 => request_parameters,15 => request_templates,16 => response_parameters,17 => template_selection_expression,18 => timeout_in_millis,19 => tls_config,});
+wire::structure!(CreateIntegrationOutput, schema::CREATE_INTEGRATION_RESULT, {
+    0 => api_gateway_managed, 1 => connection_id, 2 => connection_type,
+    3 => content_handling_strategy, 4 => credentials_arn, 5 => description, 6 => integration_id,
+    7 => integration_method, 8 => integration_response_selection_expression,
+    9 => integration_subtype, 10 => integration_type, 11 => integration_uri,
+    12 => passthrough_behavior, 13 => payload_format_version, 14 => request_parameters,
+    15 => request_templates, 16 => response_parameters, 17 => template_selection_expression,
+    18 => timeout_in_millis, 19 => tls_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRouteInput {
@@ -1199,7 +1246,12 @@ pub struct CreateRouteInput {
     pub target: Option<String>,
 }
 
-wire::structure!(CreateRouteInput, schema::CREATE_ROUTE_REQUEST, {0 => api_id,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_key,10 => route_response_selection_expression,11 => target,});
+wire::structure!(CreateRouteInput, schema::CREATE_ROUTE_REQUEST, {
+    0 => api_id, 1 => api_key_required, 2 => authorization_scopes, 3 => authorization_type,
+    4 => authorizer_id, 5 => model_selection_expression, 6 => operation_name, 7 => request_models,
+    8 => request_parameters, 9 => route_key, 10 => route_response_selection_expression,
+    11 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRouteOutput {
@@ -1218,7 +1270,12 @@ pub struct CreateRouteOutput {
     pub target: Option<String>,
 }
 
-wire::structure!(CreateRouteOutput, schema::CREATE_ROUTE_RESULT, {0 => api_gateway_managed,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_id,10 => route_key,11 => route_response_selection_expression,12 => target,});
+wire::structure!(CreateRouteOutput, schema::CREATE_ROUTE_RESULT, {
+    0 => api_gateway_managed, 1 => api_key_required, 2 => authorization_scopes,
+    3 => authorization_type, 4 => authorizer_id, 5 => model_selection_expression,
+    6 => operation_name, 7 => request_models, 8 => request_parameters, 9 => route_id,
+    10 => route_key, 11 => route_response_selection_expression, 12 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateStageInput {
@@ -1235,7 +1292,11 @@ pub struct CreateStageInput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(CreateStageInput, schema::CREATE_STAGE_REQUEST, {0 => access_log_settings,1 => api_id,2 => auto_deploy,3 => client_certificate_id,4 => default_route_settings,5 => deployment_id,6 => description,7 => route_settings,8 => stage_name,9 => stage_variables,10 => tags,});
+wire::structure!(CreateStageInput, schema::CREATE_STAGE_REQUEST, {
+    0 => access_log_settings, 1 => api_id, 2 => auto_deploy, 3 => client_certificate_id,
+    4 => default_route_settings, 5 => deployment_id, 6 => description, 7 => route_settings,
+    8 => stage_name, 9 => stage_variables, 10 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateStageOutput {
@@ -1255,7 +1316,12 @@ pub struct CreateStageOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(CreateStageOutput, schema::CREATE_STAGE_RESPONSE, {0 => access_log_settings,1 => api_gateway_managed,2 => auto_deploy,3 => client_certificate_id,4 => created_date,5 => default_route_settings,6 => deployment_id,7 => description,8 => last_deployment_status_message,9 => last_updated_date,10 => route_settings,11 => stage_name,12 => stage_variables,13 => tags,});
+wire::structure!(CreateStageOutput, schema::CREATE_STAGE_RESPONSE, {
+    0 => access_log_settings, 1 => api_gateway_managed, 2 => auto_deploy,
+    3 => client_certificate_id, 4 => created_date, 5 => default_route_settings, 6 => deployment_id,
+    7 => description, 8 => last_deployment_status_message, 9 => last_updated_date,
+    10 => route_settings, 11 => stage_name, 12 => stage_variables, 13 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteApiOutput {}
@@ -1267,7 +1333,9 @@ pub struct DeleteApiInput {
     pub api_id: String,
 }
 
-wire::structure!(DeleteApiInput, schema::DELETE_API_REQUEST, {0 => api_id,});
+wire::structure!(DeleteApiInput, schema::DELETE_API_REQUEST, {
+    0 => api_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDeploymentOutput {}
@@ -1280,7 +1348,9 @@ pub struct DeleteDeploymentInput {
     pub deployment_id: String,
 }
 
-wire::structure!(DeleteDeploymentInput, schema::DELETE_DEPLOYMENT_REQUEST, {0 => api_id,1 => deployment_id,});
+wire::structure!(DeleteDeploymentInput, schema::DELETE_DEPLOYMENT_REQUEST, {
+    0 => api_id, 1 => deployment_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteIntegrationOutput {}
@@ -1293,7 +1363,9 @@ pub struct DeleteIntegrationInput {
     pub integration_id: String,
 }
 
-wire::structure!(DeleteIntegrationInput, schema::DELETE_INTEGRATION_REQUEST, {0 => api_id,1 => integration_id,});
+wire::structure!(DeleteIntegrationInput, schema::DELETE_INTEGRATION_REQUEST, {
+    0 => api_id, 1 => integration_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRouteOutput {}
@@ -1306,7 +1378,9 @@ pub struct DeleteRouteInput {
     pub route_id: String,
 }
 
-wire::structure!(DeleteRouteInput, schema::DELETE_ROUTE_REQUEST, {0 => api_id,1 => route_id,});
+wire::structure!(DeleteRouteInput, schema::DELETE_ROUTE_REQUEST, {
+    0 => api_id, 1 => route_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteStageOutput {}
@@ -1319,7 +1393,9 @@ pub struct DeleteStageInput {
     pub stage_name: String,
 }
 
-wire::structure!(DeleteStageInput, schema::DELETE_STAGE_REQUEST, {0 => api_id,1 => stage_name,});
+wire::structure!(DeleteStageInput, schema::DELETE_STAGE_REQUEST, {
+    0 => api_id, 1 => stage_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deployment {
@@ -1331,14 +1407,19 @@ pub struct Deployment {
     pub description: Option<String>,
 }
 
-wire::structure!(Deployment, schema::DEPLOYMENT, {0 => auto_deployed,1 => created_date,2 => deployment_id,3 => deployment_status,4 => deployment_status_message,5 => description,});
+wire::structure!(Deployment, schema::DEPLOYMENT, {
+    0 => auto_deployed, 1 => created_date, 2 => deployment_id, 3 => deployment_status,
+    4 => deployment_status_message, 5 => description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetApiInput {
     pub api_id: String,
 }
 
-wire::structure!(GetApiInput, schema::GET_API_REQUEST, {0 => api_id,});
+wire::structure!(GetApiInput, schema::GET_API_REQUEST, {
+    0 => api_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetApiOutput {
@@ -1361,7 +1442,13 @@ pub struct GetApiOutput {
     pub warnings: Option<Vec<String>>,
 }
 
-wire::structure!(GetApiOutput, schema::GET_API_RESPONSE, {0 => api_endpoint,1 => api_gateway_managed,2 => api_id,3 => api_key_selection_expression,4 => cors_configuration,5 => created_date,6 => description,7 => disable_schema_validation,8 => disable_execute_api_endpoint,9 => import_info,10 => ip_address_type,11 => name,12 => protocol_type,13 => route_selection_expression,14 => tags,15 => version,16 => warnings,});
+wire::structure!(GetApiOutput, schema::GET_API_RESPONSE, {
+    0 => api_endpoint, 1 => api_gateway_managed, 2 => api_id, 3 => api_key_selection_expression,
+    4 => cors_configuration, 5 => created_date, 6 => description, 7 => disable_schema_validation,
+    8 => disable_execute_api_endpoint, 9 => import_info, 10 => ip_address_type, 11 => name,
+    12 => protocol_type, 13 => route_selection_expression, 14 => tags, 15 => version,
+    16 => warnings,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetApisInput {
@@ -1369,7 +1456,9 @@ pub struct GetApisInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetApisInput, schema::GET_APIS_REQUEST, {0 => max_results,1 => next_token,});
+wire::structure!(GetApisInput, schema::GET_APIS_REQUEST, {
+    0 => max_results, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetApisOutput {
@@ -1377,7 +1466,9 @@ pub struct GetApisOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetApisOutput, schema::GET_APIS_RESPONSE, {0 => items,1 => next_token,});
+wire::structure!(GetApisOutput, schema::GET_APIS_RESPONSE, {
+    0 => items, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDeploymentInput {
@@ -1385,7 +1476,9 @@ pub struct GetDeploymentInput {
     pub deployment_id: String,
 }
 
-wire::structure!(GetDeploymentInput, schema::GET_DEPLOYMENT_REQUEST, {0 => api_id,1 => deployment_id,});
+wire::structure!(GetDeploymentInput, schema::GET_DEPLOYMENT_REQUEST, {
+    0 => api_id, 1 => deployment_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDeploymentOutput {
@@ -1397,7 +1490,10 @@ pub struct GetDeploymentOutput {
     pub description: Option<String>,
 }
 
-wire::structure!(GetDeploymentOutput, schema::GET_DEPLOYMENT_RESPONSE, {0 => auto_deployed,1 => created_date,2 => deployment_id,3 => deployment_status,4 => deployment_status_message,5 => description,});
+wire::structure!(GetDeploymentOutput, schema::GET_DEPLOYMENT_RESPONSE, {
+    0 => auto_deployed, 1 => created_date, 2 => deployment_id, 3 => deployment_status,
+    4 => deployment_status_message, 5 => description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDeploymentsInput {
@@ -1406,7 +1502,9 @@ pub struct GetDeploymentsInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetDeploymentsInput, schema::GET_DEPLOYMENTS_REQUEST, {0 => api_id,1 => max_results,2 => next_token,});
+wire::structure!(GetDeploymentsInput, schema::GET_DEPLOYMENTS_REQUEST, {
+    0 => api_id, 1 => max_results, 2 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetDeploymentsOutput {
@@ -1414,7 +1512,9 @@ pub struct GetDeploymentsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetDeploymentsOutput, schema::GET_DEPLOYMENTS_RESPONSE, {0 => items,1 => next_token,});
+wire::structure!(GetDeploymentsOutput, schema::GET_DEPLOYMENTS_RESPONSE, {
+    0 => items, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetIntegrationInput {
@@ -1422,7 +1522,9 @@ pub struct GetIntegrationInput {
     pub integration_id: String,
 }
 
-wire::structure!(GetIntegrationInput, schema::GET_INTEGRATION_REQUEST, {0 => api_id,1 => integration_id,});
+wire::structure!(GetIntegrationInput, schema::GET_INTEGRATION_REQUEST, {
+    0 => api_id, 1 => integration_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetIntegrationOutput {
@@ -1448,7 +1550,15 @@ pub struct GetIntegrationOutput {
     pub tls_config: Option<TlsConfig>,
 }
 
-wire::structure!(GetIntegrationOutput, schema::GET_INTEGRATION_RESULT, {0 => api_gateway_managed,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_id,7 => integration_method,8 => integration_response_selection_expression,9 => integration_subtype,10 => integration_type,11 => integration_uri,12 => passthrough_behavior,13 => payload_format_version,14 => request_parameters,15 => request_templates,16 => response_parameters,17 => template_selection_expression,18 => timeout_in_millis,19 => tls_config,});
+wire::structure!(GetIntegrationOutput, schema::GET_INTEGRATION_RESULT, {
+    0 => api_gateway_managed, 1 => connection_id, 2 => connection_type,
+    3 => content_handling_strategy, 4 => credentials_arn, 5 => description, 6 => integration_id,
+    7 => integration_method, 8 => integration_response_selection_expression,
+    9 => integration_subtype, 10 => integration_type, 11 => integration_uri,
+    12 => passthrough_behavior, 13 => payload_format_version, 14 => request_parameters,
+    15 => request_templates, 16 => response_parameters, 17 => template_selection_expression,
+    18 => timeout_in_millis, 19 => tls_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetIntegrationsInput {
@@ -1457,7 +1567,9 @@ pub struct GetIntegrationsInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetIntegrationsInput, schema::GET_INTEGRATIONS_REQUEST, {0 => api_id,1 => max_results,2 => next_token,});
+wire::structure!(GetIntegrationsInput, schema::GET_INTEGRATIONS_REQUEST, {
+    0 => api_id, 1 => max_results, 2 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetIntegrationsOutput {
@@ -1465,7 +1577,9 @@ pub struct GetIntegrationsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetIntegrationsOutput, schema::GET_INTEGRATIONS_RESPONSE, {0 => items,1 => next_token,});
+wire::structure!(GetIntegrationsOutput, schema::GET_INTEGRATIONS_RESPONSE, {
+    0 => items, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRouteInput {
@@ -1473,7 +1587,9 @@ pub struct GetRouteInput {
     pub route_id: String,
 }
 
-wire::structure!(GetRouteInput, schema::GET_ROUTE_REQUEST, {0 => api_id,1 => route_id,});
+wire::structure!(GetRouteInput, schema::GET_ROUTE_REQUEST, {
+    0 => api_id, 1 => route_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRouteOutput {
@@ -1492,7 +1608,12 @@ pub struct GetRouteOutput {
     pub target: Option<String>,
 }
 
-wire::structure!(GetRouteOutput, schema::GET_ROUTE_RESULT, {0 => api_gateway_managed,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_id,10 => route_key,11 => route_response_selection_expression,12 => target,});
+wire::structure!(GetRouteOutput, schema::GET_ROUTE_RESULT, {
+    0 => api_gateway_managed, 1 => api_key_required, 2 => authorization_scopes,
+    3 => authorization_type, 4 => authorizer_id, 5 => model_selection_expression,
+    6 => operation_name, 7 => request_models, 8 => request_parameters, 9 => route_id,
+    10 => route_key, 11 => route_response_selection_expression, 12 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRoutesInput {
@@ -1501,7 +1622,9 @@ pub struct GetRoutesInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetRoutesInput, schema::GET_ROUTES_REQUEST, {0 => api_id,1 => max_results,2 => next_token,});
+wire::structure!(GetRoutesInput, schema::GET_ROUTES_REQUEST, {
+    0 => api_id, 1 => max_results, 2 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRoutesOutput {
@@ -1509,7 +1632,9 @@ pub struct GetRoutesOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetRoutesOutput, schema::GET_ROUTES_RESPONSE, {0 => items,1 => next_token,});
+wire::structure!(GetRoutesOutput, schema::GET_ROUTES_RESPONSE, {
+    0 => items, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetStageInput {
@@ -1517,7 +1642,9 @@ pub struct GetStageInput {
     pub stage_name: String,
 }
 
-wire::structure!(GetStageInput, schema::GET_STAGE_REQUEST, {0 => api_id,1 => stage_name,});
+wire::structure!(GetStageInput, schema::GET_STAGE_REQUEST, {
+    0 => api_id, 1 => stage_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetStageOutput {
@@ -1537,7 +1664,12 @@ pub struct GetStageOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetStageOutput, schema::GET_STAGE_RESPONSE, {0 => access_log_settings,1 => api_gateway_managed,2 => auto_deploy,3 => client_certificate_id,4 => created_date,5 => default_route_settings,6 => deployment_id,7 => description,8 => last_deployment_status_message,9 => last_updated_date,10 => route_settings,11 => stage_name,12 => stage_variables,13 => tags,});
+wire::structure!(GetStageOutput, schema::GET_STAGE_RESPONSE, {
+    0 => access_log_settings, 1 => api_gateway_managed, 2 => auto_deploy,
+    3 => client_certificate_id, 4 => created_date, 5 => default_route_settings, 6 => deployment_id,
+    7 => description, 8 => last_deployment_status_message, 9 => last_updated_date,
+    10 => route_settings, 11 => stage_name, 12 => stage_variables, 13 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetStagesInput {
@@ -1546,7 +1678,9 @@ pub struct GetStagesInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetStagesInput, schema::GET_STAGES_REQUEST, {0 => api_id,1 => max_results,2 => next_token,});
+wire::structure!(GetStagesInput, schema::GET_STAGES_REQUEST, {
+    0 => api_id, 1 => max_results, 2 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetStagesOutput {
@@ -1554,21 +1688,27 @@ pub struct GetStagesOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(GetStagesOutput, schema::GET_STAGES_RESPONSE, {0 => items,1 => next_token,});
+wire::structure!(GetStagesOutput, schema::GET_STAGES_RESPONSE, {
+    0 => items, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTagsInput {
     pub resource_arn: String,
 }
 
-wire::structure!(GetTagsInput, schema::GET_TAGS_REQUEST, {0 => resource_arn,});
+wire::structure!(GetTagsInput, schema::GET_TAGS_REQUEST, {
+    0 => resource_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTagsOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetTagsOutput, schema::GET_TAGS_RESPONSE, {0 => tags,});
+wire::structure!(GetTagsOutput, schema::GET_TAGS_RESPONSE, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Integration {
@@ -1594,7 +1734,15 @@ pub struct Integration {
     pub tls_config: Option<TlsConfig>,
 }
 
-wire::structure!(Integration, schema::INTEGRATION, {0 => api_gateway_managed,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_id,7 => integration_method,8 => integration_response_selection_expression,9 => integration_subtype,10 => integration_type,11 => integration_uri,12 => passthrough_behavior,13 => payload_format_version,14 => request_parameters,15 => request_templates,16 => response_parameters,17 => template_selection_expression,18 => timeout_in_millis,19 => tls_config,});
+wire::structure!(Integration, schema::INTEGRATION, {
+    0 => api_gateway_managed, 1 => connection_id, 2 => connection_type,
+    3 => content_handling_strategy, 4 => credentials_arn, 5 => description, 6 => integration_id,
+    7 => integration_method, 8 => integration_response_selection_expression,
+    9 => integration_subtype, 10 => integration_type, 11 => integration_uri,
+    12 => passthrough_behavior, 13 => payload_format_version, 14 => request_parameters,
+    15 => request_templates, 16 => response_parameters, 17 => template_selection_expression,
+    18 => timeout_in_millis, 19 => tls_config,
+});
 
 wire::enumeration!(IntegrationType {
     Aws = "AWS",
@@ -1621,14 +1769,18 @@ pub struct NotFoundException {
     pub resource_type: Option<String>,
 }
 
-wire::structure!(NotFoundException, schema::NOT_FOUND_EXCEPTION, {0 => message,1 => resource_type,});
+wire::structure!(NotFoundException, schema::NOT_FOUND_EXCEPTION, {
+    0 => message, 1 => resource_type,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParameterConstraints {
     pub required: Option<bool>,
 }
 
-wire::structure!(ParameterConstraints, schema::PARAMETER_CONSTRAINTS, {0 => required,});
+wire::structure!(ParameterConstraints, schema::PARAMETER_CONSTRAINTS, {
+    0 => required,
+});
 
 wire::enumeration!(PassthroughBehavior {
     WhenNoMatch = "WHEN_NO_MATCH",
@@ -1658,7 +1810,12 @@ pub struct Route {
     pub target: Option<String>,
 }
 
-wire::structure!(Route, schema::ROUTE, {0 => api_gateway_managed,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_id,10 => route_key,11 => route_response_selection_expression,12 => target,});
+wire::structure!(Route, schema::ROUTE, {
+    0 => api_gateway_managed, 1 => api_key_required, 2 => authorization_scopes,
+    3 => authorization_type, 4 => authorizer_id, 5 => model_selection_expression,
+    6 => operation_name, 7 => request_models, 8 => request_parameters, 9 => route_id,
+    10 => route_key, 11 => route_response_selection_expression, 12 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteSettings {
@@ -1669,7 +1826,10 @@ pub struct RouteSettings {
     pub throttling_rate_limit: Option<f64>,
 }
 
-wire::structure!(RouteSettings, schema::ROUTE_SETTINGS, {0 => data_trace_enabled,1 => detailed_metrics_enabled,2 => logging_level,3 => throttling_burst_limit,4 => throttling_rate_limit,});
+wire::structure!(RouteSettings, schema::ROUTE_SETTINGS, {
+    0 => data_trace_enabled, 1 => detailed_metrics_enabled, 2 => logging_level,
+    3 => throttling_burst_limit, 4 => throttling_rate_limit,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stage {
@@ -1689,7 +1849,12 @@ pub struct Stage {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(Stage, schema::STAGE, {0 => access_log_settings,1 => api_gateway_managed,2 => auto_deploy,3 => client_certificate_id,4 => created_date,5 => default_route_settings,6 => deployment_id,7 => description,8 => last_deployment_status_message,9 => last_updated_date,10 => route_settings,11 => stage_name,12 => stage_variables,13 => tags,});
+wire::structure!(Stage, schema::STAGE, {
+    0 => access_log_settings, 1 => api_gateway_managed, 2 => auto_deploy,
+    3 => client_certificate_id, 4 => created_date, 5 => default_route_settings, 6 => deployment_id,
+    7 => description, 8 => last_deployment_status_message, 9 => last_updated_date,
+    10 => route_settings, 11 => stage_name, 12 => stage_variables, 13 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceInput {
@@ -1697,7 +1862,9 @@ pub struct TagResourceInput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tags,});
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceOutput {}
@@ -1709,14 +1876,18 @@ pub struct TlsConfig {
     pub server_name_to_verify: Option<String>,
 }
 
-wire::structure!(TlsConfig, schema::TLS_CONFIG, {0 => server_name_to_verify,});
+wire::structure!(TlsConfig, schema::TLS_CONFIG, {
+    0 => server_name_to_verify,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TlsConfigInput {
     pub server_name_to_verify: Option<String>,
 }
 
-wire::structure!(TlsConfigInput, schema::TLS_CONFIG_INPUT, {0 => server_name_to_verify,});
+wire::structure!(TlsConfigInput, schema::TLS_CONFIG_INPUT, {
+    0 => server_name_to_verify,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TooManyRequestsException {
@@ -1724,7 +1895,9 @@ pub struct TooManyRequestsException {
     pub message: Option<String>,
 }
 
-wire::structure!(TooManyRequestsException, schema::TOO_MANY_REQUESTS_EXCEPTION, {0 => limit_type,1 => message,});
+wire::structure!(TooManyRequestsException, schema::TOO_MANY_REQUESTS_EXCEPTION, {
+    0 => limit_type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceOutput {}
@@ -1737,7 +1910,9 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tag_keys,});
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateApiInput {
@@ -1756,7 +1931,12 @@ pub struct UpdateApiInput {
     pub version: Option<String>,
 }
 
-wire::structure!(UpdateApiInput, schema::UPDATE_API_REQUEST, {0 => api_id,1 => api_key_selection_expression,2 => cors_configuration,3 => credentials_arn,4 => description,5 => disable_schema_validation,6 => disable_execute_api_endpoint,7 => ip_address_type,8 => name,9 => route_key,10 => route_selection_expression,11 => target,12 => version,});
+wire::structure!(UpdateApiInput, schema::UPDATE_API_REQUEST, {
+    0 => api_id, 1 => api_key_selection_expression, 2 => cors_configuration, 3 => credentials_arn,
+    4 => description, 5 => disable_schema_validation, 6 => disable_execute_api_endpoint,
+    7 => ip_address_type, 8 => name, 9 => route_key, 10 => route_selection_expression, 11 => target,
+    12 => version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateApiOutput {
@@ -1779,7 +1959,13 @@ pub struct UpdateApiOutput {
     pub warnings: Option<Vec<String>>,
 }
 
-wire::structure!(UpdateApiOutput, schema::UPDATE_API_RESPONSE, {0 => api_endpoint,1 => api_gateway_managed,2 => api_id,3 => api_key_selection_expression,4 => cors_configuration,5 => created_date,6 => description,7 => disable_schema_validation,8 => disable_execute_api_endpoint,9 => import_info,10 => ip_address_type,11 => name,12 => protocol_type,13 => route_selection_expression,14 => tags,15 => version,16 => warnings,});
+wire::structure!(UpdateApiOutput, schema::UPDATE_API_RESPONSE, {
+    0 => api_endpoint, 1 => api_gateway_managed, 2 => api_id, 3 => api_key_selection_expression,
+    4 => cors_configuration, 5 => created_date, 6 => description, 7 => disable_schema_validation,
+    8 => disable_execute_api_endpoint, 9 => import_info, 10 => ip_address_type, 11 => name,
+    12 => protocol_type, 13 => route_selection_expression, 14 => tags, 15 => version,
+    16 => warnings,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateIntegrationInput {
@@ -1804,7 +1990,14 @@ pub struct UpdateIntegrationInput {
     pub tls_config: Option<TlsConfigInput>,
 }
 
-wire::structure!(UpdateIntegrationInput, schema::UPDATE_INTEGRATION_REQUEST, {0 => api_id,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_id,7 => integration_method,8 => integration_subtype,9 => integration_type,10 => integration_uri,11 => passthrough_behavior,12 => payload_format_version,13 => request_parameters,14 => request_templates,15 => response_parameters,16 => template_selection_expression,17 => timeout_in_millis,18 => tls_config,});
+wire::structure!(UpdateIntegrationInput, schema::UPDATE_INTEGRATION_REQUEST, {
+    0 => api_id, 1 => connection_id, 2 => connection_type, 3 => content_handling_strategy,
+    4 => credentials_arn, 5 => description, 6 => integration_id, 7 => integration_method,
+    8 => integration_subtype, 9 => integration_type, 10 => integration_uri,
+    11 => passthrough_behavior, 12 => payload_format_version, 13 => request_parameters,
+    14 => request_templates, 15 => response_parameters, 16 => template_selection_expression,
+    17 => timeout_in_millis, 18 => tls_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateIntegrationOutput {
@@ -1830,7 +2023,15 @@ pub struct UpdateIntegrationOutput {
     pub tls_config: Option<TlsConfig>,
 }
 
-wire::structure!(UpdateIntegrationOutput, schema::UPDATE_INTEGRATION_RESULT, {0 => api_gateway_managed,1 => connection_id,2 => connection_type,3 => content_handling_strategy,4 => credentials_arn,5 => description,6 => integration_id,7 => integration_method,8 => integration_response_selection_expression,9 => integration_subtype,10 => integration_type,11 => integration_uri,12 => passthrough_behavior,13 => payload_format_version,14 => request_parameters,15 => request_templates,16 => response_parameters,17 => template_selection_expression,18 => timeout_in_millis,19 => tls_config,});
+wire::structure!(UpdateIntegrationOutput, schema::UPDATE_INTEGRATION_RESULT, {
+    0 => api_gateway_managed, 1 => connection_id, 2 => connection_type,
+    3 => content_handling_strategy, 4 => credentials_arn, 5 => description, 6 => integration_id,
+    7 => integration_method, 8 => integration_response_selection_expression,
+    9 => integration_subtype, 10 => integration_type, 11 => integration_uri,
+    12 => passthrough_behavior, 13 => payload_format_version, 14 => request_parameters,
+    15 => request_templates, 16 => response_parameters, 17 => template_selection_expression,
+    18 => timeout_in_millis, 19 => tls_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateRouteInput {
@@ -1849,7 +2050,12 @@ pub struct UpdateRouteInput {
     pub target: Option<String>,
 }
 
-wire::structure!(UpdateRouteInput, schema::UPDATE_ROUTE_REQUEST, {0 => api_id,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_id,10 => route_key,11 => route_response_selection_expression,12 => target,});
+wire::structure!(UpdateRouteInput, schema::UPDATE_ROUTE_REQUEST, {
+    0 => api_id, 1 => api_key_required, 2 => authorization_scopes, 3 => authorization_type,
+    4 => authorizer_id, 5 => model_selection_expression, 6 => operation_name, 7 => request_models,
+    8 => request_parameters, 9 => route_id, 10 => route_key,
+    11 => route_response_selection_expression, 12 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateRouteOutput {
@@ -1868,7 +2074,12 @@ pub struct UpdateRouteOutput {
     pub target: Option<String>,
 }
 
-wire::structure!(UpdateRouteOutput, schema::UPDATE_ROUTE_RESULT, {0 => api_gateway_managed,1 => api_key_required,2 => authorization_scopes,3 => authorization_type,4 => authorizer_id,5 => model_selection_expression,6 => operation_name,7 => request_models,8 => request_parameters,9 => route_id,10 => route_key,11 => route_response_selection_expression,12 => target,});
+wire::structure!(UpdateRouteOutput, schema::UPDATE_ROUTE_RESULT, {
+    0 => api_gateway_managed, 1 => api_key_required, 2 => authorization_scopes,
+    3 => authorization_type, 4 => authorizer_id, 5 => model_selection_expression,
+    6 => operation_name, 7 => request_models, 8 => request_parameters, 9 => route_id,
+    10 => route_key, 11 => route_response_selection_expression, 12 => target,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateStageInput {
@@ -1884,7 +2095,11 @@ pub struct UpdateStageInput {
     pub stage_variables: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(UpdateStageInput, schema::UPDATE_STAGE_REQUEST, {0 => access_log_settings,1 => api_id,2 => auto_deploy,3 => client_certificate_id,4 => default_route_settings,5 => deployment_id,6 => description,7 => route_settings,8 => stage_name,9 => stage_variables,});
+wire::structure!(UpdateStageInput, schema::UPDATE_STAGE_REQUEST, {
+    0 => access_log_settings, 1 => api_id, 2 => auto_deploy, 3 => client_certificate_id,
+    4 => default_route_settings, 5 => deployment_id, 6 => description, 7 => route_settings,
+    8 => stage_name, 9 => stage_variables,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateStageOutput {
@@ -1904,7 +2119,12 @@ pub struct UpdateStageOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(UpdateStageOutput, schema::UPDATE_STAGE_RESPONSE, {0 => access_log_settings,1 => api_gateway_managed,2 => auto_deploy,3 => client_certificate_id,4 => created_date,5 => default_route_settings,6 => deployment_id,7 => description,8 => last_deployment_status_message,9 => last_updated_date,10 => route_settings,11 => stage_name,12 => stage_variables,13 => tags,});
+wire::structure!(UpdateStageOutput, schema::UPDATE_STAGE_RESPONSE, {
+    0 => access_log_settings, 1 => api_gateway_managed, 2 => auto_deploy,
+    3 => client_certificate_id, 4 => created_date, 5 => default_route_settings, 6 => deployment_id,
+    7 => description, 8 => last_deployment_status_message, 9 => last_updated_date,
+    10 => route_settings, 11 => stage_name, 12 => stage_variables, 13 => tags,
+});
 
 mod schema {
     use super::wire::{

@@ -89,278 +89,268 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UpdateTimeToLive", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "BackupInUseException",
-            code: "BackupInUseException",
-            query_code: "BackupInUseException",
-            status: 400,
-            sender: true,
-            schema: &schema::BACKUP_IN_USE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "BackupNotFoundException",
-            code: "BackupNotFoundException",
-            query_code: "BackupNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::BACKUP_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConditionalCheckFailedException",
-            code: "ConditionalCheckFailedException",
-            query_code: "ConditionalCheckFailedException",
-            status: 400,
-            sender: true,
-            schema: &schema::CONDITIONAL_CHECK_FAILED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ContinuousBackupsUnavailableException",
-            code: "ContinuousBackupsUnavailableException",
-            query_code: "ContinuousBackupsUnavailableException",
-            status: 400,
-            sender: true,
-            schema: &schema::CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DuplicateItemException",
-            code: "DuplicateItemException",
-            query_code: "DuplicateItemException",
-            status: 400,
-            sender: true,
-            schema: &schema::DUPLICATE_ITEM_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ExportConflictException",
-            code: "ExportConflictException",
-            query_code: "ExportConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::EXPORT_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ExportNotFoundException",
-            code: "ExportNotFoundException",
-            query_code: "ExportNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::EXPORT_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "GlobalTableAlreadyExistsException",
-            code: "GlobalTableAlreadyExistsException",
-            query_code: "GlobalTableAlreadyExistsException",
-            status: 400,
-            sender: true,
-            schema: &schema::GLOBAL_TABLE_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "GlobalTableNotFoundException",
-            code: "GlobalTableNotFoundException",
-            query_code: "GlobalTableNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::GLOBAL_TABLE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "IdempotentParameterMismatchException",
-            code: "IdempotentParameterMismatchException",
-            query_code: "IdempotentParameterMismatchException",
-            status: 400,
-            sender: true,
-            schema: &schema::IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ImportConflictException",
-            code: "ImportConflictException",
-            query_code: "ImportConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::IMPORT_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ImportNotFoundException",
-            code: "ImportNotFoundException",
-            query_code: "ImportNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::IMPORT_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "IndexNotFoundException",
-            code: "IndexNotFoundException",
-            query_code: "IndexNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::INDEX_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InternalServerError",
-            code: "InternalServerError",
-            query_code: "InternalServerError",
-            status: 500,
-            sender: false,
-            schema: &schema::INTERNAL_SERVER_ERROR,
-        },
-        wire::ErrorShape {
-            name: "InvalidExportTimeException",
-            code: "InvalidExportTimeException",
-            query_code: "InvalidExportTimeException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_EXPORT_TIME_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidRestoreTimeException",
-            code: "InvalidRestoreTimeException",
-            query_code: "InvalidRestoreTimeException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_RESTORE_TIME_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ItemCollectionSizeLimitExceededException",
-            code: "ItemCollectionSizeLimitExceededException",
-            query_code: "ItemCollectionSizeLimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "LimitExceededException",
-            code: "LimitExceededException",
-            query_code: "LimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PointInTimeRecoveryUnavailableException",
-            code: "PointInTimeRecoveryUnavailableException",
-            query_code: "PointInTimeRecoveryUnavailableException",
-            status: 400,
-            sender: true,
-            schema: &schema::POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PolicyNotFoundException",
-            code: "PolicyNotFoundException",
-            query_code: "PolicyNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::POLICY_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ProvisionedThroughputExceededException",
-            code: "ProvisionedThroughputExceededException",
-            query_code: "ProvisionedThroughputExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ReplicaAlreadyExistsException",
-            code: "ReplicaAlreadyExistsException",
-            query_code: "ReplicaAlreadyExistsException",
-            status: 400,
-            sender: true,
-            schema: &schema::REPLICA_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ReplicaNotFoundException",
-            code: "ReplicaNotFoundException",
-            query_code: "ReplicaNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::REPLICA_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ReplicatedWriteConflictException",
-            code: "ReplicatedWriteConflictException",
-            query_code: "ReplicatedWriteConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::REPLICATED_WRITE_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RequestLimitExceeded",
-            code: "RequestLimitExceeded",
-            query_code: "RequestLimitExceeded",
-            status: 400,
-            sender: true,
-            schema: &schema::REQUEST_LIMIT_EXCEEDED,
-        },
-        wire::ErrorShape {
-            name: "ResourceInUseException",
-            code: "ResourceInUseException",
-            query_code: "ResourceInUseException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_IN_USE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFoundException",
-            query_code: "ResourceNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TableAlreadyExistsException",
-            code: "TableAlreadyExistsException",
-            query_code: "TableAlreadyExistsException",
-            status: 400,
-            sender: true,
-            schema: &schema::TABLE_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TableInUseException",
-            code: "TableInUseException",
-            query_code: "TableInUseException",
-            status: 400,
-            sender: true,
-            schema: &schema::TABLE_IN_USE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TableNotFoundException",
-            code: "TableNotFoundException",
-            query_code: "TableNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::TABLE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ThrottlingException",
-            code: "ThrottlingException",
-            query_code: "Throttling",
-            status: 400,
-            sender: true,
-            schema: &schema::THROTTLING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TransactionCanceledException",
-            code: "TransactionCanceledException",
-            query_code: "TransactionCanceledException",
-            status: 400,
-            sender: true,
-            schema: &schema::TRANSACTION_CANCELED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TransactionConflictException",
-            code: "TransactionConflictException",
-            query_code: "TransactionConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::TRANSACTION_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TransactionInProgressException",
-            code: "TransactionInProgressException",
-            query_code: "TransactionInProgressException",
-            status: 400,
-            sender: true,
-            schema: &schema::TRANSACTION_IN_PROGRESS_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            400,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "BackupInUseException",
+            ("BackupInUseException", "BackupInUseException"),
+            400,
+            true,
+            &schema::BACKUP_IN_USE_EXCEPTION,
+        ),
+        error(
+            "BackupNotFoundException",
+            ("BackupNotFoundException", "BackupNotFoundException"),
+            400,
+            true,
+            &schema::BACKUP_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ConditionalCheckFailedException",
+            ("ConditionalCheckFailedException", "ConditionalCheckFailedException"),
+            400,
+            true,
+            &schema::CONDITIONAL_CHECK_FAILED_EXCEPTION,
+        ),
+        error(
+            "ContinuousBackupsUnavailableException",
+            ("ContinuousBackupsUnavailableException", "ContinuousBackupsUnavailableException"),
+            400,
+            true,
+            &schema::CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION,
+        ),
+        error(
+            "DuplicateItemException",
+            ("DuplicateItemException", "DuplicateItemException"),
+            400,
+            true,
+            &schema::DUPLICATE_ITEM_EXCEPTION,
+        ),
+        error(
+            "ExportConflictException",
+            ("ExportConflictException", "ExportConflictException"),
+            400,
+            true,
+            &schema::EXPORT_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "ExportNotFoundException",
+            ("ExportNotFoundException", "ExportNotFoundException"),
+            400,
+            true,
+            &schema::EXPORT_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "GlobalTableAlreadyExistsException",
+            ("GlobalTableAlreadyExistsException", "GlobalTableAlreadyExistsException"),
+            400,
+            true,
+            &schema::GLOBAL_TABLE_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "GlobalTableNotFoundException",
+            ("GlobalTableNotFoundException", "GlobalTableNotFoundException"),
+            400,
+            true,
+            &schema::GLOBAL_TABLE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "IdempotentParameterMismatchException",
+            ("IdempotentParameterMismatchException", "IdempotentParameterMismatchException"),
+            400,
+            true,
+            &schema::IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION,
+        ),
+        error(
+            "ImportConflictException",
+            ("ImportConflictException", "ImportConflictException"),
+            400,
+            true,
+            &schema::IMPORT_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "ImportNotFoundException",
+            ("ImportNotFoundException", "ImportNotFoundException"),
+            400,
+            true,
+            &schema::IMPORT_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "IndexNotFoundException",
+            ("IndexNotFoundException", "IndexNotFoundException"),
+            400,
+            true,
+            &schema::INDEX_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "InternalServerError",
+            ("InternalServerError", "InternalServerError"),
+            500,
+            false,
+            &schema::INTERNAL_SERVER_ERROR,
+        ),
+        error(
+            "InvalidExportTimeException",
+            ("InvalidExportTimeException", "InvalidExportTimeException"),
+            400,
+            true,
+            &schema::INVALID_EXPORT_TIME_EXCEPTION,
+        ),
+        error(
+            "InvalidRestoreTimeException",
+            ("InvalidRestoreTimeException", "InvalidRestoreTimeException"),
+            400,
+            true,
+            &schema::INVALID_RESTORE_TIME_EXCEPTION,
+        ),
+        error(
+            "ItemCollectionSizeLimitExceededException",
+            (
+                "ItemCollectionSizeLimitExceededException",
+                "ItemCollectionSizeLimitExceededException",
+            ),
+            400,
+            true,
+            &schema::ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "LimitExceededException",
+            ("LimitExceededException", "LimitExceededException"),
+            400,
+            true,
+            &schema::LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "PointInTimeRecoveryUnavailableException",
+            ("PointInTimeRecoveryUnavailableException", "PointInTimeRecoveryUnavailableException"),
+            400,
+            true,
+            &schema::POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION,
+        ),
+        error(
+            "PolicyNotFoundException",
+            ("PolicyNotFoundException", "PolicyNotFoundException"),
+            400,
+            true,
+            &schema::POLICY_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ProvisionedThroughputExceededException",
+            ("ProvisionedThroughputExceededException", "ProvisionedThroughputExceededException"),
+            400,
+            true,
+            &schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "ReplicaAlreadyExistsException",
+            ("ReplicaAlreadyExistsException", "ReplicaAlreadyExistsException"),
+            400,
+            true,
+            &schema::REPLICA_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "ReplicaNotFoundException",
+            ("ReplicaNotFoundException", "ReplicaNotFoundException"),
+            400,
+            true,
+            &schema::REPLICA_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ReplicatedWriteConflictException",
+            ("ReplicatedWriteConflictException", "ReplicatedWriteConflictException"),
+            400,
+            true,
+            &schema::REPLICATED_WRITE_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "RequestLimitExceeded",
+            ("RequestLimitExceeded", "RequestLimitExceeded"),
+            400,
+            true,
+            &schema::REQUEST_LIMIT_EXCEEDED,
+        ),
+        error(
+            "ResourceInUseException",
+            ("ResourceInUseException", "ResourceInUseException"),
+            400,
+            true,
+            &schema::RESOURCE_IN_USE_EXCEPTION,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            400,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "SerializationException",
+            ("SerializationException", "SerializationException"),
+            400,
+            true,
+            &schema::SERIALIZATION_EXCEPTION,
+        ),
+        error(
+            "TableAlreadyExistsException",
+            ("TableAlreadyExistsException", "TableAlreadyExistsException"),
+            400,
+            true,
+            &schema::TABLE_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "TableInUseException",
+            ("TableInUseException", "TableInUseException"),
+            400,
+            true,
+            &schema::TABLE_IN_USE_EXCEPTION,
+        ),
+        error(
+            "TableNotFoundException",
+            ("TableNotFoundException", "TableNotFoundException"),
+            400,
+            true,
+            &schema::TABLE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ThrottlingException",
+            ("ThrottlingException", "Throttling"),
+            400,
+            true,
+            &schema::THROTTLING_EXCEPTION,
+        ),
+        error(
+            "TransactionCanceledException",
+            ("TransactionCanceledException", "TransactionCanceledException"),
+            400,
+            true,
+            &schema::TRANSACTION_CANCELED_EXCEPTION,
+        ),
+        error(
+            "TransactionConflictException",
+            ("TransactionConflictException", "TransactionConflictException"),
+            400,
+            true,
+            &schema::TRANSACTION_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "TransactionInProgressException",
+            ("TransactionInProgressException", "TransactionInProgressException"),
+            400,
+            true,
+            &schema::TRANSACTION_IN_PROGRESS_EXCEPTION,
+        ),
+        error(
+            "ValidationException",
+            ("ValidationException", "ValidationException"),
+            400,
+            true,
+            &schema::VALIDATION_EXCEPTION,
+        ),
     ],
 };
 
@@ -370,6 +360,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct BatchGetItem;
@@ -957,7 +957,9 @@ pub struct ArchivalSummary {
     pub archival_backup_arn: Option<String>,
 }
 
-wire::structure!(ArchivalSummary, schema::ARCHIVAL_SUMMARY, {0 => archival_date_time,1 => archival_reason,2 => archival_backup_arn,});
+wire::structure!(ArchivalSummary, schema::ARCHIVAL_SUMMARY, {
+    0 => archival_date_time, 1 => archival_reason, 2 => archival_backup_arn,
+});
 
 wire::enumeration!(AttributeAction {
     Add = "ADD",
@@ -971,7 +973,9 @@ pub struct AttributeDefinition {
     pub attribute_type: ScalarAttributeType,
 }
 
-wire::structure!(AttributeDefinition, schema::ATTRIBUTE_DEFINITION, {0 => attribute_name,1 => attribute_type,});
+wire::structure!(AttributeDefinition, schema::ATTRIBUTE_DEFINITION, {
+    0 => attribute_name, 1 => attribute_type,
+});
 
 wire::union!(AttributeValue, schema::ATTRIBUTE_VALUE, {
     0 => S(String),
@@ -992,7 +996,9 @@ pub struct AttributeValueUpdate {
     pub action: Option<AttributeAction>,
 }
 
-wire::structure!(AttributeValueUpdate, schema::ATTRIBUTE_VALUE_UPDATE, {0 => value,1 => action,});
+wire::structure!(AttributeValueUpdate, schema::ATTRIBUTE_VALUE_UPDATE, {
+    0 => value, 1 => action,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchGetItemInput {
@@ -1000,7 +1006,9 @@ pub struct BatchGetItemInput {
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
 }
 
-wire::structure!(BatchGetItemInput, schema::BATCH_GET_ITEM_INPUT, {0 => request_items,1 => return_consumed_capacity,});
+wire::structure!(BatchGetItemInput, schema::BATCH_GET_ITEM_INPUT, {
+    0 => request_items, 1 => return_consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchGetItemOutput {
@@ -1009,7 +1017,9 @@ pub struct BatchGetItemOutput {
     pub consumed_capacity: Option<Vec<ConsumedCapacity>>,
 }
 
-wire::structure!(BatchGetItemOutput, schema::BATCH_GET_ITEM_OUTPUT, {0 => responses,1 => unprocessed_keys,2 => consumed_capacity,});
+wire::structure!(BatchGetItemOutput, schema::BATCH_GET_ITEM_OUTPUT, {
+    0 => responses, 1 => unprocessed_keys, 2 => consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchWriteItemInput {
@@ -1018,7 +1028,9 @@ pub struct BatchWriteItemInput {
     pub return_item_collection_metrics: Option<ReturnItemCollectionMetrics>,
 }
 
-wire::structure!(BatchWriteItemInput, schema::BATCH_WRITE_ITEM_INPUT, {0 => request_items,1 => return_consumed_capacity,2 => return_item_collection_metrics,});
+wire::structure!(BatchWriteItemInput, schema::BATCH_WRITE_ITEM_INPUT, {
+    0 => request_items, 1 => return_consumed_capacity, 2 => return_item_collection_metrics,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchWriteItemOutput {
@@ -1027,7 +1039,9 @@ pub struct BatchWriteItemOutput {
     pub consumed_capacity: Option<Vec<ConsumedCapacity>>,
 }
 
-wire::structure!(BatchWriteItemOutput, schema::BATCH_WRITE_ITEM_OUTPUT, {0 => unprocessed_items,1 => item_collection_metrics,2 => consumed_capacity,});
+wire::structure!(BatchWriteItemOutput, schema::BATCH_WRITE_ITEM_OUTPUT, {
+    0 => unprocessed_items, 1 => item_collection_metrics, 2 => consumed_capacity,
+});
 
 wire::enumeration!(BillingMode {
     Provisioned = "PROVISIONED",
@@ -1040,7 +1054,9 @@ pub struct BillingModeSummary {
     pub last_update_to_pay_per_request_date_time: Option<wire::Timestamp>,
 }
 
-wire::structure!(BillingModeSummary, schema::BILLING_MODE_SUMMARY, {0 => billing_mode,1 => last_update_to_pay_per_request_date_time,});
+wire::structure!(BillingModeSummary, schema::BILLING_MODE_SUMMARY, {
+    0 => billing_mode, 1 => last_update_to_pay_per_request_date_time,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CancellationReason {
@@ -1049,7 +1065,9 @@ pub struct CancellationReason {
     pub message: Option<String>,
 }
 
-wire::structure!(CancellationReason, schema::CANCELLATION_REASON, {0 => item,1 => code,2 => message,});
+wire::structure!(CancellationReason, schema::CANCELLATION_REASON, {
+    0 => item, 1 => code, 2 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Capacity {
@@ -1058,7 +1076,9 @@ pub struct Capacity {
     pub capacity_units: Option<f64>,
 }
 
-wire::structure!(Capacity, schema::CAPACITY, {0 => read_capacity_units,1 => write_capacity_units,2 => capacity_units,});
+wire::structure!(Capacity, schema::CAPACITY, {
+    0 => read_capacity_units, 1 => write_capacity_units, 2 => capacity_units,
+});
 
 wire::enumeration!(ComparisonOperator {
     Eq = "EQ",
@@ -1082,7 +1102,9 @@ pub struct Condition {
     pub comparison_operator: ComparisonOperator,
 }
 
-wire::structure!(Condition, schema::CONDITION, {0 => attribute_value_list,1 => comparison_operator,});
+wire::structure!(Condition, schema::CONDITION, {
+    0 => attribute_value_list, 1 => comparison_operator,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConditionCheck {
@@ -1094,7 +1116,10 @@ pub struct ConditionCheck {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(ConditionCheck, schema::CONDITION_CHECK, {0 => key,1 => table_name,2 => condition_expression,3 => expression_attribute_names,4 => expression_attribute_values,5 => return_values_on_condition_check_failure,});
+wire::structure!(ConditionCheck, schema::CONDITION_CHECK, {
+    0 => key, 1 => table_name, 2 => condition_expression, 3 => expression_attribute_names,
+    4 => expression_attribute_values, 5 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConditionalCheckFailedException {
@@ -1102,7 +1127,9 @@ pub struct ConditionalCheckFailedException {
     pub item: Option<BTreeMap<String, AttributeValue>>,
 }
 
-wire::structure!(ConditionalCheckFailedException, schema::CONDITIONAL_CHECK_FAILED_EXCEPTION, {0 => message,1 => item,});
+wire::structure!(ConditionalCheckFailedException, schema::CONDITIONAL_CHECK_FAILED_EXCEPTION, {
+    0 => message, 1 => item,
+});
 
 wire::enumeration!(ConditionalOperator {
     And = "AND",
@@ -1121,7 +1148,10 @@ pub struct ConsumedCapacity {
     pub vector_indexes: Option<BTreeMap<String, VectorCapacity>>,
 }
 
-wire::structure!(ConsumedCapacity, schema::CONSUMED_CAPACITY, {0 => table_name,1 => capacity_units,2 => read_capacity_units,3 => write_capacity_units,4 => table,5 => local_secondary_indexes,6 => global_secondary_indexes,7 => vector_indexes,});
+wire::structure!(ConsumedCapacity, schema::CONSUMED_CAPACITY, {
+    0 => table_name, 1 => capacity_units, 2 => read_capacity_units, 3 => write_capacity_units,
+    4 => table, 5 => local_secondary_indexes, 6 => global_secondary_indexes, 7 => vector_indexes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGlobalSecondaryIndexAction {
@@ -1133,14 +1163,19 @@ pub struct CreateGlobalSecondaryIndexAction {
     pub warm_throughput: Option<WarmThroughput>,
 }
 
-wire::structure!(CreateGlobalSecondaryIndexAction, schema::CREATE_GLOBAL_SECONDARY_INDEX_ACTION, {0 => index_name,1 => key_schema,2 => projection,3 => provisioned_throughput,4 => on_demand_throughput,5 => warm_throughput,});
+wire::structure!(CreateGlobalSecondaryIndexAction, schema::CREATE_GLOBAL_SECONDARY_INDEX_ACTION, {
+    0 => index_name, 1 => key_schema, 2 => projection, 3 => provisioned_throughput,
+    4 => on_demand_throughput, 5 => warm_throughput,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGlobalTableWitnessGroupMemberAction {
     pub region_name: String,
 }
 
-wire::structure!(CreateGlobalTableWitnessGroupMemberAction, schema::CREATE_GLOBAL_TABLE_WITNESS_GROUP_MEMBER_ACTION, {0 => region_name,});
+wire::structure!(CreateGlobalTableWitnessGroupMemberAction, schema::CREATE_GLOBAL_TABLE_WITNESS_GROUP_MEMBER_ACTION, {
+    0 => region_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateReplicationGroupMemberAction {
@@ -1152,7 +1187,10 @@ pub struct CreateReplicationGroupMemberAction {
     pub table_class_override: Option<TableClass>,
 }
 
-wire::structure!(CreateReplicationGroupMemberAction, schema::CREATE_REPLICATION_GROUP_MEMBER_ACTION, {0 => region_name,1 => kms_master_key_id,2 => provisioned_throughput_override,3 => on_demand_throughput_override,4 => global_secondary_indexes,5 => table_class_override,});
+wire::structure!(CreateReplicationGroupMemberAction, schema::CREATE_REPLICATION_GROUP_MEMBER_ACTION, {
+    0 => region_name, 1 => kms_master_key_id, 2 => provisioned_throughput_override,
+    3 => on_demand_throughput_override, 4 => global_secondary_indexes, 5 => table_class_override,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTableInput {
@@ -1176,14 +1214,23 @@ pub struct CreateTableInput {
     pub vector_indexes: Option<Vec<VectorIndex>>,
 }
 
-wire::structure!(CreateTableInput, schema::CREATE_TABLE_INPUT, {0 => attribute_definitions,1 => table_name,2 => key_schema,3 => local_secondary_indexes,4 => global_secondary_indexes,5 => billing_mode,6 => provisioned_throughput,7 => stream_specification,8 => sse_specification,9 => tags,10 => table_class,11 => deletion_protection_enabled,12 => warm_throughput,13 => resource_policy,14 => on_demand_throughput,15 => global_table_source_arn,16 => global_table_settings_replication_mode,17 => vector_indexes,});
+wire::structure!(CreateTableInput, schema::CREATE_TABLE_INPUT, {
+    0 => attribute_definitions, 1 => table_name, 2 => key_schema, 3 => local_secondary_indexes,
+    4 => global_secondary_indexes, 5 => billing_mode, 6 => provisioned_throughput,
+    7 => stream_specification, 8 => sse_specification, 9 => tags, 10 => table_class,
+    11 => deletion_protection_enabled, 12 => warm_throughput, 13 => resource_policy,
+    14 => on_demand_throughput, 15 => global_table_source_arn,
+    16 => global_table_settings_replication_mode, 17 => vector_indexes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTableOutput {
     pub table_description: Option<TableDescription>,
 }
 
-wire::structure!(CreateTableOutput, schema::CREATE_TABLE_OUTPUT, {0 => table_description,});
+wire::structure!(CreateTableOutput, schema::CREATE_TABLE_OUTPUT, {
+    0 => table_description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateVectorIndexAction {
@@ -1195,7 +1242,10 @@ pub struct CreateVectorIndexAction {
     pub distance_function: VectorDistanceFunction,
 }
 
-wire::structure!(CreateVectorIndexAction, schema::CREATE_VECTOR_INDEX_ACTION, {0 => index_name,1 => vector_attribute,2 => search_schema,3 => projection,4 => dimensions,5 => distance_function,});
+wire::structure!(CreateVectorIndexAction, schema::CREATE_VECTOR_INDEX_ACTION, {
+    0 => index_name, 1 => vector_attribute, 2 => search_schema, 3 => projection, 4 => dimensions,
+    5 => distance_function,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delete {
@@ -1207,21 +1257,28 @@ pub struct Delete {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(Delete, schema::DELETE, {0 => key,1 => table_name,2 => condition_expression,3 => expression_attribute_names,4 => expression_attribute_values,5 => return_values_on_condition_check_failure,});
+wire::structure!(Delete, schema::DELETE, {
+    0 => key, 1 => table_name, 2 => condition_expression, 3 => expression_attribute_names,
+    4 => expression_attribute_values, 5 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGlobalSecondaryIndexAction {
     pub index_name: String,
 }
 
-wire::structure!(DeleteGlobalSecondaryIndexAction, schema::DELETE_GLOBAL_SECONDARY_INDEX_ACTION, {0 => index_name,});
+wire::structure!(DeleteGlobalSecondaryIndexAction, schema::DELETE_GLOBAL_SECONDARY_INDEX_ACTION, {
+    0 => index_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGlobalTableWitnessGroupMemberAction {
     pub region_name: String,
 }
 
-wire::structure!(DeleteGlobalTableWitnessGroupMemberAction, schema::DELETE_GLOBAL_TABLE_WITNESS_GROUP_MEMBER_ACTION, {0 => region_name,});
+wire::structure!(DeleteGlobalTableWitnessGroupMemberAction, schema::DELETE_GLOBAL_TABLE_WITNESS_GROUP_MEMBER_ACTION, {
+    0 => region_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteItemInput {
@@ -1238,7 +1295,12 @@ pub struct DeleteItemInput {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(DeleteItemInput, schema::DELETE_ITEM_INPUT, {0 => table_name,1 => key,2 => expected,3 => conditional_operator,4 => return_values,5 => return_consumed_capacity,6 => return_item_collection_metrics,7 => condition_expression,8 => expression_attribute_names,9 => expression_attribute_values,10 => return_values_on_condition_check_failure,});
+wire::structure!(DeleteItemInput, schema::DELETE_ITEM_INPUT, {
+    0 => table_name, 1 => key, 2 => expected, 3 => conditional_operator, 4 => return_values,
+    5 => return_consumed_capacity, 6 => return_item_collection_metrics, 7 => condition_expression,
+    8 => expression_attribute_names, 9 => expression_attribute_values,
+    10 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteItemOutput {
@@ -1247,42 +1309,54 @@ pub struct DeleteItemOutput {
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
 
-wire::structure!(DeleteItemOutput, schema::DELETE_ITEM_OUTPUT, {0 => attributes,1 => consumed_capacity,2 => item_collection_metrics,});
+wire::structure!(DeleteItemOutput, schema::DELETE_ITEM_OUTPUT, {
+    0 => attributes, 1 => consumed_capacity, 2 => item_collection_metrics,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteReplicationGroupMemberAction {
     pub region_name: String,
 }
 
-wire::structure!(DeleteReplicationGroupMemberAction, schema::DELETE_REPLICATION_GROUP_MEMBER_ACTION, {0 => region_name,});
+wire::structure!(DeleteReplicationGroupMemberAction, schema::DELETE_REPLICATION_GROUP_MEMBER_ACTION, {
+    0 => region_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRequest {
     pub key: BTreeMap<String, AttributeValue>,
 }
 
-wire::structure!(DeleteRequest, schema::DELETE_REQUEST, {0 => key,});
+wire::structure!(DeleteRequest, schema::DELETE_REQUEST, {
+    0 => key,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTableInput {
     pub table_name: String,
 }
 
-wire::structure!(DeleteTableInput, schema::DELETE_TABLE_INPUT, {0 => table_name,});
+wire::structure!(DeleteTableInput, schema::DELETE_TABLE_INPUT, {
+    0 => table_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTableOutput {
     pub table_description: Option<TableDescription>,
 }
 
-wire::structure!(DeleteTableOutput, schema::DELETE_TABLE_OUTPUT, {0 => table_description,});
+wire::structure!(DeleteTableOutput, schema::DELETE_TABLE_OUTPUT, {
+    0 => table_description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteVectorIndexAction {
     pub index_name: String,
 }
 
-wire::structure!(DeleteVectorIndexAction, schema::DELETE_VECTOR_INDEX_ACTION, {0 => index_name,});
+wire::structure!(DeleteVectorIndexAction, schema::DELETE_VECTOR_INDEX_ACTION, {
+    0 => index_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeEndpointsInput {}
@@ -1294,7 +1368,9 @@ pub struct DescribeEndpointsOutput {
     pub endpoints: Option<Vec<Endpoint>>,
 }
 
-wire::structure!(DescribeEndpointsOutput, schema::DESCRIBE_ENDPOINTS_RESPONSE, {0 => endpoints,});
+wire::structure!(DescribeEndpointsOutput, schema::DESCRIBE_ENDPOINTS_RESPONSE, {
+    0 => endpoints,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLimitsInput {}
@@ -1309,21 +1385,28 @@ pub struct DescribeLimitsOutput {
     pub table_max_write_capacity_units: Option<i64>,
 }
 
-wire::structure!(DescribeLimitsOutput, schema::DESCRIBE_LIMITS_OUTPUT, {0 => account_max_read_capacity_units,1 => account_max_write_capacity_units,2 => table_max_read_capacity_units,3 => table_max_write_capacity_units,});
+wire::structure!(DescribeLimitsOutput, schema::DESCRIBE_LIMITS_OUTPUT, {
+    0 => account_max_read_capacity_units, 1 => account_max_write_capacity_units,
+    2 => table_max_read_capacity_units, 3 => table_max_write_capacity_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTableInput {
     pub table_name: String,
 }
 
-wire::structure!(DescribeTableInput, schema::DESCRIBE_TABLE_INPUT, {0 => table_name,});
+wire::structure!(DescribeTableInput, schema::DESCRIBE_TABLE_INPUT, {
+    0 => table_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTableOutput {
     pub table: Option<TableDescription>,
 }
 
-wire::structure!(DescribeTableOutput, schema::DESCRIBE_TABLE_OUTPUT, {0 => table,});
+wire::structure!(DescribeTableOutput, schema::DESCRIBE_TABLE_OUTPUT, {
+    0 => table,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateReplicationGroupMemberAction {
@@ -1331,7 +1414,9 @@ pub struct DisassociateReplicationGroupMemberAction {
     pub disassociation_mode: DisassociationMode,
 }
 
-wire::structure!(DisassociateReplicationGroupMemberAction, schema::DISASSOCIATE_REPLICATION_GROUP_MEMBER_ACTION, {0 => region_name,1 => disassociation_mode,});
+wire::structure!(DisassociateReplicationGroupMemberAction, schema::DISASSOCIATE_REPLICATION_GROUP_MEMBER_ACTION, {
+    0 => region_name, 1 => disassociation_mode,
+});
 
 wire::enumeration!(DisassociationMode {
     WaitForReplication = "WAIT_FOR_REPLICATION",
@@ -1343,7 +1428,9 @@ pub struct Endpoint {
     pub cache_period_in_minutes: Option<i64>,
 }
 
-wire::structure!(Endpoint, schema::ENDPOINT, {0 => address,1 => cache_period_in_minutes,});
+wire::structure!(Endpoint, schema::ENDPOINT, {
+    0 => address, 1 => cache_period_in_minutes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpectedAttributeValue {
@@ -1353,7 +1440,9 @@ pub struct ExpectedAttributeValue {
     pub attribute_value_list: Option<Vec<AttributeValue>>,
 }
 
-wire::structure!(ExpectedAttributeValue, schema::EXPECTED_ATTRIBUTE_VALUE, {0 => value,1 => exists,2 => comparison_operator,3 => attribute_value_list,});
+wire::structure!(ExpectedAttributeValue, schema::EXPECTED_ATTRIBUTE_VALUE, {
+    0 => value, 1 => exists, 2 => comparison_operator, 3 => attribute_value_list,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Get {
@@ -1363,7 +1452,9 @@ pub struct Get {
     pub expression_attribute_names: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(Get, schema::GET, {0 => key,1 => table_name,2 => projection_expression,3 => expression_attribute_names,});
+wire::structure!(Get, schema::GET, {
+    0 => key, 1 => table_name, 2 => projection_expression, 3 => expression_attribute_names,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetItemInput {
@@ -1376,7 +1467,10 @@ pub struct GetItemInput {
     pub expression_attribute_names: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetItemInput, schema::GET_ITEM_INPUT, {0 => table_name,1 => key,2 => attributes_to_get,3 => consistent_read,4 => return_consumed_capacity,5 => projection_expression,6 => expression_attribute_names,});
+wire::structure!(GetItemInput, schema::GET_ITEM_INPUT, {
+    0 => table_name, 1 => key, 2 => attributes_to_get, 3 => consistent_read,
+    4 => return_consumed_capacity, 5 => projection_expression, 6 => expression_attribute_names,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetItemOutput {
@@ -1384,7 +1478,9 @@ pub struct GetItemOutput {
     pub consumed_capacity: Option<ConsumedCapacity>,
 }
 
-wire::structure!(GetItemOutput, schema::GET_ITEM_OUTPUT, {0 => item,1 => consumed_capacity,});
+wire::structure!(GetItemOutput, schema::GET_ITEM_OUTPUT, {
+    0 => item, 1 => consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlobalSecondaryIndex {
@@ -1396,7 +1492,10 @@ pub struct GlobalSecondaryIndex {
     pub warm_throughput: Option<WarmThroughput>,
 }
 
-wire::structure!(GlobalSecondaryIndex, schema::GLOBAL_SECONDARY_INDEX, {0 => index_name,1 => key_schema,2 => projection,3 => provisioned_throughput,4 => on_demand_throughput,5 => warm_throughput,});
+wire::structure!(GlobalSecondaryIndex, schema::GLOBAL_SECONDARY_INDEX, {
+    0 => index_name, 1 => key_schema, 2 => projection, 3 => provisioned_throughput,
+    4 => on_demand_throughput, 5 => warm_throughput,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlobalSecondaryIndexDescription {
@@ -1413,7 +1512,11 @@ pub struct GlobalSecondaryIndexDescription {
     pub warm_throughput: Option<GlobalSecondaryIndexWarmThroughputDescription>,
 }
 
-wire::structure!(GlobalSecondaryIndexDescription, schema::GLOBAL_SECONDARY_INDEX_DESCRIPTION, {0 => index_name,1 => key_schema,2 => projection,3 => index_status,4 => backfilling,5 => provisioned_throughput,6 => index_size_bytes,7 => item_count,8 => index_arn,9 => on_demand_throughput,10 => warm_throughput,});
+wire::structure!(GlobalSecondaryIndexDescription, schema::GLOBAL_SECONDARY_INDEX_DESCRIPTION, {
+    0 => index_name, 1 => key_schema, 2 => projection, 3 => index_status, 4 => backfilling,
+    5 => provisioned_throughput, 6 => index_size_bytes, 7 => item_count, 8 => index_arn,
+    9 => on_demand_throughput, 10 => warm_throughput,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlobalSecondaryIndexUpdate {
@@ -1422,7 +1525,9 @@ pub struct GlobalSecondaryIndexUpdate {
     pub delete: Option<DeleteGlobalSecondaryIndexAction>,
 }
 
-wire::structure!(GlobalSecondaryIndexUpdate, schema::GLOBAL_SECONDARY_INDEX_UPDATE, {0 => update,1 => create,2 => delete,});
+wire::structure!(GlobalSecondaryIndexUpdate, schema::GLOBAL_SECONDARY_INDEX_UPDATE, {
+    0 => update, 1 => create, 2 => delete,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlobalSecondaryIndexWarmThroughputDescription {
@@ -1431,7 +1536,9 @@ pub struct GlobalSecondaryIndexWarmThroughputDescription {
     pub status: Option<String>,
 }
 
-wire::structure!(GlobalSecondaryIndexWarmThroughputDescription, schema::GLOBAL_SECONDARY_INDEX_WARM_THROUGHPUT_DESCRIPTION, {0 => read_units_per_second,1 => write_units_per_second,2 => status,});
+wire::structure!(GlobalSecondaryIndexWarmThroughputDescription, schema::GLOBAL_SECONDARY_INDEX_WARM_THROUGHPUT_DESCRIPTION, {
+    0 => read_units_per_second, 1 => write_units_per_second, 2 => status,
+});
 
 wire::enumeration!(GlobalTableSettingsReplicationMode {
     Enabled = "ENABLED",
@@ -1445,7 +1552,9 @@ pub struct GlobalTableWitnessDescription {
     pub witness_status: Option<String>,
 }
 
-wire::structure!(GlobalTableWitnessDescription, schema::GLOBAL_TABLE_WITNESS_DESCRIPTION, {0 => region_name,1 => witness_status,});
+wire::structure!(GlobalTableWitnessDescription, schema::GLOBAL_TABLE_WITNESS_DESCRIPTION, {
+    0 => region_name, 1 => witness_status,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GlobalTableWitnessGroupUpdate {
@@ -1453,7 +1562,9 @@ pub struct GlobalTableWitnessGroupUpdate {
     pub delete: Option<DeleteGlobalTableWitnessGroupMemberAction>,
 }
 
-wire::structure!(GlobalTableWitnessGroupUpdate, schema::GLOBAL_TABLE_WITNESS_GROUP_UPDATE, {0 => create,1 => delete,});
+wire::structure!(GlobalTableWitnessGroupUpdate, schema::GLOBAL_TABLE_WITNESS_GROUP_UPDATE, {
+    0 => create, 1 => delete,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ItemCollectionMetrics {
@@ -1461,14 +1572,18 @@ pub struct ItemCollectionMetrics {
     pub size_estimate_range_gb: Option<Vec<f64>>,
 }
 
-wire::structure!(ItemCollectionMetrics, schema::ITEM_COLLECTION_METRICS, {0 => item_collection_key,1 => size_estimate_range_gb,});
+wire::structure!(ItemCollectionMetrics, schema::ITEM_COLLECTION_METRICS, {
+    0 => item_collection_key, 1 => size_estimate_range_gb,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ItemResponse {
     pub item: Option<BTreeMap<String, AttributeValue>>,
 }
 
-wire::structure!(ItemResponse, schema::ITEM_RESPONSE, {0 => item,});
+wire::structure!(ItemResponse, schema::ITEM_RESPONSE, {
+    0 => item,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeySchemaElement {
@@ -1476,7 +1591,9 @@ pub struct KeySchemaElement {
     pub key_type: KeyType,
 }
 
-wire::structure!(KeySchemaElement, schema::KEY_SCHEMA_ELEMENT, {0 => attribute_name,1 => key_type,});
+wire::structure!(KeySchemaElement, schema::KEY_SCHEMA_ELEMENT, {
+    0 => attribute_name, 1 => key_type,
+});
 
 wire::enumeration!(KeyType {
     Hash = "HASH",
@@ -1492,7 +1609,10 @@ pub struct KeysAndAttributes {
     pub expression_attribute_names: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(KeysAndAttributes, schema::KEYS_AND_ATTRIBUTES, {0 => keys,1 => attributes_to_get,2 => consistent_read,3 => projection_expression,4 => expression_attribute_names,});
+wire::structure!(KeysAndAttributes, schema::KEYS_AND_ATTRIBUTES, {
+    0 => keys, 1 => attributes_to_get, 2 => consistent_read, 3 => projection_expression,
+    4 => expression_attribute_names,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTablesInput {
@@ -1500,7 +1620,9 @@ pub struct ListTablesInput {
     pub limit: Option<i32>,
 }
 
-wire::structure!(ListTablesInput, schema::LIST_TABLES_INPUT, {0 => exclusive_start_table_name,1 => limit,});
+wire::structure!(ListTablesInput, schema::LIST_TABLES_INPUT, {
+    0 => exclusive_start_table_name, 1 => limit,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTablesOutput {
@@ -1508,7 +1630,9 @@ pub struct ListTablesOutput {
     pub last_evaluated_table_name: Option<String>,
 }
 
-wire::structure!(ListTablesOutput, schema::LIST_TABLES_OUTPUT, {0 => table_names,1 => last_evaluated_table_name,});
+wire::structure!(ListTablesOutput, schema::LIST_TABLES_OUTPUT, {
+    0 => table_names, 1 => last_evaluated_table_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsOfResourceInput {
@@ -1516,7 +1640,9 @@ pub struct ListTagsOfResourceInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListTagsOfResourceInput, schema::LIST_TAGS_OF_RESOURCE_INPUT, {0 => resource_arn,1 => next_token,});
+wire::structure!(ListTagsOfResourceInput, schema::LIST_TAGS_OF_RESOURCE_INPUT, {
+    0 => resource_arn, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsOfResourceOutput {
@@ -1524,7 +1650,9 @@ pub struct ListTagsOfResourceOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListTagsOfResourceOutput, schema::LIST_TAGS_OF_RESOURCE_OUTPUT, {0 => tags,1 => next_token,});
+wire::structure!(ListTagsOfResourceOutput, schema::LIST_TAGS_OF_RESOURCE_OUTPUT, {
+    0 => tags, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocalSecondaryIndex {
@@ -1533,7 +1661,9 @@ pub struct LocalSecondaryIndex {
     pub projection: Projection,
 }
 
-wire::structure!(LocalSecondaryIndex, schema::LOCAL_SECONDARY_INDEX, {0 => index_name,1 => key_schema,2 => projection,});
+wire::structure!(LocalSecondaryIndex, schema::LOCAL_SECONDARY_INDEX, {
+    0 => index_name, 1 => key_schema, 2 => projection,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocalSecondaryIndexDescription {
@@ -1545,7 +1675,10 @@ pub struct LocalSecondaryIndexDescription {
     pub index_arn: Option<String>,
 }
 
-wire::structure!(LocalSecondaryIndexDescription, schema::LOCAL_SECONDARY_INDEX_DESCRIPTION, {0 => index_name,1 => key_schema,2 => projection,3 => index_size_bytes,4 => item_count,5 => index_arn,});
+wire::structure!(LocalSecondaryIndexDescription, schema::LOCAL_SECONDARY_INDEX_DESCRIPTION, {
+    0 => index_name, 1 => key_schema, 2 => projection, 3 => index_size_bytes, 4 => item_count,
+    5 => index_arn,
+});
 
 wire::enumeration!(MultiRegionConsistency {
     Eventual = "EVENTUAL",
@@ -1558,14 +1691,18 @@ pub struct OnDemandThroughput {
     pub max_write_request_units: Option<i64>,
 }
 
-wire::structure!(OnDemandThroughput, schema::ON_DEMAND_THROUGHPUT, {0 => max_read_request_units,1 => max_write_request_units,});
+wire::structure!(OnDemandThroughput, schema::ON_DEMAND_THROUGHPUT, {
+    0 => max_read_request_units, 1 => max_write_request_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnDemandThroughputOverride {
     pub max_read_request_units: Option<i64>,
 }
 
-wire::structure!(OnDemandThroughputOverride, schema::ON_DEMAND_THROUGHPUT_OVERRIDE, {0 => max_read_request_units,});
+wire::structure!(OnDemandThroughputOverride, schema::ON_DEMAND_THROUGHPUT_OVERRIDE, {
+    0 => max_read_request_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Projection {
@@ -1573,7 +1710,9 @@ pub struct Projection {
     pub non_key_attributes: Option<Vec<String>>,
 }
 
-wire::structure!(Projection, schema::PROJECTION, {0 => projection_type,1 => non_key_attributes,});
+wire::structure!(Projection, schema::PROJECTION, {
+    0 => projection_type, 1 => non_key_attributes,
+});
 
 wire::enumeration!(ProjectionType {
     All = "ALL",
@@ -1587,7 +1726,9 @@ pub struct ProvisionedThroughput {
     pub write_capacity_units: i64,
 }
 
-wire::structure!(ProvisionedThroughput, schema::PROVISIONED_THROUGHPUT, {0 => read_capacity_units,1 => write_capacity_units,});
+wire::structure!(ProvisionedThroughput, schema::PROVISIONED_THROUGHPUT, {
+    0 => read_capacity_units, 1 => write_capacity_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedThroughputDescription {
@@ -1598,7 +1739,10 @@ pub struct ProvisionedThroughputDescription {
     pub write_capacity_units: Option<i64>,
 }
 
-wire::structure!(ProvisionedThroughputDescription, schema::PROVISIONED_THROUGHPUT_DESCRIPTION, {0 => last_increase_date_time,1 => last_decrease_date_time,2 => number_of_decreases_today,3 => read_capacity_units,4 => write_capacity_units,});
+wire::structure!(ProvisionedThroughputDescription, schema::PROVISIONED_THROUGHPUT_DESCRIPTION, {
+    0 => last_increase_date_time, 1 => last_decrease_date_time, 2 => number_of_decreases_today,
+    3 => read_capacity_units, 4 => write_capacity_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedThroughputExceededException {
@@ -1606,14 +1750,18 @@ pub struct ProvisionedThroughputExceededException {
     pub throttling_reasons: Option<Vec<ThrottlingReason>>,
 }
 
-wire::structure!(ProvisionedThroughputExceededException, schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION, {0 => message,1 => throttling_reasons,});
+wire::structure!(ProvisionedThroughputExceededException, schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION, {
+    0 => message, 1 => throttling_reasons,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedThroughputOverride {
     pub read_capacity_units: Option<i64>,
 }
 
-wire::structure!(ProvisionedThroughputOverride, schema::PROVISIONED_THROUGHPUT_OVERRIDE, {0 => read_capacity_units,});
+wire::structure!(ProvisionedThroughputOverride, schema::PROVISIONED_THROUGHPUT_OVERRIDE, {
+    0 => read_capacity_units,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Put {
@@ -1625,7 +1773,10 @@ pub struct Put {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(Put, schema::PUT, {0 => item,1 => table_name,2 => condition_expression,3 => expression_attribute_names,4 => expression_attribute_values,5 => return_values_on_condition_check_failure,});
+wire::structure!(Put, schema::PUT, {
+    0 => item, 1 => table_name, 2 => condition_expression, 3 => expression_attribute_names,
+    4 => expression_attribute_values, 5 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutItemInput {
@@ -1642,7 +1793,12 @@ pub struct PutItemInput {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(PutItemInput, schema::PUT_ITEM_INPUT, {0 => table_name,1 => item,2 => expected,3 => return_values,4 => return_consumed_capacity,5 => return_item_collection_metrics,6 => conditional_operator,7 => condition_expression,8 => expression_attribute_names,9 => expression_attribute_values,10 => return_values_on_condition_check_failure,});
+wire::structure!(PutItemInput, schema::PUT_ITEM_INPUT, {
+    0 => table_name, 1 => item, 2 => expected, 3 => return_values, 4 => return_consumed_capacity,
+    5 => return_item_collection_metrics, 6 => conditional_operator, 7 => condition_expression,
+    8 => expression_attribute_names, 9 => expression_attribute_values,
+    10 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutItemOutput {
@@ -1651,14 +1807,18 @@ pub struct PutItemOutput {
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
 
-wire::structure!(PutItemOutput, schema::PUT_ITEM_OUTPUT, {0 => attributes,1 => consumed_capacity,2 => item_collection_metrics,});
+wire::structure!(PutItemOutput, schema::PUT_ITEM_OUTPUT, {
+    0 => attributes, 1 => consumed_capacity, 2 => item_collection_metrics,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutRequest {
     pub item: BTreeMap<String, AttributeValue>,
 }
 
-wire::structure!(PutRequest, schema::PUT_REQUEST, {0 => item,});
+wire::structure!(PutRequest, schema::PUT_REQUEST, {
+    0 => item,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryInput {
@@ -1681,7 +1841,13 @@ pub struct QueryInput {
     pub expression_attribute_values: Option<BTreeMap<String, AttributeValue>>,
 }
 
-wire::structure!(QueryInput, schema::QUERY_INPUT, {0 => table_name,1 => index_name,2 => select,3 => attributes_to_get,4 => limit,5 => consistent_read,6 => key_conditions,7 => query_filter,8 => conditional_operator,9 => scan_index_forward,10 => exclusive_start_key,11 => return_consumed_capacity,12 => projection_expression,13 => filter_expression,14 => key_condition_expression,15 => expression_attribute_names,16 => expression_attribute_values,});
+wire::structure!(QueryInput, schema::QUERY_INPUT, {
+    0 => table_name, 1 => index_name, 2 => select, 3 => attributes_to_get, 4 => limit,
+    5 => consistent_read, 6 => key_conditions, 7 => query_filter, 8 => conditional_operator,
+    9 => scan_index_forward, 10 => exclusive_start_key, 11 => return_consumed_capacity,
+    12 => projection_expression, 13 => filter_expression, 14 => key_condition_expression,
+    15 => expression_attribute_names, 16 => expression_attribute_values,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryOutput {
@@ -1692,7 +1858,9 @@ pub struct QueryOutput {
     pub consumed_capacity: Option<ConsumedCapacity>,
 }
 
-wire::structure!(QueryOutput, schema::QUERY_OUTPUT, {0 => items,1 => count,2 => scanned_count,3 => last_evaluated_key,4 => consumed_capacity,});
+wire::structure!(QueryOutput, schema::QUERY_OUTPUT, {
+    0 => items, 1 => count, 2 => scanned_count, 3 => last_evaluated_key, 4 => consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaDescription {
@@ -1711,7 +1879,13 @@ pub struct ReplicaDescription {
     pub global_table_settings_replication_mode: Option<GlobalTableSettingsReplicationMode>,
 }
 
-wire::structure!(ReplicaDescription, schema::REPLICA_DESCRIPTION, {0 => region_name,1 => replica_status,2 => replica_arn,3 => replica_status_description,4 => replica_status_percent_progress,5 => kms_master_key_id,6 => provisioned_throughput_override,7 => on_demand_throughput_override,8 => warm_throughput,9 => global_secondary_indexes,10 => replica_inaccessible_date_time,11 => replica_table_class_summary,12 => global_table_settings_replication_mode,});
+wire::structure!(ReplicaDescription, schema::REPLICA_DESCRIPTION, {
+    0 => region_name, 1 => replica_status, 2 => replica_arn, 3 => replica_status_description,
+    4 => replica_status_percent_progress, 5 => kms_master_key_id,
+    6 => provisioned_throughput_override, 7 => on_demand_throughput_override, 8 => warm_throughput,
+    9 => global_secondary_indexes, 10 => replica_inaccessible_date_time,
+    11 => replica_table_class_summary, 12 => global_table_settings_replication_mode,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaGlobalSecondaryIndex {
@@ -1720,7 +1894,9 @@ pub struct ReplicaGlobalSecondaryIndex {
     pub on_demand_throughput_override: Option<OnDemandThroughputOverride>,
 }
 
-wire::structure!(ReplicaGlobalSecondaryIndex, schema::REPLICA_GLOBAL_SECONDARY_INDEX, {0 => index_name,1 => provisioned_throughput_override,2 => on_demand_throughput_override,});
+wire::structure!(ReplicaGlobalSecondaryIndex, schema::REPLICA_GLOBAL_SECONDARY_INDEX, {
+    0 => index_name, 1 => provisioned_throughput_override, 2 => on_demand_throughput_override,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaGlobalSecondaryIndexDescription {
@@ -1730,7 +1906,10 @@ pub struct ReplicaGlobalSecondaryIndexDescription {
     pub warm_throughput: Option<GlobalSecondaryIndexWarmThroughputDescription>,
 }
 
-wire::structure!(ReplicaGlobalSecondaryIndexDescription, schema::REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION, {0 => index_name,1 => provisioned_throughput_override,2 => on_demand_throughput_override,3 => warm_throughput,});
+wire::structure!(ReplicaGlobalSecondaryIndexDescription, schema::REPLICA_GLOBAL_SECONDARY_INDEX_DESCRIPTION, {
+    0 => index_name, 1 => provisioned_throughput_override, 2 => on_demand_throughput_override,
+    3 => warm_throughput,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicationGroupUpdate {
@@ -1740,7 +1919,9 @@ pub struct ReplicationGroupUpdate {
     pub disassociate: Option<DisassociateReplicationGroupMemberAction>,
 }
 
-wire::structure!(ReplicationGroupUpdate, schema::REPLICATION_GROUP_UPDATE, {0 => create,1 => update,2 => delete,3 => disassociate,});
+wire::structure!(ReplicationGroupUpdate, schema::REPLICATION_GROUP_UPDATE, {
+    0 => create, 1 => update, 2 => delete, 3 => disassociate,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestLimitExceeded {
@@ -1748,7 +1929,9 @@ pub struct RequestLimitExceeded {
     pub throttling_reasons: Option<Vec<ThrottlingReason>>,
 }
 
-wire::structure!(RequestLimitExceeded, schema::REQUEST_LIMIT_EXCEEDED, {0 => message,1 => throttling_reasons,});
+wire::structure!(RequestLimitExceeded, schema::REQUEST_LIMIT_EXCEEDED, {
+    0 => message, 1 => throttling_reasons,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RestoreSummary {
@@ -1758,7 +1941,9 @@ pub struct RestoreSummary {
     pub restore_in_progress: Option<bool>,
 }
 
-wire::structure!(RestoreSummary, schema::RESTORE_SUMMARY, {0 => source_backup_arn,1 => source_table_arn,2 => restore_date_time,3 => restore_in_progress,});
+wire::structure!(RestoreSummary, schema::RESTORE_SUMMARY, {
+    0 => source_backup_arn, 1 => source_table_arn, 2 => restore_date_time, 3 => restore_in_progress,
+});
 
 wire::enumeration!(ReturnConsumedCapacity {
     Indexes = "INDEXES",
@@ -1792,7 +1977,9 @@ pub struct SSEDescription {
     pub inaccessible_encryption_date_time: Option<wire::Timestamp>,
 }
 
-wire::structure!(SSEDescription, schema::SSE_DESCRIPTION, {0 => status,1 => sse_type,2 => kms_master_key_arn,3 => inaccessible_encryption_date_time,});
+wire::structure!(SSEDescription, schema::SSE_DESCRIPTION, {
+    0 => status, 1 => sse_type, 2 => kms_master_key_arn, 3 => inaccessible_encryption_date_time,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SSESpecification {
@@ -1801,7 +1988,9 @@ pub struct SSESpecification {
     pub kms_master_key_id: Option<String>,
 }
 
-wire::structure!(SSESpecification, schema::SSE_SPECIFICATION, {0 => enabled,1 => sse_type,2 => kms_master_key_id,});
+wire::structure!(SSESpecification, schema::SSE_SPECIFICATION, {
+    0 => enabled, 1 => sse_type, 2 => kms_master_key_id,
+});
 
 wire::enumeration!(SSEType {
     Aes256 = "AES256",
@@ -1834,7 +2023,13 @@ pub struct ScanInput {
     pub consistent_read: Option<bool>,
 }
 
-wire::structure!(ScanInput, schema::SCAN_INPUT, {0 => table_name,1 => index_name,2 => attributes_to_get,3 => limit,4 => select,5 => scan_filter,6 => conditional_operator,7 => exclusive_start_key,8 => return_consumed_capacity,9 => total_segments,10 => segment,11 => projection_expression,12 => filter_expression,13 => expression_attribute_names,14 => expression_attribute_values,15 => consistent_read,});
+wire::structure!(ScanInput, schema::SCAN_INPUT, {
+    0 => table_name, 1 => index_name, 2 => attributes_to_get, 3 => limit, 4 => select,
+    5 => scan_filter, 6 => conditional_operator, 7 => exclusive_start_key,
+    8 => return_consumed_capacity, 9 => total_segments, 10 => segment, 11 => projection_expression,
+    12 => filter_expression, 13 => expression_attribute_names, 14 => expression_attribute_values,
+    15 => consistent_read,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScanOutput {
@@ -1845,7 +2040,9 @@ pub struct ScanOutput {
     pub consumed_capacity: Option<ConsumedCapacity>,
 }
 
-wire::structure!(ScanOutput, schema::SCAN_OUTPUT, {0 => items,1 => count,2 => scanned_count,3 => last_evaluated_key,4 => consumed_capacity,});
+wire::structure!(ScanOutput, schema::SCAN_OUTPUT, {
+    0 => items, 1 => count, 2 => scanned_count, 3 => last_evaluated_key, 4 => consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchSchemaElement {
@@ -1853,7 +2050,9 @@ pub struct SearchSchemaElement {
     pub search_schema_element_type: SearchSchemaElementType,
 }
 
-wire::structure!(SearchSchemaElement, schema::SEARCH_SCHEMA_ELEMENT, {0 => attribute_name,1 => search_schema_element_type,});
+wire::structure!(SearchSchemaElement, schema::SEARCH_SCHEMA_ELEMENT, {
+    0 => attribute_name, 1 => search_schema_element_type,
+});
 
 wire::enumeration!(SearchSchemaElementType {
     Hash = "HASH",
@@ -1873,7 +2072,9 @@ pub struct StreamSpecification {
     pub stream_view_type: Option<StreamViewType>,
 }
 
-wire::structure!(StreamSpecification, schema::STREAM_SPECIFICATION, {0 => stream_enabled,1 => stream_view_type,});
+wire::structure!(StreamSpecification, schema::STREAM_SPECIFICATION, {
+    0 => stream_enabled, 1 => stream_view_type,
+});
 
 wire::enumeration!(StreamViewType {
     NewImage = "NEW_IMAGE",
@@ -1893,7 +2094,9 @@ pub struct TableClassSummary {
     pub last_update_date_time: Option<wire::Timestamp>,
 }
 
-wire::structure!(TableClassSummary, schema::TABLE_CLASS_SUMMARY, {0 => table_class,1 => last_update_date_time,});
+wire::structure!(TableClassSummary, schema::TABLE_CLASS_SUMMARY, {
+    0 => table_class, 1 => last_update_date_time,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableDescription {
@@ -1929,7 +2132,18 @@ pub struct TableDescription {
     pub vector_indexes: Option<Vec<VectorIndexDescription>>,
 }
 
-wire::structure!(TableDescription, schema::TABLE_DESCRIPTION, {0 => attribute_definitions,1 => table_name,2 => key_schema,3 => table_status,4 => creation_date_time,5 => provisioned_throughput,6 => table_size_bytes,7 => item_count,8 => table_arn,9 => table_id,10 => billing_mode_summary,11 => local_secondary_indexes,12 => global_secondary_indexes,13 => stream_specification,14 => latest_stream_label,15 => latest_stream_arn,16 => global_table_version,17 => replicas,18 => global_table_witnesses,19 => global_table_settings_replication_mode,20 => restore_summary,21 => sse_description,22 => archival_summary,23 => table_class_summary,24 => deletion_protection_enabled,25 => disassociation_protection_enabled,26 => on_demand_throughput,27 => warm_throughput,28 => multi_region_consistency,29 => vector_indexes,});
+wire::structure!(TableDescription, schema::TABLE_DESCRIPTION, {
+    0 => attribute_definitions, 1 => table_name, 2 => key_schema, 3 => table_status,
+    4 => creation_date_time, 5 => provisioned_throughput, 6 => table_size_bytes, 7 => item_count,
+    8 => table_arn, 9 => table_id, 10 => billing_mode_summary, 11 => local_secondary_indexes,
+    12 => global_secondary_indexes, 13 => stream_specification, 14 => latest_stream_label,
+    15 => latest_stream_arn, 16 => global_table_version, 17 => replicas,
+    18 => global_table_witnesses, 19 => global_table_settings_replication_mode,
+    20 => restore_summary, 21 => sse_description, 22 => archival_summary, 23 => table_class_summary,
+    24 => deletion_protection_enabled, 25 => disassociation_protection_enabled,
+    26 => on_demand_throughput, 27 => warm_throughput, 28 => multi_region_consistency,
+    29 => vector_indexes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableWarmThroughputDescription {
@@ -1938,7 +2152,9 @@ pub struct TableWarmThroughputDescription {
     pub status: Option<String>,
 }
 
-wire::structure!(TableWarmThroughputDescription, schema::TABLE_WARM_THROUGHPUT_DESCRIPTION, {0 => read_units_per_second,1 => write_units_per_second,2 => status,});
+wire::structure!(TableWarmThroughputDescription, schema::TABLE_WARM_THROUGHPUT_DESCRIPTION, {
+    0 => read_units_per_second, 1 => write_units_per_second, 2 => status,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
@@ -1946,7 +2162,9 @@ pub struct Tag {
     pub value: String,
 }
 
-wire::structure!(Tag, schema::TAG, {0 => key,1 => value,});
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceInput {
@@ -1954,7 +2172,9 @@ pub struct TagResourceInput {
     pub tags: Vec<Tag>,
 }
 
-wire::structure!(TagResourceInput, schema::TAG_RESOURCE_INPUT, {0 => resource_arn,1 => tags,});
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_INPUT, {
+    0 => resource_arn, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceOutput {}
@@ -1967,7 +2187,9 @@ pub struct ThrottlingException {
     pub throttling_reasons: Option<Vec<ThrottlingReason>>,
 }
 
-wire::structure!(ThrottlingException, schema::THROTTLING_EXCEPTION, {0 => message,1 => throttling_reasons,});
+wire::structure!(ThrottlingException, schema::THROTTLING_EXCEPTION, {
+    0 => message, 1 => throttling_reasons,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThrottlingReason {
@@ -1975,14 +2197,18 @@ pub struct ThrottlingReason {
     pub resource: Option<String>,
 }
 
-wire::structure!(ThrottlingReason, schema::THROTTLING_REASON, {0 => reason,1 => resource,});
+wire::structure!(ThrottlingReason, schema::THROTTLING_REASON, {
+    0 => reason, 1 => resource,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactGetItem {
     pub get: Get,
 }
 
-wire::structure!(TransactGetItem, schema::TRANSACT_GET_ITEM, {0 => get,});
+wire::structure!(TransactGetItem, schema::TRANSACT_GET_ITEM, {
+    0 => get,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactGetItemsInput {
@@ -1990,7 +2216,9 @@ pub struct TransactGetItemsInput {
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
 }
 
-wire::structure!(TransactGetItemsInput, schema::TRANSACT_GET_ITEMS_INPUT, {0 => transact_items,1 => return_consumed_capacity,});
+wire::structure!(TransactGetItemsInput, schema::TRANSACT_GET_ITEMS_INPUT, {
+    0 => transact_items, 1 => return_consumed_capacity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactGetItemsOutput {
@@ -1998,7 +2226,9 @@ pub struct TransactGetItemsOutput {
     pub responses: Option<Vec<ItemResponse>>,
 }
 
-wire::structure!(TransactGetItemsOutput, schema::TRANSACT_GET_ITEMS_OUTPUT, {0 => consumed_capacity,1 => responses,});
+wire::structure!(TransactGetItemsOutput, schema::TRANSACT_GET_ITEMS_OUTPUT, {
+    0 => consumed_capacity, 1 => responses,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactWriteItem {
@@ -2008,7 +2238,9 @@ pub struct TransactWriteItem {
     pub update: Option<Update>,
 }
 
-wire::structure!(TransactWriteItem, schema::TRANSACT_WRITE_ITEM, {0 => condition_check,1 => put,2 => delete,3 => update,});
+wire::structure!(TransactWriteItem, schema::TRANSACT_WRITE_ITEM, {
+    0 => condition_check, 1 => put, 2 => delete, 3 => update,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactWriteItemsInput {
@@ -2018,7 +2250,10 @@ pub struct TransactWriteItemsInput {
     pub client_request_token: Option<String>,
 }
 
-wire::structure!(TransactWriteItemsInput, schema::TRANSACT_WRITE_ITEMS_INPUT, {0 => transact_items,1 => return_consumed_capacity,2 => return_item_collection_metrics,3 => client_request_token,});
+wire::structure!(TransactWriteItemsInput, schema::TRANSACT_WRITE_ITEMS_INPUT, {
+    0 => transact_items, 1 => return_consumed_capacity, 2 => return_item_collection_metrics,
+    3 => client_request_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactWriteItemsOutput {
@@ -2026,7 +2261,9 @@ pub struct TransactWriteItemsOutput {
     pub item_collection_metrics: Option<BTreeMap<String, Vec<ItemCollectionMetrics>>>,
 }
 
-wire::structure!(TransactWriteItemsOutput, schema::TRANSACT_WRITE_ITEMS_OUTPUT, {0 => consumed_capacity,1 => item_collection_metrics,});
+wire::structure!(TransactWriteItemsOutput, schema::TRANSACT_WRITE_ITEMS_OUTPUT, {
+    0 => consumed_capacity, 1 => item_collection_metrics,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TransactionCanceledException {
@@ -2034,7 +2271,9 @@ pub struct TransactionCanceledException {
     pub cancellation_reasons: Option<Vec<CancellationReason>>,
 }
 
-wire::structure!(TransactionCanceledException, schema::TRANSACTION_CANCELED_EXCEPTION, {0 => message,1 => cancellation_reasons,});
+wire::structure!(TransactionCanceledException, schema::TRANSACTION_CANCELED_EXCEPTION, {
+    0 => message, 1 => cancellation_reasons,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceInput {
@@ -2042,7 +2281,9 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_INPUT, {0 => resource_arn,1 => tag_keys,});
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_INPUT, {
+    0 => resource_arn, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceOutput {}
@@ -2060,7 +2301,11 @@ pub struct Update {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(Update, schema::UPDATE, {0 => key,1 => update_expression,2 => table_name,3 => condition_expression,4 => expression_attribute_names,5 => expression_attribute_values,6 => return_values_on_condition_check_failure,});
+wire::structure!(Update, schema::UPDATE, {
+    0 => key, 1 => update_expression, 2 => table_name, 3 => condition_expression,
+    4 => expression_attribute_names, 5 => expression_attribute_values,
+    6 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGlobalSecondaryIndexAction {
@@ -2070,7 +2315,9 @@ pub struct UpdateGlobalSecondaryIndexAction {
     pub warm_throughput: Option<WarmThroughput>,
 }
 
-wire::structure!(UpdateGlobalSecondaryIndexAction, schema::UPDATE_GLOBAL_SECONDARY_INDEX_ACTION, {0 => index_name,1 => provisioned_throughput,2 => on_demand_throughput,3 => warm_throughput,});
+wire::structure!(UpdateGlobalSecondaryIndexAction, schema::UPDATE_GLOBAL_SECONDARY_INDEX_ACTION, {
+    0 => index_name, 1 => provisioned_throughput, 2 => on_demand_throughput, 3 => warm_throughput,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateItemInput {
@@ -2089,7 +2336,12 @@ pub struct UpdateItemInput {
     pub return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
 }
 
-wire::structure!(UpdateItemInput, schema::UPDATE_ITEM_INPUT, {0 => table_name,1 => key,2 => attribute_updates,3 => expected,4 => conditional_operator,5 => return_values,6 => return_consumed_capacity,7 => return_item_collection_metrics,8 => update_expression,9 => condition_expression,10 => expression_attribute_names,11 => expression_attribute_values,12 => return_values_on_condition_check_failure,});
+wire::structure!(UpdateItemInput, schema::UPDATE_ITEM_INPUT, {
+    0 => table_name, 1 => key, 2 => attribute_updates, 3 => expected, 4 => conditional_operator,
+    5 => return_values, 6 => return_consumed_capacity, 7 => return_item_collection_metrics,
+    8 => update_expression, 9 => condition_expression, 10 => expression_attribute_names,
+    11 => expression_attribute_values, 12 => return_values_on_condition_check_failure,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateItemOutput {
@@ -2098,7 +2350,9 @@ pub struct UpdateItemOutput {
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
 
-wire::structure!(UpdateItemOutput, schema::UPDATE_ITEM_OUTPUT, {0 => attributes,1 => consumed_capacity,2 => item_collection_metrics,});
+wire::structure!(UpdateItemOutput, schema::UPDATE_ITEM_OUTPUT, {
+    0 => attributes, 1 => consumed_capacity, 2 => item_collection_metrics,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateReplicationGroupMemberAction {
@@ -2110,7 +2364,10 @@ pub struct UpdateReplicationGroupMemberAction {
     pub table_class_override: Option<TableClass>,
 }
 
-wire::structure!(UpdateReplicationGroupMemberAction, schema::UPDATE_REPLICATION_GROUP_MEMBER_ACTION, {0 => region_name,1 => kms_master_key_id,2 => provisioned_throughput_override,3 => on_demand_throughput_override,4 => global_secondary_indexes,5 => table_class_override,});
+wire::structure!(UpdateReplicationGroupMemberAction, schema::UPDATE_REPLICATION_GROUP_MEMBER_ACTION, {
+    0 => region_name, 1 => kms_master_key_id, 2 => provisioned_throughput_override,
+    3 => on_demand_throughput_override, 4 => global_secondary_indexes, 5 => table_class_override,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTableInput {
@@ -2133,21 +2390,32 @@ pub struct UpdateTableInput {
     pub vector_index_updates: Option<Vec<VectorIndexUpdate>>,
 }
 
-wire::structure!(UpdateTableInput, schema::UPDATE_TABLE_INPUT, {0 => attribute_definitions,1 => table_name,2 => billing_mode,3 => provisioned_throughput,4 => global_secondary_index_updates,5 => stream_specification,6 => sse_specification,7 => replica_updates,8 => table_class,9 => deletion_protection_enabled,10 => multi_region_consistency,11 => global_table_witness_updates,12 => on_demand_throughput,13 => warm_throughput,14 => global_table_settings_replication_mode,15 => disassociation_protection_enabled,16 => vector_index_updates,});
+wire::structure!(UpdateTableInput, schema::UPDATE_TABLE_INPUT, {
+    0 => attribute_definitions, 1 => table_name, 2 => billing_mode, 3 => provisioned_throughput,
+    4 => global_secondary_index_updates, 5 => stream_specification, 6 => sse_specification,
+    7 => replica_updates, 8 => table_class, 9 => deletion_protection_enabled,
+    10 => multi_region_consistency, 11 => global_table_witness_updates, 12 => on_demand_throughput,
+    13 => warm_throughput, 14 => global_table_settings_replication_mode,
+    15 => disassociation_protection_enabled, 16 => vector_index_updates,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTableOutput {
     pub table_description: Option<TableDescription>,
 }
 
-wire::structure!(UpdateTableOutput, schema::UPDATE_TABLE_OUTPUT, {0 => table_description,});
+wire::structure!(UpdateTableOutput, schema::UPDATE_TABLE_OUTPUT, {
+    0 => table_description,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorAttributeDefinition {
     pub attribute_name: String,
 }
 
-wire::structure!(VectorAttributeDefinition, schema::VECTOR_ATTRIBUTE_DEFINITION, {0 => attribute_name,});
+wire::structure!(VectorAttributeDefinition, schema::VECTOR_ATTRIBUTE_DEFINITION, {
+    0 => attribute_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorCapacity {
@@ -2155,7 +2423,9 @@ pub struct VectorCapacity {
     pub vector_write_request_bytes: Option<f64>,
 }
 
-wire::structure!(VectorCapacity, schema::VECTOR_CAPACITY, {0 => vector_search_request_bytes,1 => vector_write_request_bytes,});
+wire::structure!(VectorCapacity, schema::VECTOR_CAPACITY, {
+    0 => vector_search_request_bytes, 1 => vector_write_request_bytes,
+});
 
 wire::enumeration!(VectorDistanceFunction {
     Cosine = "COSINE",
@@ -2173,7 +2443,10 @@ pub struct VectorIndex {
     pub distance_function: VectorDistanceFunction,
 }
 
-wire::structure!(VectorIndex, schema::VECTOR_INDEX, {0 => index_name,1 => vector_attribute,2 => search_schema,3 => projection,4 => dimensions,5 => distance_function,});
+wire::structure!(VectorIndex, schema::VECTOR_INDEX, {
+    0 => index_name, 1 => vector_attribute, 2 => search_schema, 3 => projection, 4 => dimensions,
+    5 => distance_function,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorIndexDescription {
@@ -2190,7 +2463,11 @@ pub struct VectorIndexDescription {
     pub index_arn: Option<String>,
 }
 
-wire::structure!(VectorIndexDescription, schema::VECTOR_INDEX_DESCRIPTION, {0 => index_name,1 => search_schema,2 => projection,3 => vector_attribute,4 => dimensions,5 => distance_function,6 => index_status,7 => backfilling,8 => index_size_bytes,9 => item_count,10 => index_arn,});
+wire::structure!(VectorIndexDescription, schema::VECTOR_INDEX_DESCRIPTION, {
+    0 => index_name, 1 => search_schema, 2 => projection, 3 => vector_attribute, 4 => dimensions,
+    5 => distance_function, 6 => index_status, 7 => backfilling, 8 => index_size_bytes,
+    9 => item_count, 10 => index_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VectorIndexUpdate {
@@ -2198,7 +2475,9 @@ pub struct VectorIndexUpdate {
     pub delete: Option<DeleteVectorIndexAction>,
 }
 
-wire::structure!(VectorIndexUpdate, schema::VECTOR_INDEX_UPDATE, {0 => create,1 => delete,});
+wire::structure!(VectorIndexUpdate, schema::VECTOR_INDEX_UPDATE, {
+    0 => create, 1 => delete,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WarmThroughput {
@@ -2206,7 +2485,9 @@ pub struct WarmThroughput {
     pub write_units_per_second: Option<i64>,
 }
 
-wire::structure!(WarmThroughput, schema::WARM_THROUGHPUT, {0 => read_units_per_second,1 => write_units_per_second,});
+wire::structure!(WarmThroughput, schema::WARM_THROUGHPUT, {
+    0 => read_units_per_second, 1 => write_units_per_second,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WriteRequest {
@@ -2214,7 +2495,9 @@ pub struct WriteRequest {
     pub delete_request: Option<DeleteRequest>,
 }
 
-wire::structure!(WriteRequest, schema::WRITE_REQUEST, {0 => put_request,1 => delete_request,});
+wire::structure!(WriteRequest, schema::WRITE_REQUEST, {
+    0 => put_request, 1 => delete_request,
+});
 
 mod schema {
     use super::wire::{
@@ -2312,6 +2595,8 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ARCHIVAL_SUMMARY: Schema = schema(
         "ArchivalSummary",
         Kind::Structure(&[
@@ -2955,7 +3240,7 @@ mod schema {
     pub(super) static INDEX_NAME: Schema = schema(
         "IndexName",
         Kind::String,
-        matching(Some(3), Some(255), "[a-zA-Z0-9_.-]+", r"\A(?:[a-zA-Z0-9_.\-]+)\z"),
+        matching(Some(3), Some(255), "[a-zA-Z0-9_.-]+", r"[a-zA-Z0-9_.\-]+"),
     );
     pub(super) static INDEX_NOT_FOUND_EXCEPTION: Schema = schema(
         "IndexNotFoundException",
@@ -3542,6 +3827,8 @@ mod schema {
     );
     pub(super) static SELECT: Schema =
         schema("Select", Kind::Enum(super::Select::NAMES), Constraint::NONE);
+    pub(super) static SERIALIZATION_EXCEPTION: Schema =
+        schema("SerializationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static STREAM_ARN: Schema =
         schema("StreamArn", Kind::String, limits(Some(37), Some(1024)));
     pub(super) static STREAM_SPECIFICATION: Schema = schema(
@@ -3621,7 +3908,7 @@ mod schema {
     pub(super) static TABLE_NAME: Schema = schema(
         "TableName",
         Kind::String,
-        matching(Some(3), Some(255), "[a-zA-Z0-9_.-]+", r"\A(?:[a-zA-Z0-9_.\-]+)\z"),
+        matching(Some(3), Some(255), "[a-zA-Z0-9_.-]+", r"[a-zA-Z0-9_.\-]+"),
     );
     pub(super) static TABLE_NAME_LIST: Schema =
         schema("TableNameList", list(&TABLE_NAME, "member", false, false), Constraint::NONE);
@@ -3876,6 +4163,8 @@ mod schema {
         Kind::Structure(&[body("TableDescription", &TABLE_DESCRIPTION, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static VALIDATION_EXCEPTION: Schema =
+        schema("ValidationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VECTOR_ATTRIBUTE_DEFINITION: Schema = schema(
         "VectorAttributeDefinition",
         Kind::Structure(&[body("AttributeName", &VECTOR_ATTRIBUTE_NAME, Flags::REQUIRED)]),

@@ -207,310 +207,292 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UploadSigningCertificate", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AccountNotManagementOrDelegatedAdministratorException",
-            code: "AccountNotManagementOrDelegatedAdministratorException",
-            query_code: "AccountNotManagementOrDelegatedAdministratorException",
-            status: 400,
-            sender: true,
-            schema: &schema::ACCOUNT_NOT_MANAGEMENT_OR_DELEGATED_ADMINISTRATOR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CallerIsNotManagementAccountException",
-            code: "CallerIsNotManagementAccountException",
-            query_code: "CallerIsNotManagementAccountException",
-            status: 400,
-            sender: true,
-            schema: &schema::CALLER_IS_NOT_MANAGEMENT_ACCOUNT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConcurrentModificationException",
-            code: "ConcurrentModification",
-            query_code: "ConcurrentModification",
-            status: 409,
-            sender: true,
-            schema: &schema::CONCURRENT_MODIFICATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CredentialReportExpiredException",
-            code: "ReportExpired",
-            query_code: "ReportExpired",
-            status: 410,
-            sender: true,
-            schema: &schema::CREDENTIAL_REPORT_EXPIRED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CredentialReportNotPresentException",
-            code: "ReportNotPresent",
-            query_code: "ReportNotPresent",
-            status: 410,
-            sender: true,
-            schema: &schema::CREDENTIAL_REPORT_NOT_PRESENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CredentialReportNotReadyException",
-            code: "ReportInProgress",
-            query_code: "ReportInProgress",
-            status: 404,
-            sender: true,
-            schema: &schema::CREDENTIAL_REPORT_NOT_READY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DeleteConflictException",
-            code: "DeleteConflict",
-            query_code: "DeleteConflict",
-            status: 409,
-            sender: true,
-            schema: &schema::DELETE_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DuplicateCertificateException",
-            code: "DuplicateCertificate",
-            query_code: "DuplicateCertificate",
-            status: 409,
-            sender: true,
-            schema: &schema::DUPLICATE_CERTIFICATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DuplicateSSHPublicKeyException",
-            code: "DuplicateSSHPublicKey",
-            query_code: "DuplicateSSHPublicKey",
-            status: 400,
-            sender: true,
-            schema: &schema::DUPLICATE_SSH_PUBLIC_KEY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EntityAlreadyExistsException",
-            code: "EntityAlreadyExists",
-            query_code: "EntityAlreadyExists",
-            status: 409,
-            sender: true,
-            schema: &schema::ENTITY_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EntityTemporarilyUnmodifiableException",
-            code: "EntityTemporarilyUnmodifiable",
-            query_code: "EntityTemporarilyUnmodifiable",
-            status: 409,
-            sender: true,
-            schema: &schema::ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "FeatureDisabledException",
-            code: "FeatureDisabled",
-            query_code: "FeatureDisabled",
-            status: 404,
-            sender: true,
-            schema: &schema::FEATURE_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "FeatureEnabledException",
-            code: "FeatureEnabled",
-            query_code: "FeatureEnabled",
-            status: 409,
-            sender: true,
-            schema: &schema::FEATURE_ENABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidAuthenticationCodeException",
-            code: "InvalidAuthenticationCode",
-            query_code: "InvalidAuthenticationCode",
-            status: 403,
-            sender: true,
-            schema: &schema::INVALID_AUTHENTICATION_CODE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidCertificateException",
-            code: "InvalidCertificate",
-            query_code: "InvalidCertificate",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_CERTIFICATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidInputException",
-            code: "InvalidInput",
-            query_code: "InvalidInput",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_INPUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidPublicKeyException",
-            code: "InvalidPublicKey",
-            query_code: "InvalidPublicKey",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PUBLIC_KEY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidUserTypeException",
-            code: "InvalidUserType",
-            query_code: "InvalidUserType",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_USER_TYPE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KeyPairMismatchException",
-            code: "KeyPairMismatch",
-            query_code: "KeyPairMismatch",
-            status: 400,
-            sender: true,
-            schema: &schema::KEY_PAIR_MISMATCH_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "LimitExceededException",
-            code: "LimitExceeded",
-            query_code: "LimitExceeded",
-            status: 409,
-            sender: true,
-            schema: &schema::LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "MalformedCertificateException",
-            code: "MalformedCertificate",
-            query_code: "MalformedCertificate",
-            status: 400,
-            sender: true,
-            schema: &schema::MALFORMED_CERTIFICATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "MalformedPolicyDocumentException",
-            code: "MalformedPolicyDocument",
-            query_code: "MalformedPolicyDocument",
-            status: 400,
-            sender: true,
-            schema: &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "NameConflictException",
-            code: "NameConflict",
-            query_code: "NameConflict",
-            status: 409,
-            sender: true,
-            schema: &schema::NAME_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "NoSuchEntityException",
-            code: "NoSuchEntity",
-            query_code: "NoSuchEntity",
-            status: 404,
-            sender: true,
-            schema: &schema::NO_SUCH_ENTITY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OpenIdIdpCommunicationErrorException",
-            code: "OpenIdIdpCommunicationError",
-            query_code: "OpenIdIdpCommunicationError",
-            status: 400,
-            sender: true,
-            schema: &schema::OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OrganizationNotFoundException",
-            code: "OrganizationNotFoundException",
-            query_code: "OrganizationNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::ORGANIZATION_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OrganizationNotInAllFeaturesModeException",
-            code: "OrganizationNotInAllFeaturesModeException",
-            query_code: "OrganizationNotInAllFeaturesModeException",
-            status: 400,
-            sender: true,
-            schema: &schema::ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PasswordPolicyViolationException",
-            code: "PasswordPolicyViolation",
-            query_code: "PasswordPolicyViolation",
-            status: 400,
-            sender: true,
-            schema: &schema::PASSWORD_POLICY_VIOLATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PolicyEvaluationException",
-            code: "PolicyEvaluation",
-            query_code: "PolicyEvaluation",
-            status: 500,
-            sender: false,
-            schema: &schema::POLICY_EVALUATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PolicyNotAttachableException",
-            code: "PolicyNotAttachable",
-            query_code: "PolicyNotAttachable",
-            status: 400,
-            sender: true,
-            schema: &schema::POLICY_NOT_ATTACHABLE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ReportGenerationLimitExceededException",
-            code: "ReportGenerationLimitExceeded",
-            query_code: "ReportGenerationLimitExceeded",
-            status: 409,
-            sender: true,
-            schema: &schema::REPORT_GENERATION_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RoleModifiedException",
-            code: "RoleModified",
-            query_code: "RoleModified",
-            status: 409,
-            sender: true,
-            schema: &schema::ROLE_MODIFIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RoleTemplateDisabledException",
-            code: "RoleTemplateDisabled",
-            query_code: "RoleTemplateDisabled",
-            status: 400,
-            sender: true,
-            schema: &schema::ROLE_TEMPLATE_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceAccessNotEnabledException",
-            code: "ServiceAccessNotEnabledException",
-            query_code: "ServiceAccessNotEnabledException",
-            status: 400,
-            sender: true,
-            schema: &schema::SERVICE_ACCESS_NOT_ENABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceFailureException",
-            code: "ServiceFailure",
-            query_code: "ServiceFailure",
-            status: 500,
-            sender: false,
-            schema: &schema::SERVICE_FAILURE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceNotSupportedException",
-            code: "NotSupportedService",
-            query_code: "NotSupportedService",
-            status: 404,
-            sender: true,
-            schema: &schema::SERVICE_NOT_SUPPORTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "UnmodifiableEntityException",
-            code: "UnmodifiableEntity",
-            query_code: "UnmodifiableEntity",
-            status: 400,
-            sender: true,
-            schema: &schema::UNMODIFIABLE_ENTITY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "UnrecognizedPublicKeyEncodingException",
-            code: "UnrecognizedPublicKeyEncoding",
-            query_code: "UnrecognizedPublicKeyEncoding",
-            status: 400,
-            sender: true,
-            schema: &schema::UNRECOGNIZED_PUBLIC_KEY_ENCODING_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDenied", "AccessDenied"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "AccountNotManagementOrDelegatedAdministratorException",
+            (
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+            ),
+            400,
+            true,
+            &schema::ACCOUNT_NOT_MANAGEMENT_OR_DELEGATED_ADMINISTRATOR_EXCEPTION,
+        ),
+        error(
+            "CallerIsNotManagementAccountException",
+            ("CallerIsNotManagementAccountException", "CallerIsNotManagementAccountException"),
+            400,
+            true,
+            &schema::CALLER_IS_NOT_MANAGEMENT_ACCOUNT_EXCEPTION,
+        ),
+        error(
+            "ConcurrentModificationException",
+            ("ConcurrentModification", "ConcurrentModification"),
+            409,
+            true,
+            &schema::CONCURRENT_MODIFICATION_EXCEPTION,
+        ),
+        error(
+            "CredentialReportExpiredException",
+            ("ReportExpired", "ReportExpired"),
+            410,
+            true,
+            &schema::CREDENTIAL_REPORT_EXPIRED_EXCEPTION,
+        ),
+        error(
+            "CredentialReportNotPresentException",
+            ("ReportNotPresent", "ReportNotPresent"),
+            410,
+            true,
+            &schema::CREDENTIAL_REPORT_NOT_PRESENT_EXCEPTION,
+        ),
+        error(
+            "CredentialReportNotReadyException",
+            ("ReportInProgress", "ReportInProgress"),
+            404,
+            true,
+            &schema::CREDENTIAL_REPORT_NOT_READY_EXCEPTION,
+        ),
+        error(
+            "DeleteConflictException",
+            ("DeleteConflict", "DeleteConflict"),
+            409,
+            true,
+            &schema::DELETE_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "DuplicateCertificateException",
+            ("DuplicateCertificate", "DuplicateCertificate"),
+            409,
+            true,
+            &schema::DUPLICATE_CERTIFICATE_EXCEPTION,
+        ),
+        error(
+            "DuplicateSSHPublicKeyException",
+            ("DuplicateSSHPublicKey", "DuplicateSSHPublicKey"),
+            400,
+            true,
+            &schema::DUPLICATE_SSH_PUBLIC_KEY_EXCEPTION,
+        ),
+        error(
+            "EntityAlreadyExistsException",
+            ("EntityAlreadyExists", "EntityAlreadyExists"),
+            409,
+            true,
+            &schema::ENTITY_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "EntityTemporarilyUnmodifiableException",
+            ("EntityTemporarilyUnmodifiable", "EntityTemporarilyUnmodifiable"),
+            409,
+            true,
+            &schema::ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION,
+        ),
+        error(
+            "FeatureDisabledException",
+            ("FeatureDisabled", "FeatureDisabled"),
+            404,
+            true,
+            &schema::FEATURE_DISABLED_EXCEPTION,
+        ),
+        error(
+            "FeatureEnabledException",
+            ("FeatureEnabled", "FeatureEnabled"),
+            409,
+            true,
+            &schema::FEATURE_ENABLED_EXCEPTION,
+        ),
+        error(
+            "InvalidAuthenticationCodeException",
+            ("InvalidAuthenticationCode", "InvalidAuthenticationCode"),
+            403,
+            true,
+            &schema::INVALID_AUTHENTICATION_CODE_EXCEPTION,
+        ),
+        error(
+            "InvalidCertificateException",
+            ("InvalidCertificate", "InvalidCertificate"),
+            400,
+            true,
+            &schema::INVALID_CERTIFICATE_EXCEPTION,
+        ),
+        error(
+            "InvalidInputException",
+            ("InvalidInput", "InvalidInput"),
+            400,
+            true,
+            &schema::INVALID_INPUT_EXCEPTION,
+        ),
+        error(
+            "InvalidPublicKeyException",
+            ("InvalidPublicKey", "InvalidPublicKey"),
+            400,
+            true,
+            &schema::INVALID_PUBLIC_KEY_EXCEPTION,
+        ),
+        error(
+            "InvalidUserTypeException",
+            ("InvalidUserType", "InvalidUserType"),
+            400,
+            true,
+            &schema::INVALID_USER_TYPE_EXCEPTION,
+        ),
+        error(
+            "KeyPairMismatchException",
+            ("KeyPairMismatch", "KeyPairMismatch"),
+            400,
+            true,
+            &schema::KEY_PAIR_MISMATCH_EXCEPTION,
+        ),
+        error(
+            "LimitExceededException",
+            ("LimitExceeded", "LimitExceeded"),
+            409,
+            true,
+            &schema::LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "MalformedCertificateException",
+            ("MalformedCertificate", "MalformedCertificate"),
+            400,
+            true,
+            &schema::MALFORMED_CERTIFICATE_EXCEPTION,
+        ),
+        error(
+            "MalformedPolicyDocumentException",
+            ("MalformedPolicyDocument", "MalformedPolicyDocument"),
+            400,
+            true,
+            &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ),
+        error(
+            "NameConflictException",
+            ("NameConflict", "NameConflict"),
+            409,
+            true,
+            &schema::NAME_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "NoSuchEntityException",
+            ("NoSuchEntity", "NoSuchEntity"),
+            404,
+            true,
+            &schema::NO_SUCH_ENTITY_EXCEPTION,
+        ),
+        error(
+            "OpenIdIdpCommunicationErrorException",
+            ("OpenIdIdpCommunicationError", "OpenIdIdpCommunicationError"),
+            400,
+            true,
+            &schema::OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION,
+        ),
+        error(
+            "OrganizationNotFoundException",
+            ("OrganizationNotFoundException", "OrganizationNotFoundException"),
+            400,
+            true,
+            &schema::ORGANIZATION_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "OrganizationNotInAllFeaturesModeException",
+            (
+                "OrganizationNotInAllFeaturesModeException",
+                "OrganizationNotInAllFeaturesModeException",
+            ),
+            400,
+            true,
+            &schema::ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION,
+        ),
+        error(
+            "PasswordPolicyViolationException",
+            ("PasswordPolicyViolation", "PasswordPolicyViolation"),
+            400,
+            true,
+            &schema::PASSWORD_POLICY_VIOLATION_EXCEPTION,
+        ),
+        error(
+            "PolicyEvaluationException",
+            ("PolicyEvaluation", "PolicyEvaluation"),
+            500,
+            false,
+            &schema::POLICY_EVALUATION_EXCEPTION,
+        ),
+        error(
+            "PolicyNotAttachableException",
+            ("PolicyNotAttachable", "PolicyNotAttachable"),
+            400,
+            true,
+            &schema::POLICY_NOT_ATTACHABLE_EXCEPTION,
+        ),
+        error(
+            "ReportGenerationLimitExceededException",
+            ("ReportGenerationLimitExceeded", "ReportGenerationLimitExceeded"),
+            409,
+            true,
+            &schema::REPORT_GENERATION_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "RoleModifiedException",
+            ("RoleModified", "RoleModified"),
+            409,
+            true,
+            &schema::ROLE_MODIFIED_EXCEPTION,
+        ),
+        error(
+            "RoleTemplateDisabledException",
+            ("RoleTemplateDisabled", "RoleTemplateDisabled"),
+            400,
+            true,
+            &schema::ROLE_TEMPLATE_DISABLED_EXCEPTION,
+        ),
+        error(
+            "ServiceAccessNotEnabledException",
+            ("ServiceAccessNotEnabledException", "ServiceAccessNotEnabledException"),
+            400,
+            true,
+            &schema::SERVICE_ACCESS_NOT_ENABLED_EXCEPTION,
+        ),
+        error(
+            "ServiceFailureException",
+            ("ServiceFailure", "ServiceFailure"),
+            500,
+            false,
+            &schema::SERVICE_FAILURE_EXCEPTION,
+        ),
+        error(
+            "ServiceNotSupportedException",
+            ("NotSupportedService", "NotSupportedService"),
+            404,
+            true,
+            &schema::SERVICE_NOT_SUPPORTED_EXCEPTION,
+        ),
+        error(
+            "UnmodifiableEntityException",
+            ("UnmodifiableEntity", "UnmodifiableEntity"),
+            400,
+            true,
+            &schema::UNMODIFIABLE_ENTITY_EXCEPTION,
+        ),
+        error(
+            "UnrecognizedPublicKeyEncodingException",
+            ("UnrecognizedPublicKeyEncoding", "UnrecognizedPublicKeyEncoding"),
+            400,
+            true,
+            &schema::UNRECOGNIZED_PUBLIC_KEY_ENCODING_EXCEPTION,
+        ),
+        error(
+            "ValidationError",
+            ("ValidationError", "ValidationError"),
+            400,
+            true,
+            &schema::VALIDATION_ERROR,
+        ),
     ],
 };
 
@@ -520,6 +502,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AddUserToGroup;
@@ -2319,7 +2311,9 @@ pub struct AccessKey {
     pub create_date: Option<wire::Timestamp>,
 }
 
-wire::structure!(AccessKey, schema::ACCESS_KEY, {0 => user_name,1 => access_key_id,2 => status,3 => secret_access_key,4 => create_date,});
+wire::structure!(AccessKey, schema::ACCESS_KEY, {
+    0 => user_name, 1 => access_key_id, 2 => status, 3 => secret_access_key, 4 => create_date,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessKeyLastUsed {
@@ -2328,7 +2322,9 @@ pub struct AccessKeyLastUsed {
     pub region: Option<String>,
 }
 
-wire::structure!(AccessKeyLastUsed, schema::ACCESS_KEY_LAST_USED, {0 => last_used_date,1 => service_name,2 => region,});
+wire::structure!(AccessKeyLastUsed, schema::ACCESS_KEY_LAST_USED, {
+    0 => last_used_date, 1 => service_name, 2 => region,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessKeyMetadata {
@@ -2338,7 +2334,9 @@ pub struct AccessKeyMetadata {
     pub create_date: Option<wire::Timestamp>,
 }
 
-wire::structure!(AccessKeyMetadata, schema::ACCESS_KEY_METADATA, {0 => user_name,1 => access_key_id,2 => status,3 => create_date,});
+wire::structure!(AccessKeyMetadata, schema::ACCESS_KEY_METADATA, {
+    0 => user_name, 1 => access_key_id, 2 => status, 3 => create_date,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddUserToGroupOutput {}
@@ -2351,7 +2349,9 @@ pub struct AddUserToGroupInput {
     pub user_name: String,
 }
 
-wire::structure!(AddUserToGroupInput, schema::ADD_USER_TO_GROUP_REQUEST, {0 => group_name,1 => user_name,});
+wire::structure!(AddUserToGroupInput, schema::ADD_USER_TO_GROUP_REQUEST, {
+    0 => group_name, 1 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachGroupPolicyOutput {}
@@ -2364,7 +2364,9 @@ pub struct AttachGroupPolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(AttachGroupPolicyInput, schema::ATTACH_GROUP_POLICY_REQUEST, {0 => group_name,1 => policy_arn,});
+wire::structure!(AttachGroupPolicyInput, schema::ATTACH_GROUP_POLICY_REQUEST, {
+    0 => group_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachRolePolicyOutput {}
@@ -2377,7 +2379,9 @@ pub struct AttachRolePolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(AttachRolePolicyInput, schema::ATTACH_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_arn,});
+wire::structure!(AttachRolePolicyInput, schema::ATTACH_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachUserPolicyOutput {}
@@ -2390,7 +2394,9 @@ pub struct AttachUserPolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(AttachUserPolicyInput, schema::ATTACH_USER_POLICY_REQUEST, {0 => user_name,1 => policy_arn,});
+wire::structure!(AttachUserPolicyInput, schema::ATTACH_USER_POLICY_REQUEST, {
+    0 => user_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachedPermissionsBoundary {
@@ -2398,7 +2404,9 @@ pub struct AttachedPermissionsBoundary {
     pub permissions_boundary_arn: Option<String>,
 }
 
-wire::structure!(AttachedPermissionsBoundary, schema::ATTACHED_PERMISSIONS_BOUNDARY, {0 => permissions_boundary_type,1 => permissions_boundary_arn,});
+wire::structure!(AttachedPermissionsBoundary, schema::ATTACHED_PERMISSIONS_BOUNDARY, {
+    0 => permissions_boundary_type, 1 => permissions_boundary_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachedPolicy {
@@ -2406,21 +2414,27 @@ pub struct AttachedPolicy {
     pub policy_arn: Option<String>,
 }
 
-wire::structure!(AttachedPolicy, schema::ATTACHED_POLICY, {0 => policy_name,1 => policy_arn,});
+wire::structure!(AttachedPolicy, schema::ATTACHED_POLICY, {
+    0 => policy_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAccessKeyInput {
     pub user_name: Option<String>,
 }
 
-wire::structure!(CreateAccessKeyInput, schema::CREATE_ACCESS_KEY_REQUEST, {0 => user_name,});
+wire::structure!(CreateAccessKeyInput, schema::CREATE_ACCESS_KEY_REQUEST, {
+    0 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAccessKeyOutput {
     pub access_key: Option<AccessKey>,
 }
 
-wire::structure!(CreateAccessKeyOutput, schema::CREATE_ACCESS_KEY_RESPONSE, {0 => access_key,});
+wire::structure!(CreateAccessKeyOutput, schema::CREATE_ACCESS_KEY_RESPONSE, {
+    0 => access_key,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGroupInput {
@@ -2428,14 +2442,18 @@ pub struct CreateGroupInput {
     pub group_name: String,
 }
 
-wire::structure!(CreateGroupInput, schema::CREATE_GROUP_REQUEST, {0 => path,1 => group_name,});
+wire::structure!(CreateGroupInput, schema::CREATE_GROUP_REQUEST, {
+    0 => path, 1 => group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGroupOutput {
     pub group: Option<Group>,
 }
 
-wire::structure!(CreateGroupOutput, schema::CREATE_GROUP_RESPONSE, {0 => group,});
+wire::structure!(CreateGroupOutput, schema::CREATE_GROUP_RESPONSE, {
+    0 => group,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePolicyInput {
@@ -2446,14 +2464,18 @@ pub struct CreatePolicyInput {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(CreatePolicyInput, schema::CREATE_POLICY_REQUEST, {0 => policy_name,1 => path,2 => policy_document,3 => description,4 => tags,});
+wire::structure!(CreatePolicyInput, schema::CREATE_POLICY_REQUEST, {
+    0 => policy_name, 1 => path, 2 => policy_document, 3 => description, 4 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePolicyOutput {
     pub policy: Option<Policy>,
 }
 
-wire::structure!(CreatePolicyOutput, schema::CREATE_POLICY_RESPONSE, {0 => policy,});
+wire::structure!(CreatePolicyOutput, schema::CREATE_POLICY_RESPONSE, {
+    0 => policy,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePolicyVersionInput {
@@ -2462,14 +2484,18 @@ pub struct CreatePolicyVersionInput {
     pub set_as_default: Option<bool>,
 }
 
-wire::structure!(CreatePolicyVersionInput, schema::CREATE_POLICY_VERSION_REQUEST, {0 => policy_arn,1 => policy_document,2 => set_as_default,});
+wire::structure!(CreatePolicyVersionInput, schema::CREATE_POLICY_VERSION_REQUEST, {
+    0 => policy_arn, 1 => policy_document, 2 => set_as_default,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatePolicyVersionOutput {
     pub policy_version: Option<PolicyVersion>,
 }
 
-wire::structure!(CreatePolicyVersionOutput, schema::CREATE_POLICY_VERSION_RESPONSE, {0 => policy_version,});
+wire::structure!(CreatePolicyVersionOutput, schema::CREATE_POLICY_VERSION_RESPONSE, {
+    0 => policy_version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRoleInput {
@@ -2482,14 +2508,19 @@ pub struct CreateRoleInput {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(CreateRoleInput, schema::CREATE_ROLE_REQUEST, {0 => path,1 => role_name,2 => assume_role_policy_document,3 => description,4 => max_session_duration,5 => permissions_boundary,6 => tags,});
+wire::structure!(CreateRoleInput, schema::CREATE_ROLE_REQUEST, {
+    0 => path, 1 => role_name, 2 => assume_role_policy_document, 3 => description,
+    4 => max_session_duration, 5 => permissions_boundary, 6 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateRoleOutput {
     pub role: Option<Role>,
 }
 
-wire::structure!(CreateRoleOutput, schema::CREATE_ROLE_RESPONSE, {0 => role,});
+wire::structure!(CreateRoleOutput, schema::CREATE_ROLE_RESPONSE, {
+    0 => role,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateUserInput {
@@ -2499,14 +2530,18 @@ pub struct CreateUserInput {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(CreateUserInput, schema::CREATE_USER_REQUEST, {0 => path,1 => user_name,2 => permissions_boundary,3 => tags,});
+wire::structure!(CreateUserInput, schema::CREATE_USER_REQUEST, {
+    0 => path, 1 => user_name, 2 => permissions_boundary, 3 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateUserOutput {
     pub user: Option<User>,
 }
 
-wire::structure!(CreateUserOutput, schema::CREATE_USER_RESPONSE, {0 => user,});
+wire::structure!(CreateUserOutput, schema::CREATE_USER_RESPONSE, {
+    0 => user,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAccessKeyOutput {}
@@ -2519,7 +2554,9 @@ pub struct DeleteAccessKeyInput {
     pub access_key_id: String,
 }
 
-wire::structure!(DeleteAccessKeyInput, schema::DELETE_ACCESS_KEY_REQUEST, {0 => user_name,1 => access_key_id,});
+wire::structure!(DeleteAccessKeyInput, schema::DELETE_ACCESS_KEY_REQUEST, {
+    0 => user_name, 1 => access_key_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGroupOutput {}
@@ -2537,14 +2574,18 @@ pub struct DeleteGroupPolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(DeleteGroupPolicyInput, schema::DELETE_GROUP_POLICY_REQUEST, {0 => group_name,1 => policy_name,});
+wire::structure!(DeleteGroupPolicyInput, schema::DELETE_GROUP_POLICY_REQUEST, {
+    0 => group_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGroupInput {
     pub group_name: String,
 }
 
-wire::structure!(DeleteGroupInput, schema::DELETE_GROUP_REQUEST, {0 => group_name,});
+wire::structure!(DeleteGroupInput, schema::DELETE_GROUP_REQUEST, {
+    0 => group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletePolicyOutput {}
@@ -2556,7 +2597,9 @@ pub struct DeletePolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(DeletePolicyInput, schema::DELETE_POLICY_REQUEST, {0 => policy_arn,});
+wire::structure!(DeletePolicyInput, schema::DELETE_POLICY_REQUEST, {
+    0 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletePolicyVersionOutput {}
@@ -2569,7 +2612,9 @@ pub struct DeletePolicyVersionInput {
     pub version_id: String,
 }
 
-wire::structure!(DeletePolicyVersionInput, schema::DELETE_POLICY_VERSION_REQUEST, {0 => policy_arn,1 => version_id,});
+wire::structure!(DeletePolicyVersionInput, schema::DELETE_POLICY_VERSION_REQUEST, {
+    0 => policy_arn, 1 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRoleOutput {}
@@ -2590,7 +2635,9 @@ pub struct DeleteRolePermissionsBoundaryInput {
     pub role_name: String,
 }
 
-wire::structure!(DeleteRolePermissionsBoundaryInput, schema::DELETE_ROLE_PERMISSIONS_BOUNDARY_REQUEST, {0 => role_name,});
+wire::structure!(DeleteRolePermissionsBoundaryInput, schema::DELETE_ROLE_PERMISSIONS_BOUNDARY_REQUEST, {
+    0 => role_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRolePolicyOutput {}
@@ -2603,14 +2650,18 @@ pub struct DeleteRolePolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(DeleteRolePolicyInput, schema::DELETE_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_name,});
+wire::structure!(DeleteRolePolicyInput, schema::DELETE_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRoleInput {
     pub role_name: String,
 }
 
-wire::structure!(DeleteRoleInput, schema::DELETE_ROLE_REQUEST, {0 => role_name,});
+wire::structure!(DeleteRoleInput, schema::DELETE_ROLE_REQUEST, {
+    0 => role_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteUserOutput {}
@@ -2631,7 +2682,9 @@ pub struct DeleteUserPermissionsBoundaryInput {
     pub user_name: String,
 }
 
-wire::structure!(DeleteUserPermissionsBoundaryInput, schema::DELETE_USER_PERMISSIONS_BOUNDARY_REQUEST, {0 => user_name,});
+wire::structure!(DeleteUserPermissionsBoundaryInput, schema::DELETE_USER_PERMISSIONS_BOUNDARY_REQUEST, {
+    0 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteUserPolicyOutput {}
@@ -2644,14 +2697,18 @@ pub struct DeleteUserPolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(DeleteUserPolicyInput, schema::DELETE_USER_POLICY_REQUEST, {0 => user_name,1 => policy_name,});
+wire::structure!(DeleteUserPolicyInput, schema::DELETE_USER_POLICY_REQUEST, {
+    0 => user_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteUserInput {
     pub user_name: String,
 }
 
-wire::structure!(DeleteUserInput, schema::DELETE_USER_REQUEST, {0 => user_name,});
+wire::structure!(DeleteUserInput, schema::DELETE_USER_REQUEST, {
+    0 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachGroupPolicyOutput {}
@@ -2664,7 +2721,9 @@ pub struct DetachGroupPolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(DetachGroupPolicyInput, schema::DETACH_GROUP_POLICY_REQUEST, {0 => group_name,1 => policy_arn,});
+wire::structure!(DetachGroupPolicyInput, schema::DETACH_GROUP_POLICY_REQUEST, {
+    0 => group_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachRolePolicyOutput {}
@@ -2677,7 +2736,9 @@ pub struct DetachRolePolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(DetachRolePolicyInput, schema::DETACH_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_arn,});
+wire::structure!(DetachRolePolicyInput, schema::DETACH_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachUserPolicyOutput {}
@@ -2690,7 +2751,9 @@ pub struct DetachUserPolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(DetachUserPolicyInput, schema::DETACH_USER_POLICY_REQUEST, {0 => user_name,1 => policy_arn,});
+wire::structure!(DetachUserPolicyInput, schema::DETACH_USER_POLICY_REQUEST, {
+    0 => user_name, 1 => policy_arn,
+});
 
 wire::enumeration!(EntityType {
     User = "User",
@@ -2705,7 +2768,9 @@ pub struct GetAccessKeyLastUsedInput {
     pub access_key_id: String,
 }
 
-wire::structure!(GetAccessKeyLastUsedInput, schema::GET_ACCESS_KEY_LAST_USED_REQUEST, {0 => access_key_id,});
+wire::structure!(GetAccessKeyLastUsedInput, schema::GET_ACCESS_KEY_LAST_USED_REQUEST, {
+    0 => access_key_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccessKeyLastUsedOutput {
@@ -2713,7 +2778,9 @@ pub struct GetAccessKeyLastUsedOutput {
     pub access_key_last_used: Option<AccessKeyLastUsed>,
 }
 
-wire::structure!(GetAccessKeyLastUsedOutput, schema::GET_ACCESS_KEY_LAST_USED_RESPONSE, {0 => user_name,1 => access_key_last_used,});
+wire::structure!(GetAccessKeyLastUsedOutput, schema::GET_ACCESS_KEY_LAST_USED_RESPONSE, {
+    0 => user_name, 1 => access_key_last_used,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccountSummaryInput {}
@@ -2725,7 +2792,9 @@ pub struct GetAccountSummaryOutput {
     pub summary_map: Option<BTreeMap<String, i32>>,
 }
 
-wire::structure!(GetAccountSummaryOutput, schema::GET_ACCOUNT_SUMMARY_RESPONSE, {0 => summary_map,});
+wire::structure!(GetAccountSummaryOutput, schema::GET_ACCOUNT_SUMMARY_RESPONSE, {
+    0 => summary_map,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetGroupPolicyInput {
@@ -2733,7 +2802,9 @@ pub struct GetGroupPolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(GetGroupPolicyInput, schema::GET_GROUP_POLICY_REQUEST, {0 => group_name,1 => policy_name,});
+wire::structure!(GetGroupPolicyInput, schema::GET_GROUP_POLICY_REQUEST, {
+    0 => group_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetGroupPolicyOutput {
@@ -2742,7 +2813,9 @@ pub struct GetGroupPolicyOutput {
     pub policy_document: Option<String>,
 }
 
-wire::structure!(GetGroupPolicyOutput, schema::GET_GROUP_POLICY_RESPONSE, {0 => group_name,1 => policy_name,2 => policy_document,});
+wire::structure!(GetGroupPolicyOutput, schema::GET_GROUP_POLICY_RESPONSE, {
+    0 => group_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetGroupInput {
@@ -2751,7 +2824,9 @@ pub struct GetGroupInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(GetGroupInput, schema::GET_GROUP_REQUEST, {0 => group_name,1 => marker,2 => max_items,});
+wire::structure!(GetGroupInput, schema::GET_GROUP_REQUEST, {
+    0 => group_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetGroupOutput {
@@ -2761,21 +2836,27 @@ pub struct GetGroupOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(GetGroupOutput, schema::GET_GROUP_RESPONSE, {0 => group,1 => users,2 => is_truncated,3 => marker,});
+wire::structure!(GetGroupOutput, schema::GET_GROUP_RESPONSE, {
+    0 => group, 1 => users, 2 => is_truncated, 3 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyInput {
     pub policy_arn: String,
 }
 
-wire::structure!(GetPolicyInput, schema::GET_POLICY_REQUEST, {0 => policy_arn,});
+wire::structure!(GetPolicyInput, schema::GET_POLICY_REQUEST, {
+    0 => policy_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyOutput {
     pub policy: Option<Policy>,
 }
 
-wire::structure!(GetPolicyOutput, schema::GET_POLICY_RESPONSE, {0 => policy,});
+wire::structure!(GetPolicyOutput, schema::GET_POLICY_RESPONSE, {
+    0 => policy,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyVersionInput {
@@ -2783,14 +2864,18 @@ pub struct GetPolicyVersionInput {
     pub version_id: String,
 }
 
-wire::structure!(GetPolicyVersionInput, schema::GET_POLICY_VERSION_REQUEST, {0 => policy_arn,1 => version_id,});
+wire::structure!(GetPolicyVersionInput, schema::GET_POLICY_VERSION_REQUEST, {
+    0 => policy_arn, 1 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyVersionOutput {
     pub policy_version: Option<PolicyVersion>,
 }
 
-wire::structure!(GetPolicyVersionOutput, schema::GET_POLICY_VERSION_RESPONSE, {0 => policy_version,});
+wire::structure!(GetPolicyVersionOutput, schema::GET_POLICY_VERSION_RESPONSE, {
+    0 => policy_version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRolePolicyInput {
@@ -2798,7 +2883,9 @@ pub struct GetRolePolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(GetRolePolicyInput, schema::GET_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_name,});
+wire::structure!(GetRolePolicyInput, schema::GET_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRolePolicyOutput {
@@ -2807,21 +2894,27 @@ pub struct GetRolePolicyOutput {
     pub policy_document: Option<String>,
 }
 
-wire::structure!(GetRolePolicyOutput, schema::GET_ROLE_POLICY_RESPONSE, {0 => role_name,1 => policy_name,2 => policy_document,});
+wire::structure!(GetRolePolicyOutput, schema::GET_ROLE_POLICY_RESPONSE, {
+    0 => role_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRoleInput {
     pub role_name: String,
 }
 
-wire::structure!(GetRoleInput, schema::GET_ROLE_REQUEST, {0 => role_name,});
+wire::structure!(GetRoleInput, schema::GET_ROLE_REQUEST, {
+    0 => role_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetRoleOutput {
     pub role: Option<Role>,
 }
 
-wire::structure!(GetRoleOutput, schema::GET_ROLE_RESPONSE, {0 => role,});
+wire::structure!(GetRoleOutput, schema::GET_ROLE_RESPONSE, {
+    0 => role,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetUserPolicyInput {
@@ -2829,7 +2922,9 @@ pub struct GetUserPolicyInput {
     pub policy_name: String,
 }
 
-wire::structure!(GetUserPolicyInput, schema::GET_USER_POLICY_REQUEST, {0 => user_name,1 => policy_name,});
+wire::structure!(GetUserPolicyInput, schema::GET_USER_POLICY_REQUEST, {
+    0 => user_name, 1 => policy_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetUserPolicyOutput {
@@ -2838,21 +2933,27 @@ pub struct GetUserPolicyOutput {
     pub policy_document: Option<String>,
 }
 
-wire::structure!(GetUserPolicyOutput, schema::GET_USER_POLICY_RESPONSE, {0 => user_name,1 => policy_name,2 => policy_document,});
+wire::structure!(GetUserPolicyOutput, schema::GET_USER_POLICY_RESPONSE, {
+    0 => user_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetUserInput {
     pub user_name: Option<String>,
 }
 
-wire::structure!(GetUserInput, schema::GET_USER_REQUEST, {0 => user_name,});
+wire::structure!(GetUserInput, schema::GET_USER_REQUEST, {
+    0 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetUserOutput {
     pub user: Option<User>,
 }
 
-wire::structure!(GetUserOutput, schema::GET_USER_RESPONSE, {0 => user,});
+wire::structure!(GetUserOutput, schema::GET_USER_RESPONSE, {
+    0 => user,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {
@@ -2863,7 +2964,9 @@ pub struct Group {
     pub create_date: Option<wire::Timestamp>,
 }
 
-wire::structure!(Group, schema::GROUP, {0 => path,1 => group_name,2 => group_id,3 => arn,4 => create_date,});
+wire::structure!(Group, schema::GROUP, {
+    0 => path, 1 => group_name, 2 => group_id, 3 => arn, 4 => create_date,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceProfile {
@@ -2876,7 +2979,10 @@ pub struct InstanceProfile {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(InstanceProfile, schema::INSTANCE_PROFILE, {0 => path,1 => instance_profile_name,2 => instance_profile_id,3 => arn,4 => create_date,5 => roles,6 => tags,});
+wire::structure!(InstanceProfile, schema::INSTANCE_PROFILE, {
+    0 => path, 1 => instance_profile_name, 2 => instance_profile_id, 3 => arn, 4 => create_date,
+    5 => roles, 6 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccessKeysInput {
@@ -2885,7 +2991,9 @@ pub struct ListAccessKeysInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAccessKeysInput, schema::LIST_ACCESS_KEYS_REQUEST, {0 => user_name,1 => marker,2 => max_items,});
+wire::structure!(ListAccessKeysInput, schema::LIST_ACCESS_KEYS_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccessKeysOutput {
@@ -2894,7 +3002,9 @@ pub struct ListAccessKeysOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListAccessKeysOutput, schema::LIST_ACCESS_KEYS_RESPONSE, {0 => access_key_metadata,1 => is_truncated,2 => marker,});
+wire::structure!(ListAccessKeysOutput, schema::LIST_ACCESS_KEYS_RESPONSE, {
+    0 => access_key_metadata, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccountAliasesInput {
@@ -2902,7 +3012,9 @@ pub struct ListAccountAliasesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAccountAliasesInput, schema::LIST_ACCOUNT_ALIASES_REQUEST, {0 => marker,1 => max_items,});
+wire::structure!(ListAccountAliasesInput, schema::LIST_ACCOUNT_ALIASES_REQUEST, {
+    0 => marker, 1 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccountAliasesOutput {
@@ -2911,7 +3023,9 @@ pub struct ListAccountAliasesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListAccountAliasesOutput, schema::LIST_ACCOUNT_ALIASES_RESPONSE, {0 => account_aliases,1 => is_truncated,2 => marker,});
+wire::structure!(ListAccountAliasesOutput, schema::LIST_ACCOUNT_ALIASES_RESPONSE, {
+    0 => account_aliases, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedGroupPoliciesInput {
@@ -2921,7 +3035,9 @@ pub struct ListAttachedGroupPoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAttachedGroupPoliciesInput, schema::LIST_ATTACHED_GROUP_POLICIES_REQUEST, {0 => group_name,1 => path_prefix,2 => marker,3 => max_items,});
+wire::structure!(ListAttachedGroupPoliciesInput, schema::LIST_ATTACHED_GROUP_POLICIES_REQUEST, {
+    0 => group_name, 1 => path_prefix, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedGroupPoliciesOutput {
@@ -2930,7 +3046,9 @@ pub struct ListAttachedGroupPoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListAttachedGroupPoliciesOutput, schema::LIST_ATTACHED_GROUP_POLICIES_RESPONSE, {0 => attached_policies,1 => is_truncated,2 => marker,});
+wire::structure!(ListAttachedGroupPoliciesOutput, schema::LIST_ATTACHED_GROUP_POLICIES_RESPONSE, {
+    0 => attached_policies, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedRolePoliciesInput {
@@ -2940,7 +3058,9 @@ pub struct ListAttachedRolePoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAttachedRolePoliciesInput, schema::LIST_ATTACHED_ROLE_POLICIES_REQUEST, {0 => role_name,1 => path_prefix,2 => marker,3 => max_items,});
+wire::structure!(ListAttachedRolePoliciesInput, schema::LIST_ATTACHED_ROLE_POLICIES_REQUEST, {
+    0 => role_name, 1 => path_prefix, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedRolePoliciesOutput {
@@ -2949,7 +3069,9 @@ pub struct ListAttachedRolePoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListAttachedRolePoliciesOutput, schema::LIST_ATTACHED_ROLE_POLICIES_RESPONSE, {0 => attached_policies,1 => is_truncated,2 => marker,});
+wire::structure!(ListAttachedRolePoliciesOutput, schema::LIST_ATTACHED_ROLE_POLICIES_RESPONSE, {
+    0 => attached_policies, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedUserPoliciesInput {
@@ -2959,7 +3081,9 @@ pub struct ListAttachedUserPoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAttachedUserPoliciesInput, schema::LIST_ATTACHED_USER_POLICIES_REQUEST, {0 => user_name,1 => path_prefix,2 => marker,3 => max_items,});
+wire::structure!(ListAttachedUserPoliciesInput, schema::LIST_ATTACHED_USER_POLICIES_REQUEST, {
+    0 => user_name, 1 => path_prefix, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttachedUserPoliciesOutput {
@@ -2968,7 +3092,9 @@ pub struct ListAttachedUserPoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListAttachedUserPoliciesOutput, schema::LIST_ATTACHED_USER_POLICIES_RESPONSE, {0 => attached_policies,1 => is_truncated,2 => marker,});
+wire::structure!(ListAttachedUserPoliciesOutput, schema::LIST_ATTACHED_USER_POLICIES_RESPONSE, {
+    0 => attached_policies, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEntitiesForPolicyInput {
@@ -2980,7 +3106,10 @@ pub struct ListEntitiesForPolicyInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListEntitiesForPolicyInput, schema::LIST_ENTITIES_FOR_POLICY_REQUEST, {0 => policy_arn,1 => entity_filter,2 => path_prefix,3 => policy_usage_filter,4 => marker,5 => max_items,});
+wire::structure!(ListEntitiesForPolicyInput, schema::LIST_ENTITIES_FOR_POLICY_REQUEST, {
+    0 => policy_arn, 1 => entity_filter, 2 => path_prefix, 3 => policy_usage_filter, 4 => marker,
+    5 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEntitiesForPolicyOutput {
@@ -2991,7 +3120,9 @@ pub struct ListEntitiesForPolicyOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListEntitiesForPolicyOutput, schema::LIST_ENTITIES_FOR_POLICY_RESPONSE, {0 => policy_groups,1 => policy_users,2 => policy_roles,3 => is_truncated,4 => marker,});
+wire::structure!(ListEntitiesForPolicyOutput, schema::LIST_ENTITIES_FOR_POLICY_RESPONSE, {
+    0 => policy_groups, 1 => policy_users, 2 => policy_roles, 3 => is_truncated, 4 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupPoliciesInput {
@@ -3000,7 +3131,9 @@ pub struct ListGroupPoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListGroupPoliciesInput, schema::LIST_GROUP_POLICIES_REQUEST, {0 => group_name,1 => marker,2 => max_items,});
+wire::structure!(ListGroupPoliciesInput, schema::LIST_GROUP_POLICIES_REQUEST, {
+    0 => group_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupPoliciesOutput {
@@ -3009,7 +3142,9 @@ pub struct ListGroupPoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListGroupPoliciesOutput, schema::LIST_GROUP_POLICIES_RESPONSE, {0 => policy_names,1 => is_truncated,2 => marker,});
+wire::structure!(ListGroupPoliciesOutput, schema::LIST_GROUP_POLICIES_RESPONSE, {
+    0 => policy_names, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsForUserInput {
@@ -3018,7 +3153,9 @@ pub struct ListGroupsForUserInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListGroupsForUserInput, schema::LIST_GROUPS_FOR_USER_REQUEST, {0 => user_name,1 => marker,2 => max_items,});
+wire::structure!(ListGroupsForUserInput, schema::LIST_GROUPS_FOR_USER_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsForUserOutput {
@@ -3027,7 +3164,9 @@ pub struct ListGroupsForUserOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListGroupsForUserOutput, schema::LIST_GROUPS_FOR_USER_RESPONSE, {0 => groups,1 => is_truncated,2 => marker,});
+wire::structure!(ListGroupsForUserOutput, schema::LIST_GROUPS_FOR_USER_RESPONSE, {
+    0 => groups, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsInput {
@@ -3036,7 +3175,9 @@ pub struct ListGroupsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListGroupsInput, schema::LIST_GROUPS_REQUEST, {0 => path_prefix,1 => marker,2 => max_items,});
+wire::structure!(ListGroupsInput, schema::LIST_GROUPS_REQUEST, {
+    0 => path_prefix, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGroupsOutput {
@@ -3045,7 +3186,9 @@ pub struct ListGroupsOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListGroupsOutput, schema::LIST_GROUPS_RESPONSE, {0 => groups,1 => is_truncated,2 => marker,});
+wire::structure!(ListGroupsOutput, schema::LIST_GROUPS_RESPONSE, {
+    0 => groups, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListInstanceProfilesForRoleInput {
@@ -3054,7 +3197,9 @@ pub struct ListInstanceProfilesForRoleInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListInstanceProfilesForRoleInput, schema::LIST_INSTANCE_PROFILES_FOR_ROLE_REQUEST, {0 => role_name,1 => marker,2 => max_items,});
+wire::structure!(ListInstanceProfilesForRoleInput, schema::LIST_INSTANCE_PROFILES_FOR_ROLE_REQUEST, {
+    0 => role_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListInstanceProfilesForRoleOutput {
@@ -3063,7 +3208,9 @@ pub struct ListInstanceProfilesForRoleOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListInstanceProfilesForRoleOutput, schema::LIST_INSTANCE_PROFILES_FOR_ROLE_RESPONSE, {0 => instance_profiles,1 => is_truncated,2 => marker,});
+wire::structure!(ListInstanceProfilesForRoleOutput, schema::LIST_INSTANCE_PROFILES_FOR_ROLE_RESPONSE, {
+    0 => instance_profiles, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPoliciesInput {
@@ -3075,7 +3222,10 @@ pub struct ListPoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListPoliciesInput, schema::LIST_POLICIES_REQUEST, {0 => scope,1 => only_attached,2 => path_prefix,3 => policy_usage_filter,4 => marker,5 => max_items,});
+wire::structure!(ListPoliciesInput, schema::LIST_POLICIES_REQUEST, {
+    0 => scope, 1 => only_attached, 2 => path_prefix, 3 => policy_usage_filter, 4 => marker,
+    5 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPoliciesOutput {
@@ -3084,7 +3234,9 @@ pub struct ListPoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListPoliciesOutput, schema::LIST_POLICIES_RESPONSE, {0 => policies,1 => is_truncated,2 => marker,});
+wire::structure!(ListPoliciesOutput, schema::LIST_POLICIES_RESPONSE, {
+    0 => policies, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPolicyVersionsInput {
@@ -3093,7 +3245,9 @@ pub struct ListPolicyVersionsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListPolicyVersionsInput, schema::LIST_POLICY_VERSIONS_REQUEST, {0 => policy_arn,1 => marker,2 => max_items,});
+wire::structure!(ListPolicyVersionsInput, schema::LIST_POLICY_VERSIONS_REQUEST, {
+    0 => policy_arn, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPolicyVersionsOutput {
@@ -3102,7 +3256,9 @@ pub struct ListPolicyVersionsOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListPolicyVersionsOutput, schema::LIST_POLICY_VERSIONS_RESPONSE, {0 => versions,1 => is_truncated,2 => marker,});
+wire::structure!(ListPolicyVersionsOutput, schema::LIST_POLICY_VERSIONS_RESPONSE, {
+    0 => versions, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRolePoliciesInput {
@@ -3111,7 +3267,9 @@ pub struct ListRolePoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListRolePoliciesInput, schema::LIST_ROLE_POLICIES_REQUEST, {0 => role_name,1 => marker,2 => max_items,});
+wire::structure!(ListRolePoliciesInput, schema::LIST_ROLE_POLICIES_REQUEST, {
+    0 => role_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRolePoliciesOutput {
@@ -3120,7 +3278,9 @@ pub struct ListRolePoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListRolePoliciesOutput, schema::LIST_ROLE_POLICIES_RESPONSE, {0 => policy_names,1 => is_truncated,2 => marker,});
+wire::structure!(ListRolePoliciesOutput, schema::LIST_ROLE_POLICIES_RESPONSE, {
+    0 => policy_names, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRoleTagsInput {
@@ -3129,7 +3289,9 @@ pub struct ListRoleTagsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListRoleTagsInput, schema::LIST_ROLE_TAGS_REQUEST, {0 => role_name,1 => marker,2 => max_items,});
+wire::structure!(ListRoleTagsInput, schema::LIST_ROLE_TAGS_REQUEST, {
+    0 => role_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRoleTagsOutput {
@@ -3138,7 +3300,9 @@ pub struct ListRoleTagsOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListRoleTagsOutput, schema::LIST_ROLE_TAGS_RESPONSE, {0 => tags,1 => is_truncated,2 => marker,});
+wire::structure!(ListRoleTagsOutput, schema::LIST_ROLE_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRolesInput {
@@ -3147,7 +3311,9 @@ pub struct ListRolesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListRolesInput, schema::LIST_ROLES_REQUEST, {0 => path_prefix,1 => marker,2 => max_items,});
+wire::structure!(ListRolesInput, schema::LIST_ROLES_REQUEST, {
+    0 => path_prefix, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListRolesOutput {
@@ -3156,7 +3322,9 @@ pub struct ListRolesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListRolesOutput, schema::LIST_ROLES_RESPONSE, {0 => roles,1 => is_truncated,2 => marker,});
+wire::structure!(ListRolesOutput, schema::LIST_ROLES_RESPONSE, {
+    0 => roles, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUserPoliciesInput {
@@ -3165,7 +3333,9 @@ pub struct ListUserPoliciesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListUserPoliciesInput, schema::LIST_USER_POLICIES_REQUEST, {0 => user_name,1 => marker,2 => max_items,});
+wire::structure!(ListUserPoliciesInput, schema::LIST_USER_POLICIES_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUserPoliciesOutput {
@@ -3174,7 +3344,9 @@ pub struct ListUserPoliciesOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListUserPoliciesOutput, schema::LIST_USER_POLICIES_RESPONSE, {0 => policy_names,1 => is_truncated,2 => marker,});
+wire::structure!(ListUserPoliciesOutput, schema::LIST_USER_POLICIES_RESPONSE, {
+    0 => policy_names, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUserTagsInput {
@@ -3183,7 +3355,9 @@ pub struct ListUserTagsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListUserTagsInput, schema::LIST_USER_TAGS_REQUEST, {0 => user_name,1 => marker,2 => max_items,});
+wire::structure!(ListUserTagsInput, schema::LIST_USER_TAGS_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUserTagsOutput {
@@ -3192,7 +3366,9 @@ pub struct ListUserTagsOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListUserTagsOutput, schema::LIST_USER_TAGS_RESPONSE, {0 => tags,1 => is_truncated,2 => marker,});
+wire::structure!(ListUserTagsOutput, schema::LIST_USER_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUsersInput {
@@ -3201,7 +3377,9 @@ pub struct ListUsersInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListUsersInput, schema::LIST_USERS_REQUEST, {0 => path_prefix,1 => marker,2 => max_items,});
+wire::structure!(ListUsersInput, schema::LIST_USERS_REQUEST, {
+    0 => path_prefix, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUsersOutput {
@@ -3210,7 +3388,9 @@ pub struct ListUsersOutput {
     pub marker: Option<String>,
 }
 
-wire::structure!(ListUsersOutput, schema::LIST_USERS_RESPONSE, {0 => users,1 => is_truncated,2 => marker,});
+wire::structure!(ListUsersOutput, schema::LIST_USERS_RESPONSE, {
+    0 => users, 1 => is_truncated, 2 => marker,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
@@ -3228,7 +3408,11 @@ pub struct Policy {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(Policy, schema::POLICY, {0 => policy_name,1 => policy_id,2 => arn,3 => path,4 => default_version_id,5 => attachment_count,6 => permissions_boundary_usage_count,7 => is_attachable,8 => description,9 => create_date,10 => update_date,11 => tags,});
+wire::structure!(Policy, schema::POLICY, {
+    0 => policy_name, 1 => policy_id, 2 => arn, 3 => path, 4 => default_version_id,
+    5 => attachment_count, 6 => permissions_boundary_usage_count, 7 => is_attachable,
+    8 => description, 9 => create_date, 10 => update_date, 11 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyGroup {
@@ -3236,7 +3420,9 @@ pub struct PolicyGroup {
     pub group_id: Option<String>,
 }
 
-wire::structure!(PolicyGroup, schema::POLICY_GROUP, {0 => group_name,1 => group_id,});
+wire::structure!(PolicyGroup, schema::POLICY_GROUP, {
+    0 => group_name, 1 => group_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRole {
@@ -3244,7 +3430,9 @@ pub struct PolicyRole {
     pub role_id: Option<String>,
 }
 
-wire::structure!(PolicyRole, schema::POLICY_ROLE, {0 => role_name,1 => role_id,});
+wire::structure!(PolicyRole, schema::POLICY_ROLE, {
+    0 => role_name, 1 => role_id,
+});
 
 wire::enumeration!(PolicyUsageType {
     PermissionsPolicy = "PermissionsPolicy",
@@ -3257,7 +3445,9 @@ pub struct PolicyUser {
     pub user_id: Option<String>,
 }
 
-wire::structure!(PolicyUser, schema::POLICY_USER, {0 => user_name,1 => user_id,});
+wire::structure!(PolicyUser, schema::POLICY_USER, {
+    0 => user_name, 1 => user_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyVersion {
@@ -3267,7 +3457,9 @@ pub struct PolicyVersion {
     pub create_date: Option<wire::Timestamp>,
 }
 
-wire::structure!(PolicyVersion, schema::POLICY_VERSION, {0 => document,1 => version_id,2 => is_default_version,3 => create_date,});
+wire::structure!(PolicyVersion, schema::POLICY_VERSION, {
+    0 => document, 1 => version_id, 2 => is_default_version, 3 => create_date,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutGroupPolicyOutput {}
@@ -3281,7 +3473,9 @@ pub struct PutGroupPolicyInput {
     pub policy_document: String,
 }
 
-wire::structure!(PutGroupPolicyInput, schema::PUT_GROUP_POLICY_REQUEST, {0 => group_name,1 => policy_name,2 => policy_document,});
+wire::structure!(PutGroupPolicyInput, schema::PUT_GROUP_POLICY_REQUEST, {
+    0 => group_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutRolePermissionsBoundaryOutput {}
@@ -3295,7 +3489,9 @@ pub struct PutRolePermissionsBoundaryInput {
     pub permissions_boundary: String,
 }
 
-wire::structure!(PutRolePermissionsBoundaryInput, schema::PUT_ROLE_PERMISSIONS_BOUNDARY_REQUEST, {0 => role_name,1 => permissions_boundary,});
+wire::structure!(PutRolePermissionsBoundaryInput, schema::PUT_ROLE_PERMISSIONS_BOUNDARY_REQUEST, {
+    0 => role_name, 1 => permissions_boundary,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutRolePolicyOutput {}
@@ -3309,7 +3505,9 @@ pub struct PutRolePolicyInput {
     pub policy_document: String,
 }
 
-wire::structure!(PutRolePolicyInput, schema::PUT_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_name,2 => policy_document,});
+wire::structure!(PutRolePolicyInput, schema::PUT_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutUserPermissionsBoundaryOutput {}
@@ -3323,7 +3521,9 @@ pub struct PutUserPermissionsBoundaryInput {
     pub permissions_boundary: String,
 }
 
-wire::structure!(PutUserPermissionsBoundaryInput, schema::PUT_USER_PERMISSIONS_BOUNDARY_REQUEST, {0 => user_name,1 => permissions_boundary,});
+wire::structure!(PutUserPermissionsBoundaryInput, schema::PUT_USER_PERMISSIONS_BOUNDARY_REQUEST, {
+    0 => user_name, 1 => permissions_boundary,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutUserPolicyOutput {}
@@ -3337,7 +3537,9 @@ pub struct PutUserPolicyInput {
     pub policy_document: String,
 }
 
-wire::structure!(PutUserPolicyInput, schema::PUT_USER_POLICY_REQUEST, {0 => user_name,1 => policy_name,2 => policy_document,});
+wire::structure!(PutUserPolicyInput, schema::PUT_USER_POLICY_REQUEST, {
+    0 => user_name, 1 => policy_name, 2 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveUserFromGroupOutput {}
@@ -3350,7 +3552,9 @@ pub struct RemoveUserFromGroupInput {
     pub user_name: String,
 }
 
-wire::structure!(RemoveUserFromGroupInput, schema::REMOVE_USER_FROM_GROUP_REQUEST, {0 => group_name,1 => user_name,});
+wire::structure!(RemoveUserFromGroupInput, schema::REMOVE_USER_FROM_GROUP_REQUEST, {
+    0 => group_name, 1 => user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Role {
@@ -3368,7 +3572,11 @@ pub struct Role {
     pub source_role_template: Option<SourceRoleTemplate>,
 }
 
-wire::structure!(Role, schema::ROLE, {0 => path,1 => role_name,2 => role_id,3 => arn,4 => create_date,5 => assume_role_policy_document,6 => description,7 => max_session_duration,8 => permissions_boundary,9 => tags,10 => role_last_used,11 => source_role_template,});
+wire::structure!(Role, schema::ROLE, {
+    0 => path, 1 => role_name, 2 => role_id, 3 => arn, 4 => create_date,
+    5 => assume_role_policy_document, 6 => description, 7 => max_session_duration,
+    8 => permissions_boundary, 9 => tags, 10 => role_last_used, 11 => source_role_template,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoleLastUsed {
@@ -3376,7 +3584,9 @@ pub struct RoleLastUsed {
     pub region: Option<String>,
 }
 
-wire::structure!(RoleLastUsed, schema::ROLE_LAST_USED, {0 => last_used_date,1 => region,});
+wire::structure!(RoleLastUsed, schema::ROLE_LAST_USED, {
+    0 => last_used_date, 1 => region,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetDefaultPolicyVersionOutput {}
@@ -3389,7 +3599,9 @@ pub struct SetDefaultPolicyVersionInput {
     pub version_id: String,
 }
 
-wire::structure!(SetDefaultPolicyVersionInput, schema::SET_DEFAULT_POLICY_VERSION_REQUEST, {0 => policy_arn,1 => version_id,});
+wire::structure!(SetDefaultPolicyVersionInput, schema::SET_DEFAULT_POLICY_VERSION_REQUEST, {
+    0 => policy_arn, 1 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRoleTemplate {
@@ -3397,7 +3609,9 @@ pub struct SourceRoleTemplate {
     pub template_minor_version: Option<i32>,
 }
 
-wire::structure!(SourceRoleTemplate, schema::SOURCE_ROLE_TEMPLATE, {0 => template_arn,1 => template_minor_version,});
+wire::structure!(SourceRoleTemplate, schema::SOURCE_ROLE_TEMPLATE, {
+    0 => template_arn, 1 => template_minor_version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
@@ -3405,7 +3619,9 @@ pub struct Tag {
     pub value: String,
 }
 
-wire::structure!(Tag, schema::TAG, {0 => key,1 => value,});
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagRoleOutput {}
@@ -3418,7 +3634,9 @@ pub struct TagRoleInput {
     pub tags: Vec<Tag>,
 }
 
-wire::structure!(TagRoleInput, schema::TAG_ROLE_REQUEST, {0 => role_name,1 => tags,});
+wire::structure!(TagRoleInput, schema::TAG_ROLE_REQUEST, {
+    0 => role_name, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagUserOutput {}
@@ -3431,7 +3649,9 @@ pub struct TagUserInput {
     pub tags: Vec<Tag>,
 }
 
-wire::structure!(TagUserInput, schema::TAG_USER_REQUEST, {0 => user_name,1 => tags,});
+wire::structure!(TagUserInput, schema::TAG_USER_REQUEST, {
+    0 => user_name, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagRoleOutput {}
@@ -3444,7 +3664,9 @@ pub struct UntagRoleInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagRoleInput, schema::UNTAG_ROLE_REQUEST, {0 => role_name,1 => tag_keys,});
+wire::structure!(UntagRoleInput, schema::UNTAG_ROLE_REQUEST, {
+    0 => role_name, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagUserOutput {}
@@ -3457,7 +3679,9 @@ pub struct UntagUserInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagUserInput, schema::UNTAG_USER_REQUEST, {0 => user_name,1 => tag_keys,});
+wire::structure!(UntagUserInput, schema::UNTAG_USER_REQUEST, {
+    0 => user_name, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateAccessKeyOutput {}
@@ -3471,7 +3695,9 @@ pub struct UpdateAccessKeyInput {
     pub status: StatusType,
 }
 
-wire::structure!(UpdateAccessKeyInput, schema::UPDATE_ACCESS_KEY_REQUEST, {0 => user_name,1 => access_key_id,2 => status,});
+wire::structure!(UpdateAccessKeyInput, schema::UPDATE_ACCESS_KEY_REQUEST, {
+    0 => user_name, 1 => access_key_id, 2 => status,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateAssumeRolePolicyOutput {}
@@ -3484,7 +3710,9 @@ pub struct UpdateAssumeRolePolicyInput {
     pub policy_document: String,
 }
 
-wire::structure!(UpdateAssumeRolePolicyInput, schema::UPDATE_ASSUME_ROLE_POLICY_REQUEST, {0 => role_name,1 => policy_document,});
+wire::structure!(UpdateAssumeRolePolicyInput, schema::UPDATE_ASSUME_ROLE_POLICY_REQUEST, {
+    0 => role_name, 1 => policy_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateRoleInput {
@@ -3493,7 +3721,9 @@ pub struct UpdateRoleInput {
     pub max_session_duration: Option<i32>,
 }
 
-wire::structure!(UpdateRoleInput, schema::UPDATE_ROLE_REQUEST, {0 => role_name,1 => description,2 => max_session_duration,});
+wire::structure!(UpdateRoleInput, schema::UPDATE_ROLE_REQUEST, {
+    0 => role_name, 1 => description, 2 => max_session_duration,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateRoleOutput {}
@@ -3512,7 +3742,9 @@ pub struct UpdateUserInput {
     pub new_user_name: Option<String>,
 }
 
-wire::structure!(UpdateUserInput, schema::UPDATE_USER_REQUEST, {0 => user_name,1 => new_path,2 => new_user_name,});
+wire::structure!(UpdateUserInput, schema::UPDATE_USER_REQUEST, {
+    0 => user_name, 1 => new_path, 2 => new_user_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct User {
@@ -3526,7 +3758,10 @@ pub struct User {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(User, schema::USER, {0 => path,1 => user_name,2 => user_id,3 => arn,4 => create_date,5 => password_last_used,6 => permissions_boundary,7 => tags,});
+wire::structure!(User, schema::USER, {
+    0 => path, 1 => user_name, 2 => user_id, 3 => arn, 4 => create_date, 5 => password_last_used,
+    6 => permissions_boundary, 7 => tags,
+});
 
 wire::enumeration!(PolicyScopeType {
     All = "All",
@@ -3636,6 +3871,8 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY: Schema = schema(
         "AccessKey",
         Kind::Structure(&[
@@ -4876,10 +5113,12 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static VALIDATION_ERROR: Schema =
+        schema("ValidationError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY_ID_TYPE: Schema = schema(
         "accessKeyIdType",
         Kind::String,
-        matching(Some(16), Some(128), r"[\w]+", r"\A(?:[a-zA-Z0-9_]+)\z"),
+        matching(Some(16), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
     );
     pub(super) static ACCESS_KEY_METADATA_LIST_TYPE: Schema = schema(
         "accessKeyMetadataListType",
@@ -4900,7 +5139,7 @@ mod schema {
             Some(3),
             Some(63),
             "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$",
-            r"\A(?:^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$)\z",
+            "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$",
         ),
     );
     pub(super) static ARN_TYPE: Schema =
@@ -4913,14 +5152,14 @@ mod schema {
     pub(super) static EXISTING_USER_NAME_TYPE: Schema = schema(
         "existingUserNameType",
         Kind::String,
-        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
     pub(super) static GROUP_LIST_TYPE: Schema =
         schema("groupListType", list(&GROUP, "member", false, false), Constraint::NONE);
     pub(super) static GROUP_NAME_TYPE: Schema = schema(
         "groupNameType",
         Kind::String,
-        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
     pub(super) static INSTANCE_PROFILE_LIST_TYPE: Schema = schema(
         "instanceProfileListType",
@@ -4930,19 +5169,19 @@ mod schema {
     pub(super) static INSTANCE_PROFILE_NAME_TYPE: Schema = schema(
         "instanceProfileNameType",
         Kind::String,
-        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
     pub(super) static MARKER_TYPE: Schema = schema(
         "markerType",
         Kind::String,
-        matching(Some(1), Some(320), r"[\u0020-\u00FF]+", r"\A(?:[ -\x{FF}]+)\z"),
+        matching(Some(1), Some(320), r"[\u0020-\u00FF]+", r"[ -\x{FF}]+"),
     );
     pub(super) static MAX_ITEMS_TYPE: Schema =
         schema("maxItemsType", Kind::Integer, limits(Some(1), Some(1000)));
     pub(super) static PATH_PREFIX_TYPE: Schema = schema(
         "pathPrefixType",
         Kind::String,
-        matching(Some(1), Some(512), r"\u002F[\u0021-\u007F]*", r"\A(?:/[!-\x{7F}]*)\z"),
+        matching(Some(1), Some(512), r"\u002F[\u0021-\u007F]*", r"/[!-\x{7F}]*"),
     );
     pub(super) static PATH_TYPE: Schema = schema(
         "pathType",
@@ -4951,7 +5190,7 @@ mod schema {
             Some(1),
             Some(512),
             r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)",
-            r"\A(?:(/)|(/[!-\~]+/))\z",
+            r"(/)|(/[!-\~]+/)",
         ),
     );
     pub(super) static POLICY_DESCRIPTION_TYPE: Schema =
@@ -4963,7 +5202,7 @@ mod schema {
             Some(1),
             Some(131072),
             r"[\u0009\u000A\u000D\u0020-\u00FF]+",
-            r"\A(?:[\x{9}\x{A}\x{D} -\x{FF}]+)\z",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
         ),
     );
     pub(super) static POLICY_DOCUMENT_VERSION_LIST_TYPE: Schema = schema(
@@ -4981,7 +5220,7 @@ mod schema {
     pub(super) static POLICY_NAME_TYPE: Schema = schema(
         "policyNameType",
         Kind::String,
-        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
     pub(super) static POLICY_PATH_TYPE: Schema = schema(
         "policyPathType",
@@ -4990,7 +5229,7 @@ mod schema {
             Some(1),
             Some(512),
             r"((/[A-Za-z0-9\.,\+@=_-]+)*)/",
-            r"\A(?:((/[A-Za-z0-9.,+@=_\-]+)*)/)\z",
+            r"((/[A-Za-z0-9.,+@=_\-]+)*)/",
         ),
     );
     pub(super) static POLICY_SCOPE_TYPE: Schema =
@@ -4998,12 +5237,7 @@ mod schema {
     pub(super) static POLICY_VERSION_ID_TYPE: Schema = schema(
         "policyVersionIdType",
         Kind::String,
-        matching(
-            None,
-            None,
-            r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
-            r"\A(?:v[1-9][0-9]*(\.[A-Za-z0-9\-]*)?)\z",
-        ),
+        matching(None, None, r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?", r"v[1-9][0-9]*(\.[A-Za-z0-9\-]*)?"),
     );
     pub(super) static ROLE_DESCRIPTION_TYPE: Schema = schema(
         "roleDescriptionType",
@@ -5012,7 +5246,7 @@ mod schema {
             None,
             Some(1000),
             r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
-            r"\A(?:[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*)\z",
+            r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*",
         ),
     );
     pub(super) static ROLE_LIST_TYPE: Schema =
@@ -5022,7 +5256,7 @@ mod schema {
     pub(super) static ROLE_NAME_TYPE: Schema = schema(
         "roleNameType",
         Kind::String,
-        matching(Some(1), Some(64), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
     pub(super) static STATUS_TYPE: Schema =
         schema("statusType", Kind::Enum(super::StatusType::NAMES), Constraint::NONE);
@@ -5043,7 +5277,7 @@ mod schema {
             Some(1),
             Some(128),
             r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-            r"\A(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]+)\z",
+            r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
         ),
     );
     pub(super) static TAG_LIST_TYPE: Schema =
@@ -5055,7 +5289,7 @@ mod schema {
             Some(0),
             Some(256),
             r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-            r"\A(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]*)\z",
+            r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
         ),
     );
     pub(super) static USER_LIST_TYPE: Schema =
@@ -5063,6 +5297,6 @@ mod schema {
     pub(super) static USER_NAME_TYPE: Schema = schema(
         "userNameType",
         Kind::String,
-        matching(Some(1), Some(64), r"[\w+=,.@-]+", r"\A(?:[a-zA-Z0-9_+=,.@\-]+)\z"),
+        matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
 }

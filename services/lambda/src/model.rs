@@ -318,470 +318,435 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UpdateFunctionUrlConfig", "PUT", "/2021-10-31/functions/{FunctionName}/url"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AliasLimitExceededException",
-            code: "AliasLimitExceededException",
-            query_code: "AliasLimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CallbackTimeoutException",
-            code: "CallbackTimeoutException",
-            query_code: "CallbackTimeoutException",
-            status: 400,
-            sender: true,
-            schema: &schema::CALLBACK_TIMEOUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CapacityProviderLimitExceededException",
-            code: "CapacityProviderLimitExceededException",
-            query_code: "CapacityProviderLimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeArtifactUserDeletedException",
-            code: "CodeArtifactUserDeletedException",
-            query_code: "CodeArtifactUserDeletedException",
-            status: 409,
-            sender: true,
-            schema: &schema::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeArtifactUserFailedException",
-            code: "CodeArtifactUserFailedException",
-            query_code: "CodeArtifactUserFailedException",
-            status: 409,
-            sender: true,
-            schema: &schema::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeArtifactUserPendingException",
-            code: "CodeArtifactUserPendingException",
-            query_code: "CodeArtifactUserPendingException",
-            status: 409,
-            sender: true,
-            schema: &schema::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeSigningConfigNotFoundException",
-            code: "CodeSigningConfigNotFoundException",
-            query_code: "CodeSigningConfigNotFoundException",
-            status: 404,
-            sender: true,
-            schema: &schema::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeStorageExceededException",
-            code: "CodeStorageExceededException",
-            query_code: "CodeStorageExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::CODE_STORAGE_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "CodeVerificationFailedException",
-            code: "CodeVerificationFailedException",
-            query_code: "CodeVerificationFailedException",
-            status: 400,
-            sender: true,
-            schema: &schema::CODE_VERIFICATION_FAILED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DurableExecutionAlreadyStartedException",
-            code: "DurableExecutionAlreadyStartedException",
-            query_code: "DurableExecutionAlreadyStartedException",
-            status: 409,
-            sender: true,
-            schema: &schema::DURABLE_EXECUTION_ALREADY_STARTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EC2AccessDeniedException",
-            code: "EC2AccessDeniedException",
-            query_code: "EC2AccessDeniedException",
-            status: 502,
-            sender: false,
-            schema: &schema::EC2_ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EC2ThrottledException",
-            code: "EC2ThrottledException",
-            query_code: "EC2ThrottledException",
-            status: 502,
-            sender: false,
-            schema: &schema::EC2_THROTTLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EC2UnexpectedException",
-            code: "EC2UnexpectedException",
-            query_code: "EC2UnexpectedException",
-            status: 502,
-            sender: false,
-            schema: &schema::EC2_UNEXPECTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EFSIOException",
-            code: "EFSIOException",
-            query_code: "EFSIOException",
-            status: 410,
-            sender: true,
-            schema: &schema::EFSIO_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EFSMountConnectivityException",
-            code: "EFSMountConnectivityException",
-            query_code: "EFSMountConnectivityException",
-            status: 408,
-            sender: true,
-            schema: &schema::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EFSMountFailureException",
-            code: "EFSMountFailureException",
-            query_code: "EFSMountFailureException",
-            status: 403,
-            sender: true,
-            schema: &schema::EFS_MOUNT_FAILURE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EFSMountTimeoutException",
-            code: "EFSMountTimeoutException",
-            query_code: "EFSMountTimeoutException",
-            status: 408,
-            sender: true,
-            schema: &schema::EFS_MOUNT_TIMEOUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ENILimitReachedException",
-            code: "ENILimitReachedException",
-            query_code: "ENILimitReachedException",
-            status: 502,
-            sender: false,
-            schema: &schema::ENI_LIMIT_REACHED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ENINotReadyException",
-            code: "ENINotReadyException",
-            query_code: "ENINotReadyException",
-            status: 502,
-            sender: false,
-            schema: &schema::ENI_NOT_READY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "FunctionVersionsPerCapacityProviderLimitExceededException",
-            code: "FunctionVersionsPerCapacityProviderLimitExceededException",
-            query_code: "FunctionVersionsPerCapacityProviderLimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidCodeSignatureException",
-            code: "InvalidCodeSignatureException",
-            query_code: "InvalidCodeSignatureException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_CODE_SIGNATURE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidParameterValueException",
-            code: "InvalidParameterValueException",
-            query_code: "InvalidParameterValueException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PARAMETER_VALUE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidRequestContentException",
-            code: "InvalidRequestContentException",
-            query_code: "InvalidRequestContentException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_REQUEST_CONTENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidRuntimeException",
-            code: "InvalidRuntimeException",
-            query_code: "InvalidRuntimeException",
-            status: 502,
-            sender: false,
-            schema: &schema::INVALID_RUNTIME_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidSecurityGroupIDException",
-            code: "InvalidSecurityGroupIDException",
-            query_code: "InvalidSecurityGroupIDException",
-            status: 502,
-            sender: false,
-            schema: &schema::INVALID_SECURITY_GROUP_ID_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidSubnetIDException",
-            code: "InvalidSubnetIDException",
-            query_code: "InvalidSubnetIDException",
-            status: 502,
-            sender: false,
-            schema: &schema::INVALID_SUBNET_ID_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidZipFileException",
-            code: "InvalidZipFileException",
-            query_code: "InvalidZipFileException",
-            status: 502,
-            sender: false,
-            schema: &schema::INVALID_ZIP_FILE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSAccessDeniedException",
-            code: "KMSAccessDeniedException",
-            query_code: "KMSAccessDeniedException",
-            status: 502,
-            sender: false,
-            schema: &schema::KMS_ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSDisabledException",
-            code: "KMSDisabledException",
-            query_code: "KMSDisabledException",
-            status: 502,
-            sender: false,
-            schema: &schema::KMS_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSInvalidStateException",
-            code: "KMSInvalidStateException",
-            query_code: "KMSInvalidStateException",
-            status: 502,
-            sender: false,
-            schema: &schema::KMS_INVALID_STATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSNotFoundException",
-            code: "KMSNotFoundException",
-            query_code: "KMSNotFoundException",
-            status: 502,
-            sender: false,
-            schema: &schema::KMS_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ModeNotSupportedException",
-            code: "ModeNotSupportedException",
-            query_code: "ModeNotSupportedException",
-            status: 400,
-            sender: true,
-            schema: &schema::MODE_NOT_SUPPORTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "NoPublishedVersionException",
-            code: "NoPublishedVersionException",
-            query_code: "NoPublishedVersionException",
-            status: 400,
-            sender: true,
-            schema: &schema::NO_PUBLISHED_VERSION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PolicyLengthExceededException",
-            code: "PolicyLengthExceededException",
-            query_code: "PolicyLengthExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::POLICY_LENGTH_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PreconditionFailedException",
-            code: "PreconditionFailedException",
-            query_code: "PreconditionFailedException",
-            status: 412,
-            sender: true,
-            schema: &schema::PRECONDITION_FAILED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ProvisionedConcurrencyConfigNotFoundException",
-            code: "ProvisionedConcurrencyConfigNotFoundException",
-            query_code: "ProvisionedConcurrencyConfigNotFoundException",
-            status: 404,
-            sender: true,
-            schema: &schema::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PublicPolicyException",
-            code: "PublicPolicyException",
-            query_code: "PublicPolicyException",
-            status: 400,
-            sender: true,
-            schema: &schema::PUBLIC_POLICY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RecursiveInvocationException",
-            code: "RecursiveInvocationException",
-            query_code: "RecursiveInvocationException",
-            status: 400,
-            sender: true,
-            schema: &schema::RECURSIVE_INVOCATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RequestTooLargeException",
-            code: "RequestTooLargeException",
-            query_code: "RequestTooLargeException",
-            status: 413,
-            sender: true,
-            schema: &schema::REQUEST_TOO_LARGE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceConflictException",
-            code: "ResourceConflictException",
-            query_code: "ResourceConflictException",
-            status: 409,
-            sender: true,
-            schema: &schema::RESOURCE_CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceInUseException",
-            code: "ResourceInUseException",
-            query_code: "ResourceInUseException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_IN_USE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFoundException",
-            query_code: "ResourceNotFoundException",
-            status: 404,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotReadyException",
-            code: "ResourceNotReadyException",
-            query_code: "ResourceNotReadyException",
-            status: 502,
-            sender: false,
-            schema: &schema::RESOURCE_NOT_READY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RuntimeAliasDeletedException",
-            code: "RuntimeAliasDeletedException",
-            query_code: "RuntimeAliasDeletedException",
-            status: 409,
-            sender: true,
-            schema: &schema::RUNTIME_ALIAS_DELETED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RuntimeVersionDeletedException",
-            code: "RuntimeVersionDeletedException",
-            query_code: "RuntimeVersionDeletedException",
-            status: 409,
-            sender: true,
-            schema: &schema::RUNTIME_VERSION_DELETED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "S3FilesMountConnectivityException",
-            code: "S3FilesMountConnectivityException",
-            query_code: "S3FilesMountConnectivityException",
-            status: 408,
-            sender: true,
-            schema: &schema::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "S3FilesMountFailureException",
-            code: "S3FilesMountFailureException",
-            query_code: "S3FilesMountFailureException",
-            status: 403,
-            sender: true,
-            schema: &schema::S3_FILES_MOUNT_FAILURE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "S3FilesMountTimeoutException",
-            code: "S3FilesMountTimeoutException",
-            query_code: "S3FilesMountTimeoutException",
-            status: 408,
-            sender: true,
-            schema: &schema::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SerializedRequestEntityTooLargeException",
-            code: "SerializedRequestEntityTooLargeException",
-            query_code: "SerializedRequestEntityTooLargeException",
-            status: 413,
-            sender: true,
-            schema: &schema::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceException",
-            code: "ServiceException",
-            query_code: "ServiceException",
-            status: 500,
-            sender: false,
-            schema: &schema::SERVICE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceQuotaExceededException",
-            code: "ServiceQuotaExceededException",
-            query_code: "ServiceQuotaExceededException",
-            status: 402,
-            sender: true,
-            schema: &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SnapStartException",
-            code: "SnapStartException",
-            query_code: "SnapStartException",
-            status: 400,
-            sender: true,
-            schema: &schema::SNAP_START_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SnapStartNotReadyException",
-            code: "SnapStartNotReadyException",
-            query_code: "SnapStartNotReadyException",
-            status: 409,
-            sender: true,
-            schema: &schema::SNAP_START_NOT_READY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SnapStartRegenerationFailureException",
-            code: "SnapStartRegenerationFailureException",
-            query_code: "SnapStartRegenerationFailureException",
-            status: 409,
-            sender: true,
-            schema: &schema::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SnapStartTimeoutException",
-            code: "SnapStartTimeoutException",
-            query_code: "SnapStartTimeoutException",
-            status: 408,
-            sender: true,
-            schema: &schema::SNAP_START_TIMEOUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SubnetIPAddressLimitReachedException",
-            code: "SubnetIPAddressLimitReachedException",
-            query_code: "SubnetIPAddressLimitReachedException",
-            status: 502,
-            sender: false,
-            schema: &schema::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TooManyRequestsException",
-            code: "TooManyRequestsException",
-            query_code: "TooManyRequestsException",
-            status: 429,
-            sender: true,
-            schema: &schema::TOO_MANY_REQUESTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "UnsupportedMediaTypeException",
-            code: "UnsupportedMediaTypeException",
-            query_code: "UnsupportedMediaTypeException",
-            status: 415,
-            sender: true,
-            schema: &schema::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "AliasLimitExceededException",
+            ("AliasLimitExceededException", "AliasLimitExceededException"),
+            400,
+            true,
+            &schema::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "CallbackTimeoutException",
+            ("CallbackTimeoutException", "CallbackTimeoutException"),
+            400,
+            true,
+            &schema::CALLBACK_TIMEOUT_EXCEPTION,
+        ),
+        error(
+            "CapacityProviderLimitExceededException",
+            ("CapacityProviderLimitExceededException", "CapacityProviderLimitExceededException"),
+            400,
+            true,
+            &schema::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "CodeArtifactUserDeletedException",
+            ("CodeArtifactUserDeletedException", "CodeArtifactUserDeletedException"),
+            409,
+            true,
+            &schema::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
+        ),
+        error(
+            "CodeArtifactUserFailedException",
+            ("CodeArtifactUserFailedException", "CodeArtifactUserFailedException"),
+            409,
+            true,
+            &schema::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
+        ),
+        error(
+            "CodeArtifactUserPendingException",
+            ("CodeArtifactUserPendingException", "CodeArtifactUserPendingException"),
+            409,
+            true,
+            &schema::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
+        ),
+        error(
+            "CodeSigningConfigNotFoundException",
+            ("CodeSigningConfigNotFoundException", "CodeSigningConfigNotFoundException"),
+            404,
+            true,
+            &schema::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "CodeStorageExceededException",
+            ("CodeStorageExceededException", "CodeStorageExceededException"),
+            400,
+            true,
+            &schema::CODE_STORAGE_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "CodeVerificationFailedException",
+            ("CodeVerificationFailedException", "CodeVerificationFailedException"),
+            400,
+            true,
+            &schema::CODE_VERIFICATION_FAILED_EXCEPTION,
+        ),
+        error(
+            "DurableExecutionAlreadyStartedException",
+            ("DurableExecutionAlreadyStartedException", "DurableExecutionAlreadyStartedException"),
+            409,
+            true,
+            &schema::DURABLE_EXECUTION_ALREADY_STARTED_EXCEPTION,
+        ),
+        error(
+            "EC2AccessDeniedException",
+            ("EC2AccessDeniedException", "EC2AccessDeniedException"),
+            502,
+            false,
+            &schema::EC2_ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "EC2ThrottledException",
+            ("EC2ThrottledException", "EC2ThrottledException"),
+            502,
+            false,
+            &schema::EC2_THROTTLED_EXCEPTION,
+        ),
+        error(
+            "EC2UnexpectedException",
+            ("EC2UnexpectedException", "EC2UnexpectedException"),
+            502,
+            false,
+            &schema::EC2_UNEXPECTED_EXCEPTION,
+        ),
+        error(
+            "EFSIOException",
+            ("EFSIOException", "EFSIOException"),
+            410,
+            true,
+            &schema::EFSIO_EXCEPTION,
+        ),
+        error(
+            "EFSMountConnectivityException",
+            ("EFSMountConnectivityException", "EFSMountConnectivityException"),
+            408,
+            true,
+            &schema::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
+        ),
+        error(
+            "EFSMountFailureException",
+            ("EFSMountFailureException", "EFSMountFailureException"),
+            403,
+            true,
+            &schema::EFS_MOUNT_FAILURE_EXCEPTION,
+        ),
+        error(
+            "EFSMountTimeoutException",
+            ("EFSMountTimeoutException", "EFSMountTimeoutException"),
+            408,
+            true,
+            &schema::EFS_MOUNT_TIMEOUT_EXCEPTION,
+        ),
+        error(
+            "ENILimitReachedException",
+            ("ENILimitReachedException", "ENILimitReachedException"),
+            502,
+            false,
+            &schema::ENI_LIMIT_REACHED_EXCEPTION,
+        ),
+        error(
+            "ENINotReadyException",
+            ("ENINotReadyException", "ENINotReadyException"),
+            502,
+            false,
+            &schema::ENI_NOT_READY_EXCEPTION,
+        ),
+        error(
+            "FunctionVersionsPerCapacityProviderLimitExceededException",
+            (
+                "FunctionVersionsPerCapacityProviderLimitExceededException",
+                "FunctionVersionsPerCapacityProviderLimitExceededException",
+            ),
+            400,
+            true,
+            &schema::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "InvalidCodeSignatureException",
+            ("InvalidCodeSignatureException", "InvalidCodeSignatureException"),
+            400,
+            true,
+            &schema::INVALID_CODE_SIGNATURE_EXCEPTION,
+        ),
+        error(
+            "InvalidParameterValueException",
+            ("InvalidParameterValueException", "InvalidParameterValueException"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_VALUE_EXCEPTION,
+        ),
+        error(
+            "InvalidRequestContentException",
+            ("InvalidRequestContentException", "InvalidRequestContentException"),
+            400,
+            true,
+            &schema::INVALID_REQUEST_CONTENT_EXCEPTION,
+        ),
+        error(
+            "InvalidRuntimeException",
+            ("InvalidRuntimeException", "InvalidRuntimeException"),
+            502,
+            false,
+            &schema::INVALID_RUNTIME_EXCEPTION,
+        ),
+        error(
+            "InvalidSecurityGroupIDException",
+            ("InvalidSecurityGroupIDException", "InvalidSecurityGroupIDException"),
+            502,
+            false,
+            &schema::INVALID_SECURITY_GROUP_ID_EXCEPTION,
+        ),
+        error(
+            "InvalidSubnetIDException",
+            ("InvalidSubnetIDException", "InvalidSubnetIDException"),
+            502,
+            false,
+            &schema::INVALID_SUBNET_ID_EXCEPTION,
+        ),
+        error(
+            "InvalidZipFileException",
+            ("InvalidZipFileException", "InvalidZipFileException"),
+            502,
+            false,
+            &schema::INVALID_ZIP_FILE_EXCEPTION,
+        ),
+        error(
+            "KMSAccessDeniedException",
+            ("KMSAccessDeniedException", "KMSAccessDeniedException"),
+            502,
+            false,
+            &schema::KMS_ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "KMSDisabledException",
+            ("KMSDisabledException", "KMSDisabledException"),
+            502,
+            false,
+            &schema::KMS_DISABLED_EXCEPTION,
+        ),
+        error(
+            "KMSInvalidStateException",
+            ("KMSInvalidStateException", "KMSInvalidStateException"),
+            502,
+            false,
+            &schema::KMS_INVALID_STATE_EXCEPTION,
+        ),
+        error(
+            "KMSNotFoundException",
+            ("KMSNotFoundException", "KMSNotFoundException"),
+            502,
+            false,
+            &schema::KMS_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ModeNotSupportedException",
+            ("ModeNotSupportedException", "ModeNotSupportedException"),
+            400,
+            true,
+            &schema::MODE_NOT_SUPPORTED_EXCEPTION,
+        ),
+        error(
+            "NoPublishedVersionException",
+            ("NoPublishedVersionException", "NoPublishedVersionException"),
+            400,
+            true,
+            &schema::NO_PUBLISHED_VERSION_EXCEPTION,
+        ),
+        error(
+            "PolicyLengthExceededException",
+            ("PolicyLengthExceededException", "PolicyLengthExceededException"),
+            400,
+            true,
+            &schema::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "PreconditionFailedException",
+            ("PreconditionFailedException", "PreconditionFailedException"),
+            412,
+            true,
+            &schema::PRECONDITION_FAILED_EXCEPTION,
+        ),
+        error(
+            "ProvisionedConcurrencyConfigNotFoundException",
+            (
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "ProvisionedConcurrencyConfigNotFoundException",
+            ),
+            404,
+            true,
+            &schema::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "PublicPolicyException",
+            ("PublicPolicyException", "PublicPolicyException"),
+            400,
+            true,
+            &schema::PUBLIC_POLICY_EXCEPTION,
+        ),
+        error(
+            "RecursiveInvocationException",
+            ("RecursiveInvocationException", "RecursiveInvocationException"),
+            400,
+            true,
+            &schema::RECURSIVE_INVOCATION_EXCEPTION,
+        ),
+        error(
+            "RequestTooLargeException",
+            ("RequestTooLargeException", "RequestTooLargeException"),
+            413,
+            true,
+            &schema::REQUEST_TOO_LARGE_EXCEPTION,
+        ),
+        error(
+            "ResourceConflictException",
+            ("ResourceConflictException", "ResourceConflictException"),
+            409,
+            true,
+            &schema::RESOURCE_CONFLICT_EXCEPTION,
+        ),
+        error(
+            "ResourceInUseException",
+            ("ResourceInUseException", "ResourceInUseException"),
+            400,
+            true,
+            &schema::RESOURCE_IN_USE_EXCEPTION,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            404,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ResourceNotReadyException",
+            ("ResourceNotReadyException", "ResourceNotReadyException"),
+            502,
+            false,
+            &schema::RESOURCE_NOT_READY_EXCEPTION,
+        ),
+        error(
+            "RuntimeAliasDeletedException",
+            ("RuntimeAliasDeletedException", "RuntimeAliasDeletedException"),
+            409,
+            true,
+            &schema::RUNTIME_ALIAS_DELETED_EXCEPTION,
+        ),
+        error(
+            "RuntimeVersionDeletedException",
+            ("RuntimeVersionDeletedException", "RuntimeVersionDeletedException"),
+            409,
+            true,
+            &schema::RUNTIME_VERSION_DELETED_EXCEPTION,
+        ),
+        error(
+            "S3FilesMountConnectivityException",
+            ("S3FilesMountConnectivityException", "S3FilesMountConnectivityException"),
+            408,
+            true,
+            &schema::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
+        ),
+        error(
+            "S3FilesMountFailureException",
+            ("S3FilesMountFailureException", "S3FilesMountFailureException"),
+            403,
+            true,
+            &schema::S3_FILES_MOUNT_FAILURE_EXCEPTION,
+        ),
+        error(
+            "S3FilesMountTimeoutException",
+            ("S3FilesMountTimeoutException", "S3FilesMountTimeoutException"),
+            408,
+            true,
+            &schema::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
+        ),
+        error(
+            "SerializedRequestEntityTooLargeException",
+            (
+                "SerializedRequestEntityTooLargeException",
+                "SerializedRequestEntityTooLargeException",
+            ),
+            413,
+            true,
+            &schema::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION,
+        ),
+        error(
+            "ServiceException",
+            ("ServiceException", "ServiceException"),
+            500,
+            false,
+            &schema::SERVICE_EXCEPTION,
+        ),
+        error(
+            "ServiceQuotaExceededException",
+            ("ServiceQuotaExceededException", "ServiceQuotaExceededException"),
+            402,
+            true,
+            &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "SnapStartException",
+            ("SnapStartException", "SnapStartException"),
+            400,
+            true,
+            &schema::SNAP_START_EXCEPTION,
+        ),
+        error(
+            "SnapStartNotReadyException",
+            ("SnapStartNotReadyException", "SnapStartNotReadyException"),
+            409,
+            true,
+            &schema::SNAP_START_NOT_READY_EXCEPTION,
+        ),
+        error(
+            "SnapStartRegenerationFailureException",
+            ("SnapStartRegenerationFailureException", "SnapStartRegenerationFailureException"),
+            409,
+            true,
+            &schema::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
+        ),
+        error(
+            "SnapStartTimeoutException",
+            ("SnapStartTimeoutException", "SnapStartTimeoutException"),
+            408,
+            true,
+            &schema::SNAP_START_TIMEOUT_EXCEPTION,
+        ),
+        error(
+            "SubnetIPAddressLimitReachedException",
+            ("SubnetIPAddressLimitReachedException", "SubnetIPAddressLimitReachedException"),
+            502,
+            false,
+            &schema::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
+        ),
+        error(
+            "TooManyRequestsException",
+            ("TooManyRequestsException", "TooManyRequestsException"),
+            429,
+            true,
+            &schema::TOO_MANY_REQUESTS_EXCEPTION,
+        ),
+        error(
+            "UnsupportedMediaTypeException",
+            ("UnsupportedMediaTypeException", "UnsupportedMediaTypeException"),
+            415,
+            true,
+            &schema::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
+        ),
+        error(
+            "ValidationException",
+            ("ValidationException", "ValidationException"),
+            400,
+            true,
+            &schema::VALIDATION_EXCEPTION,
+        ),
     ],
 };
 
@@ -791,6 +756,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AddPermission;
@@ -1840,7 +1815,9 @@ pub struct AcceleratorConfig {
     pub accelerator_memory_size: i32,
 }
 
-wire::structure!(AcceleratorConfig, schema::ACCELERATOR_CONFIG, {0 => accelerator_memory_size,});
+wire::structure!(AcceleratorConfig, schema::ACCELERATOR_CONFIG, {
+    0 => accelerator_memory_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionInput {
@@ -1858,14 +1835,20 @@ pub struct AddPermissionInput {
     pub principal_org_id: Option<String>,
 }
 
-wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_REQUEST, {0 => function_name,1 => statement_id,2 => action,3 => principal,4 => source_arn,5 => function_url_auth_type,6 => invoked_via_function_url,7 => source_account,8 => event_source_token,9 => qualifier,10 => revision_id,11 => principal_org_id,});
+wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_REQUEST, {
+    0 => function_name, 1 => statement_id, 2 => action, 3 => principal, 4 => source_arn,
+    5 => function_url_auth_type, 6 => invoked_via_function_url, 7 => source_account,
+    8 => event_source_token, 9 => qualifier, 10 => revision_id, 11 => principal_org_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionOutput {
     pub statement: Option<String>,
 }
 
-wire::structure!(AddPermissionOutput, schema::ADD_PERMISSION_RESPONSE, {0 => statement,});
+wire::structure!(AddPermissionOutput, schema::ADD_PERMISSION_RESPONSE, {
+    0 => statement,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AliasConfiguration {
@@ -1877,7 +1860,10 @@ pub struct AliasConfiguration {
     pub revision_id: Option<String>,
 }
 
-wire::structure!(AliasConfiguration, schema::ALIAS_CONFIGURATION, {0 => alias_arn,1 => name,2 => function_version,3 => description,4 => routing_config,5 => revision_id,});
+wire::structure!(AliasConfiguration, schema::ALIAS_CONFIGURATION, {
+    0 => alias_arn, 1 => name, 2 => function_version, 3 => description, 4 => routing_config,
+    5 => revision_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AliasLimitExceededException {
@@ -1885,14 +1871,18 @@ pub struct AliasLimitExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(AliasLimitExceededException, schema::ALIAS_LIMIT_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(AliasLimitExceededException, schema::ALIAS_LIMIT_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AliasRoutingConfiguration {
     pub additional_version_weights: Option<BTreeMap<String, f64>>,
 }
 
-wire::structure!(AliasRoutingConfiguration, schema::ALIAS_ROUTING_CONFIGURATION, {0 => additional_version_weights,});
+wire::structure!(AliasRoutingConfiguration, schema::ALIAS_ROUTING_CONFIGURATION, {
+    0 => additional_version_weights,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AmazonManagedKafkaEventSourceConfig {
@@ -1900,7 +1890,9 @@ pub struct AmazonManagedKafkaEventSourceConfig {
     pub schema_registry_config: Option<KafkaSchemaRegistryConfig>,
 }
 
-wire::structure!(AmazonManagedKafkaEventSourceConfig, schema::AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG, {0 => consumer_group_id,1 => schema_registry_config,});
+wire::structure!(AmazonManagedKafkaEventSourceConfig, schema::AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG, {
+    0 => consumer_group_id, 1 => schema_registry_config,
+});
 
 wire::enumeration!(ApplicationLogLevel {
     Trace = "TRACE",
@@ -1922,7 +1914,9 @@ pub struct CallbackTimeoutException {
     pub message: Option<String>,
 }
 
-wire::structure!(CallbackTimeoutException, schema::CALLBACK_TIMEOUT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CallbackTimeoutException, schema::CALLBACK_TIMEOUT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderConfig {
@@ -1930,7 +1924,9 @@ pub struct CapacityProviderConfig {
         LambdaManagedInstancesCapacityProviderConfig,
 }
 
-wire::structure!(CapacityProviderConfig, schema::CAPACITY_PROVIDER_CONFIG, {0 => lambda_managed_instances_capacity_provider_config,});
+wire::structure!(CapacityProviderConfig, schema::CAPACITY_PROVIDER_CONFIG, {
+    0 => lambda_managed_instances_capacity_provider_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderLimitExceededException {
@@ -1938,7 +1934,9 @@ pub struct CapacityProviderLimitExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(CapacityProviderLimitExceededException, schema::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CapacityProviderLimitExceededException, schema::CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeArtifactUserDeletedException {
@@ -1946,7 +1944,9 @@ pub struct CodeArtifactUserDeletedException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeArtifactUserDeletedException, schema::CODE_ARTIFACT_USER_DELETED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeArtifactUserDeletedException, schema::CODE_ARTIFACT_USER_DELETED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeArtifactUserFailedException {
@@ -1954,7 +1954,9 @@ pub struct CodeArtifactUserFailedException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeArtifactUserFailedException, schema::CODE_ARTIFACT_USER_FAILED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeArtifactUserFailedException, schema::CODE_ARTIFACT_USER_FAILED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeArtifactUserPendingException {
@@ -1962,7 +1964,9 @@ pub struct CodeArtifactUserPendingException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeArtifactUserPendingException, schema::CODE_ARTIFACT_USER_PENDING_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeArtifactUserPendingException, schema::CODE_ARTIFACT_USER_PENDING_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeSigningConfigNotFoundException {
@@ -1970,7 +1974,9 @@ pub struct CodeSigningConfigNotFoundException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeSigningConfigNotFoundException, schema::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeSigningConfigNotFoundException, schema::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeStorageExceededException {
@@ -1978,7 +1984,9 @@ pub struct CodeStorageExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeStorageExceededException, schema::CODE_STORAGE_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeStorageExceededException, schema::CODE_STORAGE_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CodeVerificationFailedException {
@@ -1986,14 +1994,18 @@ pub struct CodeVerificationFailedException {
     pub message: Option<String>,
 }
 
-wire::structure!(CodeVerificationFailedException, schema::CODE_VERIFICATION_FAILED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(CodeVerificationFailedException, schema::CODE_VERIFICATION_FAILED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Concurrency {
     pub reserved_concurrent_executions: Option<i32>,
 }
 
-wire::structure!(Concurrency, schema::CONCURRENCY, {0 => reserved_concurrent_executions,});
+wire::structure!(Concurrency, schema::CONCURRENCY, {
+    0 => reserved_concurrent_executions,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAliasInput {
@@ -2004,7 +2016,9 @@ pub struct CreateAliasInput {
     pub routing_config: Option<AliasRoutingConfiguration>,
 }
 
-wire::structure!(CreateAliasInput, schema::CREATE_ALIAS_REQUEST, {0 => function_name,1 => name,2 => function_version,3 => description,4 => routing_config,});
+wire::structure!(CreateAliasInput, schema::CREATE_ALIAS_REQUEST, {
+    0 => function_name, 1 => name, 2 => function_version, 3 => description, 4 => routing_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateEventSourceMappingInput {
@@ -2038,7 +2052,18 @@ pub struct CreateEventSourceMappingInput {
     pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
 }
 
-wire::structure!(CreateEventSourceMappingInput, schema::CREATE_EVENT_SOURCE_MAPPING_REQUEST, {0 => event_source_arn,1 => function_name,2 => enabled,3 => batch_size,4 => filter_criteria,5 => kms_key_arn,6 => metrics_config,7 => logging_config,8 => scaling_config,9 => maximum_batching_window_in_seconds,10 => parallelization_factor,11 => starting_position,12 => starting_position_timestamp,13 => destination_config,14 => maximum_record_age_in_seconds,15 => bisect_batch_on_function_error,16 => maximum_retry_attempts,17 => tags,18 => tumbling_window_in_seconds,19 => topics,20 => queues,21 => source_access_configurations,22 => self_managed_event_source,23 => function_response_types,24 => amazon_managed_kafka_event_source_config,25 => self_managed_kafka_event_source_config,26 => document_db_event_source_config,27 => provisioned_poller_config,});
+wire::structure!(CreateEventSourceMappingInput, schema::CREATE_EVENT_SOURCE_MAPPING_REQUEST, {
+    0 => event_source_arn, 1 => function_name, 2 => enabled, 3 => batch_size, 4 => filter_criteria,
+    5 => kms_key_arn, 6 => metrics_config, 7 => logging_config, 8 => scaling_config,
+    9 => maximum_batching_window_in_seconds, 10 => parallelization_factor, 11 => starting_position,
+    12 => starting_position_timestamp, 13 => destination_config,
+    14 => maximum_record_age_in_seconds, 15 => bisect_batch_on_function_error,
+    16 => maximum_retry_attempts, 17 => tags, 18 => tumbling_window_in_seconds, 19 => topics,
+    20 => queues, 21 => source_access_configurations, 22 => self_managed_event_source,
+    23 => function_response_types, 24 => amazon_managed_kafka_event_source_config,
+    25 => self_managed_kafka_event_source_config, 26 => document_db_event_source_config,
+    27 => provisioned_poller_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateFunctionInput {
@@ -2074,14 +2099,24 @@ pub struct CreateFunctionInput {
     pub accelerator_config: Option<AcceleratorConfig>,
 }
 
-wire::structure!(CreateFunctionInput, schema::CREATE_FUNCTION_REQUEST, {0 => function_name,1 => runtime,2 => role,3 => handler,4 => code,5 => description,6 => timeout,7 => memory_size,8 => publish,9 => publish_to,10 => vpc_config,11 => package_type,12 => dead_letter_config,13 => environment,14 => kms_key_arn,15 => tracing_config,16 => tags,17 => layers,18 => file_system_configs,19 => code_signing_config_arn,20 => image_config,21 => architectures,22 => ephemeral_storage,23 => snap_start,24 => logging_config,25 => tenancy_config,26 => capacity_provider_config,27 => durable_config,28 => runtime_config,29 => accelerator_config,});
+wire::structure!(CreateFunctionInput, schema::CREATE_FUNCTION_REQUEST, {
+    0 => function_name, 1 => runtime, 2 => role, 3 => handler, 4 => code, 5 => description,
+    6 => timeout, 7 => memory_size, 8 => publish, 9 => publish_to, 10 => vpc_config,
+    11 => package_type, 12 => dead_letter_config, 13 => environment, 14 => kms_key_arn,
+    15 => tracing_config, 16 => tags, 17 => layers, 18 => file_system_configs,
+    19 => code_signing_config_arn, 20 => image_config, 21 => architectures, 22 => ephemeral_storage,
+    23 => snap_start, 24 => logging_config, 25 => tenancy_config, 26 => capacity_provider_config,
+    27 => durable_config, 28 => runtime_config, 29 => accelerator_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeadLetterConfig {
     pub target_arn: Option<String>,
 }
 
-wire::structure!(DeadLetterConfig, schema::DEAD_LETTER_CONFIG, {0 => target_arn,});
+wire::structure!(DeadLetterConfig, schema::DEAD_LETTER_CONFIG, {
+    0 => target_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAliasOutput {}
@@ -2094,14 +2129,18 @@ pub struct DeleteAliasInput {
     pub name: String,
 }
 
-wire::structure!(DeleteAliasInput, schema::DELETE_ALIAS_REQUEST, {0 => function_name,1 => name,});
+wire::structure!(DeleteAliasInput, schema::DELETE_ALIAS_REQUEST, {
+    0 => function_name, 1 => name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteEventSourceMappingInput {
     pub uuid: String,
 }
 
-wire::structure!(DeleteEventSourceMappingInput, schema::DELETE_EVENT_SOURCE_MAPPING_REQUEST, {0 => uuid,});
+wire::structure!(DeleteEventSourceMappingInput, schema::DELETE_EVENT_SOURCE_MAPPING_REQUEST, {
+    0 => uuid,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionConcurrencyOutput {}
@@ -2113,7 +2152,9 @@ pub struct DeleteFunctionConcurrencyInput {
     pub function_name: String,
 }
 
-wire::structure!(DeleteFunctionConcurrencyInput, schema::DELETE_FUNCTION_CONCURRENCY_REQUEST, {0 => function_name,});
+wire::structure!(DeleteFunctionConcurrencyInput, schema::DELETE_FUNCTION_CONCURRENCY_REQUEST, {
+    0 => function_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionEventInvokeConfigOutput {}
@@ -2130,7 +2171,9 @@ pub struct DeleteFunctionEventInvokeConfigInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(DeleteFunctionEventInvokeConfigInput, schema::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(DeleteFunctionEventInvokeConfigInput, schema::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionInput {
@@ -2138,14 +2181,18 @@ pub struct DeleteFunctionInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(DeleteFunctionInput, schema::DELETE_FUNCTION_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(DeleteFunctionInput, schema::DELETE_FUNCTION_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteFunctionOutput {
     pub status_code: Option<i32>,
 }
 
-wire::structure!(DeleteFunctionOutput, schema::DELETE_FUNCTION_RESPONSE, {0 => status_code,});
+wire::structure!(DeleteFunctionOutput, schema::DELETE_FUNCTION_RESPONSE, {
+    0 => status_code,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DestinationConfig {
@@ -2153,7 +2200,9 @@ pub struct DestinationConfig {
     pub on_failure: Option<OnFailure>,
 }
 
-wire::structure!(DestinationConfig, schema::DESTINATION_CONFIG, {0 => on_success,1 => on_failure,});
+wire::structure!(DestinationConfig, schema::DESTINATION_CONFIG, {
+    0 => on_success, 1 => on_failure,
+});
 
 wire::enumeration!(DirectS3Read {
     Enabled = "ENABLED",
@@ -2168,7 +2217,9 @@ pub struct DocumentDBEventSourceConfig {
     pub full_document: Option<FullDocument>,
 }
 
-wire::structure!(DocumentDBEventSourceConfig, schema::DOCUMENT_DB_EVENT_SOURCE_CONFIG, {0 => database_name,1 => collection_name,2 => full_document,});
+wire::structure!(DocumentDBEventSourceConfig, schema::DOCUMENT_DB_EVENT_SOURCE_CONFIG, {
+    0 => database_name, 1 => collection_name, 2 => full_document,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurableConfig {
@@ -2177,7 +2228,9 @@ pub struct DurableConfig {
     pub execution_timeout: Option<i32>,
 }
 
-wire::structure!(DurableConfig, schema::DURABLE_CONFIG, {0 => kms_key_arn,1 => retention_period_in_days,2 => execution_timeout,});
+wire::structure!(DurableConfig, schema::DURABLE_CONFIG, {
+    0 => kms_key_arn, 1 => retention_period_in_days, 2 => execution_timeout,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DurableExecutionAlreadyStartedException {
@@ -2185,7 +2238,9 @@ pub struct DurableExecutionAlreadyStartedException {
     pub message: Option<String>,
 }
 
-wire::structure!(DurableExecutionAlreadyStartedException, schema::DURABLE_EXECUTION_ALREADY_STARTED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(DurableExecutionAlreadyStartedException, schema::DURABLE_EXECUTION_ALREADY_STARTED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EC2AccessDeniedException {
@@ -2193,7 +2248,9 @@ pub struct EC2AccessDeniedException {
     pub message: Option<String>,
 }
 
-wire::structure!(EC2AccessDeniedException, schema::EC2_ACCESS_DENIED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EC2AccessDeniedException, schema::EC2_ACCESS_DENIED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EC2ThrottledException {
@@ -2201,7 +2258,9 @@ pub struct EC2ThrottledException {
     pub message: Option<String>,
 }
 
-wire::structure!(EC2ThrottledException, schema::EC2_THROTTLED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EC2ThrottledException, schema::EC2_THROTTLED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EC2UnexpectedException {
@@ -2210,7 +2269,9 @@ pub struct EC2UnexpectedException {
     pub ec2_error_code: Option<String>,
 }
 
-wire::structure!(EC2UnexpectedException, schema::EC2_UNEXPECTED_EXCEPTION, {0 => r#type,1 => message,2 => ec2_error_code,});
+wire::structure!(EC2UnexpectedException, schema::EC2_UNEXPECTED_EXCEPTION, {
+    0 => r#type, 1 => message, 2 => ec2_error_code,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSIOException {
@@ -2218,7 +2279,9 @@ pub struct EFSIOException {
     pub message: Option<String>,
 }
 
-wire::structure!(EFSIOException, schema::EFSIO_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EFSIOException, schema::EFSIO_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSMountConnectivityException {
@@ -2226,7 +2289,9 @@ pub struct EFSMountConnectivityException {
     pub message: Option<String>,
 }
 
-wire::structure!(EFSMountConnectivityException, schema::EFS_MOUNT_CONNECTIVITY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EFSMountConnectivityException, schema::EFS_MOUNT_CONNECTIVITY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSMountFailureException {
@@ -2234,7 +2299,9 @@ pub struct EFSMountFailureException {
     pub message: Option<String>,
 }
 
-wire::structure!(EFSMountFailureException, schema::EFS_MOUNT_FAILURE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EFSMountFailureException, schema::EFS_MOUNT_FAILURE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSMountTimeoutException {
@@ -2242,7 +2309,9 @@ pub struct EFSMountTimeoutException {
     pub message: Option<String>,
 }
 
-wire::structure!(EFSMountTimeoutException, schema::EFS_MOUNT_TIMEOUT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(EFSMountTimeoutException, schema::EFS_MOUNT_TIMEOUT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ENILimitReachedException {
@@ -2250,7 +2319,9 @@ pub struct ENILimitReachedException {
     pub message: Option<String>,
 }
 
-wire::structure!(ENILimitReachedException, schema::ENI_LIMIT_REACHED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ENILimitReachedException, schema::ENI_LIMIT_REACHED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ENINotReadyException {
@@ -2258,7 +2329,9 @@ pub struct ENINotReadyException {
     pub message: Option<String>,
 }
 
-wire::structure!(ENINotReadyException, schema::ENI_NOT_READY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ENINotReadyException, schema::ENI_NOT_READY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 wire::enumeration!(EndPointType {
     KafkaBootstrapServers = "KAFKA_BOOTSTRAP_SERVERS",
@@ -2269,7 +2342,9 @@ pub struct Environment {
     pub variables: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(Environment, schema::ENVIRONMENT, {0 => variables,});
+wire::structure!(Environment, schema::ENVIRONMENT, {
+    0 => variables,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvironmentError {
@@ -2277,7 +2352,9 @@ pub struct EnvironmentError {
     pub message: Option<String>,
 }
 
-wire::structure!(EnvironmentError, schema::ENVIRONMENT_ERROR, {0 => error_code,1 => message,});
+wire::structure!(EnvironmentError, schema::ENVIRONMENT_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvironmentResponse {
@@ -2285,14 +2362,18 @@ pub struct EnvironmentResponse {
     pub error: Option<EnvironmentError>,
 }
 
-wire::structure!(EnvironmentResponse, schema::ENVIRONMENT_RESPONSE, {0 => variables,1 => error,});
+wire::structure!(EnvironmentResponse, schema::ENVIRONMENT_RESPONSE, {
+    0 => variables, 1 => error,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EphemeralStorage {
     pub size: i32,
 }
 
-wire::structure!(EphemeralStorage, schema::EPHEMERAL_STORAGE, {0 => size,});
+wire::structure!(EphemeralStorage, schema::EPHEMERAL_STORAGE, {
+    0 => size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingConfiguration {
@@ -2331,14 +2412,29 @@ pub struct EventSourceMappingConfiguration {
     pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
 }
 
-wire::structure!(EventSourceMappingConfiguration, schema::EVENT_SOURCE_MAPPING_CONFIGURATION, {0 => uuid,1 => starting_position,2 => starting_position_timestamp,3 => batch_size,4 => maximum_batching_window_in_seconds,5 => parallelization_factor,6 => event_source_arn,7 => filter_criteria,8 => filter_criteria_error,9 => kms_key_arn,10 => metrics_config,11 => logging_config,12 => scaling_config,13 => function_arn,14 => last_modified,15 => last_processing_result,16 => state,17 => state_transition_reason,18 => destination_config,19 => topics,20 => queues,21 => source_access_configurations,22 => self_managed_event_source,23 => maximum_record_age_in_seconds,24 => bisect_batch_on_function_error,25 => maximum_retry_attempts,26 => tumbling_window_in_seconds,27 => function_response_types,28 => amazon_managed_kafka_event_source_config,29 => self_managed_kafka_event_source_config,30 => document_db_event_source_config,31 => event_source_mapping_arn,32 => provisioned_poller_config,});
+wire::structure!(EventSourceMappingConfiguration, schema::EVENT_SOURCE_MAPPING_CONFIGURATION, {
+    0 => uuid, 1 => starting_position, 2 => starting_position_timestamp, 3 => batch_size,
+    4 => maximum_batching_window_in_seconds, 5 => parallelization_factor, 6 => event_source_arn,
+    7 => filter_criteria, 8 => filter_criteria_error, 9 => kms_key_arn, 10 => metrics_config,
+    11 => logging_config, 12 => scaling_config, 13 => function_arn, 14 => last_modified,
+    15 => last_processing_result, 16 => state, 17 => state_transition_reason,
+    18 => destination_config, 19 => topics, 20 => queues, 21 => source_access_configurations,
+    22 => self_managed_event_source, 23 => maximum_record_age_in_seconds,
+    24 => bisect_batch_on_function_error, 25 => maximum_retry_attempts,
+    26 => tumbling_window_in_seconds, 27 => function_response_types,
+    28 => amazon_managed_kafka_event_source_config, 29 => self_managed_kafka_event_source_config,
+    30 => document_db_event_source_config, 31 => event_source_mapping_arn,
+    32 => provisioned_poller_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventSourceMappingLoggingConfig {
     pub system_log_level: Option<EventSourceMappingSystemLogLevel>,
 }
 
-wire::structure!(EventSourceMappingLoggingConfig, schema::EVENT_SOURCE_MAPPING_LOGGING_CONFIG, {0 => system_log_level,});
+wire::structure!(EventSourceMappingLoggingConfig, schema::EVENT_SOURCE_MAPPING_LOGGING_CONFIG, {
+    0 => system_log_level,
+});
 
 wire::enumeration!(EventSourceMappingMetric {
     EventCount = "EventCount",
@@ -2351,7 +2447,9 @@ pub struct EventSourceMappingMetricsConfig {
     pub metrics: Option<Vec<EventSourceMappingMetric>>,
 }
 
-wire::structure!(EventSourceMappingMetricsConfig, schema::EVENT_SOURCE_MAPPING_METRICS_CONFIG, {0 => metrics,});
+wire::structure!(EventSourceMappingMetricsConfig, schema::EVENT_SOURCE_MAPPING_METRICS_CONFIG, {
+    0 => metrics,
+});
 
 wire::enumeration!(EventSourceMappingSystemLogLevel {
     Debug = "DEBUG",
@@ -2372,21 +2470,27 @@ pub struct FileSystemConfig {
     pub s3_files_config: Option<S3FilesConfig>,
 }
 
-wire::structure!(FileSystemConfig, schema::FILE_SYSTEM_CONFIG, {0 => arn,1 => local_mount_path,2 => s3_files_config,});
+wire::structure!(FileSystemConfig, schema::FILE_SYSTEM_CONFIG, {
+    0 => arn, 1 => local_mount_path, 2 => s3_files_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     pub pattern: Option<String>,
 }
 
-wire::structure!(Filter, schema::FILTER, {0 => pattern,});
+wire::structure!(Filter, schema::FILTER, {
+    0 => pattern,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterCriteria {
     pub filters: Option<Vec<Filter>>,
 }
 
-wire::structure!(FilterCriteria, schema::FILTER_CRITERIA, {0 => filters,});
+wire::structure!(FilterCriteria, schema::FILTER_CRITERIA, {
+    0 => filters,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterCriteriaError {
@@ -2394,7 +2498,9 @@ pub struct FilterCriteriaError {
     pub message: Option<String>,
 }
 
-wire::structure!(FilterCriteriaError, schema::FILTER_CRITERIA_ERROR, {0 => error_code,1 => message,});
+wire::structure!(FilterCriteriaError, schema::FILTER_CRITERIA_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 wire::enumeration!(FullDocument {
     UpdateLookup = "UpdateLookup",
@@ -2412,7 +2518,10 @@ pub struct FunctionCode {
     pub source_kms_key_arn: Option<String>,
 }
 
-wire::structure!(FunctionCode, schema::FUNCTION_CODE, {0 => zip_file,1 => s3_bucket,2 => s3_key,3 => s3_object_version,4 => s3_object_storage_mode,5 => image_uri,6 => source_kms_key_arn,});
+wire::structure!(FunctionCode, schema::FUNCTION_CODE, {
+    0 => zip_file, 1 => s3_bucket, 2 => s3_key, 3 => s3_object_version, 4 => s3_object_storage_mode,
+    5 => image_uri, 6 => source_kms_key_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionCodeLocation {
@@ -2425,7 +2534,10 @@ pub struct FunctionCodeLocation {
     pub error: Option<FunctionCodeLocationError>,
 }
 
-wire::structure!(FunctionCodeLocation, schema::FUNCTION_CODE_LOCATION, {0 => repository_type,1 => location,2 => image_uri,3 => resolved_image_uri,4 => resolved_s3_object,5 => source_kms_key_arn,6 => error,});
+wire::structure!(FunctionCodeLocation, schema::FUNCTION_CODE_LOCATION, {
+    0 => repository_type, 1 => location, 2 => image_uri, 3 => resolved_image_uri,
+    4 => resolved_s3_object, 5 => source_kms_key_arn, 6 => error,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionCodeLocationError {
@@ -2433,7 +2545,9 @@ pub struct FunctionCodeLocationError {
     pub message: Option<String>,
 }
 
-wire::structure!(FunctionCodeLocationError, schema::FUNCTION_CODE_LOCATION_ERROR, {0 => error_code,1 => message,});
+wire::structure!(FunctionCodeLocationError, schema::FUNCTION_CODE_LOCATION_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionConfiguration {
@@ -2481,7 +2595,19 @@ pub struct FunctionConfiguration {
     pub accelerator_config: Option<AcceleratorConfig>,
 }
 
-wire::structure!(FunctionConfiguration, schema::FUNCTION_CONFIGURATION, {0 => function_name,1 => function_arn,2 => runtime,3 => role,4 => handler,5 => code_size,6 => description,7 => timeout,8 => memory_size,9 => last_modified,10 => code_sha256,11 => version,12 => vpc_config,13 => dead_letter_config,14 => environment,15 => kms_key_arn,16 => tracing_config,17 => master_arn,18 => revision_id,19 => layers,20 => state,21 => state_reason,22 => state_reason_code,23 => last_update_status,24 => last_update_status_reason,25 => last_update_status_reason_code,26 => file_system_configs,27 => signing_profile_version_arn,28 => signing_job_arn,29 => package_type,30 => image_config_response,31 => architectures,32 => ephemeral_storage,33 => snap_start,34 => runtime_version_config,35 => logging_config,36 => tenancy_config,37 => capacity_provider_config,38 => config_sha256,39 => durable_config,40 => runtime_config,41 => accelerator_config,});
+wire::structure!(FunctionConfiguration, schema::FUNCTION_CONFIGURATION, {
+    0 => function_name, 1 => function_arn, 2 => runtime, 3 => role, 4 => handler, 5 => code_size,
+    6 => description, 7 => timeout, 8 => memory_size, 9 => last_modified, 10 => code_sha256,
+    11 => version, 12 => vpc_config, 13 => dead_letter_config, 14 => environment, 15 => kms_key_arn,
+    16 => tracing_config, 17 => master_arn, 18 => revision_id, 19 => layers, 20 => state,
+    21 => state_reason, 22 => state_reason_code, 23 => last_update_status,
+    24 => last_update_status_reason, 25 => last_update_status_reason_code,
+    26 => file_system_configs, 27 => signing_profile_version_arn, 28 => signing_job_arn,
+    29 => package_type, 30 => image_config_response, 31 => architectures, 32 => ephemeral_storage,
+    33 => snap_start, 34 => runtime_version_config, 35 => logging_config, 36 => tenancy_config,
+    37 => capacity_provider_config, 38 => config_sha256, 39 => durable_config, 40 => runtime_config,
+    41 => accelerator_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FunctionEventInvokeConfig {
@@ -2492,7 +2618,10 @@ pub struct FunctionEventInvokeConfig {
     pub destination_config: Option<DestinationConfig>,
 }
 
-wire::structure!(FunctionEventInvokeConfig, schema::FUNCTION_EVENT_INVOKE_CONFIG, {0 => last_modified,1 => function_arn,2 => maximum_retry_attempts,3 => maximum_event_age_in_seconds,4 => destination_config,});
+wire::structure!(FunctionEventInvokeConfig, schema::FUNCTION_EVENT_INVOKE_CONFIG, {
+    0 => last_modified, 1 => function_arn, 2 => maximum_retry_attempts,
+    3 => maximum_event_age_in_seconds, 4 => destination_config,
+});
 
 wire::enumeration!(FunctionResponseType {
     ReportBatchItemFailures = "ReportBatchItemFailures",
@@ -2504,7 +2633,9 @@ pub struct FunctionRuntimeConfig {
     pub runtime_alias: String,
 }
 
-wire::structure!(FunctionRuntimeConfig, schema::FUNCTION_RUNTIME_CONFIG, {0 => runtime_arn,1 => runtime_alias,});
+wire::structure!(FunctionRuntimeConfig, schema::FUNCTION_RUNTIME_CONFIG, {
+    0 => runtime_arn, 1 => runtime_alias,
+});
 
 wire::enumeration!(FunctionUrlAuthType {
     None = "NONE",
@@ -2525,7 +2656,9 @@ pub struct FunctionVersionsPerCapacityProviderLimitExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(FunctionVersionsPerCapacityProviderLimitExceededException, schema::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(FunctionVersionsPerCapacityProviderLimitExceededException, schema::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAliasInput {
@@ -2533,28 +2666,36 @@ pub struct GetAliasInput {
     pub name: String,
 }
 
-wire::structure!(GetAliasInput, schema::GET_ALIAS_REQUEST, {0 => function_name,1 => name,});
+wire::structure!(GetAliasInput, schema::GET_ALIAS_REQUEST, {
+    0 => function_name, 1 => name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetEventSourceMappingInput {
     pub uuid: String,
 }
 
-wire::structure!(GetEventSourceMappingInput, schema::GET_EVENT_SOURCE_MAPPING_REQUEST, {0 => uuid,});
+wire::structure!(GetEventSourceMappingInput, schema::GET_EVENT_SOURCE_MAPPING_REQUEST, {
+    0 => uuid,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConcurrencyInput {
     pub function_name: String,
 }
 
-wire::structure!(GetFunctionConcurrencyInput, schema::GET_FUNCTION_CONCURRENCY_REQUEST, {0 => function_name,});
+wire::structure!(GetFunctionConcurrencyInput, schema::GET_FUNCTION_CONCURRENCY_REQUEST, {
+    0 => function_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConcurrencyOutput {
     pub reserved_concurrent_executions: Option<i32>,
 }
 
-wire::structure!(GetFunctionConcurrencyOutput, schema::GET_FUNCTION_CONCURRENCY_RESPONSE, {0 => reserved_concurrent_executions,});
+wire::structure!(GetFunctionConcurrencyOutput, schema::GET_FUNCTION_CONCURRENCY_RESPONSE, {
+    0 => reserved_concurrent_executions,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionConfigurationInput {
@@ -2562,7 +2703,9 @@ pub struct GetFunctionConfigurationInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(GetFunctionConfigurationInput, schema::GET_FUNCTION_CONFIGURATION_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(GetFunctionConfigurationInput, schema::GET_FUNCTION_CONFIGURATION_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionEventInvokeConfigInput {
@@ -2570,7 +2713,9 @@ pub struct GetFunctionEventInvokeConfigInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(GetFunctionEventInvokeConfigInput, schema::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(GetFunctionEventInvokeConfigInput, schema::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionInput {
@@ -2578,7 +2723,9 @@ pub struct GetFunctionInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(GetFunctionInput, schema::GET_FUNCTION_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(GetFunctionInput, schema::GET_FUNCTION_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetFunctionOutput {
@@ -2589,7 +2736,9 @@ pub struct GetFunctionOutput {
     pub concurrency: Option<Concurrency>,
 }
 
-wire::structure!(GetFunctionOutput, schema::GET_FUNCTION_RESPONSE, {0 => configuration,1 => code,2 => tags,3 => tags_error,4 => concurrency,});
+wire::structure!(GetFunctionOutput, schema::GET_FUNCTION_RESPONSE, {
+    0 => configuration, 1 => code, 2 => tags, 3 => tags_error, 4 => concurrency,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyInput {
@@ -2597,7 +2746,9 @@ pub struct GetPolicyInput {
     pub qualifier: Option<String>,
 }
 
-wire::structure!(GetPolicyInput, schema::GET_POLICY_REQUEST, {0 => function_name,1 => qualifier,});
+wire::structure!(GetPolicyInput, schema::GET_POLICY_REQUEST, {
+    0 => function_name, 1 => qualifier,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyOutput {
@@ -2605,7 +2756,9 @@ pub struct GetPolicyOutput {
     pub revision_id: Option<String>,
 }
 
-wire::structure!(GetPolicyOutput, schema::GET_POLICY_RESPONSE, {0 => policy,1 => revision_id,});
+wire::structure!(GetPolicyOutput, schema::GET_POLICY_RESPONSE, {
+    0 => policy, 1 => revision_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfig {
@@ -2614,7 +2767,9 @@ pub struct ImageConfig {
     pub working_directory: Option<String>,
 }
 
-wire::structure!(ImageConfig, schema::IMAGE_CONFIG, {0 => entry_point,1 => command,2 => working_directory,});
+wire::structure!(ImageConfig, schema::IMAGE_CONFIG, {
+    0 => entry_point, 1 => command, 2 => working_directory,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfigError {
@@ -2622,7 +2777,9 @@ pub struct ImageConfigError {
     pub message: Option<String>,
 }
 
-wire::structure!(ImageConfigError, schema::IMAGE_CONFIG_ERROR, {0 => error_code,1 => message,});
+wire::structure!(ImageConfigError, schema::IMAGE_CONFIG_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageConfigResponse {
@@ -2630,7 +2787,9 @@ pub struct ImageConfigResponse {
     pub error: Option<ImageConfigError>,
 }
 
-wire::structure!(ImageConfigResponse, schema::IMAGE_CONFIG_RESPONSE, {0 => image_config,1 => error,});
+wire::structure!(ImageConfigResponse, schema::IMAGE_CONFIG_RESPONSE, {
+    0 => image_config, 1 => error,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidCodeSignatureException {
@@ -2638,7 +2797,9 @@ pub struct InvalidCodeSignatureException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidCodeSignatureException, schema::INVALID_CODE_SIGNATURE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidCodeSignatureException, schema::INVALID_CODE_SIGNATURE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidParameterValueException {
@@ -2646,7 +2807,9 @@ pub struct InvalidParameterValueException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidParameterValueException, schema::INVALID_PARAMETER_VALUE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidParameterValueException, schema::INVALID_PARAMETER_VALUE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidRequestContentException {
@@ -2654,7 +2817,9 @@ pub struct InvalidRequestContentException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidRequestContentException, schema::INVALID_REQUEST_CONTENT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidRequestContentException, schema::INVALID_REQUEST_CONTENT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidRuntimeException {
@@ -2662,7 +2827,9 @@ pub struct InvalidRuntimeException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidRuntimeException, schema::INVALID_RUNTIME_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidRuntimeException, schema::INVALID_RUNTIME_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidSecurityGroupIDException {
@@ -2670,7 +2837,9 @@ pub struct InvalidSecurityGroupIDException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidSecurityGroupIDException, schema::INVALID_SECURITY_GROUP_ID_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidSecurityGroupIDException, schema::INVALID_SECURITY_GROUP_ID_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidSubnetIDException {
@@ -2678,7 +2847,9 @@ pub struct InvalidSubnetIDException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidSubnetIDException, schema::INVALID_SUBNET_ID_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidSubnetIDException, schema::INVALID_SUBNET_ID_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidZipFileException {
@@ -2686,7 +2857,9 @@ pub struct InvalidZipFileException {
     pub message: Option<String>,
 }
 
-wire::structure!(InvalidZipFileException, schema::INVALID_ZIP_FILE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(InvalidZipFileException, schema::INVALID_ZIP_FILE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvokeInput {
@@ -2700,7 +2873,10 @@ pub struct InvokeInput {
     pub tenant_id: Option<String>,
 }
 
-wire::structure!(InvokeInput, schema::INVOCATION_REQUEST, {0 => function_name,1 => invocation_type,2 => log_type,3 => client_context,4 => durable_execution_name,5 => payload,6 => qualifier,7 => tenant_id,});
+wire::structure!(InvokeInput, schema::INVOCATION_REQUEST, {
+    0 => function_name, 1 => invocation_type, 2 => log_type, 3 => client_context,
+    4 => durable_execution_name, 5 => payload, 6 => qualifier, 7 => tenant_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvokeOutput {
@@ -2712,7 +2888,10 @@ pub struct InvokeOutput {
     pub durable_execution_arn: Option<String>,
 }
 
-wire::structure!(InvokeOutput, schema::INVOCATION_RESPONSE, {0 => status_code,1 => function_error,2 => log_result,3 => payload,4 => executed_version,5 => durable_execution_arn,});
+wire::structure!(InvokeOutput, schema::INVOCATION_RESPONSE, {
+    0 => status_code, 1 => function_error, 2 => log_result, 3 => payload, 4 => executed_version,
+    5 => durable_execution_arn,
+});
 
 wire::enumeration!(InvocationType {
     Event = "Event",
@@ -2726,7 +2905,9 @@ pub struct KMSAccessDeniedException {
     pub message: Option<String>,
 }
 
-wire::structure!(KMSAccessDeniedException, schema::KMS_ACCESS_DENIED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(KMSAccessDeniedException, schema::KMS_ACCESS_DENIED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KMSDisabledException {
@@ -2734,7 +2915,9 @@ pub struct KMSDisabledException {
     pub message: Option<String>,
 }
 
-wire::structure!(KMSDisabledException, schema::KMS_DISABLED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(KMSDisabledException, schema::KMS_DISABLED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KMSInvalidStateException {
@@ -2742,7 +2925,9 @@ pub struct KMSInvalidStateException {
     pub message: Option<String>,
 }
 
-wire::structure!(KMSInvalidStateException, schema::KMS_INVALID_STATE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(KMSInvalidStateException, schema::KMS_INVALID_STATE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KMSNotFoundException {
@@ -2750,7 +2935,9 @@ pub struct KMSNotFoundException {
     pub message: Option<String>,
 }
 
-wire::structure!(KMSNotFoundException, schema::KMS_NOT_FOUND_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(KMSNotFoundException, schema::KMS_NOT_FOUND_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 wire::enumeration!(KafkaEventSourceMappingConsumptionMode {
     Stream = "Stream",
@@ -2763,7 +2950,9 @@ pub struct KafkaSchemaRegistryAccessConfig {
     pub uri: Option<String>,
 }
 
-wire::structure!(KafkaSchemaRegistryAccessConfig, schema::KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG, {0 => r#type,1 => uri,});
+wire::structure!(KafkaSchemaRegistryAccessConfig, schema::KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG, {
+    0 => r#type, 1 => uri,
+});
 
 wire::enumeration!(KafkaSchemaRegistryAuthType {
     BasicAuth = "BASIC_AUTH",
@@ -2780,7 +2969,10 @@ pub struct KafkaSchemaRegistryConfig {
     pub schema_validation_configs: Option<Vec<KafkaSchemaValidationConfig>>,
 }
 
-wire::structure!(KafkaSchemaRegistryConfig, schema::KAFKA_SCHEMA_REGISTRY_CONFIG, {0 => schema_registry_uri,1 => event_record_format,2 => access_configs,3 => schema_validation_configs,});
+wire::structure!(KafkaSchemaRegistryConfig, schema::KAFKA_SCHEMA_REGISTRY_CONFIG, {
+    0 => schema_registry_uri, 1 => event_record_format, 2 => access_configs,
+    3 => schema_validation_configs,
+});
 
 wire::enumeration!(KafkaSchemaValidationAttribute {
     Key = "KEY",
@@ -2792,7 +2984,9 @@ pub struct KafkaSchemaValidationConfig {
     pub attribute: Option<KafkaSchemaValidationAttribute>,
 }
 
-wire::structure!(KafkaSchemaValidationConfig, schema::KAFKA_SCHEMA_VALIDATION_CONFIG, {0 => attribute,});
+wire::structure!(KafkaSchemaValidationConfig, schema::KAFKA_SCHEMA_VALIDATION_CONFIG, {
+    0 => attribute,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LambdaManagedInstancesCapacityProviderConfig {
@@ -2801,7 +2995,10 @@ pub struct LambdaManagedInstancesCapacityProviderConfig {
     pub execution_environment_memory_gib_per_v_cpu: Option<f64>,
 }
 
-wire::structure!(LambdaManagedInstancesCapacityProviderConfig, schema::LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG, {0 => capacity_provider_arn,1 => per_execution_environment_max_concurrency,2 => execution_environment_memory_gib_per_v_cpu,});
+wire::structure!(LambdaManagedInstancesCapacityProviderConfig, schema::LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG, {
+    0 => capacity_provider_arn, 1 => per_execution_environment_max_concurrency,
+    2 => execution_environment_memory_gib_per_v_cpu,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layer {
@@ -2811,7 +3008,9 @@ pub struct Layer {
     pub signing_job_arn: Option<String>,
 }
 
-wire::structure!(Layer, schema::LAYER, {0 => arn,1 => code_size,2 => signing_profile_version_arn,3 => signing_job_arn,});
+wire::structure!(Layer, schema::LAYER, {
+    0 => arn, 1 => code_size, 2 => signing_profile_version_arn, 3 => signing_job_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesInput {
@@ -2821,7 +3020,9 @@ pub struct ListAliasesInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListAliasesInput, schema::LIST_ALIASES_REQUEST, {0 => function_name,1 => function_version,2 => marker,3 => max_items,});
+wire::structure!(ListAliasesInput, schema::LIST_ALIASES_REQUEST, {
+    0 => function_name, 1 => function_version, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesOutput {
@@ -2829,7 +3030,9 @@ pub struct ListAliasesOutput {
     pub aliases: Option<Vec<AliasConfiguration>>,
 }
 
-wire::structure!(ListAliasesOutput, schema::LIST_ALIASES_RESPONSE, {0 => next_marker,1 => aliases,});
+wire::structure!(ListAliasesOutput, schema::LIST_ALIASES_RESPONSE, {
+    0 => next_marker, 1 => aliases,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventSourceMappingsInput {
@@ -2839,7 +3042,9 @@ pub struct ListEventSourceMappingsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListEventSourceMappingsInput, schema::LIST_EVENT_SOURCE_MAPPINGS_REQUEST, {0 => event_source_arn,1 => function_name,2 => marker,3 => max_items,});
+wire::structure!(ListEventSourceMappingsInput, schema::LIST_EVENT_SOURCE_MAPPINGS_REQUEST, {
+    0 => event_source_arn, 1 => function_name, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventSourceMappingsOutput {
@@ -2847,7 +3052,9 @@ pub struct ListEventSourceMappingsOutput {
     pub event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
 }
 
-wire::structure!(ListEventSourceMappingsOutput, schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE, {0 => next_marker,1 => event_source_mappings,});
+wire::structure!(ListEventSourceMappingsOutput, schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE, {
+    0 => next_marker, 1 => event_source_mappings,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsInput {
@@ -2857,7 +3064,9 @@ pub struct ListFunctionsInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListFunctionsInput, schema::LIST_FUNCTIONS_REQUEST, {0 => master_region,1 => function_version,2 => marker,3 => max_items,});
+wire::structure!(ListFunctionsInput, schema::LIST_FUNCTIONS_REQUEST, {
+    0 => master_region, 1 => function_version, 2 => marker, 3 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListFunctionsOutput {
@@ -2865,21 +3074,27 @@ pub struct ListFunctionsOutput {
     pub functions: Option<Vec<FunctionConfiguration>>,
 }
 
-wire::structure!(ListFunctionsOutput, schema::LIST_FUNCTIONS_RESPONSE, {0 => next_marker,1 => functions,});
+wire::structure!(ListFunctionsOutput, schema::LIST_FUNCTIONS_RESPONSE, {
+    0 => next_marker, 1 => functions,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsInput {
     pub resource: String,
 }
 
-wire::structure!(ListTagsInput, schema::LIST_TAGS_REQUEST, {0 => resource,});
+wire::structure!(ListTagsInput, schema::LIST_TAGS_REQUEST, {
+    0 => resource,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(ListTagsOutput, schema::LIST_TAGS_RESPONSE, {0 => tags,});
+wire::structure!(ListTagsOutput, schema::LIST_TAGS_RESPONSE, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListVersionsByFunctionInput {
@@ -2888,7 +3103,9 @@ pub struct ListVersionsByFunctionInput {
     pub max_items: Option<i32>,
 }
 
-wire::structure!(ListVersionsByFunctionInput, schema::LIST_VERSIONS_BY_FUNCTION_REQUEST, {0 => function_name,1 => marker,2 => max_items,});
+wire::structure!(ListVersionsByFunctionInput, schema::LIST_VERSIONS_BY_FUNCTION_REQUEST, {
+    0 => function_name, 1 => marker, 2 => max_items,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListVersionsByFunctionOutput {
@@ -2896,7 +3113,9 @@ pub struct ListVersionsByFunctionOutput {
     pub versions: Option<Vec<FunctionConfiguration>>,
 }
 
-wire::structure!(ListVersionsByFunctionOutput, schema::LIST_VERSIONS_BY_FUNCTION_RESPONSE, {0 => next_marker,1 => versions,});
+wire::structure!(ListVersionsByFunctionOutput, schema::LIST_VERSIONS_BY_FUNCTION_RESPONSE, {
+    0 => next_marker, 1 => versions,
+});
 
 wire::enumeration!(LogFormat {
     Json = "JSON",
@@ -2916,7 +3135,9 @@ pub struct LoggingConfig {
     pub log_group: Option<String>,
 }
 
-wire::structure!(LoggingConfig, schema::LOGGING_CONFIG, {0 => log_format,1 => application_log_level,2 => system_log_level,3 => log_group,});
+wire::structure!(LoggingConfig, schema::LOGGING_CONFIG, {
+    0 => log_format, 1 => application_log_level, 2 => system_log_level, 3 => log_group,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModeNotSupportedException {
@@ -2924,7 +3145,9 @@ pub struct ModeNotSupportedException {
     pub message: Option<String>,
 }
 
-wire::structure!(ModeNotSupportedException, schema::MODE_NOT_SUPPORTED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ModeNotSupportedException, schema::MODE_NOT_SUPPORTED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NoPublishedVersionException {
@@ -2932,21 +3155,27 @@ pub struct NoPublishedVersionException {
     pub message: Option<String>,
 }
 
-wire::structure!(NoPublishedVersionException, schema::NO_PUBLISHED_VERSION_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(NoPublishedVersionException, schema::NO_PUBLISHED_VERSION_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnFailure {
     pub destination: Option<String>,
 }
 
-wire::structure!(OnFailure, schema::ON_FAILURE, {0 => destination,});
+wire::structure!(OnFailure, schema::ON_FAILURE, {
+    0 => destination,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnSuccess {
     pub destination: Option<String>,
 }
 
-wire::structure!(OnSuccess, schema::ON_SUCCESS, {0 => destination,});
+wire::structure!(OnSuccess, schema::ON_SUCCESS, {
+    0 => destination,
+});
 
 wire::enumeration!(PackageType {
     Zip = "Zip",
@@ -2959,7 +3188,9 @@ pub struct PolicyLengthExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(PolicyLengthExceededException, schema::POLICY_LENGTH_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(PolicyLengthExceededException, schema::POLICY_LENGTH_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PreconditionFailedException {
@@ -2967,7 +3198,9 @@ pub struct PreconditionFailedException {
     pub message: Option<String>,
 }
 
-wire::structure!(PreconditionFailedException, schema::PRECONDITION_FAILED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(PreconditionFailedException, schema::PRECONDITION_FAILED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedConcurrencyConfigNotFoundException {
@@ -2975,7 +3208,9 @@ pub struct ProvisionedConcurrencyConfigNotFoundException {
     pub message: Option<String>,
 }
 
-wire::structure!(ProvisionedConcurrencyConfigNotFoundException, schema::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ProvisionedConcurrencyConfigNotFoundException, schema::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvisionedPollerConfig {
@@ -2984,7 +3219,9 @@ pub struct ProvisionedPollerConfig {
     pub poller_group_name: Option<String>,
 }
 
-wire::structure!(ProvisionedPollerConfig, schema::PROVISIONED_POLLER_CONFIG, {0 => minimum_pollers,1 => maximum_pollers,2 => poller_group_name,});
+wire::structure!(ProvisionedPollerConfig, schema::PROVISIONED_POLLER_CONFIG, {
+    0 => minimum_pollers, 1 => maximum_pollers, 2 => poller_group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublicPolicyException {
@@ -2992,7 +3229,9 @@ pub struct PublicPolicyException {
     pub message: Option<String>,
 }
 
-wire::structure!(PublicPolicyException, schema::PUBLIC_POLICY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(PublicPolicyException, schema::PUBLIC_POLICY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishVersionInput {
@@ -3003,7 +3242,9 @@ pub struct PublishVersionInput {
     pub publish_to: Option<FunctionVersionLatestPublished>,
 }
 
-wire::structure!(PublishVersionInput, schema::PUBLISH_VERSION_REQUEST, {0 => function_name,1 => code_sha256,2 => description,3 => revision_id,4 => publish_to,});
+wire::structure!(PublishVersionInput, schema::PUBLISH_VERSION_REQUEST, {
+    0 => function_name, 1 => code_sha256, 2 => description, 3 => revision_id, 4 => publish_to,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionConcurrencyInput {
@@ -3011,7 +3252,9 @@ pub struct PutFunctionConcurrencyInput {
     pub reserved_concurrent_executions: i32,
 }
 
-wire::structure!(PutFunctionConcurrencyInput, schema::PUT_FUNCTION_CONCURRENCY_REQUEST, {0 => function_name,1 => reserved_concurrent_executions,});
+wire::structure!(PutFunctionConcurrencyInput, schema::PUT_FUNCTION_CONCURRENCY_REQUEST, {
+    0 => function_name, 1 => reserved_concurrent_executions,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutFunctionEventInvokeConfigInput {
@@ -3022,7 +3265,10 @@ pub struct PutFunctionEventInvokeConfigInput {
     pub destination_config: Option<DestinationConfig>,
 }
 
-wire::structure!(PutFunctionEventInvokeConfigInput, schema::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {0 => function_name,1 => qualifier,2 => maximum_retry_attempts,3 => maximum_event_age_in_seconds,4 => destination_config,});
+wire::structure!(PutFunctionEventInvokeConfigInput, schema::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {
+    0 => function_name, 1 => qualifier, 2 => maximum_retry_attempts,
+    3 => maximum_event_age_in_seconds, 4 => destination_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecursiveInvocationException {
@@ -3030,7 +3276,9 @@ pub struct RecursiveInvocationException {
     pub message: Option<String>,
 }
 
-wire::structure!(RecursiveInvocationException, schema::RECURSIVE_INVOCATION_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(RecursiveInvocationException, schema::RECURSIVE_INVOCATION_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionOutput {}
@@ -3045,7 +3293,9 @@ pub struct RemovePermissionInput {
     pub revision_id: Option<String>,
 }
 
-wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_REQUEST, {0 => function_name,1 => statement_id,2 => qualifier,3 => revision_id,});
+wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_REQUEST, {
+    0 => function_name, 1 => statement_id, 2 => qualifier, 3 => revision_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestTooLargeException {
@@ -3053,7 +3303,9 @@ pub struct RequestTooLargeException {
     pub message: Option<String>,
 }
 
-wire::structure!(RequestTooLargeException, schema::REQUEST_TOO_LARGE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(RequestTooLargeException, schema::REQUEST_TOO_LARGE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResolvedS3Object {
@@ -3062,7 +3314,9 @@ pub struct ResolvedS3Object {
     pub s3_object_version: Option<String>,
 }
 
-wire::structure!(ResolvedS3Object, schema::RESOLVED_S3_OBJECT, {0 => s3_bucket,1 => s3_key,2 => s3_object_version,});
+wire::structure!(ResolvedS3Object, schema::RESOLVED_S3_OBJECT, {
+    0 => s3_bucket, 1 => s3_key, 2 => s3_object_version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceConflictException {
@@ -3070,7 +3324,9 @@ pub struct ResourceConflictException {
     pub message: Option<String>,
 }
 
-wire::structure!(ResourceConflictException, schema::RESOURCE_CONFLICT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ResourceConflictException, schema::RESOURCE_CONFLICT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceInUseException {
@@ -3078,7 +3334,9 @@ pub struct ResourceInUseException {
     pub message: Option<String>,
 }
 
-wire::structure!(ResourceInUseException, schema::RESOURCE_IN_USE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ResourceInUseException, schema::RESOURCE_IN_USE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceNotFoundException {
@@ -3086,7 +3344,9 @@ pub struct ResourceNotFoundException {
     pub message: Option<String>,
 }
 
-wire::structure!(ResourceNotFoundException, schema::RESOURCE_NOT_FOUND_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ResourceNotFoundException, schema::RESOURCE_NOT_FOUND_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceNotReadyException {
@@ -3094,7 +3354,9 @@ pub struct ResourceNotReadyException {
     pub message: Option<String>,
 }
 
-wire::structure!(ResourceNotReadyException, schema::RESOURCE_NOT_READY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ResourceNotReadyException, schema::RESOURCE_NOT_READY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeAliasDeletedException {
@@ -3102,7 +3364,9 @@ pub struct RuntimeAliasDeletedException {
     pub message: Option<String>,
 }
 
-wire::structure!(RuntimeAliasDeletedException, schema::RUNTIME_ALIAS_DELETED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(RuntimeAliasDeletedException, schema::RUNTIME_ALIAS_DELETED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeVersionConfig {
@@ -3110,7 +3374,9 @@ pub struct RuntimeVersionConfig {
     pub error: Option<RuntimeVersionError>,
 }
 
-wire::structure!(RuntimeVersionConfig, schema::RUNTIME_VERSION_CONFIG, {0 => runtime_version_arn,1 => error,});
+wire::structure!(RuntimeVersionConfig, schema::RUNTIME_VERSION_CONFIG, {
+    0 => runtime_version_arn, 1 => error,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeVersionDeletedException {
@@ -3118,7 +3384,9 @@ pub struct RuntimeVersionDeletedException {
     pub message: Option<String>,
 }
 
-wire::structure!(RuntimeVersionDeletedException, schema::RUNTIME_VERSION_DELETED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(RuntimeVersionDeletedException, schema::RUNTIME_VERSION_DELETED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimeVersionError {
@@ -3126,14 +3394,18 @@ pub struct RuntimeVersionError {
     pub message: Option<String>,
 }
 
-wire::structure!(RuntimeVersionError, schema::RUNTIME_VERSION_ERROR, {0 => error_code,1 => message,});
+wire::structure!(RuntimeVersionError, schema::RUNTIME_VERSION_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesConfig {
     pub direct_s3_read: Option<DirectS3Read>,
 }
 
-wire::structure!(S3FilesConfig, schema::S3_FILES_CONFIG, {0 => direct_s3_read,});
+wire::structure!(S3FilesConfig, schema::S3_FILES_CONFIG, {
+    0 => direct_s3_read,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesMountConnectivityException {
@@ -3141,7 +3413,9 @@ pub struct S3FilesMountConnectivityException {
     pub message: Option<String>,
 }
 
-wire::structure!(S3FilesMountConnectivityException, schema::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(S3FilesMountConnectivityException, schema::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesMountFailureException {
@@ -3149,7 +3423,9 @@ pub struct S3FilesMountFailureException {
     pub message: Option<String>,
 }
 
-wire::structure!(S3FilesMountFailureException, schema::S3_FILES_MOUNT_FAILURE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(S3FilesMountFailureException, schema::S3_FILES_MOUNT_FAILURE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesMountTimeoutException {
@@ -3157,7 +3433,9 @@ pub struct S3FilesMountTimeoutException {
     pub message: Option<String>,
 }
 
-wire::structure!(S3FilesMountTimeoutException, schema::S3_FILES_MOUNT_TIMEOUT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(S3FilesMountTimeoutException, schema::S3_FILES_MOUNT_TIMEOUT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 wire::enumeration!(S3ObjectStorageMode {
     Copy = "COPY",
@@ -3169,7 +3447,9 @@ pub struct ScalingConfig {
     pub maximum_concurrency: Option<i32>,
 }
 
-wire::structure!(ScalingConfig, schema::SCALING_CONFIG, {0 => maximum_concurrency,});
+wire::structure!(ScalingConfig, schema::SCALING_CONFIG, {
+    0 => maximum_concurrency,
+});
 
 wire::enumeration!(SchemaRegistryEventRecordFormat {
     Json = "JSON",
@@ -3181,7 +3461,9 @@ pub struct SelfManagedEventSource {
     pub endpoints: Option<BTreeMap<String, Vec<String>>>,
 }
 
-wire::structure!(SelfManagedEventSource, schema::SELF_MANAGED_EVENT_SOURCE, {0 => endpoints,});
+wire::structure!(SelfManagedEventSource, schema::SELF_MANAGED_EVENT_SOURCE, {
+    0 => endpoints,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelfManagedKafkaEventSourceConfig {
@@ -3190,7 +3472,9 @@ pub struct SelfManagedKafkaEventSourceConfig {
     pub consumption_mode: Option<KafkaEventSourceMappingConsumptionMode>,
 }
 
-wire::structure!(SelfManagedKafkaEventSourceConfig, schema::SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG, {0 => consumer_group_id,1 => schema_registry_config,2 => consumption_mode,});
+wire::structure!(SelfManagedKafkaEventSourceConfig, schema::SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG, {
+    0 => consumer_group_id, 1 => schema_registry_config, 2 => consumption_mode,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SerializedRequestEntityTooLargeException {
@@ -3198,7 +3482,9 @@ pub struct SerializedRequestEntityTooLargeException {
     pub message: Option<String>,
 }
 
-wire::structure!(SerializedRequestEntityTooLargeException, schema::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SerializedRequestEntityTooLargeException, schema::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceException {
@@ -3206,7 +3492,9 @@ pub struct ServiceException {
     pub message: Option<String>,
 }
 
-wire::structure!(ServiceException, schema::SERVICE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ServiceException, schema::SERVICE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceQuotaExceededException {
@@ -3214,14 +3502,18 @@ pub struct ServiceQuotaExceededException {
     pub message: Option<String>,
 }
 
-wire::structure!(ServiceQuotaExceededException, schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(ServiceQuotaExceededException, schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStart {
     pub apply_on: Option<SnapStartApplyOn>,
 }
 
-wire::structure!(SnapStart, schema::SNAP_START, {0 => apply_on,});
+wire::structure!(SnapStart, schema::SNAP_START, {
+    0 => apply_on,
+});
 
 wire::enumeration!(SnapStartApplyOn {
     PublishedVersions = "PublishedVersions",
@@ -3234,7 +3526,9 @@ pub struct SnapStartException {
     pub message: Option<String>,
 }
 
-wire::structure!(SnapStartException, schema::SNAP_START_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SnapStartException, schema::SNAP_START_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStartNotReadyException {
@@ -3242,7 +3536,9 @@ pub struct SnapStartNotReadyException {
     pub message: Option<String>,
 }
 
-wire::structure!(SnapStartNotReadyException, schema::SNAP_START_NOT_READY_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SnapStartNotReadyException, schema::SNAP_START_NOT_READY_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStartRegenerationFailureException {
@@ -3250,7 +3546,9 @@ pub struct SnapStartRegenerationFailureException {
     pub message: Option<String>,
 }
 
-wire::structure!(SnapStartRegenerationFailureException, schema::SNAP_START_REGENERATION_FAILURE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SnapStartRegenerationFailureException, schema::SNAP_START_REGENERATION_FAILURE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStartResponse {
@@ -3258,7 +3556,9 @@ pub struct SnapStartResponse {
     pub optimization_status: Option<String>,
 }
 
-wire::structure!(SnapStartResponse, schema::SNAP_START_RESPONSE, {0 => apply_on,1 => optimization_status,});
+wire::structure!(SnapStartResponse, schema::SNAP_START_RESPONSE, {
+    0 => apply_on, 1 => optimization_status,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SnapStartTimeoutException {
@@ -3266,7 +3566,9 @@ pub struct SnapStartTimeoutException {
     pub message: Option<String>,
 }
 
-wire::structure!(SnapStartTimeoutException, schema::SNAP_START_TIMEOUT_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SnapStartTimeoutException, schema::SNAP_START_TIMEOUT_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceAccessConfiguration {
@@ -3274,7 +3576,9 @@ pub struct SourceAccessConfiguration {
     pub uri: Option<String>,
 }
 
-wire::structure!(SourceAccessConfiguration, schema::SOURCE_ACCESS_CONFIGURATION, {0 => r#type,1 => uri,});
+wire::structure!(SourceAccessConfiguration, schema::SOURCE_ACCESS_CONFIGURATION, {
+    0 => r#type, 1 => uri,
+});
 
 wire::enumeration!(SourceAccessType {
     BasicAuth = "BASIC_AUTH",
@@ -3300,7 +3604,9 @@ pub struct SubnetIPAddressLimitReachedException {
     pub message: Option<String>,
 }
 
-wire::structure!(SubnetIPAddressLimitReachedException, schema::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(SubnetIPAddressLimitReachedException, schema::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 wire::enumeration!(SystemLogLevel {
     Debug = "DEBUG",
@@ -3319,7 +3625,9 @@ pub struct TagResourceInput {
     pub tags: BTreeMap<String, String>,
 }
 
-wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {0 => resource,1 => tags,});
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {
+    0 => resource, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagsError {
@@ -3327,14 +3635,18 @@ pub struct TagsError {
     pub message: Option<String>,
 }
 
-wire::structure!(TagsError, schema::TAGS_ERROR, {0 => error_code,1 => message,});
+wire::structure!(TagsError, schema::TAGS_ERROR, {
+    0 => error_code, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TenancyConfig {
     pub tenant_isolation_mode: TenantIsolationMode,
 }
 
-wire::structure!(TenancyConfig, schema::TENANCY_CONFIG, {0 => tenant_isolation_mode,});
+wire::structure!(TenancyConfig, schema::TENANCY_CONFIG, {
+    0 => tenant_isolation_mode,
+});
 
 wire::enumeration!(TenantIsolationMode {
     PerTenant = "PER_TENANT",
@@ -3348,21 +3660,27 @@ pub struct TooManyRequestsException {
     pub reason: Option<String>,
 }
 
-wire::structure!(TooManyRequestsException, schema::TOO_MANY_REQUESTS_EXCEPTION, {0 => retry_after_seconds,1 => r#type,2 => message,3 => reason,});
+wire::structure!(TooManyRequestsException, schema::TOO_MANY_REQUESTS_EXCEPTION, {
+    0 => retry_after_seconds, 1 => r#type, 2 => message, 3 => reason,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TracingConfig {
     pub mode: Option<TracingMode>,
 }
 
-wire::structure!(TracingConfig, schema::TRACING_CONFIG, {0 => mode,});
+wire::structure!(TracingConfig, schema::TRACING_CONFIG, {
+    0 => mode,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TracingConfigResponse {
     pub mode: Option<TracingMode>,
 }
 
-wire::structure!(TracingConfigResponse, schema::TRACING_CONFIG_RESPONSE, {0 => mode,});
+wire::structure!(TracingConfigResponse, schema::TRACING_CONFIG_RESPONSE, {
+    0 => mode,
+});
 
 wire::enumeration!(TracingMode {
     Active = "Active",
@@ -3375,7 +3693,9 @@ pub struct UnsupportedMediaTypeException {
     pub message: Option<String>,
 }
 
-wire::structure!(UnsupportedMediaTypeException, schema::UNSUPPORTED_MEDIA_TYPE_EXCEPTION, {0 => r#type,1 => message,});
+wire::structure!(UnsupportedMediaTypeException, schema::UNSUPPORTED_MEDIA_TYPE_EXCEPTION, {
+    0 => r#type, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceOutput {}
@@ -3388,7 +3708,9 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {0 => resource,1 => tag_keys,});
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
+    0 => resource, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateAliasInput {
@@ -3400,7 +3722,10 @@ pub struct UpdateAliasInput {
     pub revision_id: Option<String>,
 }
 
-wire::structure!(UpdateAliasInput, schema::UPDATE_ALIAS_REQUEST, {0 => function_name,1 => name,2 => function_version,3 => description,4 => routing_config,5 => revision_id,});
+wire::structure!(UpdateAliasInput, schema::UPDATE_ALIAS_REQUEST, {
+    0 => function_name, 1 => name, 2 => function_version, 3 => description, 4 => routing_config,
+    5 => revision_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateEventSourceMappingInput {
@@ -3428,7 +3753,16 @@ pub struct UpdateEventSourceMappingInput {
     pub provisioned_poller_config: Option<ProvisionedPollerConfig>,
 }
 
-wire::structure!(UpdateEventSourceMappingInput, schema::UPDATE_EVENT_SOURCE_MAPPING_REQUEST, {0 => uuid,1 => function_name,2 => enabled,3 => batch_size,4 => filter_criteria,5 => kms_key_arn,6 => metrics_config,7 => logging_config,8 => scaling_config,9 => maximum_batching_window_in_seconds,10 => parallelization_factor,11 => destination_config,12 => maximum_record_age_in_seconds,13 => bisect_batch_on_function_error,14 => maximum_retry_attempts,15 => tumbling_window_in_seconds,16 => source_access_configurations,17 => function_response_types,18 => amazon_managed_kafka_event_source_config,19 => self_managed_kafka_event_source_config,20 => document_db_event_source_config,21 => provisioned_poller_config,});
+wire::structure!(UpdateEventSourceMappingInput, schema::UPDATE_EVENT_SOURCE_MAPPING_REQUEST, {
+    0 => uuid, 1 => function_name, 2 => enabled, 3 => batch_size, 4 => filter_criteria,
+    5 => kms_key_arn, 6 => metrics_config, 7 => logging_config, 8 => scaling_config,
+    9 => maximum_batching_window_in_seconds, 10 => parallelization_factor, 11 => destination_config,
+    12 => maximum_record_age_in_seconds, 13 => bisect_batch_on_function_error,
+    14 => maximum_retry_attempts, 15 => tumbling_window_in_seconds,
+    16 => source_access_configurations, 17 => function_response_types,
+    18 => amazon_managed_kafka_event_source_config, 19 => self_managed_kafka_event_source_config,
+    20 => document_db_event_source_config, 21 => provisioned_poller_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateFunctionCodeInput {
@@ -3447,7 +3781,11 @@ pub struct UpdateFunctionCodeInput {
     pub source_kms_key_arn: Option<String>,
 }
 
-wire::structure!(UpdateFunctionCodeInput, schema::UPDATE_FUNCTION_CODE_REQUEST, {0 => function_name,1 => zip_file,2 => s3_bucket,3 => s3_key,4 => s3_object_version,5 => s3_object_storage_mode,6 => image_uri,7 => architectures,8 => publish,9 => publish_to,10 => dry_run,11 => revision_id,12 => source_kms_key_arn,});
+wire::structure!(UpdateFunctionCodeInput, schema::UPDATE_FUNCTION_CODE_REQUEST, {
+    0 => function_name, 1 => zip_file, 2 => s3_bucket, 3 => s3_key, 4 => s3_object_version,
+    5 => s3_object_storage_mode, 6 => image_uri, 7 => architectures, 8 => publish, 9 => publish_to,
+    10 => dry_run, 11 => revision_id, 12 => source_kms_key_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateFunctionConfigurationInput {
@@ -3476,7 +3814,14 @@ pub struct UpdateFunctionConfigurationInput {
     pub accelerator_config: Option<AcceleratorConfig>,
 }
 
-wire::structure!(UpdateFunctionConfigurationInput, schema::UPDATE_FUNCTION_CONFIGURATION_REQUEST, {0 => function_name,1 => role,2 => handler,3 => description,4 => timeout,5 => memory_size,6 => vpc_config,7 => environment,8 => runtime,9 => dead_letter_config,10 => kms_key_arn,11 => tracing_config,12 => revision_id,13 => layers,14 => file_system_configs,15 => image_config,16 => ephemeral_storage,17 => snap_start,18 => logging_config,19 => capacity_provider_config,20 => durable_config,21 => runtime_config,22 => accelerator_config,});
+wire::structure!(UpdateFunctionConfigurationInput, schema::UPDATE_FUNCTION_CONFIGURATION_REQUEST, {
+    0 => function_name, 1 => role, 2 => handler, 3 => description, 4 => timeout, 5 => memory_size,
+    6 => vpc_config, 7 => environment, 8 => runtime, 9 => dead_letter_config, 10 => kms_key_arn,
+    11 => tracing_config, 12 => revision_id, 13 => layers, 14 => file_system_configs,
+    15 => image_config, 16 => ephemeral_storage, 17 => snap_start, 18 => logging_config,
+    19 => capacity_provider_config, 20 => durable_config, 21 => runtime_config,
+    22 => accelerator_config,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfig {
@@ -3485,7 +3830,9 @@ pub struct VpcConfig {
     pub ipv6_allowed_for_dual_stack: Option<bool>,
 }
 
-wire::structure!(VpcConfig, schema::VPC_CONFIG, {0 => subnet_ids,1 => security_group_ids,2 => ipv6_allowed_for_dual_stack,});
+wire::structure!(VpcConfig, schema::VPC_CONFIG, {
+    0 => subnet_ids, 1 => security_group_ids, 2 => ipv6_allowed_for_dual_stack,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfigResponse {
@@ -3495,7 +3842,9 @@ pub struct VpcConfigResponse {
     pub ipv6_allowed_for_dual_stack: Option<bool>,
 }
 
-wire::structure!(VpcConfigResponse, schema::VPC_CONFIG_RESPONSE, {0 => subnet_ids,1 => security_group_ids,2 => vpc_id,3 => ipv6_allowed_for_dual_stack,});
+wire::structure!(VpcConfigResponse, schema::VPC_CONFIG_RESPONSE, {
+    0 => subnet_ids, 1 => security_group_ids, 2 => vpc_id, 3 => ipv6_allowed_for_dual_stack,
+});
 
 mod schema {
     use super::wire::{
@@ -3598,6 +3947,8 @@ mod schema {
         Kind::Structure(&[body("AcceleratorMemorySize", &INTEGER, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACTION: Schema = schema(
         "Action",
         Kind::String,
@@ -3605,7 +3956,7 @@ mod schema {
             Some(0),
             Some(10000),
             "(lambda:[*]|lambda:[a-zA-Z]+|[*])",
-            r"\A(?:(lambda:[*]|lambda:[a-zA-Z]+|[*]))\z",
+            "(lambda:[*]|lambda:[a-zA-Z]+|[*])",
         ),
     );
     pub(super) static ADD_PERMISSION_REQUEST: Schema = schema(
@@ -3640,7 +3991,7 @@ mod schema {
     pub(super) static ADDITIONAL_VERSION: Schema = schema(
         "AdditionalVersion",
         Kind::String,
-        matching(Some(1), Some(1024), "[0-9]+", r"\A(?:[0-9]+)\z"),
+        matching(Some(1), Some(1024), "[0-9]+", "[0-9]+"),
     );
     pub(super) static ADDITIONAL_VERSION_WEIGHTS: Schema = schema(
         "AdditionalVersionWeights",
@@ -3654,7 +4005,7 @@ mod schema {
             Some(1),
             Some(128),
             "(?!^[0-9]+$)([a-zA-Z0-9-_]+)",
-            r"\A(?:(?!^[0-9]+$)([a-zA-Z0-9\-_]+))\z",
+            r"(?!^[0-9]+$)([a-zA-Z0-9\-_]+)",
         ),
     );
     pub(super) static ALIAS_CONFIGURATION: Schema = schema(
@@ -3715,7 +4066,7 @@ mod schema {
             Some(0),
             Some(10000),
             r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-            r"\A(?:arn:(aws[a-zA-Z0-9\-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*))\z",
+            r"arn:(aws[a-zA-Z0-9\-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*)",
         ),
     );
     pub(super) static BATCH_SIZE: Schema =
@@ -3736,7 +4087,7 @@ mod schema {
             Some(1),
             Some(140),
             r"arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
-            r"\A(?:arn:aws[a-zA-Z\-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9\-_]+)\z",
+            r"arn:aws[a-zA-Z\-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:capacity-provider:[a-zA-Z0-9\-_]+",
         ),
     );
     pub(super) static CAPACITY_PROVIDER_CONFIG: Schema = schema(
@@ -3787,7 +4138,7 @@ mod schema {
             Some(0),
             Some(200),
             r"arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:code-signing-config:csc-[a-z0-9]{17}",
-            r"\A(?:arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17})\z",
+            r"arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}",
         ),
     );
     pub(super) static CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION: Schema = schema(
@@ -3821,7 +4172,7 @@ mod schema {
             Some(1),
             Some(57),
             r"(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)",
-            r"\A(?:(^(?!(system\.)))(^[_a-zA-Z0-9])([^$]*))\z",
+            r"(^(?!(system\.)))(^[_a-zA-Z0-9])([^$]*)",
         ),
     );
     pub(super) static CONCURRENCY: Schema = schema(
@@ -3929,7 +4280,7 @@ mod schema {
     pub(super) static DATABASE_NAME: Schema = schema(
         "DatabaseName",
         Kind::String,
-        matching(Some(1), Some(63), r"[^ /\.$\x22]*", r#"\A(?:[^ /.$"]*)\z"#),
+        matching(Some(1), Some(63), r"[^ /\.$\x22]*", "[^ /.$\"]*"),
     );
     pub(super) static DEAD_LETTER_CONFIG: Schema = schema(
         "DeadLetterConfig",
@@ -4008,7 +4359,7 @@ mod schema {
             Some(0),
             Some(350),
             r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)",
-            r"\A(?:$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9\-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*))\z",
+            r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9\-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})?:([0-9]{12})?:([^\n\r\x{85}\x{2028}\x{2029}]*)",
         ),
     );
     pub(super) static DESTINATION_CONFIG: Schema = schema(
@@ -4054,13 +4405,13 @@ mod schema {
             Some(1),
             Some(1024),
             r"arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\d{12}):function:([a-zA-Z0-9_-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)",
-            r"\A(?:arn:([a-zA-Z0-9\-]+):lambda:([a-zA-Z0-9\-]+):([0-9]{12}):function:([a-zA-Z0-9_\-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_\-]+)/([a-zA-Z0-9_\-]+))\z",
+            r"arn:([a-zA-Z0-9\-]+):lambda:([a-zA-Z0-9\-]+):([0-9]{12}):function:([a-zA-Z0-9_\-]+):(\$LATEST(?:\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_\-]+)/([a-zA-Z0-9_\-]+)",
         ),
     );
     pub(super) static DURABLE_EXECUTION_NAME: Schema = schema(
         "DurableExecutionName",
         Kind::String,
-        matching(Some(1), Some(64), "[a-zA-Z0-9-_]+", r"\A(?:[a-zA-Z0-9\-_]+)\z"),
+        matching(Some(1), Some(64), "[a-zA-Z0-9-_]+", r"[a-zA-Z0-9\-_]+"),
     );
     pub(super) static EC2_ACCESS_DENIED_EXCEPTION: Schema = schema(
         "EC2AccessDeniedException",
@@ -4144,7 +4495,7 @@ mod schema {
             Some(1),
             Some(300),
             r"(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9]):[0-9]{1,5}",
-            r"\A(?:(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9]):[0-9]{1,5})\z",
+            r"(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9]):[0-9]{1,5}",
         ),
     );
     pub(super) static ENDPOINT_LISTS: Schema =
@@ -4178,7 +4529,7 @@ mod schema {
     pub(super) static ENVIRONMENT_VARIABLE_NAME: Schema = sensitive(schema(
         "EnvironmentVariableName",
         Kind::String,
-        matching(None, None, "[a-zA-Z]([a-zA-Z0-9_])+", r"\A(?:[a-zA-Z]([a-zA-Z0-9_])+)\z"),
+        matching(None, None, "[a-zA-Z]([a-zA-Z0-9_])+", "[a-zA-Z]([a-zA-Z0-9_])+"),
     ));
     pub(super) static ENVIRONMENT_VARIABLE_VALUE: Schema =
         sensitive(schema("EnvironmentVariableValue", Kind::String, Constraint::NONE));
@@ -4292,7 +4643,7 @@ mod schema {
     pub(super) static EVENT_SOURCE_TOKEN: Schema = schema(
         "EventSourceToken",
         Kind::String,
-        matching(Some(0), Some(256), r"[a-zA-Z0-9._\-]+", r"\A(?:[a-zA-Z0-9._\-]+)\z"),
+        matching(Some(0), Some(256), r"[a-zA-Z0-9._\-]+", r"[a-zA-Z0-9._\-]+"),
     );
     pub(super) static EXECUTION_ENVIRONMENT_MEMORY_GIB_PER_V_CPU: Schema =
         schema("ExecutionEnvironmentMemoryGiBPerVCpu", Kind::Double, limits(Some(2), Some(8)));
@@ -4305,7 +4656,7 @@ mod schema {
             Some(0),
             Some(256),
             r"arn:aws[a-zA-Z-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[-a-z]*:s3files:[0-9a-z-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}",
-            r"\A(?:arn:aws[a-zA-Z\-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[\-a-z]*:s3files:[0-9a-z\-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40})\z",
+            r"arn:aws[a-zA-Z\-]*:elasticfilesystem:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$|^arn:aws[\-a-z]*:s3files:[0-9a-z\-:]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40}",
         ),
     );
     pub(super) static FILE_SYSTEM_CONFIG: Schema = schema(
@@ -4449,7 +4800,7 @@ mod schema {
             Some(1),
             Some(140),
             r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
-            r"\A(?:(arn:(aws[a-zA-Z\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\-_]+)(:(\$LATEST|[a-zA-Z0-9\-_]+))?)\z",
+            r"(arn:(aws[a-zA-Z\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\-_]+)(:(\$LATEST|[a-zA-Z0-9\-_]+))?",
         ),
     );
     pub(super) static FUNCTION_RESPONSE_TYPE: Schema = schema(
@@ -4471,7 +4822,7 @@ mod schema {
             Some(48),
             Some(2048),
             r"arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:runtime/.+",
-            r"\A(?:arn:[a-z\-]+:lambda:[a-z0-9\-]+:[0-9]{12}:runtime/[^\n\r\x{85}\x{2028}\x{2029}]+)\z",
+            r"arn:[a-z\-]+:lambda:[a-z0-9\-]+:[0-9]{12}:runtime/[^\n\r\x{85}\x{2028}\x{2029}]+",
         ),
     );
     pub(super) static FUNCTION_RUNTIME_CONFIG: Schema = schema(
@@ -4614,7 +4965,7 @@ mod schema {
     pub(super) static HANDLER: Schema = schema(
         "Handler",
         Kind::String,
-        matching(Some(0), Some(128), r"[^\s]+", r"\A(?:[^ \t\n\x0B\x0C\r]+)\z"),
+        matching(Some(0), Some(128), r"[^\s]+", r"[^ \t\n\x0B\x0C\r]+"),
     );
     pub(super) static IMAGE_CONFIG: Schema = schema(
         "ImageConfig",
@@ -4774,7 +5125,7 @@ mod schema {
             Some(0),
             Some(10000),
             "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()",
-            r"\A(?:(arn:(aws[a-zA-Z\-]*)?:[a-z0-9\-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|())\z",
+            r"(arn:(aws[a-zA-Z\-]*)?:[a-z0-9\-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|()",
         ),
     );
     pub(super) static KMS_NOT_FOUND_EXCEPTION: Schema = schema(
@@ -4869,7 +5220,7 @@ mod schema {
             Some(1),
             Some(2048),
             r"((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))",
-            r"\A(?:((arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9\-_]+:[0-9]+)|(arn:[a-zA-Z0-9\-]+:lambda:::awslayer:[a-zA-Z0-9\-_]+)))\z",
+            r"((arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9\-_]+:[0-9]+)|(arn:[a-zA-Z0-9\-]+:lambda:::awslayer:[a-zA-Z0-9\-_]+))",
         ),
     );
     pub(super) static LAYERS_REFERENCE_LIST: Schema =
@@ -4970,14 +5321,14 @@ mod schema {
     pub(super) static LOCAL_MOUNT_PATH: Schema = schema(
         "LocalMountPath",
         Kind::String,
-        matching(Some(0), Some(160), "/mnt/[a-zA-Z0-9-_.]+", r"\A(?:/mnt/[a-zA-Z0-9\-_.]+)\z"),
+        matching(Some(0), Some(160), "/mnt/[a-zA-Z0-9-_.]+", r"/mnt/[a-zA-Z0-9\-_.]+"),
     );
     pub(super) static LOG_FORMAT: Schema =
         schema("LogFormat", Kind::Enum(super::LogFormat::NAMES), Constraint::NONE);
     pub(super) static LOG_GROUP: Schema = schema(
         "LogGroup",
         Kind::String,
-        matching(Some(1), Some(512), r"[\.\-_/#A-Za-z0-9]+", r"\A(?:[.\-_/#A-Za-z0-9]+)\z"),
+        matching(Some(1), Some(512), r"[\.\-_/#A-Za-z0-9]+", r"[.\-_/#A-Za-z0-9]+"),
     );
     pub(super) static LOG_TYPE: Schema =
         schema("LogType", Kind::Enum(super::LogType::NAMES), Constraint::NONE);
@@ -4998,7 +5349,7 @@ mod schema {
             Some(1),
             Some(50),
             r"ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}",
-            r"\A(?:ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1})\z",
+            "ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}",
         ),
     );
     pub(super) static MAX_LIST_ITEMS: Schema =
@@ -5039,13 +5390,13 @@ mod schema {
             Some(1),
             Some(256),
             r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
-            r"\A(?:(arn:(aws[a-zA-Z\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\-_.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9\-_]+))?)\z",
+            r"(arn:(aws[a-zA-Z\-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\-_.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9\-_]+))?",
         ),
     );
     pub(super) static NAMESPACED_STATEMENT_ID: Schema = schema(
         "NamespacedStatementId",
         Kind::String,
-        matching(Some(1), Some(100), "([a-zA-Z0-9-_.]+)", r"\A(?:([a-zA-Z0-9\-_.]+))\z"),
+        matching(Some(1), Some(100), "([a-zA-Z0-9-_.]+)", r"([a-zA-Z0-9\-_.]+)"),
     );
     pub(super) static NO_PUBLISHED_VERSION_EXCEPTION: Schema = schema(
         "NoPublishedVersionException",
@@ -5062,7 +5413,7 @@ mod schema {
             Some(1),
             Some(128),
             r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+",
-            r"\A(?:\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9\-_$]+)\z",
+            r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9\-_$]+",
         ),
     );
     pub(super) static ON_FAILURE: Schema = schema(
@@ -5082,7 +5433,7 @@ mod schema {
     pub(super) static PATTERN: Schema = schema(
         "Pattern",
         Kind::String,
-        matching(Some(0), Some(4096), r"[\s\S]*", r"\A(?:[ \t\n\x0B\x0C\r[^ \t\n\x0B\x0C\r]]*)\z"),
+        matching(Some(0), Some(4096), r"[\s\S]*", r"[ \t\n\x0B\x0C\r[^ \t\n\x0B\x0C\r]]*"),
     );
     pub(super) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Schema =
         schema("PerExecutionEnvironmentMaxConcurrency", Kind::Integer, limits(Some(1), Some(1600)));
@@ -5105,12 +5456,12 @@ mod schema {
     pub(super) static PRINCIPAL: Schema = schema(
         "Principal",
         Kind::String,
-        matching(Some(0), Some(2048), r"[^\s]+", r"\A(?:[^ \t\n\x0B\x0C\r]+)\z"),
+        matching(Some(0), Some(2048), r"[^\s]+", r"[^ \t\n\x0B\x0C\r]+"),
     );
     pub(super) static PRINCIPAL_ORG_ID: Schema = schema(
         "PrincipalOrgID",
         Kind::String,
-        matching(Some(12), Some(34), "o-[a-z0-9]{10,32}", r"\A(?:o-[a-z0-9]{10,32})\z"),
+        matching(Some(12), Some(34), "o-[a-z0-9]{10,32}", "o-[a-z0-9]{10,32}"),
     );
     pub(super) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Schema = schema(
         "ProvisionedConcurrencyConfigNotFoundException",
@@ -5132,7 +5483,7 @@ mod schema {
     pub(super) static PROVISIONED_POLLER_GROUP_NAME: Schema = schema(
         "ProvisionedPollerGroupName",
         Kind::String,
-        matching(Some(0), Some(128), "[a-zA-Z0-9-_]*", r"\A(?:[a-zA-Z0-9\-_]*)\z"),
+        matching(Some(0), Some(128), "[a-zA-Z0-9-_]*", r"[a-zA-Z0-9\-_]*"),
     );
     pub(super) static PUBLIC_POLICY_EXCEPTION: Schema = schema(
         "PublicPolicyException",
@@ -5181,7 +5532,7 @@ mod schema {
     pub(super) static QUEUE: Schema = schema(
         "Queue",
         Kind::String,
-        matching(Some(1), Some(1000), r"[\s\S]*", r"\A(?:[ \t\n\x0B\x0C\r[^ \t\n\x0B\x0C\r]]*)\z"),
+        matching(Some(1), Some(1000), r"[\s\S]*", r"[ \t\n\x0B\x0C\r[^ \t\n\x0B\x0C\r]]*"),
     );
     pub(super) static QUEUES: Schema =
         schema("Queues", list(&QUEUE, "member", false, false), limits(Some(1), Some(1)));
@@ -5237,7 +5588,7 @@ mod schema {
             Some(0),
             Some(10000),
             "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()",
-            r"\A(?:(arn:(aws[a-zA-Z\-]*)?:[a-z0-9\-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|())\z",
+            r"(arn:(aws[a-zA-Z\-]*)?:[a-z0-9\-.]+:[^\n\r\x{85}\x{2028}\x{2029}]*)|()",
         ),
     );
     pub(super) static RESOURCE_CONFLICT_EXCEPTION: Schema = schema(
@@ -5281,7 +5632,7 @@ mod schema {
             Some(0),
             Some(10000),
             r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
-            r"\A(?:arn:(aws[a-zA-Z\-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+)\z",
+            r"arn:(aws[a-zA-Z\-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+",
         ),
     );
     pub(super) static RUNTIME_ALIAS_DELETED_EXCEPTION: Schema = schema(
@@ -5299,7 +5650,7 @@ mod schema {
             Some(26),
             Some(2048),
             r"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))",
-            r"\A(?:((arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}::runtime:[^\n\r\x{85}\x{2028}\x{2029}]+)|(arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:runtime/[A-Za-z0-9_.\-]{1,128}/version/[A-Za-z0-9_.\-]{1,128})))\z",
+            r"((arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}::runtime:[^\n\r\x{85}\x{2028}\x{2029}]+)|(arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:runtime/[A-Za-z0-9_.\-]{1,128}/version/[A-Za-z0-9_.\-]{1,128}))",
         ),
     );
     pub(super) static RUNTIME_VERSION_CONFIG: Schema = schema(
@@ -5329,12 +5680,7 @@ mod schema {
     pub(super) static S3_BUCKET: Schema = schema(
         "S3Bucket",
         Kind::String,
-        matching(
-            Some(3),
-            Some(63),
-            r"[0-9A-Za-z\.\-_]*(?<!\.)",
-            r"\A(?:[0-9A-Za-z.\-_]*(?<!\.))\z",
-        ),
+        matching(Some(3), Some(63), r"[0-9A-Za-z\.\-_]*(?<!\.)", r"[0-9A-Za-z.\-_]*(?<!\.)"),
     );
     pub(super) static S3_FILES_CONFIG: Schema = schema(
         "S3FilesConfig",
@@ -5368,7 +5714,7 @@ mod schema {
     pub(super) static S3_KEY: Schema = schema(
         "S3Key",
         Kind::String,
-        matching(Some(1), Some(1024), ".*", r"\A(?:[^\n\r\x{85}\x{2028}\x{2029}]*)\z"),
+        matching(Some(1), Some(1024), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
     );
     pub(super) static S3_OBJECT_STORAGE_MODE: Schema = schema(
         "S3ObjectStorageMode",
@@ -5378,7 +5724,7 @@ mod schema {
     pub(super) static S3_OBJECT_VERSION: Schema = schema(
         "S3ObjectVersion",
         Kind::String,
-        matching(Some(1), Some(1024), ".*", r"\A(?:[^\n\r\x{85}\x{2028}\x{2029}]*)\z"),
+        matching(Some(1), Some(1024), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
     );
     pub(super) static SCALING_CONFIG: Schema = schema(
         "ScalingConfig",
@@ -5393,17 +5739,12 @@ mod schema {
     pub(super) static SCHEMA_REGISTRY_URI: Schema = schema(
         "SchemaRegistryUri",
         Kind::String,
-        matching(
-            Some(1),
-            Some(10000),
-            r"[a-zA-Z0-9-\/*:_+=.@-]*",
-            r"\A(?:[a-zA-Z0-9\-/*:_+=.@\-]*)\z",
-        ),
+        matching(Some(1), Some(10000), r"[a-zA-Z0-9-\/*:_+=.@-]*", r"[a-zA-Z0-9\-/*:_+=.@\-]*"),
     );
     pub(super) static SECURITY_GROUP_ID: Schema = schema(
         "SecurityGroupId",
         Kind::String,
-        matching(Some(0), Some(1024), "sg-[0-9a-zA-Z]*", r"\A(?:sg-[0-9a-zA-Z]*)\z"),
+        matching(Some(0), Some(1024), "sg-[0-9a-zA-Z]*", "sg-[0-9a-zA-Z]*"),
     );
     pub(super) static SECURITY_GROUP_IDS: Schema = schema(
         "SecurityGroupIds",
@@ -5512,15 +5853,12 @@ mod schema {
     );
     pub(super) static SOURCE_ACCESS_TYPE: Schema =
         schema("SourceAccessType", Kind::Enum(super::SourceAccessType::NAMES), Constraint::NONE);
-    pub(super) static SOURCE_OWNER: Schema = schema(
-        "SourceOwner",
-        Kind::String,
-        matching(Some(0), Some(12), r"\d{12}", r"\A(?:[0-9]{12})\z"),
-    );
+    pub(super) static SOURCE_OWNER: Schema =
+        schema("SourceOwner", Kind::String, matching(Some(0), Some(12), r"\d{12}", "[0-9]{12}"));
     pub(super) static STATEMENT_ID: Schema = schema(
         "StatementId",
         Kind::String,
-        matching(Some(1), Some(100), "([a-zA-Z0-9-_]+)", r"\A(?:([a-zA-Z0-9\-_]+))\z"),
+        matching(Some(1), Some(100), "([a-zA-Z0-9-_]+)", r"([a-zA-Z0-9\-_]+)"),
     );
     pub(super) static STRING_LIST: Schema =
         schema("StringList", list(&STRING, "member", false, false), limits(Some(0), Some(1500)));
@@ -5535,7 +5873,7 @@ mod schema {
     pub(super) static SUBNET_ID: Schema = schema(
         "SubnetId",
         Kind::String,
-        matching(Some(0), Some(1024), "subnet-[0-9a-z]*", r"\A(?:subnet-[0-9a-z]*)\z"),
+        matching(Some(0), Some(1024), "subnet-[0-9a-z]*", "subnet-[0-9a-z]*"),
     );
     pub(super) static SUBNET_IDS: Schema =
         schema("SubnetIds", list(&SUBNET_ID, "member", false, false), limits(Some(0), Some(16)));
@@ -5548,7 +5886,7 @@ mod schema {
             Some(1),
             Some(128),
             r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
-            r"\A(?:([\p{L}\p{Z}\p{N}_.:/=+\-@]*))\z",
+            r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
         ),
     );
     pub(super) static TAG_KEY_LIST: Schema =
@@ -5570,7 +5908,7 @@ mod schema {
             Some(0),
             Some(256),
             r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
-            r"\A(?:([\p{L}\p{Z}\p{N}_.:/=+\-@]*))\z",
+            r"([\p{L}\p{Z}\p{N}_.:/=+\-@]*)",
         ),
     );
     pub(super) static TAGGABLE_RESOURCE: Schema = schema(
@@ -5580,7 +5918,7 @@ mod schema {
             Some(1),
             Some(10000),
             r"arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9-_]{1,64})",
-            r"\A(?:arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:(function:[a-zA-Z0-9\-_]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9\-_]{1,64}))\z",
+            r"arn:(aws[a-zA-Z\-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:(function:[a-zA-Z0-9\-_]+(:(\$LATEST|[a-zA-Z0-9\-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|(capacity-provider|network-connector):[a-zA-Z0-9\-_]{1,64})",
         ),
     );
     pub(super) static TAGS: Schema = schema(
@@ -5604,12 +5942,7 @@ mod schema {
     pub(super) static TENANT_ID: Schema = schema(
         "TenantId",
         Kind::String,
-        matching(
-            Some(1),
-            Some(256),
-            r"[a-zA-Z0-9\._:\/=+\-@ ]+",
-            r"\A(?:[a-zA-Z0-9._:/=+\-@ ]+)\z",
-        ),
+        matching(Some(1), Some(256), r"[a-zA-Z0-9\._:\/=+\-@ ]+", r"[a-zA-Z0-9._:/=+\-@ ]+"),
     );
     pub(super) static TENANT_ISOLATION_MODE: Schema = schema(
         "TenantIsolationMode",
@@ -5631,7 +5964,7 @@ mod schema {
     pub(super) static TOPIC: Schema = schema(
         "Topic",
         Kind::String,
-        matching(Some(1), Some(249), r"[^.]([a-zA-Z0-9\-_.]+)", r"\A(?:[^.]([a-zA-Z0-9\-_.]+))\z"),
+        matching(Some(1), Some(249), r"[^.]([a-zA-Z0-9\-_.]+)", r"[^.]([a-zA-Z0-9\-_.]+)"),
     );
     pub(super) static TOPICS: Schema =
         schema("Topics", list(&TOPIC, "member", false, false), limits(Some(1), Some(1)));
@@ -5652,12 +5985,7 @@ mod schema {
     pub(super) static URI: Schema = schema(
         "URI",
         Kind::String,
-        matching(
-            Some(1),
-            Some(200),
-            r"[ a-zA-Z0-9-\/*:_+=.@-]*",
-            r"\A(?:[ a-zA-Z0-9\-/*:_+=.@\-]*)\z",
-        ),
+        matching(Some(1), Some(200), r"[ a-zA-Z0-9-\/*:_+=.@-]*", r"[ a-zA-Z0-9\-/*:_+=.@\-]*"),
     );
     pub(super) static UUID_STRING: Schema =
         schema("UUIDString", Kind::String, limits(Some(36), Some(36)));
@@ -5779,6 +6107,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static VALIDATION_EXCEPTION: Schema =
+        schema("ValidationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VERSION_WITH_LATEST_PUBLISHED: Schema = schema(
         "VersionWithLatestPublished",
         Kind::String,
@@ -5786,7 +6116,7 @@ mod schema {
             Some(1),
             Some(1024),
             r"(\$LATEST(\.PUBLISHED)?|[0-9]+)",
-            r"\A(?:(\$LATEST(\.PUBLISHED)?|[0-9]+))\z",
+            r"(\$LATEST(\.PUBLISHED)?|[0-9]+)",
         ),
     );
     pub(super) static VPC_CONFIG: Schema = schema(

@@ -145,174 +145,153 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UpdateScheduledQuery", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AccessDeniedException",
-            code: "AccessDeniedException",
-            query_code: "AccessDeniedException",
-            status: 400,
-            sender: true,
-            schema: &schema::ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConflictException",
-            code: "ConflictException",
-            query_code: "ConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "DataAlreadyAcceptedException",
-            code: "DataAlreadyAcceptedException",
-            query_code: "DataAlreadyAcceptedException",
-            status: 400,
-            sender: true,
-            schema: &schema::DATA_ALREADY_ACCEPTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InternalServerException",
-            code: "InternalServerException",
-            query_code: "InternalServerException",
-            status: 500,
-            sender: false,
-            schema: &schema::INTERNAL_SERVER_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InternalStreamingException",
-            code: "InternalStreamingException",
-            query_code: "InternalStreamingException",
-            status: 400,
-            sender: true,
-            schema: &schema::INTERNAL_STREAMING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidOperationException",
-            code: "InvalidOperationException",
-            query_code: "InvalidOperationException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_OPERATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidParameterException",
-            code: "InvalidParameterException",
-            query_code: "InvalidParameterException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PARAMETER_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidSequenceTokenException",
-            code: "InvalidSequenceTokenException",
-            query_code: "InvalidSequenceTokenException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_SEQUENCE_TOKEN_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "LimitExceededException",
-            code: "LimitExceededException",
-            query_code: "LimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "MalformedQueryException",
-            code: "MalformedQueryException",
-            query_code: "MalformedQueryException",
-            status: 400,
-            sender: true,
-            schema: &schema::MALFORMED_QUERY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OperationAbortedException",
-            code: "OperationAbortedException",
-            query_code: "OperationAbortedException",
-            status: 400,
-            sender: true,
-            schema: &schema::OPERATION_ABORTED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceAlreadyExistsException",
-            code: "ResourceAlreadyExistsException",
-            query_code: "ResourceAlreadyExistsException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFoundException",
-            query_code: "ResourceNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceQuotaExceededException",
-            code: "ServiceQuotaExceededException",
-            query_code: "ServiceQuotaExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceUnavailableException",
-            code: "ServiceUnavailableException",
-            query_code: "ServiceUnavailableException",
-            status: 500,
-            sender: false,
-            schema: &schema::SERVICE_UNAVAILABLE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SessionStreamingException",
-            code: "SessionStreamingException",
-            query_code: "SessionStreamingException",
-            status: 400,
-            sender: true,
-            schema: &schema::SESSION_STREAMING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SessionTimeoutException",
-            code: "SessionTimeoutException",
-            query_code: "SessionTimeoutException",
-            status: 400,
-            sender: true,
-            schema: &schema::SESSION_TIMEOUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ThrottlingException",
-            code: "ThrottlingException",
-            query_code: "ThrottlingException",
-            status: 400,
-            sender: true,
-            schema: &schema::THROTTLING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TooManyTagsException",
-            code: "TooManyTagsException",
-            query_code: "TooManyTagsException",
-            status: 400,
-            sender: true,
-            schema: &schema::TOO_MANY_TAGS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "UnrecognizedClientException",
-            code: "UnrecognizedClientException",
-            query_code: "UnrecognizedClientException",
-            status: 400,
-            sender: true,
-            schema: &schema::UNRECOGNIZED_CLIENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ValidationException",
-            code: "ValidationException",
-            query_code: "ValidationException",
-            status: 400,
-            sender: true,
-            schema: &schema::VALIDATION_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            400,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "ConflictException",
+            ("ConflictException", "ConflictException"),
+            400,
+            true,
+            &schema::CONFLICT_EXCEPTION,
+        ),
+        error(
+            "DataAlreadyAcceptedException",
+            ("DataAlreadyAcceptedException", "DataAlreadyAcceptedException"),
+            400,
+            true,
+            &schema::DATA_ALREADY_ACCEPTED_EXCEPTION,
+        ),
+        error(
+            "InternalServerException",
+            ("InternalServerException", "InternalServerException"),
+            500,
+            false,
+            &schema::INTERNAL_SERVER_EXCEPTION,
+        ),
+        error(
+            "InternalStreamingException",
+            ("InternalStreamingException", "InternalStreamingException"),
+            400,
+            true,
+            &schema::INTERNAL_STREAMING_EXCEPTION,
+        ),
+        error(
+            "InvalidOperationException",
+            ("InvalidOperationException", "InvalidOperationException"),
+            400,
+            true,
+            &schema::INVALID_OPERATION_EXCEPTION,
+        ),
+        error(
+            "InvalidParameterException",
+            ("InvalidParameterException", "InvalidParameterException"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_EXCEPTION,
+        ),
+        error(
+            "InvalidSequenceTokenException",
+            ("InvalidSequenceTokenException", "InvalidSequenceTokenException"),
+            400,
+            true,
+            &schema::INVALID_SEQUENCE_TOKEN_EXCEPTION,
+        ),
+        error(
+            "LimitExceededException",
+            ("LimitExceededException", "LimitExceededException"),
+            400,
+            true,
+            &schema::LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "MalformedQueryException",
+            ("MalformedQueryException", "MalformedQueryException"),
+            400,
+            true,
+            &schema::MALFORMED_QUERY_EXCEPTION,
+        ),
+        error(
+            "OperationAbortedException",
+            ("OperationAbortedException", "OperationAbortedException"),
+            400,
+            true,
+            &schema::OPERATION_ABORTED_EXCEPTION,
+        ),
+        error(
+            "ResourceAlreadyExistsException",
+            ("ResourceAlreadyExistsException", "ResourceAlreadyExistsException"),
+            400,
+            true,
+            &schema::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            400,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ServiceQuotaExceededException",
+            ("ServiceQuotaExceededException", "ServiceQuotaExceededException"),
+            400,
+            true,
+            &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "ServiceUnavailableException",
+            ("ServiceUnavailableException", "ServiceUnavailableException"),
+            500,
+            false,
+            &schema::SERVICE_UNAVAILABLE_EXCEPTION,
+        ),
+        error(
+            "SessionStreamingException",
+            ("SessionStreamingException", "SessionStreamingException"),
+            400,
+            true,
+            &schema::SESSION_STREAMING_EXCEPTION,
+        ),
+        error(
+            "SessionTimeoutException",
+            ("SessionTimeoutException", "SessionTimeoutException"),
+            400,
+            true,
+            &schema::SESSION_TIMEOUT_EXCEPTION,
+        ),
+        error(
+            "ThrottlingException",
+            ("ThrottlingException", "ThrottlingException"),
+            400,
+            true,
+            &schema::THROTTLING_EXCEPTION,
+        ),
+        error(
+            "TooManyTagsException",
+            ("TooManyTagsException", "TooManyTagsException"),
+            400,
+            true,
+            &schema::TOO_MANY_TAGS_EXCEPTION,
+        ),
+        error(
+            "UnrecognizedClientException",
+            ("UnrecognizedClientException", "UnrecognizedClientException"),
+            400,
+            true,
+            &schema::UNRECOGNIZED_CLIENT_EXCEPTION,
+        ),
+        error(
+            "ValidationException",
+            ("ValidationException", "ValidationException"),
+            400,
+            true,
+            &schema::VALIDATION_EXCEPTION,
+        ),
     ],
 };
 
@@ -322,6 +301,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct CreateLogGroup;
@@ -811,7 +800,10 @@ pub struct CreateLogGroupInput {
     pub deletion_protection_enabled: Option<bool>,
 }
 
-wire::structure!(CreateLogGroupInput, schema::CREATE_LOG_GROUP_REQUEST, {0 => log_group_name,1 => kms_key_id,2 => tags,3 => log_group_class,4 => deletion_protection_enabled,});
+wire::structure!(CreateLogGroupInput, schema::CREATE_LOG_GROUP_REQUEST, {
+    0 => log_group_name, 1 => kms_key_id, 2 => tags, 3 => log_group_class,
+    4 => deletion_protection_enabled,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLogStreamOutput {}
@@ -824,14 +816,18 @@ pub struct CreateLogStreamInput {
     pub log_stream_name: String,
 }
 
-wire::structure!(CreateLogStreamInput, schema::CREATE_LOG_STREAM_REQUEST, {0 => log_group_name,1 => log_stream_name,});
+wire::structure!(CreateLogStreamInput, schema::CREATE_LOG_STREAM_REQUEST, {
+    0 => log_group_name, 1 => log_stream_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DataAlreadyAcceptedException {
     pub expected_sequence_token: Option<String>,
 }
 
-wire::structure!(DataAlreadyAcceptedException, schema::DATA_ALREADY_ACCEPTED_EXCEPTION, {0 => expected_sequence_token,});
+wire::structure!(DataAlreadyAcceptedException, schema::DATA_ALREADY_ACCEPTED_EXCEPTION, {
+    0 => expected_sequence_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLogGroupOutput {}
@@ -843,7 +839,9 @@ pub struct DeleteLogGroupInput {
     pub log_group_name: String,
 }
 
-wire::structure!(DeleteLogGroupInput, schema::DELETE_LOG_GROUP_REQUEST, {0 => log_group_name,});
+wire::structure!(DeleteLogGroupInput, schema::DELETE_LOG_GROUP_REQUEST, {
+    0 => log_group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLogStreamOutput {}
@@ -856,7 +854,9 @@ pub struct DeleteLogStreamInput {
     pub log_stream_name: String,
 }
 
-wire::structure!(DeleteLogStreamInput, schema::DELETE_LOG_STREAM_REQUEST, {0 => log_group_name,1 => log_stream_name,});
+wire::structure!(DeleteLogStreamInput, schema::DELETE_LOG_STREAM_REQUEST, {
+    0 => log_group_name, 1 => log_stream_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteRetentionPolicyOutput {}
@@ -868,7 +868,9 @@ pub struct DeleteRetentionPolicyInput {
     pub log_group_name: String,
 }
 
-wire::structure!(DeleteRetentionPolicyInput, schema::DELETE_RETENTION_POLICY_REQUEST, {0 => log_group_name,});
+wire::structure!(DeleteRetentionPolicyInput, schema::DELETE_RETENTION_POLICY_REQUEST, {
+    0 => log_group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsInput {
@@ -882,7 +884,11 @@ pub struct DescribeLogGroupsInput {
     pub log_group_identifiers: Option<Vec<String>>,
 }
 
-wire::structure!(DescribeLogGroupsInput, schema::DESCRIBE_LOG_GROUPS_REQUEST, {0 => account_identifiers,1 => log_group_name_prefix,2 => log_group_name_pattern,3 => next_token,4 => limit,5 => include_linked_accounts,6 => log_group_class,7 => log_group_identifiers,});
+wire::structure!(DescribeLogGroupsInput, schema::DESCRIBE_LOG_GROUPS_REQUEST, {
+    0 => account_identifiers, 1 => log_group_name_prefix, 2 => log_group_name_pattern,
+    3 => next_token, 4 => limit, 5 => include_linked_accounts, 6 => log_group_class,
+    7 => log_group_identifiers,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogGroupsOutput {
@@ -890,7 +896,9 @@ pub struct DescribeLogGroupsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(DescribeLogGroupsOutput, schema::DESCRIBE_LOG_GROUPS_RESPONSE, {0 => log_groups,1 => next_token,});
+wire::structure!(DescribeLogGroupsOutput, schema::DESCRIBE_LOG_GROUPS_RESPONSE, {
+    0 => log_groups, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsInput {
@@ -903,7 +911,10 @@ pub struct DescribeLogStreamsInput {
     pub limit: Option<i32>,
 }
 
-wire::structure!(DescribeLogStreamsInput, schema::DESCRIBE_LOG_STREAMS_REQUEST, {0 => log_group_name,1 => log_group_identifier,2 => log_stream_name_prefix,3 => order_by,4 => descending,5 => next_token,6 => limit,});
+wire::structure!(DescribeLogStreamsInput, schema::DESCRIBE_LOG_STREAMS_REQUEST, {
+    0 => log_group_name, 1 => log_group_identifier, 2 => log_stream_name_prefix, 3 => order_by,
+    4 => descending, 5 => next_token, 6 => limit,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeLogStreamsOutput {
@@ -911,7 +922,9 @@ pub struct DescribeLogStreamsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(DescribeLogStreamsOutput, schema::DESCRIBE_LOG_STREAMS_RESPONSE, {0 => log_streams,1 => next_token,});
+wire::structure!(DescribeLogStreamsOutput, schema::DESCRIBE_LOG_STREAMS_RESPONSE, {
+    0 => log_streams, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entity {
@@ -919,7 +932,9 @@ pub struct Entity {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(Entity, schema::ENTITY, {0 => key_attributes,1 => attributes,});
+wire::structure!(Entity, schema::ENTITY, {
+    0 => key_attributes, 1 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsInput {
@@ -937,7 +952,11 @@ pub struct FilterLogEventsInput {
     pub unmask: Option<bool>,
 }
 
-wire::structure!(FilterLogEventsInput, schema::FILTER_LOG_EVENTS_REQUEST, {0 => log_group_name,1 => log_group_identifier,2 => log_stream_names,3 => log_stream_name_prefix,4 => start_time,5 => end_time,6 => filter_pattern,7 => next_token,8 => limit,9 => start_from_head,10 => interleaved,11 => unmask,});
+wire::structure!(FilterLogEventsInput, schema::FILTER_LOG_EVENTS_REQUEST, {
+    0 => log_group_name, 1 => log_group_identifier, 2 => log_stream_names,
+    3 => log_stream_name_prefix, 4 => start_time, 5 => end_time, 6 => filter_pattern,
+    7 => next_token, 8 => limit, 9 => start_from_head, 10 => interleaved, 11 => unmask,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterLogEventsOutput {
@@ -946,7 +965,9 @@ pub struct FilterLogEventsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(FilterLogEventsOutput, schema::FILTER_LOG_EVENTS_RESPONSE, {0 => events,1 => searched_log_streams,2 => next_token,});
+wire::structure!(FilterLogEventsOutput, schema::FILTER_LOG_EVENTS_RESPONSE, {
+    0 => events, 1 => searched_log_streams, 2 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilteredLogEvent {
@@ -957,7 +978,9 @@ pub struct FilteredLogEvent {
     pub event_id: Option<String>,
 }
 
-wire::structure!(FilteredLogEvent, schema::FILTERED_LOG_EVENT, {0 => log_stream_name,1 => timestamp,2 => message,3 => ingestion_time,4 => event_id,});
+wire::structure!(FilteredLogEvent, schema::FILTERED_LOG_EVENT, {
+    0 => log_stream_name, 1 => timestamp, 2 => message, 3 => ingestion_time, 4 => event_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsInput {
@@ -972,7 +995,10 @@ pub struct GetLogEventsInput {
     pub unmask: Option<bool>,
 }
 
-wire::structure!(GetLogEventsInput, schema::GET_LOG_EVENTS_REQUEST, {0 => log_group_name,1 => log_group_identifier,2 => log_stream_name,3 => start_time,4 => end_time,5 => next_token,6 => limit,7 => start_from_head,8 => unmask,});
+wire::structure!(GetLogEventsInput, schema::GET_LOG_EVENTS_REQUEST, {
+    0 => log_group_name, 1 => log_group_identifier, 2 => log_stream_name, 3 => start_time,
+    4 => end_time, 5 => next_token, 6 => limit, 7 => start_from_head, 8 => unmask,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetLogEventsOutput {
@@ -981,7 +1007,9 @@ pub struct GetLogEventsOutput {
     pub next_backward_token: Option<String>,
 }
 
-wire::structure!(GetLogEventsOutput, schema::GET_LOG_EVENTS_RESPONSE, {0 => events,1 => next_forward_token,2 => next_backward_token,});
+wire::structure!(GetLogEventsOutput, schema::GET_LOG_EVENTS_RESPONSE, {
+    0 => events, 1 => next_forward_token, 2 => next_backward_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputLogEvent {
@@ -989,42 +1017,54 @@ pub struct InputLogEvent {
     pub message: String,
 }
 
-wire::structure!(InputLogEvent, schema::INPUT_LOG_EVENT, {0 => timestamp,1 => message,});
+wire::structure!(InputLogEvent, schema::INPUT_LOG_EVENT, {
+    0 => timestamp, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidSequenceTokenException {
     pub expected_sequence_token: Option<String>,
 }
 
-wire::structure!(InvalidSequenceTokenException, schema::INVALID_SEQUENCE_TOKEN_EXCEPTION, {0 => expected_sequence_token,});
+wire::structure!(InvalidSequenceTokenException, schema::INVALID_SEQUENCE_TOKEN_EXCEPTION, {
+    0 => expected_sequence_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
     pub resource_arn: String,
 }
 
-wire::structure!(ListTagsForResourceInput, schema::LIST_TAGS_FOR_RESOURCE_REQUEST, {0 => resource_arn,});
+wire::structure!(ListTagsForResourceInput, schema::LIST_TAGS_FOR_RESOURCE_REQUEST, {
+    0 => resource_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_RESPONSE, {0 => tags,});
+wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_RESPONSE, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsLogGroupInput {
     pub log_group_name: String,
 }
 
-wire::structure!(ListTagsLogGroupInput, schema::LIST_TAGS_LOG_GROUP_REQUEST, {0 => log_group_name,});
+wire::structure!(ListTagsLogGroupInput, schema::LIST_TAGS_LOG_GROUP_REQUEST, {
+    0 => log_group_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsLogGroupOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(ListTagsLogGroupOutput, schema::LIST_TAGS_LOG_GROUP_RESPONSE, {0 => tags,});
+wire::structure!(ListTagsLogGroupOutput, schema::LIST_TAGS_LOG_GROUP_RESPONSE, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogGroup {
@@ -1044,7 +1084,13 @@ pub struct LogGroup {
     pub retention_policy_name: Option<String>,
 }
 
-wire::structure!(LogGroup, schema::LOG_GROUP, {0 => log_group_name,1 => creation_time,2 => retention_in_days,3 => metric_filter_count,4 => arn,5 => stored_bytes,6 => kms_key_id,7 => data_protection_status,8 => inherited_properties,9 => log_group_class,10 => log_group_arn,11 => deletion_protection_enabled,12 => bearer_token_authentication_enabled,13 => retention_policy_name,});
+wire::structure!(LogGroup, schema::LOG_GROUP, {
+    0 => log_group_name, 1 => creation_time, 2 => retention_in_days, 3 => metric_filter_count,
+    4 => arn, 5 => stored_bytes, 6 => kms_key_id, 7 => data_protection_status,
+    8 => inherited_properties, 9 => log_group_class, 10 => log_group_arn,
+    11 => deletion_protection_enabled, 12 => bearer_token_authentication_enabled,
+    13 => retention_policy_name,
+});
 
 wire::enumeration!(LogGroupClass {
     Standard = "STANDARD",
@@ -1065,14 +1111,19 @@ pub struct LogStream {
     pub stored_bytes: Option<i64>,
 }
 
-wire::structure!(LogStream, schema::LOG_STREAM, {0 => log_stream_name,1 => creation_time,2 => first_event_timestamp,3 => last_event_timestamp,4 => last_ingestion_time,5 => upload_sequence_token,6 => arn,7 => stored_bytes,});
+wire::structure!(LogStream, schema::LOG_STREAM, {
+    0 => log_stream_name, 1 => creation_time, 2 => first_event_timestamp, 3 => last_event_timestamp,
+    4 => last_ingestion_time, 5 => upload_sequence_token, 6 => arn, 7 => stored_bytes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MalformedQueryException {
     pub query_compile_error: Option<QueryCompileError>,
 }
 
-wire::structure!(MalformedQueryException, schema::MALFORMED_QUERY_EXCEPTION, {0 => query_compile_error,});
+wire::structure!(MalformedQueryException, schema::MALFORMED_QUERY_EXCEPTION, {
+    0 => query_compile_error,
+});
 
 wire::enumeration!(OrderBy {
     LogStreamName = "LogStreamName",
@@ -1086,7 +1137,9 @@ pub struct OutputLogEvent {
     pub ingestion_time: Option<i64>,
 }
 
-wire::structure!(OutputLogEvent, schema::OUTPUT_LOG_EVENT, {0 => timestamp,1 => message,2 => ingestion_time,});
+wire::structure!(OutputLogEvent, schema::OUTPUT_LOG_EVENT, {
+    0 => timestamp, 1 => message, 2 => ingestion_time,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutLogEventsInput {
@@ -1097,7 +1150,9 @@ pub struct PutLogEventsInput {
     pub entity: Option<Entity>,
 }
 
-wire::structure!(PutLogEventsInput, schema::PUT_LOG_EVENTS_REQUEST, {0 => log_group_name,1 => log_stream_name,2 => log_events,3 => sequence_token,4 => entity,});
+wire::structure!(PutLogEventsInput, schema::PUT_LOG_EVENTS_REQUEST, {
+    0 => log_group_name, 1 => log_stream_name, 2 => log_events, 3 => sequence_token, 4 => entity,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutLogEventsOutput {
@@ -1106,7 +1161,9 @@ pub struct PutLogEventsOutput {
     pub rejected_entity_info: Option<RejectedEntityInfo>,
 }
 
-wire::structure!(PutLogEventsOutput, schema::PUT_LOG_EVENTS_RESPONSE, {0 => next_sequence_token,1 => rejected_log_events_info,2 => rejected_entity_info,});
+wire::structure!(PutLogEventsOutput, schema::PUT_LOG_EVENTS_RESPONSE, {
+    0 => next_sequence_token, 1 => rejected_log_events_info, 2 => rejected_entity_info,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutRetentionPolicyOutput {}
@@ -1119,7 +1176,9 @@ pub struct PutRetentionPolicyInput {
     pub retention_in_days: i32,
 }
 
-wire::structure!(PutRetentionPolicyInput, schema::PUT_RETENTION_POLICY_REQUEST, {0 => log_group_name,1 => retention_in_days,});
+wire::structure!(PutRetentionPolicyInput, schema::PUT_RETENTION_POLICY_REQUEST, {
+    0 => log_group_name, 1 => retention_in_days,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryCompileError {
@@ -1127,7 +1186,9 @@ pub struct QueryCompileError {
     pub message: Option<String>,
 }
 
-wire::structure!(QueryCompileError, schema::QUERY_COMPILE_ERROR, {0 => location,1 => message,});
+wire::structure!(QueryCompileError, schema::QUERY_COMPILE_ERROR, {
+    0 => location, 1 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryCompileErrorLocation {
@@ -1135,14 +1196,18 @@ pub struct QueryCompileErrorLocation {
     pub end_char_offset: Option<i32>,
 }
 
-wire::structure!(QueryCompileErrorLocation, schema::QUERY_COMPILE_ERROR_LOCATION, {0 => start_char_offset,1 => end_char_offset,});
+wire::structure!(QueryCompileErrorLocation, schema::QUERY_COMPILE_ERROR_LOCATION, {
+    0 => start_char_offset, 1 => end_char_offset,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectedEntityInfo {
     pub error_type: Option<String>,
 }
 
-wire::structure!(RejectedEntityInfo, schema::REJECTED_ENTITY_INFO, {0 => error_type,});
+wire::structure!(RejectedEntityInfo, schema::REJECTED_ENTITY_INFO, {
+    0 => error_type,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RejectedLogEventsInfo {
@@ -1151,7 +1216,10 @@ pub struct RejectedLogEventsInfo {
     pub expired_log_event_end_index: Option<i32>,
 }
 
-wire::structure!(RejectedLogEventsInfo, schema::REJECTED_LOG_EVENTS_INFO, {0 => too_new_log_event_start_index,1 => too_old_log_event_end_index,2 => expired_log_event_end_index,});
+wire::structure!(RejectedLogEventsInfo, schema::REJECTED_LOG_EVENTS_INFO, {
+    0 => too_new_log_event_start_index, 1 => too_old_log_event_end_index,
+    2 => expired_log_event_end_index,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchedLogStream {
@@ -1159,7 +1227,9 @@ pub struct SearchedLogStream {
     pub searched_completely: Option<bool>,
 }
 
-wire::structure!(SearchedLogStream, schema::SEARCHED_LOG_STREAM, {0 => log_stream_name,1 => searched_completely,});
+wire::structure!(SearchedLogStream, schema::SEARCHED_LOG_STREAM, {
+    0 => log_stream_name, 1 => searched_completely,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagLogGroupOutput {}
@@ -1172,7 +1242,9 @@ pub struct TagLogGroupInput {
     pub tags: BTreeMap<String, String>,
 }
 
-wire::structure!(TagLogGroupInput, schema::TAG_LOG_GROUP_REQUEST, {0 => log_group_name,1 => tags,});
+wire::structure!(TagLogGroupInput, schema::TAG_LOG_GROUP_REQUEST, {
+    0 => log_group_name, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceOutput {}
@@ -1185,7 +1257,9 @@ pub struct TagResourceInput {
     pub tags: BTreeMap<String, String>,
 }
 
-wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tags,});
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TooManyTagsException {
@@ -1193,7 +1267,9 @@ pub struct TooManyTagsException {
     pub resource_name: Option<String>,
 }
 
-wire::structure!(TooManyTagsException, schema::TOO_MANY_TAGS_EXCEPTION, {0 => message,1 => resource_name,});
+wire::structure!(TooManyTagsException, schema::TOO_MANY_TAGS_EXCEPTION, {
+    0 => message, 1 => resource_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagLogGroupOutput {}
@@ -1206,7 +1282,9 @@ pub struct UntagLogGroupInput {
     pub tags: Vec<String>,
 }
 
-wire::structure!(UntagLogGroupInput, schema::UNTAG_LOG_GROUP_REQUEST, {0 => log_group_name,1 => tags,});
+wire::structure!(UntagLogGroupInput, schema::UNTAG_LOG_GROUP_REQUEST, {
+    0 => log_group_name, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceOutput {}
@@ -1219,7 +1297,9 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tag_keys,});
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tag_keys,
+});
 
 mod schema {
     use super::wire::{
@@ -1319,17 +1399,14 @@ mod schema {
 
     pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
         schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static ACCOUNT_ID: Schema = schema(
-        "AccountId",
-        Kind::String,
-        matching(Some(12), Some(12), r"^\d{12}$", r"\A(?:^[0-9]{12}$)\z"),
-    );
+    pub(super) static ACCOUNT_ID: Schema =
+        schema("AccountId", Kind::String, matching(Some(12), Some(12), r"^\d{12}$", "^[0-9]{12}$"));
     pub(super) static ACCOUNT_IDS: Schema =
         schema("AccountIds", list(&ACCOUNT_ID, "member", false, false), limits(Some(0), Some(20)));
     pub(super) static AMAZON_RESOURCE_NAME: Schema = schema(
         "AmazonResourceName",
         Kind::String,
-        matching(Some(1), Some(1011), r"[\w+=/:,.@-]*", r"\A(?:[a-zA-Z0-9_+=/:,.@\-]*)\z"),
+        matching(Some(1), Some(1011), r"[\w+=/:,.@-]*", r"[a-zA-Z0-9_+=/:,.@\-]*"),
     );
     pub(super) static CONFLICT_EXCEPTION: Schema =
         schema("ConflictException", Kind::Structure(&[]), Constraint::NONE);
@@ -1624,17 +1701,17 @@ mod schema {
     pub(super) static LOG_GROUP_IDENTIFIER: Schema = schema(
         "LogGroupIdentifier",
         Kind::String,
-        matching(Some(1), Some(2048), r"[\w#+=/:,.@-]*", r"\A(?:[a-zA-Z0-9_#+=/:,.@\-]*)\z"),
+        matching(Some(1), Some(2048), r"[\w#+=/:,.@-]*", r"[a-zA-Z0-9_#+=/:,.@\-]*"),
     );
     pub(super) static LOG_GROUP_NAME: Schema = schema(
         "LogGroupName",
         Kind::String,
-        matching(Some(1), Some(512), r"[\.\-_/#A-Za-z0-9]+", r"\A(?:[.\-_/#A-Za-z0-9]+)\z"),
+        matching(Some(1), Some(512), r"[\.\-_/#A-Za-z0-9]+", r"[.\-_/#A-Za-z0-9]+"),
     );
     pub(super) static LOG_GROUP_NAME_PATTERN: Schema = schema(
         "LogGroupNamePattern",
         Kind::String,
-        matching(Some(0), Some(512), r"[\.\-_/#A-Za-z0-9]*", r"\A(?:[.\-_/#A-Za-z0-9]*)\z"),
+        matching(Some(0), Some(512), r"[\.\-_/#A-Za-z0-9]*", r"[.\-_/#A-Za-z0-9]*"),
     );
     pub(super) static LOG_GROUPS: Schema =
         schema("LogGroups", list(&LOG_GROUP, "member", false, false), Constraint::NONE);
@@ -1652,11 +1729,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static LOG_STREAM_NAME: Schema = schema(
-        "LogStreamName",
-        Kind::String,
-        matching(Some(1), Some(512), "[^:*]*", r"\A(?:[^:*]*)\z"),
-    );
+    pub(super) static LOG_STREAM_NAME: Schema =
+        schema("LogStreamName", Kind::String, matching(Some(1), Some(512), "[^:*]*", "[^:*]*"));
     pub(super) static LOG_STREAMS: Schema =
         schema("LogStreams", list(&LOG_STREAM, "member", false, false), Constraint::NONE);
     pub(super) static MALFORMED_QUERY_EXCEPTION: Schema = schema(
@@ -1783,7 +1857,7 @@ mod schema {
             Some(1),
             Some(128),
             r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$",
-            r"\A(?:^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$)\z",
+            r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$",
         ),
     );
     pub(super) static TAG_KEY_LIST: Schema =
@@ -1817,7 +1891,7 @@ mod schema {
             None,
             Some(256),
             r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$",
-            r"\A(?:^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$)\z",
+            r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$",
         ),
     );
     pub(super) static TAGS: Schema = schema(

@@ -102,190 +102,167 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UpdateStreamProcessor", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AccessDeniedException",
-            code: "AccessDeniedException",
-            query_code: "AccessDeniedException",
-            status: 400,
-            sender: true,
-            schema: &schema::ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConflictException",
-            code: "ConflictException",
-            query_code: "ConflictException",
-            status: 400,
-            sender: true,
-            schema: &schema::CONFLICT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "HumanLoopQuotaExceededException",
-            code: "HumanLoopQuotaExceededException",
-            query_code: "HumanLoopQuotaExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::HUMAN_LOOP_QUOTA_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "IdempotentParameterMismatchException",
-            code: "IdempotentParameterMismatchException",
-            query_code: "IdempotentParameterMismatchException",
-            status: 400,
-            sender: true,
-            schema: &schema::IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ImageTooLargeException",
-            code: "ImageTooLargeException",
-            query_code: "ImageTooLargeException",
-            status: 400,
-            sender: true,
-            schema: &schema::IMAGE_TOO_LARGE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InternalServerError",
-            code: "InternalServerError",
-            query_code: "InternalServerError",
-            status: 500,
-            sender: false,
-            schema: &schema::INTERNAL_SERVER_ERROR,
-        },
-        wire::ErrorShape {
-            name: "InvalidImageFormatException",
-            code: "InvalidImageFormatException",
-            query_code: "InvalidImageFormatException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_IMAGE_FORMAT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidManifestException",
-            code: "InvalidManifestException",
-            query_code: "InvalidManifestException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_MANIFEST_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidPaginationTokenException",
-            code: "InvalidPaginationTokenException",
-            query_code: "InvalidPaginationTokenException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PAGINATION_TOKEN_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidParameterException",
-            code: "InvalidParameterException",
-            query_code: "InvalidParameterException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PARAMETER_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidPolicyRevisionIdException",
-            code: "InvalidPolicyRevisionIdException",
-            query_code: "InvalidPolicyRevisionIdException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_POLICY_REVISION_ID_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidS3ObjectException",
-            code: "InvalidS3ObjectException",
-            query_code: "InvalidS3ObjectException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_S3_OBJECT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "LimitExceededException",
-            code: "LimitExceededException",
-            query_code: "LimitExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "MalformedPolicyDocumentException",
-            code: "MalformedPolicyDocumentException",
-            query_code: "MalformedPolicyDocumentException",
-            status: 400,
-            sender: true,
-            schema: &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ProvisionedThroughputExceededException",
-            code: "ProvisionedThroughputExceededException",
-            query_code: "ProvisionedThroughputExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceAlreadyExistsException",
-            code: "ResourceAlreadyExistsException",
-            query_code: "ResourceAlreadyExistsException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_ALREADY_EXISTS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceInUseException",
-            code: "ResourceInUseException",
-            query_code: "ResourceInUseException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_IN_USE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFoundException",
-            query_code: "ResourceNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotReadyException",
-            code: "ResourceNotReadyException",
-            query_code: "ResourceNotReadyException",
-            status: 400,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_READY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ServiceQuotaExceededException",
-            code: "ServiceQuotaExceededException",
-            query_code: "ServiceQuotaExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SessionNotFoundException",
-            code: "SessionNotFoundException",
-            query_code: "SessionNotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::SESSION_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ThrottlingException",
-            code: "ThrottlingException",
-            query_code: "ThrottlingException",
-            status: 500,
-            sender: false,
-            schema: &schema::THROTTLING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "VideoTooLargeException",
-            code: "VideoTooLargeException",
-            query_code: "VideoTooLargeException",
-            status: 400,
-            sender: true,
-            schema: &schema::VIDEO_TOO_LARGE_EXCEPTION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            400,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "ConflictException",
+            ("ConflictException", "ConflictException"),
+            400,
+            true,
+            &schema::CONFLICT_EXCEPTION,
+        ),
+        error(
+            "HumanLoopQuotaExceededException",
+            ("HumanLoopQuotaExceededException", "HumanLoopQuotaExceededException"),
+            400,
+            true,
+            &schema::HUMAN_LOOP_QUOTA_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "IdempotentParameterMismatchException",
+            ("IdempotentParameterMismatchException", "IdempotentParameterMismatchException"),
+            400,
+            true,
+            &schema::IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION,
+        ),
+        error(
+            "ImageTooLargeException",
+            ("ImageTooLargeException", "ImageTooLargeException"),
+            400,
+            true,
+            &schema::IMAGE_TOO_LARGE_EXCEPTION,
+        ),
+        error(
+            "InternalServerError",
+            ("InternalServerError", "InternalServerError"),
+            500,
+            false,
+            &schema::INTERNAL_SERVER_ERROR,
+        ),
+        error(
+            "InvalidImageFormatException",
+            ("InvalidImageFormatException", "InvalidImageFormatException"),
+            400,
+            true,
+            &schema::INVALID_IMAGE_FORMAT_EXCEPTION,
+        ),
+        error(
+            "InvalidManifestException",
+            ("InvalidManifestException", "InvalidManifestException"),
+            400,
+            true,
+            &schema::INVALID_MANIFEST_EXCEPTION,
+        ),
+        error(
+            "InvalidPaginationTokenException",
+            ("InvalidPaginationTokenException", "InvalidPaginationTokenException"),
+            400,
+            true,
+            &schema::INVALID_PAGINATION_TOKEN_EXCEPTION,
+        ),
+        error(
+            "InvalidParameterException",
+            ("InvalidParameterException", "InvalidParameterException"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_EXCEPTION,
+        ),
+        error(
+            "InvalidPolicyRevisionIdException",
+            ("InvalidPolicyRevisionIdException", "InvalidPolicyRevisionIdException"),
+            400,
+            true,
+            &schema::INVALID_POLICY_REVISION_ID_EXCEPTION,
+        ),
+        error(
+            "InvalidS3ObjectException",
+            ("InvalidS3ObjectException", "InvalidS3ObjectException"),
+            400,
+            true,
+            &schema::INVALID_S3_OBJECT_EXCEPTION,
+        ),
+        error(
+            "LimitExceededException",
+            ("LimitExceededException", "LimitExceededException"),
+            400,
+            true,
+            &schema::LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "MalformedPolicyDocumentException",
+            ("MalformedPolicyDocumentException", "MalformedPolicyDocumentException"),
+            400,
+            true,
+            &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ),
+        error(
+            "ProvisionedThroughputExceededException",
+            ("ProvisionedThroughputExceededException", "ProvisionedThroughputExceededException"),
+            400,
+            true,
+            &schema::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "ResourceAlreadyExistsException",
+            ("ResourceAlreadyExistsException", "ResourceAlreadyExistsException"),
+            400,
+            true,
+            &schema::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
+            "ResourceInUseException",
+            ("ResourceInUseException", "ResourceInUseException"),
+            400,
+            true,
+            &schema::RESOURCE_IN_USE_EXCEPTION,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            400,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ResourceNotReadyException",
+            ("ResourceNotReadyException", "ResourceNotReadyException"),
+            400,
+            true,
+            &schema::RESOURCE_NOT_READY_EXCEPTION,
+        ),
+        error(
+            "ServiceQuotaExceededException",
+            ("ServiceQuotaExceededException", "ServiceQuotaExceededException"),
+            400,
+            true,
+            &schema::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "SessionNotFoundException",
+            ("SessionNotFoundException", "SessionNotFoundException"),
+            400,
+            true,
+            &schema::SESSION_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "ThrottlingException",
+            ("ThrottlingException", "ThrottlingException"),
+            500,
+            false,
+            &schema::THROTTLING_EXCEPTION,
+        ),
+        error(
+            "VideoTooLargeException",
+            ("VideoTooLargeException", "VideoTooLargeException"),
+            400,
+            true,
+            &schema::VIDEO_TOO_LARGE_EXCEPTION,
+        ),
     ],
 };
 
@@ -295,6 +272,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct DetectFaces;
@@ -336,7 +323,9 @@ pub struct AgeRange {
     pub high: Option<i32>,
 }
 
-wire::structure!(AgeRange, schema::AGE_RANGE, {0 => low,1 => high,});
+wire::structure!(AgeRange, schema::AGE_RANGE, {
+    0 => low, 1 => high,
+});
 
 wire::enumeration!(Attribute {
     Default = "DEFAULT",
@@ -361,7 +350,9 @@ pub struct Beard {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Beard, schema::BEARD, {0 => value,1 => confidence,});
+wire::structure!(Beard, schema::BEARD, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BoundingBox {
@@ -371,7 +362,9 @@ pub struct BoundingBox {
     pub top: Option<f32>,
 }
 
-wire::structure!(BoundingBox, schema::BOUNDING_BOX, {0 => width,1 => height,2 => left,3 => top,});
+wire::structure!(BoundingBox, schema::BOUNDING_BOX, {
+    0 => width, 1 => height, 2 => left, 3 => top,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectFacesInput {
@@ -379,7 +372,9 @@ pub struct DetectFacesInput {
     pub attributes: Option<Vec<Attribute>>,
 }
 
-wire::structure!(DetectFacesInput, schema::DETECT_FACES_REQUEST, {0 => image,1 => attributes,});
+wire::structure!(DetectFacesInput, schema::DETECT_FACES_REQUEST, {
+    0 => image, 1 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetectFacesOutput {
@@ -387,7 +382,9 @@ pub struct DetectFacesOutput {
     pub orientation_correction: Option<String>,
 }
 
-wire::structure!(DetectFacesOutput, schema::DETECT_FACES_RESPONSE, {0 => face_details,1 => orientation_correction,});
+wire::structure!(DetectFacesOutput, schema::DETECT_FACES_RESPONSE, {
+    0 => face_details, 1 => orientation_correction,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Emotion {
@@ -395,7 +392,9 @@ pub struct Emotion {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Emotion, schema::EMOTION, {0 => r#type,1 => confidence,});
+wire::structure!(Emotion, schema::EMOTION, {
+    0 => r#type, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EyeDirection {
@@ -404,7 +403,9 @@ pub struct EyeDirection {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(EyeDirection, schema::EYE_DIRECTION, {0 => yaw,1 => pitch,2 => confidence,});
+wire::structure!(EyeDirection, schema::EYE_DIRECTION, {
+    0 => yaw, 1 => pitch, 2 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EyeOpen {
@@ -412,7 +413,9 @@ pub struct EyeOpen {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(EyeOpen, schema::EYE_OPEN, {0 => value,1 => confidence,});
+wire::structure!(EyeOpen, schema::EYE_OPEN, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Eyeglasses {
@@ -420,7 +423,9 @@ pub struct Eyeglasses {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Eyeglasses, schema::EYEGLASSES, {0 => value,1 => confidence,});
+wire::structure!(Eyeglasses, schema::EYEGLASSES, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaceDetail {
@@ -443,7 +448,11 @@ pub struct FaceDetail {
     pub eye_direction: Option<EyeDirection>,
 }
 
-wire::structure!(FaceDetail, schema::FACE_DETAIL, {0 => bounding_box,1 => age_range,2 => smile,3 => eyeglasses,4 => sunglasses,5 => gender,6 => beard,7 => mustache,8 => eyes_open,9 => mouth_open,10 => emotions,11 => landmarks,12 => pose,13 => quality,14 => confidence,15 => face_occluded,16 => eye_direction,});
+wire::structure!(FaceDetail, schema::FACE_DETAIL, {
+    0 => bounding_box, 1 => age_range, 2 => smile, 3 => eyeglasses, 4 => sunglasses, 5 => gender,
+    6 => beard, 7 => mustache, 8 => eyes_open, 9 => mouth_open, 10 => emotions, 11 => landmarks,
+    12 => pose, 13 => quality, 14 => confidence, 15 => face_occluded, 16 => eye_direction,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaceOccluded {
@@ -451,7 +460,9 @@ pub struct FaceOccluded {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(FaceOccluded, schema::FACE_OCCLUDED, {0 => value,1 => confidence,});
+wire::structure!(FaceOccluded, schema::FACE_OCCLUDED, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gender {
@@ -459,7 +470,9 @@ pub struct Gender {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Gender, schema::GENDER, {0 => value,1 => confidence,});
+wire::structure!(Gender, schema::GENDER, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HumanLoopQuotaExceededException {
@@ -468,7 +481,9 @@ pub struct HumanLoopQuotaExceededException {
     pub service_code: Option<String>,
 }
 
-wire::structure!(HumanLoopQuotaExceededException, schema::HUMAN_LOOP_QUOTA_EXCEEDED_EXCEPTION, {0 => resource_type,1 => quota_code,2 => service_code,});
+wire::structure!(HumanLoopQuotaExceededException, schema::HUMAN_LOOP_QUOTA_EXCEEDED_EXCEPTION, {
+    0 => resource_type, 1 => quota_code, 2 => service_code,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
@@ -476,7 +491,9 @@ pub struct Image {
     pub s3_object: Option<S3Object>,
 }
 
-wire::structure!(Image, schema::IMAGE, {0 => bytes,1 => s3_object,});
+wire::structure!(Image, schema::IMAGE, {
+    0 => bytes, 1 => s3_object,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageQuality {
@@ -484,7 +501,9 @@ pub struct ImageQuality {
     pub sharpness: Option<f32>,
 }
 
-wire::structure!(ImageQuality, schema::IMAGE_QUALITY, {0 => brightness,1 => sharpness,});
+wire::structure!(ImageQuality, schema::IMAGE_QUALITY, {
+    0 => brightness, 1 => sharpness,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Landmark {
@@ -493,7 +512,9 @@ pub struct Landmark {
     pub y: Option<f32>,
 }
 
-wire::structure!(Landmark, schema::LANDMARK, {0 => r#type,1 => x,2 => y,});
+wire::structure!(Landmark, schema::LANDMARK, {
+    0 => r#type, 1 => x, 2 => y,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MouthOpen {
@@ -501,7 +522,9 @@ pub struct MouthOpen {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(MouthOpen, schema::MOUTH_OPEN, {0 => value,1 => confidence,});
+wire::structure!(MouthOpen, schema::MOUTH_OPEN, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mustache {
@@ -509,7 +532,9 @@ pub struct Mustache {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Mustache, schema::MUSTACHE, {0 => value,1 => confidence,});
+wire::structure!(Mustache, schema::MUSTACHE, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pose {
@@ -518,7 +543,9 @@ pub struct Pose {
     pub pitch: Option<f32>,
 }
 
-wire::structure!(Pose, schema::POSE, {0 => roll,1 => yaw,2 => pitch,});
+wire::structure!(Pose, schema::POSE, {
+    0 => roll, 1 => yaw, 2 => pitch,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3Object {
@@ -527,7 +554,9 @@ pub struct S3Object {
     pub version: Option<String>,
 }
 
-wire::structure!(S3Object, schema::S3_OBJECT, {0 => bucket,1 => name,2 => version,});
+wire::structure!(S3Object, schema::S3_OBJECT, {
+    0 => bucket, 1 => name, 2 => version,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Smile {
@@ -535,7 +564,9 @@ pub struct Smile {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Smile, schema::SMILE, {0 => value,1 => confidence,});
+wire::structure!(Smile, schema::SMILE, {
+    0 => value, 1 => confidence,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sunglasses {
@@ -543,7 +574,9 @@ pub struct Sunglasses {
     pub confidence: Option<f32>,
 }
 
-wire::structure!(Sunglasses, schema::SUNGLASSES, {0 => value,1 => confidence,});
+wire::structure!(Sunglasses, schema::SUNGLASSES, {
+    0 => value, 1 => confidence,
+});
 
 mod schema {
     use super::wire::{
@@ -866,7 +899,7 @@ mod schema {
     pub(super) static S3_BUCKET: Schema = schema(
         "S3Bucket",
         Kind::String,
-        matching(Some(3), Some(255), r"[0-9A-Za-z\.\-_]*", r"\A(?:[0-9A-Za-z.\-_]*)\z"),
+        matching(Some(3), Some(255), r"[0-9A-Za-z\.\-_]*", r"[0-9A-Za-z.\-_]*"),
     );
     pub(super) static S3_OBJECT: Schema = schema(
         "S3Object",

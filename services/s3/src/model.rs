@@ -171,166 +171,508 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("WriteGetObjectResponse", "POST", "/WriteGetObjectResponse"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AccessDenied",
-            code: "AccessDenied",
-            query_code: "AccessDenied",
-            status: 403,
-            sender: true,
-            schema: &schema::ACCESS_DENIED,
-        },
-        wire::ErrorShape {
-            name: "AnnotationLimitExceeded",
-            code: "AnnotationLimitExceeded",
-            query_code: "AnnotationLimitExceeded",
-            status: 400,
-            sender: true,
-            schema: &schema::ANNOTATION_LIMIT_EXCEEDED,
-        },
-        wire::ErrorShape {
-            name: "AnnotationNameTooLong",
-            code: "AnnotationNameTooLong",
-            query_code: "AnnotationNameTooLong",
-            status: 400,
-            sender: true,
-            schema: &schema::ANNOTATION_NAME_TOO_LONG,
-        },
-        wire::ErrorShape {
-            name: "BucketAlreadyExists",
-            code: "BucketAlreadyExists",
-            query_code: "BucketAlreadyExists",
-            status: 409,
-            sender: true,
-            schema: &schema::BUCKET_ALREADY_EXISTS,
-        },
-        wire::ErrorShape {
-            name: "BucketAlreadyOwnedByYou",
-            code: "BucketAlreadyOwnedByYou",
-            query_code: "BucketAlreadyOwnedByYou",
-            status: 409,
-            sender: true,
-            schema: &schema::BUCKET_ALREADY_OWNED_BY_YOU,
-        },
-        wire::ErrorShape {
-            name: "EncryptionTypeMismatch",
-            code: "EncryptionTypeMismatch",
-            query_code: "EncryptionTypeMismatch",
-            status: 400,
-            sender: true,
-            schema: &schema::ENCRYPTION_TYPE_MISMATCH,
-        },
-        wire::ErrorShape {
-            name: "IdempotencyParameterMismatch",
-            code: "IdempotencyParameterMismatch",
-            query_code: "IdempotencyParameterMismatch",
-            status: 400,
-            sender: true,
-            schema: &schema::IDEMPOTENCY_PARAMETER_MISMATCH,
-        },
-        wire::ErrorShape {
-            name: "InvalidAnnotationName",
-            code: "InvalidAnnotationName",
-            query_code: "InvalidAnnotationName",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_ANNOTATION_NAME,
-        },
-        wire::ErrorShape {
-            name: "InvalidObjectState",
-            code: "InvalidObjectState",
-            query_code: "InvalidObjectState",
-            status: 403,
-            sender: true,
-            schema: &schema::INVALID_OBJECT_STATE,
-        },
-        wire::ErrorShape {
-            name: "InvalidPrefix",
-            code: "InvalidPrefix",
-            query_code: "InvalidPrefix",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PREFIX,
-        },
-        wire::ErrorShape {
-            name: "InvalidRequest",
-            code: "InvalidRequest",
-            query_code: "InvalidRequest",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_REQUEST,
-        },
-        wire::ErrorShape {
-            name: "InvalidWriteOffset",
-            code: "InvalidWriteOffset",
-            query_code: "InvalidWriteOffset",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_WRITE_OFFSET,
-        },
-        wire::ErrorShape {
-            name: "NoSuchAnnotation",
-            code: "NoSuchAnnotation",
-            query_code: "NoSuchAnnotation",
-            status: 404,
-            sender: true,
-            schema: &schema::NO_SUCH_ANNOTATION,
-        },
-        wire::ErrorShape {
-            name: "NoSuchBucket",
-            code: "NoSuchBucket",
-            query_code: "NoSuchBucket",
-            status: 404,
-            sender: true,
-            schema: &schema::NO_SUCH_BUCKET,
-        },
-        wire::ErrorShape {
-            name: "NoSuchKey",
-            code: "NoSuchKey",
-            query_code: "NoSuchKey",
-            status: 404,
-            sender: true,
-            schema: &schema::NO_SUCH_KEY,
-        },
-        wire::ErrorShape {
-            name: "NoSuchUpload",
-            code: "NoSuchUpload",
-            query_code: "NoSuchUpload",
-            status: 404,
-            sender: true,
-            schema: &schema::NO_SUCH_UPLOAD,
-        },
-        wire::ErrorShape {
-            name: "ObjectAlreadyInActiveTierError",
-            code: "ObjectAlreadyInActiveTierError",
-            query_code: "ObjectAlreadyInActiveTierError",
-            status: 403,
-            sender: true,
-            schema: &schema::OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR,
-        },
-        wire::ErrorShape {
-            name: "ObjectNotInActiveTierError",
-            code: "ObjectNotInActiveTierError",
-            query_code: "ObjectNotInActiveTierError",
-            status: 403,
-            sender: true,
-            schema: &schema::OBJECT_NOT_IN_ACTIVE_TIER_ERROR,
-        },
-        wire::ErrorShape {
-            name: "TooManyParts",
-            code: "TooManyParts",
-            query_code: "TooManyParts",
-            status: 400,
-            sender: true,
-            schema: &schema::TOO_MANY_PARTS,
-        },
-        wire::ErrorShape {
-            name: "UnsupportedMediaType",
-            code: "UnsupportedMediaType",
-            query_code: "UnsupportedMediaType",
-            status: 415,
-            sender: true,
-            schema: &schema::UNSUPPORTED_MEDIA_TYPE,
-        },
+        error("AccessDenied", ("AccessDenied", "AccessDenied"), 403, true, &schema::ACCESS_DENIED),
+        error(
+            "AccountProblem",
+            ("AccountProblem", "AccountProblem"),
+            403,
+            true,
+            &schema::ACCOUNT_PROBLEM,
+        ),
+        error(
+            "AllAccessDisabled",
+            ("AllAccessDisabled", "AllAccessDisabled"),
+            403,
+            true,
+            &schema::ALL_ACCESS_DISABLED,
+        ),
+        error(
+            "AnnotationLimitExceeded",
+            ("AnnotationLimitExceeded", "AnnotationLimitExceeded"),
+            400,
+            true,
+            &schema::ANNOTATION_LIMIT_EXCEEDED,
+        ),
+        error(
+            "AnnotationNameTooLong",
+            ("AnnotationNameTooLong", "AnnotationNameTooLong"),
+            400,
+            true,
+            &schema::ANNOTATION_NAME_TOO_LONG,
+        ),
+        error(
+            "AuthorizationHeaderMalformed",
+            ("AuthorizationHeaderMalformed", "AuthorizationHeaderMalformed"),
+            400,
+            true,
+            &schema::AUTHORIZATION_HEADER_MALFORMED,
+        ),
+        error(
+            "AuthorizationQueryParametersError",
+            ("AuthorizationQueryParametersError", "AuthorizationQueryParametersError"),
+            400,
+            true,
+            &schema::AUTHORIZATION_QUERY_PARAMETERS_ERROR,
+        ),
+        error("BadDigest", ("BadDigest", "BadDigest"), 400, true, &schema::BAD_DIGEST),
+        error(
+            "BucketAlreadyExists",
+            ("BucketAlreadyExists", "BucketAlreadyExists"),
+            409,
+            true,
+            &schema::BUCKET_ALREADY_EXISTS,
+        ),
+        error(
+            "BucketAlreadyOwnedByYou",
+            ("BucketAlreadyOwnedByYou", "BucketAlreadyOwnedByYou"),
+            409,
+            true,
+            &schema::BUCKET_ALREADY_OWNED_BY_YOU,
+        ),
+        error(
+            "BucketNotEmpty",
+            ("BucketNotEmpty", "BucketNotEmpty"),
+            409,
+            true,
+            &schema::BUCKET_NOT_EMPTY,
+        ),
+        error(
+            "ConditionalRequestConflict",
+            ("ConditionalRequestConflict", "ConditionalRequestConflict"),
+            409,
+            true,
+            &schema::CONDITIONAL_REQUEST_CONFLICT,
+        ),
+        error(
+            "EncryptionTypeMismatch",
+            ("EncryptionTypeMismatch", "EncryptionTypeMismatch"),
+            400,
+            true,
+            &schema::ENCRYPTION_TYPE_MISMATCH,
+        ),
+        error(
+            "EntityTooLarge",
+            ("EntityTooLarge", "EntityTooLarge"),
+            400,
+            true,
+            &schema::ENTITY_TOO_LARGE,
+        ),
+        error(
+            "EntityTooSmall",
+            ("EntityTooSmall", "EntityTooSmall"),
+            400,
+            true,
+            &schema::ENTITY_TOO_SMALL,
+        ),
+        error("ExpiredToken", ("ExpiredToken", "ExpiredToken"), 400, true, &schema::EXPIRED_TOKEN),
+        error(
+            "HeadersNotSigned",
+            ("HeadersNotSigned", "HeadersNotSigned"),
+            403,
+            true,
+            &schema::HEADERS_NOT_SIGNED,
+        ),
+        error(
+            "IdempotencyParameterMismatch",
+            ("IdempotencyParameterMismatch", "IdempotencyParameterMismatch"),
+            400,
+            true,
+            &schema::IDEMPOTENCY_PARAMETER_MISMATCH,
+        ),
+        error(
+            "IllegalLocationConstraintException",
+            ("IllegalLocationConstraintException", "IllegalLocationConstraintException"),
+            400,
+            true,
+            &schema::ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION,
+        ),
+        error(
+            "IllegalVersionIdException",
+            ("IllegalVersionIdException", "IllegalVersionIdException"),
+            400,
+            true,
+            &schema::ILLEGAL_VERSION_ID_EXCEPTION,
+        ),
+        error(
+            "IncompleteBody",
+            ("IncompleteBody", "IncompleteBody"),
+            400,
+            true,
+            &schema::INCOMPLETE_BODY,
+        ),
+        error(
+            "InternalError",
+            ("InternalError", "InternalError"),
+            500,
+            false,
+            &schema::INTERNAL_ERROR,
+        ),
+        error(
+            "InvalidAccessKeyId",
+            ("InvalidAccessKeyId", "InvalidAccessKeyId"),
+            403,
+            true,
+            &schema::INVALID_ACCESS_KEY_ID,
+        ),
+        error(
+            "InvalidAnnotationName",
+            ("InvalidAnnotationName", "InvalidAnnotationName"),
+            400,
+            true,
+            &schema::INVALID_ANNOTATION_NAME,
+        ),
+        error(
+            "InvalidArgument",
+            ("InvalidArgument", "InvalidArgument"),
+            400,
+            true,
+            &schema::INVALID_ARGUMENT,
+        ),
+        error(
+            "InvalidBucketName",
+            ("InvalidBucketName", "InvalidBucketName"),
+            400,
+            true,
+            &schema::INVALID_BUCKET_NAME,
+        ),
+        error(
+            "InvalidBucketState",
+            ("InvalidBucketState", "InvalidBucketState"),
+            409,
+            true,
+            &schema::INVALID_BUCKET_STATE,
+        ),
+        error(
+            "InvalidDigest",
+            ("InvalidDigest", "InvalidDigest"),
+            400,
+            true,
+            &schema::INVALID_DIGEST,
+        ),
+        error(
+            "InvalidEncryptionAlgorithmError",
+            ("InvalidEncryptionAlgorithmError", "InvalidEncryptionAlgorithmError"),
+            400,
+            true,
+            &schema::INVALID_ENCRYPTION_ALGORITHM_ERROR,
+        ),
+        error(
+            "InvalidLocationConstraint",
+            ("InvalidLocationConstraint", "InvalidLocationConstraint"),
+            400,
+            true,
+            &schema::INVALID_LOCATION_CONSTRAINT,
+        ),
+        error(
+            "InvalidObjectState",
+            ("InvalidObjectState", "InvalidObjectState"),
+            403,
+            true,
+            &schema::INVALID_OBJECT_STATE,
+        ),
+        error("InvalidPart", ("InvalidPart", "InvalidPart"), 400, true, &schema::INVALID_PART),
+        error(
+            "InvalidPartOrder",
+            ("InvalidPartOrder", "InvalidPartOrder"),
+            400,
+            true,
+            &schema::INVALID_PART_ORDER,
+        ),
+        error(
+            "InvalidPolicyDocument",
+            ("InvalidPolicyDocument", "InvalidPolicyDocument"),
+            400,
+            true,
+            &schema::INVALID_POLICY_DOCUMENT,
+        ),
+        error(
+            "InvalidPrefix",
+            ("InvalidPrefix", "InvalidPrefix"),
+            400,
+            true,
+            &schema::INVALID_PREFIX,
+        ),
+        error("InvalidRange", ("InvalidRange", "InvalidRange"), 416, true, &schema::INVALID_RANGE),
+        error(
+            "InvalidRequest",
+            ("InvalidRequest", "InvalidRequest"),
+            400,
+            true,
+            &schema::INVALID_REQUEST,
+        ),
+        error(
+            "InvalidStorageClass",
+            ("InvalidStorageClass", "InvalidStorageClass"),
+            400,
+            true,
+            &schema::INVALID_STORAGE_CLASS,
+        ),
+        error("InvalidTag", ("InvalidTag", "InvalidTag"), 400, true, &schema::INVALID_TAG),
+        error(
+            "InvalidTargetBucketForLogging",
+            ("InvalidTargetBucketForLogging", "InvalidTargetBucketForLogging"),
+            400,
+            true,
+            &schema::INVALID_TARGET_BUCKET_FOR_LOGGING,
+        ),
+        error("InvalidToken", ("InvalidToken", "InvalidToken"), 400, true, &schema::INVALID_TOKEN),
+        error("InvalidURI", ("InvalidURI", "InvalidURI"), 400, true, &schema::INVALID_URI),
+        error(
+            "InvalidWriteOffset",
+            ("InvalidWriteOffset", "InvalidWriteOffset"),
+            400,
+            true,
+            &schema::INVALID_WRITE_OFFSET,
+        ),
+        error(
+            "KeyTooLongError",
+            ("KeyTooLongError", "KeyTooLongError"),
+            400,
+            true,
+            &schema::KEY_TOO_LONG_ERROR,
+        ),
+        error(
+            "MalformedACLError",
+            ("MalformedACLError", "MalformedACLError"),
+            400,
+            true,
+            &schema::MALFORMED_ACL_ERROR,
+        ),
+        error(
+            "MalformedPOSTRequest",
+            ("MalformedPOSTRequest", "MalformedPOSTRequest"),
+            400,
+            true,
+            &schema::MALFORMED_POST_REQUEST,
+        ),
+        error(
+            "MalformedPolicy",
+            ("MalformedPolicy", "MalformedPolicy"),
+            400,
+            true,
+            &schema::MALFORMED_POLICY,
+        ),
+        error("MalformedXML", ("MalformedXML", "MalformedXML"), 400, true, &schema::MALFORMED_XML),
+        error(
+            "MaxMessageLengthExceeded",
+            ("MaxMessageLengthExceeded", "MaxMessageLengthExceeded"),
+            400,
+            true,
+            &schema::MAX_MESSAGE_LENGTH_EXCEEDED,
+        ),
+        error(
+            "MetadataTooLarge",
+            ("MetadataTooLarge", "MetadataTooLarge"),
+            400,
+            true,
+            &schema::METADATA_TOO_LARGE,
+        ),
+        error(
+            "MethodNotAllowed",
+            ("MethodNotAllowed", "MethodNotAllowed"),
+            405,
+            true,
+            &schema::METHOD_NOT_ALLOWED,
+        ),
+        error(
+            "MissingContentLength",
+            ("MissingContentLength", "MissingContentLength"),
+            411,
+            true,
+            &schema::MISSING_CONTENT_LENGTH,
+        ),
+        error(
+            "MissingRequestBodyError",
+            ("MissingRequestBodyError", "MissingRequestBodyError"),
+            400,
+            true,
+            &schema::MISSING_REQUEST_BODY_ERROR,
+        ),
+        error(
+            "NoSuchAnnotation",
+            ("NoSuchAnnotation", "NoSuchAnnotation"),
+            404,
+            true,
+            &schema::NO_SUCH_ANNOTATION,
+        ),
+        error("NoSuchBucket", ("NoSuchBucket", "NoSuchBucket"), 404, true, &schema::NO_SUCH_BUCKET),
+        error(
+            "NoSuchBucketPolicy",
+            ("NoSuchBucketPolicy", "NoSuchBucketPolicy"),
+            404,
+            true,
+            &schema::NO_SUCH_BUCKET_POLICY,
+        ),
+        error(
+            "NoSuchCORSConfiguration",
+            ("NoSuchCORSConfiguration", "NoSuchCORSConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_CORS_CONFIGURATION,
+        ),
+        error("NoSuchKey", ("NoSuchKey", "NoSuchKey"), 404, true, &schema::NO_SUCH_KEY),
+        error(
+            "NoSuchLifecycleConfiguration",
+            ("NoSuchLifecycleConfiguration", "NoSuchLifecycleConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_LIFECYCLE_CONFIGURATION,
+        ),
+        error(
+            "NoSuchTagSet",
+            ("NoSuchTagSet", "NoSuchTagSet"),
+            404,
+            true,
+            &schema::NO_SUCH_TAG_SET,
+        ),
+        error(
+            "NoSuchTagSetError",
+            ("NoSuchTagSetError", "NoSuchTagSetError"),
+            404,
+            true,
+            &schema::NO_SUCH_TAG_SET_ERROR,
+        ),
+        error("NoSuchUpload", ("NoSuchUpload", "NoSuchUpload"), 404, true, &schema::NO_SUCH_UPLOAD),
+        error(
+            "NoSuchVersion",
+            ("NoSuchVersion", "NoSuchVersion"),
+            404,
+            true,
+            &schema::NO_SUCH_VERSION,
+        ),
+        error(
+            "NoSuchWebsiteConfiguration",
+            ("NoSuchWebsiteConfiguration", "NoSuchWebsiteConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_WEBSITE_CONFIGURATION,
+        ),
+        error(
+            "NotImplemented",
+            ("NotImplemented", "NotImplemented"),
+            501,
+            false,
+            &schema::NOT_IMPLEMENTED,
+        ),
+        error("NotModified", ("NotModified", "NotModified"), 304, true, &schema::NOT_MODIFIED),
+        error("NotSignedUp", ("NotSignedUp", "NotSignedUp"), 403, true, &schema::NOT_SIGNED_UP),
+        error(
+            "ObjectAlreadyInActiveTierError",
+            ("ObjectAlreadyInActiveTierError", "ObjectAlreadyInActiveTierError"),
+            403,
+            true,
+            &schema::OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR,
+        ),
+        error(
+            "ObjectLockConfigurationNotFoundError",
+            ("ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFoundError"),
+            404,
+            true,
+            &schema::OBJECT_LOCK_CONFIGURATION_NOT_FOUND_ERROR,
+        ),
+        error(
+            "ObjectNotInActiveTierError",
+            ("ObjectNotInActiveTierError", "ObjectNotInActiveTierError"),
+            403,
+            true,
+            &schema::OBJECT_NOT_IN_ACTIVE_TIER_ERROR,
+        ),
+        error(
+            "OwnershipControlsNotFoundError",
+            ("OwnershipControlsNotFoundError", "OwnershipControlsNotFoundError"),
+            404,
+            true,
+            &schema::OWNERSHIP_CONTROLS_NOT_FOUND_ERROR,
+        ),
+        error(
+            "PermanentRedirect",
+            ("PermanentRedirect", "PermanentRedirect"),
+            301,
+            true,
+            &schema::PERMANENT_REDIRECT,
+        ),
+        error(
+            "PreconditionFailed",
+            ("PreconditionFailed", "PreconditionFailed"),
+            412,
+            true,
+            &schema::PRECONDITION_FAILED,
+        ),
+        error(
+            "ReplicationConfigurationNotFoundError",
+            ("ReplicationConfigurationNotFoundError", "ReplicationConfigurationNotFoundError"),
+            404,
+            true,
+            &schema::REPLICATION_CONFIGURATION_NOT_FOUND_ERROR,
+        ),
+        error(
+            "RequestTimeTooSkewed",
+            ("RequestTimeTooSkewed", "RequestTimeTooSkewed"),
+            403,
+            true,
+            &schema::REQUEST_TIME_TOO_SKEWED,
+        ),
+        error(
+            "RequestTimeout",
+            ("RequestTimeout", "RequestTimeout"),
+            400,
+            true,
+            &schema::REQUEST_TIMEOUT,
+        ),
+        error(
+            "ServerSideEncryptionConfigurationNotFoundError",
+            (
+                "ServerSideEncryptionConfigurationNotFoundError",
+                "ServerSideEncryptionConfigurationNotFoundError",
+            ),
+            404,
+            true,
+            &schema::SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR,
+        ),
+        error(
+            "ServiceUnavailable",
+            ("ServiceUnavailable", "ServiceUnavailable"),
+            503,
+            false,
+            &schema::SERVICE_UNAVAILABLE,
+        ),
+        error(
+            "SignatureDoesNotMatch",
+            ("SignatureDoesNotMatch", "SignatureDoesNotMatch"),
+            403,
+            true,
+            &schema::SIGNATURE_DOES_NOT_MATCH,
+        ),
+        error("SlowDown", ("SlowDown", "SlowDown"), 503, false, &schema::SLOW_DOWN),
+        error(
+            "TooManyBuckets",
+            ("TooManyBuckets", "TooManyBuckets"),
+            400,
+            true,
+            &schema::TOO_MANY_BUCKETS,
+        ),
+        error("TooManyParts", ("TooManyParts", "TooManyParts"), 400, true, &schema::TOO_MANY_PARTS),
+        error(
+            "UnexpectedContent",
+            ("UnexpectedContent", "UnexpectedContent"),
+            400,
+            true,
+            &schema::UNEXPECTED_CONTENT,
+        ),
+        error(
+            "UnsupportedMediaType",
+            ("UnsupportedMediaType", "UnsupportedMediaType"),
+            415,
+            true,
+            &schema::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        error(
+            "XAmzContentSHA256Mismatch",
+            ("XAmzContentSHA256Mismatch", "XAmzContentSHA256Mismatch"),
+            400,
+            true,
+            &schema::X_AMZ_CONTENT_SHA256_MISMATCH,
+        ),
     ],
 };
 
@@ -340,6 +682,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AbortMultipartUpload;
@@ -976,7 +1328,7 @@ impl wire::OperationShape for PutBucketPolicy {
             name: "PutBucketPolicy",
             method: "PUT",
             uri: "/{Bucket}?policy",
-            status: 200,
+            status: 204,
             input: &schema::PUT_BUCKET_POLICY_REQUEST,
             output: &schema::PUT_BUCKET_POLICY_OUTPUT,
             result_wrapper: "",
@@ -1000,7 +1352,7 @@ impl wire::OperationShape for PutBucketTagging {
             name: "PutBucketTagging",
             method: "PUT",
             uri: "/{Bucket}?tagging",
-            status: 200,
+            status: 204,
             input: &schema::PUT_BUCKET_TAGGING_REQUEST,
             output: &schema::PUT_BUCKET_TAGGING_OUTPUT,
             result_wrapper: "",
@@ -1123,7 +1475,9 @@ pub struct AbortMultipartUploadOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(AbortMultipartUploadOutput, schema::ABORT_MULTIPART_UPLOAD_OUTPUT, {0 => request_charged,1 => version_id,});
+wire::structure!(AbortMultipartUploadOutput, schema::ABORT_MULTIPART_UPLOAD_OUTPUT, {
+    0 => request_charged, 1 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AbortMultipartUploadInput {
@@ -1135,11 +1489,33 @@ pub struct AbortMultipartUploadInput {
     pub if_match_initiated_time: Option<wire::Timestamp>,
 }
 
-wire::structure!(AbortMultipartUploadInput, schema::ABORT_MULTIPART_UPLOAD_REQUEST, {0 => bucket,1 => key,2 => upload_id,3 => request_payer,4 => expected_bucket_owner,5 => if_match_initiated_time,});
+wire::structure!(AbortMultipartUploadInput, schema::ABORT_MULTIPART_UPLOAD_REQUEST, {
+    0 => bucket, 1 => key, 2 => upload_id, 3 => request_payer, 4 => expected_bucket_owner,
+    5 => if_match_initiated_time,
+});
 
 wire::enumeration!(AnnotationDirective {
     Copy = "COPY",
     Exclude = "EXCLUDE",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuthorizationHeaderMalformed {
+    pub region: Option<String>,
+}
+
+wire::structure!(AuthorizationHeaderMalformed, schema::AUTHORIZATION_HEADER_MALFORMED, {
+    0 => region,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BadDigest {
+    pub expected_digest: Option<String>,
+    pub calculated_digest: Option<String>,
+}
+
+wire::structure!(BadDigest, schema::BAD_DIGEST, {
+    0 => expected_digest, 1 => calculated_digest,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1150,7 +1526,27 @@ pub struct Bucket {
     pub bucket_arn: Option<String>,
 }
 
-wire::structure!(Bucket, schema::BUCKET, {0 => name,1 => creation_date,2 => bucket_region,3 => bucket_arn,});
+wire::structure!(Bucket, schema::BUCKET, {
+    0 => name, 1 => creation_date, 2 => bucket_region, 3 => bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketAlreadyExists {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(BucketAlreadyExists, schema::BUCKET_ALREADY_EXISTS, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketAlreadyOwnedByYou {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(BucketAlreadyOwnedByYou, schema::BUCKET_ALREADY_OWNED_BY_YOU, {
+    0 => bucket_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BucketInfo {
@@ -1158,7 +1554,18 @@ pub struct BucketInfo {
     pub r#type: Option<BucketType>,
 }
 
-wire::structure!(BucketInfo, schema::BUCKET_INFO, {0 => data_redundancy,1 => r#type,});
+wire::structure!(BucketInfo, schema::BUCKET_INFO, {
+    0 => data_redundancy, 1 => r#type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketNotEmpty {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(BucketNotEmpty, schema::BUCKET_NOT_EMPTY, {
+    0 => bucket_name,
+});
 
 wire::enumeration!(BucketType {
     Directory = "Directory",
@@ -1179,14 +1586,20 @@ pub struct Checksum {
     pub checksum_type: Option<String>,
 }
 
-wire::structure!(Checksum, schema::CHECKSUM, {0 => checksum_crc32,1 => checksum_crc32_c,2 => checksum_crc64_nvme,3 => checksum_sha1,4 => checksum_sha256,5 => checksum_sha512,6 => checksum_md5,7 => checksum_xxhash64,8 => checksum_xxhash3,9 => checksum_xxhash128,10 => checksum_type,});
+wire::structure!(Checksum, schema::CHECKSUM, {
+    0 => checksum_crc32, 1 => checksum_crc32_c, 2 => checksum_crc64_nvme, 3 => checksum_sha1,
+    4 => checksum_sha256, 5 => checksum_sha512, 6 => checksum_md5, 7 => checksum_xxhash64,
+    8 => checksum_xxhash3, 9 => checksum_xxhash128, 10 => checksum_type,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommonPrefix {
     pub prefix: Option<String>,
 }
 
-wire::structure!(CommonPrefix, schema::COMMON_PREFIX, {0 => prefix,});
+wire::structure!(CommonPrefix, schema::COMMON_PREFIX, {
+    0 => prefix,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompleteMultipartUploadOutput {
@@ -1213,7 +1626,13 @@ pub struct CompleteMultipartUploadOutput {
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(CompleteMultipartUploadOutput, schema::COMPLETE_MULTIPART_UPLOAD_OUTPUT, {0 => location,1 => bucket,2 => key,3 => expiration,4 => e_tag,5 => checksum_crc32,6 => checksum_crc32_c,7 => checksum_crc64_nvme,8 => checksum_sha1,9 => checksum_sha256,10 => checksum_sha512,11 => checksum_md5,12 => checksum_xxhash64,13 => checksum_xxhash3,14 => checksum_xxhash128,15 => checksum_type,16 => server_side_encryption,17 => version_id,18 => ssekms_key_id,19 => bucket_key_enabled,20 => request_charged,});
+wire::structure!(CompleteMultipartUploadOutput, schema::COMPLETE_MULTIPART_UPLOAD_OUTPUT, {
+    0 => location, 1 => bucket, 2 => key, 3 => expiration, 4 => e_tag, 5 => checksum_crc32,
+    6 => checksum_crc32_c, 7 => checksum_crc64_nvme, 8 => checksum_sha1, 9 => checksum_sha256,
+    10 => checksum_sha512, 11 => checksum_md5, 12 => checksum_xxhash64, 13 => checksum_xxhash3,
+    14 => checksum_xxhash128, 15 => checksum_type, 16 => server_side_encryption, 17 => version_id,
+    18 => ssekms_key_id, 19 => bucket_key_enabled, 20 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompleteMultipartUploadInput {
@@ -1242,14 +1661,23 @@ pub struct CompleteMultipartUploadInput {
     pub sse_customer_key_md5: Option<String>,
 }
 
-wire::structure!(CompleteMultipartUploadInput, schema::COMPLETE_MULTIPART_UPLOAD_REQUEST, {0 => bucket,1 => key,2 => multipart_upload,3 => upload_id,4 => checksum_crc32,5 => checksum_crc32_c,6 => checksum_crc64_nvme,7 => checksum_sha1,8 => checksum_sha256,9 => checksum_sha512,10 => checksum_md5,11 => checksum_xxhash64,12 => checksum_xxhash3,13 => checksum_xxhash128,14 => checksum_type,15 => mpu_object_size,16 => request_payer,17 => expected_bucket_owner,18 => if_match,19 => if_none_match,20 => sse_customer_algorithm,21 => sse_customer_key,22 => sse_customer_key_md5,});
+wire::structure!(CompleteMultipartUploadInput, schema::COMPLETE_MULTIPART_UPLOAD_REQUEST, {
+    0 => bucket, 1 => key, 2 => multipart_upload, 3 => upload_id, 4 => checksum_crc32,
+    5 => checksum_crc32_c, 6 => checksum_crc64_nvme, 7 => checksum_sha1, 8 => checksum_sha256,
+    9 => checksum_sha512, 10 => checksum_md5, 11 => checksum_xxhash64, 12 => checksum_xxhash3,
+    13 => checksum_xxhash128, 14 => checksum_type, 15 => mpu_object_size, 16 => request_payer,
+    17 => expected_bucket_owner, 18 => if_match, 19 => if_none_match, 20 => sse_customer_algorithm,
+    21 => sse_customer_key, 22 => sse_customer_key_md5,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompletedMultipartUpload {
     pub parts: Option<Vec<CompletedPart>>,
 }
 
-wire::structure!(CompletedMultipartUpload, schema::COMPLETED_MULTIPART_UPLOAD, {0 => parts,});
+wire::structure!(CompletedMultipartUpload, schema::COMPLETED_MULTIPART_UPLOAD, {
+    0 => parts,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CompletedPart {
@@ -1267,7 +1695,20 @@ pub struct CompletedPart {
     pub part_number: Option<i32>,
 }
 
-wire::structure!(CompletedPart, schema::COMPLETED_PART, {0 => e_tag,1 => checksum_crc32,2 => checksum_crc32_c,3 => checksum_crc64_nvme,4 => checksum_sha1,5 => checksum_sha256,6 => checksum_sha512,7 => checksum_md5,8 => checksum_xxhash64,9 => checksum_xxhash3,10 => checksum_xxhash128,11 => part_number,});
+wire::structure!(CompletedPart, schema::COMPLETED_PART, {
+    0 => e_tag, 1 => checksum_crc32, 2 => checksum_crc32_c, 3 => checksum_crc64_nvme,
+    4 => checksum_sha1, 5 => checksum_sha256, 6 => checksum_sha512, 7 => checksum_md5,
+    8 => checksum_xxhash64, 9 => checksum_xxhash3, 10 => checksum_xxhash128, 11 => part_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConditionalRequestConflict {
+    pub condition: Option<String>,
+}
+
+wire::structure!(ConditionalRequestConflict, schema::CONDITIONAL_REQUEST_CONFLICT, {
+    0 => condition,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CopyObjectOutput {
@@ -1284,7 +1725,12 @@ pub struct CopyObjectOutput {
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(CopyObjectOutput, schema::COPY_OBJECT_OUTPUT, {0 => copy_object_result,1 => expiration,2 => copy_source_version_id,3 => version_id,4 => server_side_encryption,5 => sse_customer_algorithm,6 => sse_customer_key_md5,7 => ssekms_key_id,8 => ssekms_encryption_context,9 => bucket_key_enabled,10 => request_charged,});
+wire::structure!(CopyObjectOutput, schema::COPY_OBJECT_OUTPUT, {
+    0 => copy_object_result, 1 => expiration, 2 => copy_source_version_id, 3 => version_id,
+    4 => server_side_encryption, 5 => sse_customer_algorithm, 6 => sse_customer_key_md5,
+    7 => ssekms_key_id, 8 => ssekms_encryption_context, 9 => bucket_key_enabled,
+    10 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CopyObjectInput {
@@ -1337,7 +1783,24 @@ pub struct CopyObjectInput {
     pub expected_source_bucket_owner: Option<String>,
 }
 
-wire::structure!(CopyObjectInput, schema::COPY_OBJECT_REQUEST, {0 => acl,1 => bucket,2 => cache_control,3 => checksum_algorithm,4 => content_disposition,5 => content_encoding,6 => content_language,7 => content_type,8 => copy_source,9 => copy_source_if_match,10 => copy_source_if_modified_since,11 => copy_source_if_none_match,12 => copy_source_if_unmodified_since,13 => expires,14 => grant_full_control,15 => grant_read,16 => grant_read_acp,17 => grant_write_acp,18 => if_match,19 => if_none_match,20 => key,21 => metadata,22 => metadata_directive,23 => tagging_directive,24 => annotation_directive,25 => server_side_encryption,26 => storage_class,27 => website_redirect_location,28 => sse_customer_algorithm,29 => sse_customer_key,30 => sse_customer_key_md5,31 => ssekms_key_id,32 => ssekms_encryption_context,33 => bucket_key_enabled,34 => copy_source_sse_customer_algorithm,35 => copy_source_sse_customer_key,36 => copy_source_sse_customer_key_md5,37 => request_payer,38 => tagging,39 => object_lock_mode,40 => object_lock_retain_until_date,41 => object_lock_legal_hold_status,42 => object_lock_event_hold,43 => object_lock_event_hold_duration_days,44 => object_lock_event_hold_duration_years,45 => expected_bucket_owner,46 => expected_source_bucket_owner,});
+wire::structure!(CopyObjectInput, schema::COPY_OBJECT_REQUEST, {
+    0 => acl, 1 => bucket, 2 => cache_control, 3 => checksum_algorithm, 4 => content_disposition,
+    5 => content_encoding, 6 => content_language, 7 => content_type, 8 => copy_source,
+    9 => copy_source_if_match, 10 => copy_source_if_modified_since, 11 => copy_source_if_none_match,
+    12 => copy_source_if_unmodified_since, 13 => expires, 14 => grant_full_control,
+    15 => grant_read, 16 => grant_read_acp, 17 => grant_write_acp, 18 => if_match,
+    19 => if_none_match, 20 => key, 21 => metadata, 22 => metadata_directive,
+    23 => tagging_directive, 24 => annotation_directive, 25 => server_side_encryption,
+    26 => storage_class, 27 => website_redirect_location, 28 => sse_customer_algorithm,
+    29 => sse_customer_key, 30 => sse_customer_key_md5, 31 => ssekms_key_id,
+    32 => ssekms_encryption_context, 33 => bucket_key_enabled,
+    34 => copy_source_sse_customer_algorithm, 35 => copy_source_sse_customer_key,
+    36 => copy_source_sse_customer_key_md5, 37 => request_payer, 38 => tagging,
+    39 => object_lock_mode, 40 => object_lock_retain_until_date,
+    41 => object_lock_legal_hold_status, 42 => object_lock_event_hold,
+    43 => object_lock_event_hold_duration_days, 44 => object_lock_event_hold_duration_years,
+    45 => expected_bucket_owner, 46 => expected_source_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CopyObjectResult {
@@ -1356,7 +1819,11 @@ pub struct CopyObjectResult {
     pub checksum_xxhash128: Option<String>,
 }
 
-wire::structure!(CopyObjectResult, schema::COPY_OBJECT_RESULT, {0 => e_tag,1 => last_modified,2 => checksum_type,3 => checksum_crc32,4 => checksum_crc32_c,5 => checksum_crc64_nvme,6 => checksum_sha1,7 => checksum_sha256,8 => checksum_sha512,9 => checksum_md5,10 => checksum_xxhash64,11 => checksum_xxhash3,12 => checksum_xxhash128,});
+wire::structure!(CopyObjectResult, schema::COPY_OBJECT_RESULT, {
+    0 => e_tag, 1 => last_modified, 2 => checksum_type, 3 => checksum_crc32, 4 => checksum_crc32_c,
+    5 => checksum_crc64_nvme, 6 => checksum_sha1, 7 => checksum_sha256, 8 => checksum_sha512,
+    9 => checksum_md5, 10 => checksum_xxhash64, 11 => checksum_xxhash3, 12 => checksum_xxhash128,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CopyPartResult {
@@ -1374,7 +1841,11 @@ pub struct CopyPartResult {
     pub checksum_xxhash128: Option<String>,
 }
 
-wire::structure!(CopyPartResult, schema::COPY_PART_RESULT, {0 => e_tag,1 => last_modified,2 => checksum_crc32,3 => checksum_crc32_c,4 => checksum_crc64_nvme,5 => checksum_sha1,6 => checksum_sha256,7 => checksum_sha512,8 => checksum_md5,9 => checksum_xxhash64,10 => checksum_xxhash3,11 => checksum_xxhash128,});
+wire::structure!(CopyPartResult, schema::COPY_PART_RESULT, {
+    0 => e_tag, 1 => last_modified, 2 => checksum_crc32, 3 => checksum_crc32_c,
+    4 => checksum_crc64_nvme, 5 => checksum_sha1, 6 => checksum_sha256, 7 => checksum_sha512,
+    8 => checksum_md5, 9 => checksum_xxhash64, 10 => checksum_xxhash3, 11 => checksum_xxhash128,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateBucketConfiguration {
@@ -1384,7 +1855,9 @@ pub struct CreateBucketConfiguration {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(CreateBucketConfiguration, schema::CREATE_BUCKET_CONFIGURATION, {0 => location_constraint,1 => location,2 => bucket,3 => tags,});
+wire::structure!(CreateBucketConfiguration, schema::CREATE_BUCKET_CONFIGURATION, {
+    0 => location_constraint, 1 => location, 2 => bucket, 3 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateBucketOutput {
@@ -1392,7 +1865,9 @@ pub struct CreateBucketOutput {
     pub bucket_arn: Option<String>,
 }
 
-wire::structure!(CreateBucketOutput, schema::CREATE_BUCKET_OUTPUT, {0 => location,1 => bucket_arn,});
+wire::structure!(CreateBucketOutput, schema::CREATE_BUCKET_OUTPUT, {
+    0 => location, 1 => bucket_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateBucketInput {
@@ -1409,7 +1884,11 @@ pub struct CreateBucketInput {
     pub bucket_namespace: Option<String>,
 }
 
-wire::structure!(CreateBucketInput, schema::CREATE_BUCKET_REQUEST, {0 => acl,1 => bucket,2 => create_bucket_configuration,3 => grant_full_control,4 => grant_read,5 => grant_read_acp,6 => grant_write,7 => grant_write_acp,8 => object_lock_enabled_for_bucket,9 => object_ownership,10 => bucket_namespace,});
+wire::structure!(CreateBucketInput, schema::CREATE_BUCKET_REQUEST, {
+    0 => acl, 1 => bucket, 2 => create_bucket_configuration, 3 => grant_full_control,
+    4 => grant_read, 5 => grant_read_acp, 6 => grant_write, 7 => grant_write_acp,
+    8 => object_lock_enabled_for_bucket, 9 => object_ownership, 10 => bucket_namespace,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateMultipartUploadOutput {
@@ -1430,7 +1909,12 @@ pub struct CreateMultipartUploadOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(CreateMultipartUploadOutput, schema::CREATE_MULTIPART_UPLOAD_OUTPUT, {0 => abort_date,1 => abort_rule_id,2 => bucket,3 => key,4 => upload_id,5 => server_side_encryption,6 => sse_customer_algorithm,7 => sse_customer_key_md5,8 => ssekms_key_id,9 => ssekms_encryption_context,10 => bucket_key_enabled,11 => request_charged,12 => checksum_algorithm,13 => checksum_type,14 => version_id,});
+wire::structure!(CreateMultipartUploadOutput, schema::CREATE_MULTIPART_UPLOAD_OUTPUT, {
+    0 => abort_date, 1 => abort_rule_id, 2 => bucket, 3 => key, 4 => upload_id,
+    5 => server_side_encryption, 6 => sse_customer_algorithm, 7 => sse_customer_key_md5,
+    8 => ssekms_key_id, 9 => ssekms_encryption_context, 10 => bucket_key_enabled,
+    11 => request_charged, 12 => checksum_algorithm, 13 => checksum_type, 14 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateMultipartUploadInput {
@@ -1470,7 +1954,18 @@ pub struct CreateMultipartUploadInput {
     pub checksum_type: Option<String>,
 }
 
-wire::structure!(CreateMultipartUploadInput, schema::CREATE_MULTIPART_UPLOAD_REQUEST, {0 => acl,1 => bucket,2 => cache_control,3 => content_disposition,4 => content_encoding,5 => content_language,6 => content_type,7 => expires,8 => grant_full_control,9 => grant_read,10 => grant_read_acp,11 => grant_write_acp,12 => key,13 => metadata,14 => server_side_encryption,15 => storage_class,16 => website_redirect_location,17 => sse_customer_algorithm,18 => sse_customer_key,19 => sse_customer_key_md5,20 => ssekms_key_id,21 => ssekms_encryption_context,22 => bucket_key_enabled,23 => request_payer,24 => tagging,25 => object_lock_mode,26 => object_lock_retain_until_date,27 => object_lock_legal_hold_status,28 => object_lock_event_hold,29 => object_lock_event_hold_duration_days,30 => object_lock_event_hold_duration_years,31 => expected_bucket_owner,32 => checksum_algorithm,33 => checksum_type,});
+wire::structure!(CreateMultipartUploadInput, schema::CREATE_MULTIPART_UPLOAD_REQUEST, {
+    0 => acl, 1 => bucket, 2 => cache_control, 3 => content_disposition, 4 => content_encoding,
+    5 => content_language, 6 => content_type, 7 => expires, 8 => grant_full_control,
+    9 => grant_read, 10 => grant_read_acp, 11 => grant_write_acp, 12 => key, 13 => metadata,
+    14 => server_side_encryption, 15 => storage_class, 16 => website_redirect_location,
+    17 => sse_customer_algorithm, 18 => sse_customer_key, 19 => sse_customer_key_md5,
+    20 => ssekms_key_id, 21 => ssekms_encryption_context, 22 => bucket_key_enabled,
+    23 => request_payer, 24 => tagging, 25 => object_lock_mode, 26 => object_lock_retain_until_date,
+    27 => object_lock_legal_hold_status, 28 => object_lock_event_hold,
+    29 => object_lock_event_hold_duration_days, 30 => object_lock_event_hold_duration_years,
+    31 => expected_bucket_owner, 32 => checksum_algorithm, 33 => checksum_type,
+});
 
 wire::enumeration!(DataRedundancy {
     SingleAvailabilityZone = "SingleAvailabilityZone",
@@ -1483,7 +1978,9 @@ pub struct Delete {
     pub quiet: Option<bool>,
 }
 
-wire::structure!(Delete, schema::DELETE, {0 => objects,1 => quiet,});
+wire::structure!(Delete, schema::DELETE, {
+    0 => objects, 1 => quiet,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketOutput {}
@@ -1501,7 +1998,9 @@ pub struct DeleteBucketPolicyInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(DeleteBucketPolicyInput, schema::DELETE_BUCKET_POLICY_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(DeleteBucketPolicyInput, schema::DELETE_BUCKET_POLICY_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketInput {
@@ -1509,7 +2008,9 @@ pub struct DeleteBucketInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(DeleteBucketInput, schema::DELETE_BUCKET_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(DeleteBucketInput, schema::DELETE_BUCKET_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketTaggingOutput {}
@@ -1522,7 +2023,9 @@ pub struct DeleteBucketTaggingInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(DeleteBucketTaggingInput, schema::DELETE_BUCKET_TAGGING_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(DeleteBucketTaggingInput, schema::DELETE_BUCKET_TAGGING_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectOutput {
@@ -1531,7 +2034,9 @@ pub struct DeleteObjectOutput {
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(DeleteObjectOutput, schema::DELETE_OBJECT_OUTPUT, {0 => delete_marker,1 => version_id,2 => request_charged,});
+wire::structure!(DeleteObjectOutput, schema::DELETE_OBJECT_OUTPUT, {
+    0 => delete_marker, 1 => version_id, 2 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectInput {
@@ -1547,14 +2052,20 @@ pub struct DeleteObjectInput {
     pub if_match_size: Option<i64>,
 }
 
-wire::structure!(DeleteObjectInput, schema::DELETE_OBJECT_REQUEST, {0 => bucket,1 => key,2 => mfa,3 => version_id,4 => request_payer,5 => bypass_governance_retention,6 => expected_bucket_owner,7 => if_match,8 => if_match_last_modified_time,9 => if_match_size,});
+wire::structure!(DeleteObjectInput, schema::DELETE_OBJECT_REQUEST, {
+    0 => bucket, 1 => key, 2 => mfa, 3 => version_id, 4 => request_payer,
+    5 => bypass_governance_retention, 6 => expected_bucket_owner, 7 => if_match,
+    8 => if_match_last_modified_time, 9 => if_match_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectTaggingOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(DeleteObjectTaggingOutput, schema::DELETE_OBJECT_TAGGING_OUTPUT, {0 => version_id,});
+wire::structure!(DeleteObjectTaggingOutput, schema::DELETE_OBJECT_TAGGING_OUTPUT, {
+    0 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectTaggingInput {
@@ -1564,7 +2075,9 @@ pub struct DeleteObjectTaggingInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(DeleteObjectTaggingInput, schema::DELETE_OBJECT_TAGGING_REQUEST, {0 => bucket,1 => key,2 => version_id,3 => expected_bucket_owner,});
+wire::structure!(DeleteObjectTaggingInput, schema::DELETE_OBJECT_TAGGING_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectsOutput {
@@ -1573,7 +2086,9 @@ pub struct DeleteObjectsOutput {
     pub errors: Option<Vec<Error>>,
 }
 
-wire::structure!(DeleteObjectsOutput, schema::DELETE_OBJECTS_OUTPUT, {0 => deleted,1 => request_charged,2 => errors,});
+wire::structure!(DeleteObjectsOutput, schema::DELETE_OBJECTS_OUTPUT, {
+    0 => deleted, 1 => request_charged, 2 => errors,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteObjectsInput {
@@ -1586,7 +2101,10 @@ pub struct DeleteObjectsInput {
     pub checksum_algorithm: Option<String>,
 }
 
-wire::structure!(DeleteObjectsInput, schema::DELETE_OBJECTS_REQUEST, {0 => bucket,1 => delete,2 => mfa,3 => request_payer,4 => bypass_governance_retention,5 => expected_bucket_owner,6 => checksum_algorithm,});
+wire::structure!(DeleteObjectsInput, schema::DELETE_OBJECTS_REQUEST, {
+    0 => bucket, 1 => delete, 2 => mfa, 3 => request_payer, 4 => bypass_governance_retention,
+    5 => expected_bucket_owner, 6 => checksum_algorithm,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletedObject {
@@ -1596,7 +2114,31 @@ pub struct DeletedObject {
     pub delete_marker_version_id: Option<String>,
 }
 
-wire::structure!(DeletedObject, schema::DELETED_OBJECT, {0 => key,1 => version_id,2 => delete_marker,3 => delete_marker_version_id,});
+wire::structure!(DeletedObject, schema::DELETED_OBJECT, {
+    0 => key, 1 => version_id, 2 => delete_marker, 3 => delete_marker_version_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityTooLarge {
+    pub proposed_size: Option<String>,
+    pub max_size_allowed: Option<String>,
+}
+
+wire::structure!(EntityTooLarge, schema::ENTITY_TOO_LARGE, {
+    0 => proposed_size, 1 => max_size_allowed,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityTooSmall {
+    pub proposed_size: Option<String>,
+    pub min_size_allowed: Option<String>,
+    pub part_number: Option<String>,
+    pub e_tag: Option<String>,
+}
+
+wire::structure!(EntityTooSmall, schema::ENTITY_TOO_SMALL, {
+    0 => proposed_size, 1 => min_size_allowed, 2 => part_number, 3 => e_tag,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Error {
@@ -1606,7 +2148,9 @@ pub struct Error {
     pub message: Option<String>,
 }
 
-wire::structure!(Error, schema::ERROR, {0 => key,1 => version_id,2 => code,3 => message,});
+wire::structure!(Error, schema::ERROR, {
+    0 => key, 1 => version_id, 2 => code, 3 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventBridgeConfiguration {}
@@ -1619,7 +2163,9 @@ pub struct FilterRule {
     pub value: Option<String>,
 }
 
-wire::structure!(FilterRule, schema::FILTER_RULE, {0 => name,1 => value,});
+wire::structure!(FilterRule, schema::FILTER_RULE, {
+    0 => name, 1 => value,
+});
 
 wire::enumeration!(FilterRuleName {
     Prefix = "prefix",
@@ -1631,7 +2177,9 @@ pub struct GetBucketLocationOutput {
     pub location_constraint: Option<String>,
 }
 
-wire::structure!(GetBucketLocationOutput, schema::GET_BUCKET_LOCATION_OUTPUT, {0 => location_constraint,});
+wire::structure!(GetBucketLocationOutput, schema::GET_BUCKET_LOCATION_OUTPUT, {
+    0 => location_constraint,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketLocationInput {
@@ -1639,7 +2187,9 @@ pub struct GetBucketLocationInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(GetBucketLocationInput, schema::GET_BUCKET_LOCATION_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(GetBucketLocationInput, schema::GET_BUCKET_LOCATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketNotificationConfigurationInput {
@@ -1647,14 +2197,18 @@ pub struct GetBucketNotificationConfigurationInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(GetBucketNotificationConfigurationInput, schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(GetBucketNotificationConfigurationInput, schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketPolicyOutput {
     pub policy: Option<String>,
 }
 
-wire::structure!(GetBucketPolicyOutput, schema::GET_BUCKET_POLICY_OUTPUT, {0 => policy,});
+wire::structure!(GetBucketPolicyOutput, schema::GET_BUCKET_POLICY_OUTPUT, {
+    0 => policy,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketPolicyInput {
@@ -1662,14 +2216,18 @@ pub struct GetBucketPolicyInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(GetBucketPolicyInput, schema::GET_BUCKET_POLICY_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(GetBucketPolicyInput, schema::GET_BUCKET_POLICY_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketTaggingOutput {
     pub tag_set: Option<Vec<Tag>>,
 }
 
-wire::structure!(GetBucketTaggingOutput, schema::GET_BUCKET_TAGGING_OUTPUT, {0 => tag_set,});
+wire::structure!(GetBucketTaggingOutput, schema::GET_BUCKET_TAGGING_OUTPUT, {
+    0 => tag_set,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketTaggingInput {
@@ -1677,7 +2235,9 @@ pub struct GetBucketTaggingInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(GetBucketTaggingInput, schema::GET_BUCKET_TAGGING_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(GetBucketTaggingInput, schema::GET_BUCKET_TAGGING_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectAttributesOutput {
@@ -1692,7 +2252,10 @@ pub struct GetObjectAttributesOutput {
     pub object_size: Option<i64>,
 }
 
-wire::structure!(GetObjectAttributesOutput, schema::GET_OBJECT_ATTRIBUTES_OUTPUT, {0 => delete_marker,1 => last_modified,2 => version_id,3 => request_charged,4 => e_tag,5 => checksum,6 => object_parts,7 => storage_class,8 => object_size,});
+wire::structure!(GetObjectAttributesOutput, schema::GET_OBJECT_ATTRIBUTES_OUTPUT, {
+    0 => delete_marker, 1 => last_modified, 2 => version_id, 3 => request_charged, 4 => e_tag,
+    5 => checksum, 6 => object_parts, 7 => storage_class, 8 => object_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectAttributesParts {
@@ -1704,7 +2267,10 @@ pub struct GetObjectAttributesParts {
     pub parts: Option<Vec<ObjectPart>>,
 }
 
-wire::structure!(GetObjectAttributesParts, schema::GET_OBJECT_ATTRIBUTES_PARTS, {0 => total_parts_count,1 => part_number_marker,2 => next_part_number_marker,3 => max_parts,4 => is_truncated,5 => parts,});
+wire::structure!(GetObjectAttributesParts, schema::GET_OBJECT_ATTRIBUTES_PARTS, {
+    0 => total_parts_count, 1 => part_number_marker, 2 => next_part_number_marker, 3 => max_parts,
+    4 => is_truncated, 5 => parts,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectAttributesInput {
@@ -1721,7 +2287,11 @@ pub struct GetObjectAttributesInput {
     pub object_attributes: Vec<String>,
 }
 
-wire::structure!(GetObjectAttributesInput, schema::GET_OBJECT_ATTRIBUTES_REQUEST, {0 => bucket,1 => key,2 => version_id,3 => max_parts,4 => part_number_marker,5 => sse_customer_algorithm,6 => sse_customer_key,7 => sse_customer_key_md5,8 => request_payer,9 => expected_bucket_owner,10 => object_attributes,});
+wire::structure!(GetObjectAttributesInput, schema::GET_OBJECT_ATTRIBUTES_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => max_parts, 4 => part_number_marker,
+    5 => sse_customer_algorithm, 6 => sse_customer_key, 7 => sse_customer_key_md5,
+    8 => request_payer, 9 => expected_bucket_owner, 10 => object_attributes,
+});
 
 #[derive(Debug, Default)]
 pub struct GetObjectOutput {
@@ -1773,7 +2343,21 @@ pub struct GetObjectOutput {
     pub object_lock_event_hold_duration_years: Option<i32>,
 }
 
-wire::structure!(GetObjectOutput, schema::GET_OBJECT_OUTPUT, {0 => body,1 => delete_marker,2 => accept_ranges,3 => expiration,4 => restore,5 => last_modified,6 => content_length,7 => e_tag,8 => checksum_crc32,9 => checksum_crc32_c,10 => checksum_crc64_nvme,11 => checksum_sha1,12 => checksum_sha256,13 => checksum_sha512,14 => checksum_md5,15 => checksum_xxhash64,16 => checksum_xxhash3,17 => checksum_xxhash128,18 => checksum_type,19 => missing_meta,20 => version_id,21 => cache_control,22 => content_disposition,23 => content_encoding,24 => content_language,25 => content_range,26 => content_type,27 => expires,28 => website_redirect_location,29 => server_side_encryption,30 => metadata,31 => sse_customer_algorithm,32 => sse_customer_key_md5,33 => ssekms_key_id,34 => bucket_key_enabled,35 => storage_class,36 => request_charged,37 => replication_status,38 => parts_count,39 => tag_count,40 => object_lock_mode,41 => object_lock_retain_until_date,42 => object_lock_legal_hold_status,43 => object_lock_event_hold,44 => object_lock_event_hold_duration_days,45 => object_lock_event_hold_duration_years,});
+wire::structure!(GetObjectOutput, schema::GET_OBJECT_OUTPUT, {
+    0 => body, 1 => delete_marker, 2 => accept_ranges, 3 => expiration, 4 => restore,
+    5 => last_modified, 6 => content_length, 7 => e_tag, 8 => checksum_crc32, 9 => checksum_crc32_c,
+    10 => checksum_crc64_nvme, 11 => checksum_sha1, 12 => checksum_sha256, 13 => checksum_sha512,
+    14 => checksum_md5, 15 => checksum_xxhash64, 16 => checksum_xxhash3, 17 => checksum_xxhash128,
+    18 => checksum_type, 19 => missing_meta, 20 => version_id, 21 => cache_control,
+    22 => content_disposition, 23 => content_encoding, 24 => content_language, 25 => content_range,
+    26 => content_type, 27 => expires, 28 => website_redirect_location,
+    29 => server_side_encryption, 30 => metadata, 31 => sse_customer_algorithm,
+    32 => sse_customer_key_md5, 33 => ssekms_key_id, 34 => bucket_key_enabled, 35 => storage_class,
+    36 => request_charged, 37 => replication_status, 38 => parts_count, 39 => tag_count,
+    40 => object_lock_mode, 41 => object_lock_retain_until_date,
+    42 => object_lock_legal_hold_status, 43 => object_lock_event_hold,
+    44 => object_lock_event_hold_duration_days, 45 => object_lock_event_hold_duration_years,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectInput {
@@ -1800,7 +2384,15 @@ pub struct GetObjectInput {
     pub checksum_mode: Option<String>,
 }
 
-wire::structure!(GetObjectInput, schema::GET_OBJECT_REQUEST, {0 => bucket,1 => if_match,2 => if_modified_since,3 => if_none_match,4 => if_unmodified_since,5 => key,6 => range,7 => response_cache_control,8 => response_content_disposition,9 => response_content_encoding,10 => response_content_language,11 => response_content_type,12 => response_expires,13 => version_id,14 => sse_customer_algorithm,15 => sse_customer_key,16 => sse_customer_key_md5,17 => request_payer,18 => part_number,19 => expected_bucket_owner,20 => checksum_mode,});
+wire::structure!(GetObjectInput, schema::GET_OBJECT_REQUEST, {
+    0 => bucket, 1 => if_match, 2 => if_modified_since, 3 => if_none_match,
+    4 => if_unmodified_since, 5 => key, 6 => range, 7 => response_cache_control,
+    8 => response_content_disposition, 9 => response_content_encoding,
+    10 => response_content_language, 11 => response_content_type, 12 => response_expires,
+    13 => version_id, 14 => sse_customer_algorithm, 15 => sse_customer_key,
+    16 => sse_customer_key_md5, 17 => request_payer, 18 => part_number, 19 => expected_bucket_owner,
+    20 => checksum_mode,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectTaggingOutput {
@@ -1808,7 +2400,9 @@ pub struct GetObjectTaggingOutput {
     pub tag_set: Option<Vec<Tag>>,
 }
 
-wire::structure!(GetObjectTaggingOutput, schema::GET_OBJECT_TAGGING_OUTPUT, {0 => version_id,1 => tag_set,});
+wire::structure!(GetObjectTaggingOutput, schema::GET_OBJECT_TAGGING_OUTPUT, {
+    0 => version_id, 1 => tag_set,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectTaggingInput {
@@ -1819,7 +2413,9 @@ pub struct GetObjectTaggingInput {
     pub request_payer: Option<String>,
 }
 
-wire::structure!(GetObjectTaggingInput, schema::GET_OBJECT_TAGGING_REQUEST, {0 => bucket,1 => key,2 => version_id,3 => expected_bucket_owner,4 => request_payer,});
+wire::structure!(GetObjectTaggingInput, schema::GET_OBJECT_TAGGING_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => expected_bucket_owner, 4 => request_payer,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadBucketOutput {
@@ -1830,7 +2426,10 @@ pub struct HeadBucketOutput {
     pub access_point_alias: Option<bool>,
 }
 
-wire::structure!(HeadBucketOutput, schema::HEAD_BUCKET_OUTPUT, {0 => bucket_arn,1 => bucket_location_type,2 => bucket_location_name,3 => bucket_region,4 => access_point_alias,});
+wire::structure!(HeadBucketOutput, schema::HEAD_BUCKET_OUTPUT, {
+    0 => bucket_arn, 1 => bucket_location_type, 2 => bucket_location_name, 3 => bucket_region,
+    4 => access_point_alias,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadBucketInput {
@@ -1838,7 +2437,9 @@ pub struct HeadBucketInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(HeadBucketInput, schema::HEAD_BUCKET_REQUEST, {0 => bucket,1 => expected_bucket_owner,});
+wire::structure!(HeadBucketInput, schema::HEAD_BUCKET_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadObjectOutput {
@@ -1890,7 +2491,21 @@ pub struct HeadObjectOutput {
     pub object_lock_event_hold_duration_years: Option<i32>,
 }
 
-wire::structure!(HeadObjectOutput, schema::HEAD_OBJECT_OUTPUT, {0 => delete_marker,1 => accept_ranges,2 => expiration,3 => restore,4 => archive_status,5 => last_modified,6 => content_length,7 => checksum_crc32,8 => checksum_crc32_c,9 => checksum_crc64_nvme,10 => checksum_sha1,11 => checksum_sha256,12 => checksum_sha512,13 => checksum_md5,14 => checksum_xxhash64,15 => checksum_xxhash3,16 => checksum_xxhash128,17 => checksum_type,18 => e_tag,19 => missing_meta,20 => version_id,21 => cache_control,22 => content_disposition,23 => content_encoding,24 => content_language,25 => content_type,26 => content_range,27 => expires,28 => website_redirect_location,29 => server_side_encryption,30 => metadata,31 => sse_customer_algorithm,32 => sse_customer_key_md5,33 => ssekms_key_id,34 => bucket_key_enabled,35 => storage_class,36 => request_charged,37 => replication_status,38 => parts_count,39 => tag_count,40 => object_lock_mode,41 => object_lock_retain_until_date,42 => object_lock_legal_hold_status,43 => object_lock_event_hold,44 => object_lock_event_hold_duration_days,45 => object_lock_event_hold_duration_years,});
+wire::structure!(HeadObjectOutput, schema::HEAD_OBJECT_OUTPUT, {
+    0 => delete_marker, 1 => accept_ranges, 2 => expiration, 3 => restore, 4 => archive_status,
+    5 => last_modified, 6 => content_length, 7 => checksum_crc32, 8 => checksum_crc32_c,
+    9 => checksum_crc64_nvme, 10 => checksum_sha1, 11 => checksum_sha256, 12 => checksum_sha512,
+    13 => checksum_md5, 14 => checksum_xxhash64, 15 => checksum_xxhash3, 16 => checksum_xxhash128,
+    17 => checksum_type, 18 => e_tag, 19 => missing_meta, 20 => version_id, 21 => cache_control,
+    22 => content_disposition, 23 => content_encoding, 24 => content_language, 25 => content_type,
+    26 => content_range, 27 => expires, 28 => website_redirect_location,
+    29 => server_side_encryption, 30 => metadata, 31 => sse_customer_algorithm,
+    32 => sse_customer_key_md5, 33 => ssekms_key_id, 34 => bucket_key_enabled, 35 => storage_class,
+    36 => request_charged, 37 => replication_status, 38 => parts_count, 39 => tag_count,
+    40 => object_lock_mode, 41 => object_lock_retain_until_date,
+    42 => object_lock_legal_hold_status, 43 => object_lock_event_hold,
+    44 => object_lock_event_hold_duration_days, 45 => object_lock_event_hold_duration_years,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeadObjectInput {
@@ -1917,7 +2532,15 @@ pub struct HeadObjectInput {
     pub checksum_mode: Option<String>,
 }
 
-wire::structure!(HeadObjectInput, schema::HEAD_OBJECT_REQUEST, {0 => bucket,1 => if_match,2 => if_modified_since,3 => if_none_match,4 => if_unmodified_since,5 => key,6 => range,7 => response_cache_control,8 => response_content_disposition,9 => response_content_encoding,10 => response_content_language,11 => response_content_type,12 => response_expires,13 => version_id,14 => sse_customer_algorithm,15 => sse_customer_key,16 => sse_customer_key_md5,17 => request_payer,18 => part_number,19 => expected_bucket_owner,20 => checksum_mode,});
+wire::structure!(HeadObjectInput, schema::HEAD_OBJECT_REQUEST, {
+    0 => bucket, 1 => if_match, 2 => if_modified_since, 3 => if_none_match,
+    4 => if_unmodified_since, 5 => key, 6 => range, 7 => response_cache_control,
+    8 => response_content_disposition, 9 => response_content_encoding,
+    10 => response_content_language, 11 => response_content_type, 12 => response_expires,
+    13 => version_id, 14 => sse_customer_algorithm, 15 => sse_customer_key,
+    16 => sse_customer_key_md5, 17 => request_payer, 18 => part_number, 19 => expected_bucket_owner,
+    20 => checksum_mode,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Initiator {
@@ -1925,11 +2548,59 @@ pub struct Initiator {
     pub display_name: Option<String>,
 }
 
-wire::structure!(Initiator, schema::INITIATOR, {0 => id,1 => display_name,});
+wire::structure!(Initiator, schema::INITIATOR, {
+    0 => id, 1 => display_name,
+});
 
 wire::enumeration!(IntelligentTieringAccessTier {
     ArchiveAccess = "ARCHIVE_ACCESS",
     DeepArchiveAccess = "DEEP_ARCHIVE_ACCESS",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidAccessKeyId {
+    pub aws_access_key_id: Option<String>,
+}
+
+wire::structure!(InvalidAccessKeyId, schema::INVALID_ACCESS_KEY_ID, {
+    0 => aws_access_key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidArgument {
+    pub argument_name: Option<String>,
+    pub argument_value: Option<String>,
+}
+
+wire::structure!(InvalidArgument, schema::INVALID_ARGUMENT, {
+    0 => argument_name, 1 => argument_value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidBucketName {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(InvalidBucketName, schema::INVALID_BUCKET_NAME, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidDigest {
+    pub content_md5: Option<String>,
+}
+
+wire::structure!(InvalidDigest, schema::INVALID_DIGEST, {
+    0 => content_md5,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidLocationConstraint {
+    pub location_constraint: Option<String>,
+}
+
+wire::structure!(InvalidLocationConstraint, schema::INVALID_LOCATION_CONSTRAINT, {
+    0 => location_constraint,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1938,7 +2609,77 @@ pub struct InvalidObjectState {
     pub access_tier: Option<IntelligentTieringAccessTier>,
 }
 
-wire::structure!(InvalidObjectState, schema::INVALID_OBJECT_STATE, {0 => storage_class,1 => access_tier,});
+wire::structure!(InvalidObjectState, schema::INVALID_OBJECT_STATE, {
+    0 => storage_class, 1 => access_tier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidPart {
+    pub upload_id: Option<String>,
+    pub part_number: Option<String>,
+    pub e_tag: Option<String>,
+}
+
+wire::structure!(InvalidPart, schema::INVALID_PART, {
+    0 => upload_id, 1 => part_number, 2 => e_tag,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidPartOrder {
+    pub upload_id: Option<String>,
+}
+
+wire::structure!(InvalidPartOrder, schema::INVALID_PART_ORDER, {
+    0 => upload_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidRange {
+    pub range_requested: Option<String>,
+    pub actual_object_size: Option<String>,
+}
+
+wire::structure!(InvalidRange, schema::INVALID_RANGE, {
+    0 => range_requested, 1 => actual_object_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidStorageClass {
+    pub storage_class_requested: Option<String>,
+}
+
+wire::structure!(InvalidStorageClass, schema::INVALID_STORAGE_CLASS, {
+    0 => storage_class_requested,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidTag {
+    pub tag_key: Option<String>,
+    pub tag_value: Option<String>,
+}
+
+wire::structure!(InvalidTag, schema::INVALID_TAG, {
+    0 => tag_key, 1 => tag_value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidURI {
+    pub uri: Option<String>,
+}
+
+wire::structure!(InvalidURI, schema::INVALID_URI, {
+    0 => uri,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyTooLongError {
+    pub size: Option<String>,
+    pub max_size_allowed: Option<String>,
+}
+
+wire::structure!(KeyTooLongError, schema::KEY_TOO_LONG_ERROR, {
+    0 => size, 1 => max_size_allowed,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LambdaFunctionConfiguration {
@@ -1948,17 +2689,21 @@ pub struct LambdaFunctionConfiguration {
     pub filter: Option<NotificationConfigurationFilter>,
 }
 
-wire::structure!(LambdaFunctionConfiguration, schema::LAMBDA_FUNCTION_CONFIGURATION, {0 => id,1 => lambda_function_arn,2 => events,3 => filter,});
+wire::structure!(LambdaFunctionConfiguration, schema::LAMBDA_FUNCTION_CONFIGURATION, {
+    0 => id, 1 => lambda_function_arn, 2 => events, 3 => filter,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListBucketsOutput {
-    pub buckets: Option<Vec<Bucket>>,
     pub owner: Option<Owner>,
+    pub buckets: Option<Vec<Bucket>>,
     pub continuation_token: Option<String>,
     pub prefix: Option<String>,
 }
 
-wire::structure!(ListBucketsOutput, schema::LIST_BUCKETS_OUTPUT, {0 => buckets,1 => owner,2 => continuation_token,3 => prefix,});
+wire::structure!(ListBucketsOutput, schema::LIST_BUCKETS_OUTPUT, {
+    0 => owner, 1 => buckets, 2 => continuation_token, 3 => prefix,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListBucketsInput {
@@ -1968,7 +2713,9 @@ pub struct ListBucketsInput {
     pub bucket_region: Option<String>,
 }
 
-wire::structure!(ListBucketsInput, schema::LIST_BUCKETS_REQUEST, {0 => max_buckets,1 => continuation_token,2 => prefix,3 => bucket_region,});
+wire::structure!(ListBucketsInput, schema::LIST_BUCKETS_REQUEST, {
+    0 => max_buckets, 1 => continuation_token, 2 => prefix, 3 => bucket_region,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListMultipartUploadsOutput {
@@ -1976,18 +2723,22 @@ pub struct ListMultipartUploadsOutput {
     pub key_marker: Option<String>,
     pub upload_id_marker: Option<String>,
     pub next_key_marker: Option<String>,
-    pub prefix: Option<String>,
-    pub delimiter: Option<String>,
     pub next_upload_id_marker: Option<String>,
+    pub delimiter: Option<String>,
+    pub prefix: Option<String>,
+    pub encoding_type: Option<String>,
     pub max_uploads: Option<i32>,
     pub is_truncated: Option<bool>,
     pub uploads: Option<Vec<MultipartUpload>>,
     pub common_prefixes: Option<Vec<CommonPrefix>>,
-    pub encoding_type: Option<String>,
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(ListMultipartUploadsOutput, schema::LIST_MULTIPART_UPLOADS_OUTPUT, {0 => bucket,1 => key_marker,2 => upload_id_marker,3 => next_key_marker,4 => prefix,5 => delimiter,6 => next_upload_id_marker,7 => max_uploads,8 => is_truncated,9 => uploads,10 => common_prefixes,11 => encoding_type,12 => request_charged,});
+wire::structure!(ListMultipartUploadsOutput, schema::LIST_MULTIPART_UPLOADS_OUTPUT, {
+    0 => bucket, 1 => key_marker, 2 => upload_id_marker, 3 => next_key_marker,
+    4 => next_upload_id_marker, 5 => delimiter, 6 => prefix, 7 => encoding_type, 8 => max_uploads,
+    9 => is_truncated, 10 => uploads, 11 => common_prefixes, 12 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListMultipartUploadsInput {
@@ -2002,24 +2753,31 @@ pub struct ListMultipartUploadsInput {
     pub request_payer: Option<String>,
 }
 
-wire::structure!(ListMultipartUploadsInput, schema::LIST_MULTIPART_UPLOADS_REQUEST, {0 => bucket,1 => delimiter,2 => encoding_type,3 => key_marker,4 => max_uploads,5 => prefix,6 => upload_id_marker,7 => expected_bucket_owner,8 => request_payer,});
+wire::structure!(ListMultipartUploadsInput, schema::LIST_MULTIPART_UPLOADS_REQUEST, {
+    0 => bucket, 1 => delimiter, 2 => encoding_type, 3 => key_marker, 4 => max_uploads, 5 => prefix,
+    6 => upload_id_marker, 7 => expected_bucket_owner, 8 => request_payer,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListObjectsOutput {
-    pub is_truncated: Option<bool>,
-    pub marker: Option<String>,
-    pub next_marker: Option<String>,
-    pub contents: Option<Vec<Object>>,
     pub name: Option<String>,
     pub prefix: Option<String>,
-    pub delimiter: Option<String>,
+    pub marker: Option<String>,
+    pub next_marker: Option<String>,
     pub max_keys: Option<i32>,
-    pub common_prefixes: Option<Vec<CommonPrefix>>,
+    pub delimiter: Option<String>,
     pub encoding_type: Option<String>,
+    pub is_truncated: Option<bool>,
+    pub contents: Option<Vec<Object>>,
+    pub common_prefixes: Option<Vec<CommonPrefix>>,
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(ListObjectsOutput, schema::LIST_OBJECTS_OUTPUT, {0 => is_truncated,1 => marker,2 => next_marker,3 => contents,4 => name,5 => prefix,6 => delimiter,7 => max_keys,8 => common_prefixes,9 => encoding_type,10 => request_charged,});
+wire::structure!(ListObjectsOutput, schema::LIST_OBJECTS_OUTPUT, {
+    0 => name, 1 => prefix, 2 => marker, 3 => next_marker, 4 => max_keys, 5 => delimiter,
+    6 => encoding_type, 7 => is_truncated, 8 => contents, 9 => common_prefixes,
+    10 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListObjectsInput {
@@ -2034,26 +2792,33 @@ pub struct ListObjectsInput {
     pub optional_object_attributes: Option<Vec<String>>,
 }
 
-wire::structure!(ListObjectsInput, schema::LIST_OBJECTS_REQUEST, {0 => bucket,1 => delimiter,2 => encoding_type,3 => marker,4 => max_keys,5 => prefix,6 => request_payer,7 => expected_bucket_owner,8 => optional_object_attributes,});
+wire::structure!(ListObjectsInput, schema::LIST_OBJECTS_REQUEST, {
+    0 => bucket, 1 => delimiter, 2 => encoding_type, 3 => marker, 4 => max_keys, 5 => prefix,
+    6 => request_payer, 7 => expected_bucket_owner, 8 => optional_object_attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListObjectsV2Output {
-    pub is_truncated: Option<bool>,
-    pub contents: Option<Vec<Object>>,
     pub name: Option<String>,
     pub prefix: Option<String>,
-    pub delimiter: Option<String>,
-    pub max_keys: Option<i32>,
-    pub common_prefixes: Option<Vec<CommonPrefix>>,
-    pub encoding_type: Option<String>,
-    pub key_count: Option<i32>,
+    pub start_after: Option<String>,
     pub continuation_token: Option<String>,
     pub next_continuation_token: Option<String>,
-    pub start_after: Option<String>,
+    pub key_count: Option<i32>,
+    pub max_keys: Option<i32>,
+    pub delimiter: Option<String>,
+    pub encoding_type: Option<String>,
+    pub is_truncated: Option<bool>,
+    pub contents: Option<Vec<Object>>,
+    pub common_prefixes: Option<Vec<CommonPrefix>>,
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(ListObjectsV2Output, schema::LIST_OBJECTS_V2_OUTPUT, {0 => is_truncated,1 => contents,2 => name,3 => prefix,4 => delimiter,5 => max_keys,6 => common_prefixes,7 => encoding_type,8 => key_count,9 => continuation_token,10 => next_continuation_token,11 => start_after,12 => request_charged,});
+wire::structure!(ListObjectsV2Output, schema::LIST_OBJECTS_V2_OUTPUT, {
+    0 => name, 1 => prefix, 2 => start_after, 3 => continuation_token, 4 => next_continuation_token,
+    5 => key_count, 6 => max_keys, 7 => delimiter, 8 => encoding_type, 9 => is_truncated,
+    10 => contents, 11 => common_prefixes, 12 => request_charged,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListObjectsV2Input {
@@ -2070,30 +2835,39 @@ pub struct ListObjectsV2Input {
     pub optional_object_attributes: Option<Vec<String>>,
 }
 
-wire::structure!(ListObjectsV2Input, schema::LIST_OBJECTS_V2_REQUEST, {0 => bucket,1 => delimiter,2 => encoding_type,3 => max_keys,4 => prefix,5 => continuation_token,6 => fetch_owner,7 => start_after,8 => request_payer,9 => expected_bucket_owner,10 => optional_object_attributes,});
+wire::structure!(ListObjectsV2Input, schema::LIST_OBJECTS_V2_REQUEST, {
+    0 => bucket, 1 => delimiter, 2 => encoding_type, 3 => max_keys, 4 => prefix,
+    5 => continuation_token, 6 => fetch_owner, 7 => start_after, 8 => request_payer,
+    9 => expected_bucket_owner, 10 => optional_object_attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPartsOutput {
-    pub abort_date: Option<wire::Timestamp>,
-    pub abort_rule_id: Option<String>,
     pub bucket: Option<String>,
     pub key: Option<String>,
     pub upload_id: Option<String>,
+    pub initiator: Option<Initiator>,
+    pub owner: Option<Owner>,
+    pub storage_class: Option<String>,
     pub part_number_marker: Option<i32>,
     pub next_part_number_marker: Option<i32>,
     pub max_parts: Option<i32>,
     pub is_truncated: Option<bool>,
     pub parts: Option<Vec<Part>>,
-    pub initiator: Option<Initiator>,
-    pub owner: Option<Owner>,
-    pub storage_class: Option<String>,
+    pub abort_date: Option<wire::Timestamp>,
+    pub abort_rule_id: Option<String>,
     pub request_charged: Option<RequestCharged>,
     pub checksum_algorithm: Option<String>,
     pub checksum_type: Option<String>,
     pub version_id: Option<String>,
 }
 
-wire::structure!(ListPartsOutput, schema::LIST_PARTS_OUTPUT, {0 => abort_date,1 => abort_rule_id,2 => bucket,3 => key,4 => upload_id,5 => part_number_marker,6 => next_part_number_marker,7 => max_parts,8 => is_truncated,9 => parts,10 => initiator,11 => owner,12 => storage_class,13 => request_charged,14 => checksum_algorithm,15 => checksum_type,16 => version_id,});
+wire::structure!(ListPartsOutput, schema::LIST_PARTS_OUTPUT, {
+    0 => bucket, 1 => key, 2 => upload_id, 3 => initiator, 4 => owner, 5 => storage_class,
+    6 => part_number_marker, 7 => next_part_number_marker, 8 => max_parts, 9 => is_truncated,
+    10 => parts, 11 => abort_date, 12 => abort_rule_id, 13 => request_charged,
+    14 => checksum_algorithm, 15 => checksum_type, 16 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListPartsInput {
@@ -2109,7 +2883,11 @@ pub struct ListPartsInput {
     pub sse_customer_key_md5: Option<String>,
 }
 
-wire::structure!(ListPartsInput, schema::LIST_PARTS_REQUEST, {0 => bucket,1 => key,2 => max_parts,3 => part_number_marker,4 => upload_id,5 => request_payer,6 => expected_bucket_owner,7 => sse_customer_algorithm,8 => sse_customer_key,9 => sse_customer_key_md5,});
+wire::structure!(ListPartsInput, schema::LIST_PARTS_REQUEST, {
+    0 => bucket, 1 => key, 2 => max_parts, 3 => part_number_marker, 4 => upload_id,
+    5 => request_payer, 6 => expected_bucket_owner, 7 => sse_customer_algorithm,
+    8 => sse_customer_key, 9 => sse_customer_key_md5,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LocationInfo {
@@ -2117,11 +2895,42 @@ pub struct LocationInfo {
     pub name: Option<String>,
 }
 
-wire::structure!(LocationInfo, schema::LOCATION_INFO, {0 => r#type,1 => name,});
+wire::structure!(LocationInfo, schema::LOCATION_INFO, {
+    0 => r#type, 1 => name,
+});
 
 wire::enumeration!(LocationType {
     AvailabilityZone = "AvailabilityZone",
     LocalZone = "LocalZone",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MaxMessageLengthExceeded {
+    pub max_message_length_bytes: Option<String>,
+}
+
+wire::structure!(MaxMessageLengthExceeded, schema::MAX_MESSAGE_LENGTH_EXCEEDED, {
+    0 => max_message_length_bytes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataTooLarge {
+    pub size: Option<String>,
+    pub max_size_allowed: Option<String>,
+}
+
+wire::structure!(MetadataTooLarge, schema::METADATA_TOO_LARGE, {
+    0 => size, 1 => max_size_allowed,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MethodNotAllowed {
+    pub method: Option<String>,
+    pub resource_type: Option<String>,
+}
+
+wire::structure!(MethodNotAllowed, schema::METHOD_NOT_ALLOWED, {
+    0 => method, 1 => resource_type,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2137,7 +2946,101 @@ pub struct MultipartUpload {
     pub version_id: Option<String>,
 }
 
-wire::structure!(MultipartUpload, schema::MULTIPART_UPLOAD, {0 => upload_id,1 => key,2 => initiated,3 => storage_class,4 => owner,5 => initiator,6 => checksum_algorithm,7 => checksum_type,8 => version_id,});
+wire::structure!(MultipartUpload, schema::MULTIPART_UPLOAD, {
+    0 => upload_id, 1 => key, 2 => initiated, 3 => storage_class, 4 => owner, 5 => initiator,
+    6 => checksum_algorithm, 7 => checksum_type, 8 => version_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchBucket {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchBucket, schema::NO_SUCH_BUCKET, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchBucketPolicy {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchBucketPolicy, schema::NO_SUCH_BUCKET_POLICY, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchCORSConfiguration {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchCORSConfiguration, schema::NO_SUCH_CORS_CONFIGURATION, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchKey {
+    pub key: Option<String>,
+}
+
+wire::structure!(NoSuchKey, schema::NO_SUCH_KEY, {
+    0 => key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchLifecycleConfiguration {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchLifecycleConfiguration, schema::NO_SUCH_LIFECYCLE_CONFIGURATION, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchTagSet {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchTagSet, schema::NO_SUCH_TAG_SET, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchUpload {
+    pub upload_id: Option<String>,
+}
+
+wire::structure!(NoSuchUpload, schema::NO_SUCH_UPLOAD, {
+    0 => upload_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchVersion {
+    pub key: Option<String>,
+    pub version_id: Option<String>,
+}
+
+wire::structure!(NoSuchVersion, schema::NO_SUCH_VERSION, {
+    0 => key, 1 => version_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchWebsiteConfiguration {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchWebsiteConfiguration, schema::NO_SUCH_WEBSITE_CONFIGURATION, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotImplemented {
+    pub header: Option<String>,
+}
+
+wire::structure!(NotImplemented, schema::NOT_IMPLEMENTED, {
+    0 => header,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotificationConfiguration {
@@ -2147,14 +3050,19 @@ pub struct NotificationConfiguration {
     pub event_bridge_configuration: Option<EventBridgeConfiguration>,
 }
 
-wire::structure!(NotificationConfiguration, schema::NOTIFICATION_CONFIGURATION, {0 => topic_configurations,1 => queue_configurations,2 => lambda_function_configurations,3 => event_bridge_configuration,});
+wire::structure!(NotificationConfiguration, schema::NOTIFICATION_CONFIGURATION, {
+    0 => topic_configurations, 1 => queue_configurations, 2 => lambda_function_configurations,
+    3 => event_bridge_configuration,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NotificationConfigurationFilter {
     pub key: Option<S3KeyFilter>,
 }
 
-wire::structure!(NotificationConfigurationFilter, schema::NOTIFICATION_CONFIGURATION_FILTER, {0 => key,});
+wire::structure!(NotificationConfigurationFilter, schema::NOTIFICATION_CONFIGURATION_FILTER, {
+    0 => key,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object {
@@ -2169,7 +3077,10 @@ pub struct Object {
     pub restore_status: Option<RestoreStatus>,
 }
 
-wire::structure!(Object, schema::OBJECT, {0 => key,1 => last_modified,2 => e_tag,3 => checksum_algorithm,4 => checksum_type,5 => size,6 => storage_class,7 => owner,8 => restore_status,});
+wire::structure!(Object, schema::OBJECT, {
+    0 => key, 1 => last_modified, 2 => e_tag, 3 => checksum_algorithm, 4 => checksum_type,
+    5 => size, 6 => storage_class, 7 => owner, 8 => restore_status,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectIdentifier {
@@ -2180,7 +3091,18 @@ pub struct ObjectIdentifier {
     pub size: Option<i64>,
 }
 
-wire::structure!(ObjectIdentifier, schema::OBJECT_IDENTIFIER, {0 => key,1 => version_id,2 => e_tag,3 => last_modified_time,4 => size,});
+wire::structure!(ObjectIdentifier, schema::OBJECT_IDENTIFIER, {
+    0 => key, 1 => version_id, 2 => e_tag, 3 => last_modified_time, 4 => size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockConfigurationNotFoundError {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(ObjectLockConfigurationNotFoundError, schema::OBJECT_LOCK_CONFIGURATION_NOT_FOUND_ERROR, {
+    0 => bucket_name,
+});
 
 wire::enumeration!(ObjectLockEventHold {
     On = "ON",
@@ -2203,7 +3125,11 @@ pub struct ObjectPart {
     pub checksum_xxhash128: Option<String>,
 }
 
-wire::structure!(ObjectPart, schema::OBJECT_PART, {0 => part_number,1 => size,2 => checksum_crc32,3 => checksum_crc32_c,4 => checksum_crc64_nvme,5 => checksum_sha1,6 => checksum_sha256,7 => checksum_sha512,8 => checksum_md5,9 => checksum_xxhash64,10 => checksum_xxhash3,11 => checksum_xxhash128,});
+wire::structure!(ObjectPart, schema::OBJECT_PART, {
+    0 => part_number, 1 => size, 2 => checksum_crc32, 3 => checksum_crc32_c,
+    4 => checksum_crc64_nvme, 5 => checksum_sha1, 6 => checksum_sha256, 7 => checksum_sha512,
+    8 => checksum_md5, 9 => checksum_xxhash64, 10 => checksum_xxhash3, 11 => checksum_xxhash128,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Owner {
@@ -2211,7 +3137,18 @@ pub struct Owner {
     pub id: Option<String>,
 }
 
-wire::structure!(Owner, schema::OWNER, {0 => display_name,1 => id,});
+wire::structure!(Owner, schema::OWNER, {
+    0 => display_name, 1 => id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnershipControlsNotFoundError {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(OwnershipControlsNotFoundError, schema::OWNERSHIP_CONTROLS_NOT_FOUND_ERROR, {
+    0 => bucket_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Part {
@@ -2231,7 +3168,31 @@ pub struct Part {
     pub checksum_xxhash128: Option<String>,
 }
 
-wire::structure!(Part, schema::PART, {0 => part_number,1 => last_modified,2 => e_tag,3 => size,4 => checksum_crc32,5 => checksum_crc32_c,6 => checksum_crc64_nvme,7 => checksum_sha1,8 => checksum_sha256,9 => checksum_sha512,10 => checksum_md5,11 => checksum_xxhash64,12 => checksum_xxhash3,13 => checksum_xxhash128,});
+wire::structure!(Part, schema::PART, {
+    0 => part_number, 1 => last_modified, 2 => e_tag, 3 => size, 4 => checksum_crc32,
+    5 => checksum_crc32_c, 6 => checksum_crc64_nvme, 7 => checksum_sha1, 8 => checksum_sha256,
+    9 => checksum_sha512, 10 => checksum_md5, 11 => checksum_xxhash64, 12 => checksum_xxhash3,
+    13 => checksum_xxhash128,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PermanentRedirect {
+    pub endpoint: Option<String>,
+    pub bucket: Option<String>,
+}
+
+wire::structure!(PermanentRedirect, schema::PERMANENT_REDIRECT, {
+    0 => endpoint, 1 => bucket,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PreconditionFailed {
+    pub condition: Option<String>,
+}
+
+wire::structure!(PreconditionFailed, schema::PRECONDITION_FAILED, {
+    0 => condition,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketNotificationConfigurationOutput {}
@@ -2250,7 +3211,10 @@ pub struct PutBucketNotificationConfigurationInput {
     pub skip_destination_validation: Option<bool>,
 }
 
-wire::structure!(PutBucketNotificationConfigurationInput, schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST, {0 => bucket,1 => notification_configuration,2 => expected_bucket_owner,3 => skip_destination_validation,});
+wire::structure!(PutBucketNotificationConfigurationInput, schema::PUT_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => notification_configuration, 2 => expected_bucket_owner,
+    3 => skip_destination_validation,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketPolicyOutput {}
@@ -2267,7 +3231,10 @@ pub struct PutBucketPolicyInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(PutBucketPolicyInput, schema::PUT_BUCKET_POLICY_REQUEST, {0 => bucket,1 => content_md5,2 => checksum_algorithm,3 => confirm_remove_self_bucket_access,4 => policy,5 => expected_bucket_owner,});
+wire::structure!(PutBucketPolicyInput, schema::PUT_BUCKET_POLICY_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => confirm_remove_self_bucket_access,
+    4 => policy, 5 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketTaggingOutput {}
@@ -2283,7 +3250,10 @@ pub struct PutBucketTaggingInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(PutBucketTaggingInput, schema::PUT_BUCKET_TAGGING_REQUEST, {0 => bucket,1 => content_md5,2 => checksum_algorithm,3 => tagging,4 => expected_bucket_owner,});
+wire::structure!(PutBucketTaggingInput, schema::PUT_BUCKET_TAGGING_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => tagging,
+    4 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutObjectOutput {
@@ -2311,7 +3281,14 @@ pub struct PutObjectOutput {
     pub request_charged: Option<RequestCharged>,
 }
 
-wire::structure!(PutObjectOutput, schema::PUT_OBJECT_OUTPUT, {0 => expiration,1 => e_tag,2 => checksum_crc32,3 => checksum_crc32_c,4 => checksum_crc64_nvme,5 => checksum_sha1,6 => checksum_sha256,7 => checksum_sha512,8 => checksum_md5,9 => checksum_xxhash64,10 => checksum_xxhash3,11 => checksum_xxhash128,12 => checksum_type,13 => server_side_encryption,14 => version_id,15 => sse_customer_algorithm,16 => sse_customer_key_md5,17 => ssekms_key_id,18 => ssekms_encryption_context,19 => bucket_key_enabled,20 => size,21 => request_charged,});
+wire::structure!(PutObjectOutput, schema::PUT_OBJECT_OUTPUT, {
+    0 => expiration, 1 => e_tag, 2 => checksum_crc32, 3 => checksum_crc32_c,
+    4 => checksum_crc64_nvme, 5 => checksum_sha1, 6 => checksum_sha256, 7 => checksum_sha512,
+    8 => checksum_md5, 9 => checksum_xxhash64, 10 => checksum_xxhash3, 11 => checksum_xxhash128,
+    12 => checksum_type, 13 => server_side_encryption, 14 => version_id,
+    15 => sse_customer_algorithm, 16 => sse_customer_key_md5, 17 => ssekms_key_id,
+    18 => ssekms_encryption_context, 19 => bucket_key_enabled, 20 => size, 21 => request_charged,
+});
 
 #[derive(Debug, Default)]
 pub struct PutObjectInput {
@@ -2366,14 +3343,31 @@ pub struct PutObjectInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(PutObjectInput, schema::PUT_OBJECT_REQUEST, {0 => acl,1 => body,2 => bucket,3 => cache_control,4 => content_disposition,5 => content_encoding,6 => content_language,7 => content_length,8 => content_md5,9 => content_type,10 => checksum_algorithm,11 => checksum_crc32,12 => checksum_crc32_c,13 => checksum_crc64_nvme,14 => checksum_sha1,15 => checksum_sha256,16 => checksum_sha512,17 => checksum_md5,18 => checksum_xxhash64,19 => checksum_xxhash3,20 => checksum_xxhash128,21 => expires,22 => if_match,23 => if_none_match,24 => grant_full_control,25 => grant_read,26 => grant_read_acp,27 => grant_write_acp,28 => key,29 => write_offset_bytes,30 => metadata,31 => server_side_encryption,32 => storage_class,33 => website_redirect_location,34 => sse_customer_algorithm,35 => sse_customer_key,36 => sse_customer_key_md5,37 => ssekms_key_id,38 => ssekms_encryption_context,39 => bucket_key_enabled,40 => request_payer,41 => tagging,42 => object_lock_mode,43 => object_lock_retain_until_date,44 => object_lock_legal_hold_status,45 => object_lock_event_hold,46 => object_lock_event_hold_duration_days,47 => object_lock_event_hold_duration_years,48 => expected_bucket_owner,});
+wire::structure!(PutObjectInput, schema::PUT_OBJECT_REQUEST, {
+    0 => acl, 1 => body, 2 => bucket, 3 => cache_control, 4 => content_disposition,
+    5 => content_encoding, 6 => content_language, 7 => content_length, 8 => content_md5,
+    9 => content_type, 10 => checksum_algorithm, 11 => checksum_crc32, 12 => checksum_crc32_c,
+    13 => checksum_crc64_nvme, 14 => checksum_sha1, 15 => checksum_sha256, 16 => checksum_sha512,
+    17 => checksum_md5, 18 => checksum_xxhash64, 19 => checksum_xxhash3, 20 => checksum_xxhash128,
+    21 => expires, 22 => if_match, 23 => if_none_match, 24 => grant_full_control, 25 => grant_read,
+    26 => grant_read_acp, 27 => grant_write_acp, 28 => key, 29 => write_offset_bytes,
+    30 => metadata, 31 => server_side_encryption, 32 => storage_class,
+    33 => website_redirect_location, 34 => sse_customer_algorithm, 35 => sse_customer_key,
+    36 => sse_customer_key_md5, 37 => ssekms_key_id, 38 => ssekms_encryption_context,
+    39 => bucket_key_enabled, 40 => request_payer, 41 => tagging, 42 => object_lock_mode,
+    43 => object_lock_retain_until_date, 44 => object_lock_legal_hold_status,
+    45 => object_lock_event_hold, 46 => object_lock_event_hold_duration_days,
+    47 => object_lock_event_hold_duration_years, 48 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutObjectTaggingOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(PutObjectTaggingOutput, schema::PUT_OBJECT_TAGGING_OUTPUT, {0 => version_id,});
+wire::structure!(PutObjectTaggingOutput, schema::PUT_OBJECT_TAGGING_OUTPUT, {
+    0 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutObjectTaggingInput {
@@ -2387,7 +3381,10 @@ pub struct PutObjectTaggingInput {
     pub request_payer: Option<String>,
 }
 
-wire::structure!(PutObjectTaggingInput, schema::PUT_OBJECT_TAGGING_REQUEST, {0 => bucket,1 => key,2 => version_id,3 => content_md5,4 => checksum_algorithm,5 => tagging,6 => expected_bucket_owner,7 => request_payer,});
+wire::structure!(PutObjectTaggingInput, schema::PUT_OBJECT_TAGGING_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => content_md5, 4 => checksum_algorithm, 5 => tagging,
+    6 => expected_bucket_owner, 7 => request_payer,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueConfiguration {
@@ -2397,7 +3394,9 @@ pub struct QueueConfiguration {
     pub filter: Option<NotificationConfigurationFilter>,
 }
 
-wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {0 => id,1 => queue_arn,2 => events,3 => filter,});
+wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {
+    0 => id, 1 => queue_arn, 2 => events, 3 => filter,
+});
 
 wire::enumeration!(ReplicationStatus {
     Complete = "COMPLETE",
@@ -2412,19 +3411,58 @@ wire::enumeration!(RequestCharged {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestTimeTooSkewed {
+    pub request_time: Option<String>,
+    pub server_time: Option<String>,
+    pub max_allowed_skew_milliseconds: Option<String>,
+}
+
+wire::structure!(RequestTimeTooSkewed, schema::REQUEST_TIME_TOO_SKEWED, {
+    0 => request_time, 1 => server_time, 2 => max_allowed_skew_milliseconds,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RestoreStatus {
     pub is_restore_in_progress: Option<bool>,
     pub restore_expiry_date: Option<wire::Timestamp>,
 }
 
-wire::structure!(RestoreStatus, schema::RESTORE_STATUS, {0 => is_restore_in_progress,1 => restore_expiry_date,});
+wire::structure!(RestoreStatus, schema::RESTORE_STATUS, {
+    0 => is_restore_in_progress, 1 => restore_expiry_date,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3KeyFilter {
     pub filter_rules: Option<Vec<FilterRule>>,
 }
 
-wire::structure!(S3KeyFilter, schema::S3_KEY_FILTER, {0 => filter_rules,});
+wire::structure!(S3KeyFilter, schema::S3_KEY_FILTER, {
+    0 => filter_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionConfigurationNotFoundError {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(ServerSideEncryptionConfigurationNotFoundError, schema::SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SignatureDoesNotMatch {
+    pub aws_access_key_id: Option<String>,
+    pub string_to_sign: Option<String>,
+    pub signature_provided: Option<String>,
+    pub string_to_sign_bytes: Option<String>,
+    pub canonical_request: Option<String>,
+    pub canonical_request_bytes: Option<String>,
+}
+
+wire::structure!(SignatureDoesNotMatch, schema::SIGNATURE_DOES_NOT_MATCH, {
+    0 => aws_access_key_id, 1 => string_to_sign, 2 => signature_provided, 3 => string_to_sign_bytes,
+    4 => canonical_request, 5 => canonical_request_bytes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
@@ -2432,14 +3470,18 @@ pub struct Tag {
     pub value: String,
 }
 
-wire::structure!(Tag, schema::TAG, {0 => key,1 => value,});
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tagging {
     pub tag_set: Vec<Tag>,
 }
 
-wire::structure!(Tagging, schema::TAGGING, {0 => tag_set,});
+wire::structure!(Tagging, schema::TAGGING, {
+    0 => tag_set,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicConfiguration {
@@ -2449,7 +3491,9 @@ pub struct TopicConfiguration {
     pub filter: Option<NotificationConfigurationFilter>,
 }
 
-wire::structure!(TopicConfiguration, schema::TOPIC_CONFIGURATION, {0 => id,1 => topic_arn,2 => events,3 => filter,});
+wire::structure!(TopicConfiguration, schema::TOPIC_CONFIGURATION, {
+    0 => id, 1 => topic_arn, 2 => events, 3 => filter,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UploadPartCopyOutput {
@@ -2464,7 +3508,11 @@ pub struct UploadPartCopyOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(UploadPartCopyOutput, schema::UPLOAD_PART_COPY_OUTPUT, {0 => copy_source_version_id,1 => copy_part_result,2 => server_side_encryption,3 => sse_customer_algorithm,4 => sse_customer_key_md5,5 => ssekms_key_id,6 => bucket_key_enabled,7 => request_charged,8 => version_id,});
+wire::structure!(UploadPartCopyOutput, schema::UPLOAD_PART_COPY_OUTPUT, {
+    0 => copy_source_version_id, 1 => copy_part_result, 2 => server_side_encryption,
+    3 => sse_customer_algorithm, 4 => sse_customer_key_md5, 5 => ssekms_key_id,
+    6 => bucket_key_enabled, 7 => request_charged, 8 => version_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UploadPartCopyInput {
@@ -2489,7 +3537,14 @@ pub struct UploadPartCopyInput {
     pub expected_source_bucket_owner: Option<String>,
 }
 
-wire::structure!(UploadPartCopyInput, schema::UPLOAD_PART_COPY_REQUEST, {0 => bucket,1 => copy_source,2 => copy_source_if_match,3 => copy_source_if_modified_since,4 => copy_source_if_none_match,5 => copy_source_if_unmodified_since,6 => copy_source_range,7 => key,8 => part_number,9 => upload_id,10 => sse_customer_algorithm,11 => sse_customer_key,12 => sse_customer_key_md5,13 => copy_source_sse_customer_algorithm,14 => copy_source_sse_customer_key,15 => copy_source_sse_customer_key_md5,16 => request_payer,17 => expected_bucket_owner,18 => expected_source_bucket_owner,});
+wire::structure!(UploadPartCopyInput, schema::UPLOAD_PART_COPY_REQUEST, {
+    0 => bucket, 1 => copy_source, 2 => copy_source_if_match, 3 => copy_source_if_modified_since,
+    4 => copy_source_if_none_match, 5 => copy_source_if_unmodified_since, 6 => copy_source_range,
+    7 => key, 8 => part_number, 9 => upload_id, 10 => sse_customer_algorithm,
+    11 => sse_customer_key, 12 => sse_customer_key_md5, 13 => copy_source_sse_customer_algorithm,
+    14 => copy_source_sse_customer_key, 15 => copy_source_sse_customer_key_md5, 16 => request_payer,
+    17 => expected_bucket_owner, 18 => expected_source_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UploadPartOutput {
@@ -2513,7 +3568,13 @@ pub struct UploadPartOutput {
     pub version_id: Option<String>,
 }
 
-wire::structure!(UploadPartOutput, schema::UPLOAD_PART_OUTPUT, {0 => server_side_encryption,1 => e_tag,2 => checksum_crc32,3 => checksum_crc32_c,4 => checksum_crc64_nvme,5 => checksum_sha1,6 => checksum_sha256,7 => checksum_sha512,8 => checksum_md5,9 => checksum_xxhash64,10 => checksum_xxhash3,11 => checksum_xxhash128,12 => sse_customer_algorithm,13 => sse_customer_key_md5,14 => ssekms_key_id,15 => bucket_key_enabled,16 => request_charged,17 => version_id,});
+wire::structure!(UploadPartOutput, schema::UPLOAD_PART_OUTPUT, {
+    0 => server_side_encryption, 1 => e_tag, 2 => checksum_crc32, 3 => checksum_crc32_c,
+    4 => checksum_crc64_nvme, 5 => checksum_sha1, 6 => checksum_sha256, 7 => checksum_sha512,
+    8 => checksum_md5, 9 => checksum_xxhash64, 10 => checksum_xxhash3, 11 => checksum_xxhash128,
+    12 => sse_customer_algorithm, 13 => sse_customer_key_md5, 14 => ssekms_key_id,
+    15 => bucket_key_enabled, 16 => request_charged, 17 => version_id,
+});
 
 #[derive(Debug, Default)]
 pub struct UploadPartInput {
@@ -2542,7 +3603,24 @@ pub struct UploadPartInput {
     pub expected_bucket_owner: Option<String>,
 }
 
-wire::structure!(UploadPartInput, schema::UPLOAD_PART_REQUEST, {0 => body,1 => bucket,2 => content_length,3 => content_md5,4 => checksum_algorithm,5 => checksum_crc32,6 => checksum_crc32_c,7 => checksum_crc64_nvme,8 => checksum_sha1,9 => checksum_sha256,10 => checksum_sha512,11 => checksum_md5,12 => checksum_xxhash64,13 => checksum_xxhash3,14 => checksum_xxhash128,15 => key,16 => part_number,17 => upload_id,18 => sse_customer_algorithm,19 => sse_customer_key,20 => sse_customer_key_md5,21 => request_payer,22 => expected_bucket_owner,});
+wire::structure!(UploadPartInput, schema::UPLOAD_PART_REQUEST, {
+    0 => body, 1 => bucket, 2 => content_length, 3 => content_md5, 4 => checksum_algorithm,
+    5 => checksum_crc32, 6 => checksum_crc32_c, 7 => checksum_crc64_nvme, 8 => checksum_sha1,
+    9 => checksum_sha256, 10 => checksum_sha512, 11 => checksum_md5, 12 => checksum_xxhash64,
+    13 => checksum_xxhash3, 14 => checksum_xxhash128, 15 => key, 16 => part_number, 17 => upload_id,
+    18 => sse_customer_algorithm, 19 => sse_customer_key, 20 => sse_customer_key_md5,
+    21 => request_payer, 22 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct XAmzContentSHA256Mismatch {
+    pub client_computed_content_sha256: Option<String>,
+    pub s3_computed_content_sha256: Option<String>,
+}
+
+wire::structure!(XAmzContentSHA256Mismatch, schema::X_AMZ_CONTENT_SHA256_MISMATCH, {
+    0 => client_computed_content_sha256, 1 => s3_computed_content_sha256,
+});
 
 mod schema {
     use super::wire::{
@@ -2674,6 +3752,10 @@ mod schema {
     );
     pub(super) static ACCESS_DENIED: Schema =
         schema("AccessDenied", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCOUNT_PROBLEM: Schema =
+        schema("AccountProblem", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ALL_ACCESS_DISABLED: Schema =
+        schema("AllAccessDisabled", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ANNOTATION_DIRECTIVE: Schema = schema(
         "AnnotationDirective",
         Kind::Enum(super::AnnotationDirective::NAMES),
@@ -2683,6 +3765,21 @@ mod schema {
         schema("AnnotationLimitExceeded", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ANNOTATION_NAME_TOO_LONG: Schema =
         schema("AnnotationNameTooLong", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static AUTHORIZATION_HEADER_MALFORMED: Schema = schema(
+        "AuthorizationHeaderMalformed",
+        Kind::Structure(&[body("Region", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static AUTHORIZATION_QUERY_PARAMETERS_ERROR: Schema =
+        schema("AuthorizationQueryParametersError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static BAD_DIGEST: Schema = schema(
+        "BadDigest",
+        Kind::Structure(&[
+            body("ExpectedDigest", &STRING, Flags::NONE),
+            body("CalculatedDigest", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static BUCKET: Schema = schema(
         "Bucket",
         Kind::Structure(&[
@@ -2693,16 +3790,27 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static BUCKET_ALREADY_EXISTS: Schema =
-        schema("BucketAlreadyExists", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static BUCKET_ALREADY_OWNED_BY_YOU: Schema =
-        schema("BucketAlreadyOwnedByYou", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static BUCKET_ALREADY_EXISTS: Schema = schema(
+        "BucketAlreadyExists",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_ALREADY_OWNED_BY_YOU: Schema = schema(
+        "BucketAlreadyOwnedByYou",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static BUCKET_INFO: Schema = schema(
         "BucketInfo",
         Kind::Structure(&[
             body("DataRedundancy", &DATA_REDUNDANCY, Flags::NONE),
             body("Type", &BUCKET_TYPE, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_NOT_EMPTY: Schema = schema(
+        "BucketNotEmpty",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static BUCKET_TYPE: Schema =
@@ -2867,6 +3975,11 @@ mod schema {
     );
     pub(super) static COMPLETED_PART_LIST: Schema =
         schema("CompletedPartList", list(&COMPLETED_PART, "member", true, false), Constraint::NONE);
+    pub(super) static CONDITIONAL_REQUEST_CONFLICT: Schema = schema(
+        "ConditionalRequestConflict",
+        Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static COPY_OBJECT_OUTPUT: Schema = schema(
         "CopyObjectOutput",
         Kind::Structure(&[
@@ -3161,7 +4274,7 @@ mod schema {
             None,
             None,
             r"\/?.+\/.+",
-            r"\A(?:/?[^\n\r\x{85}\x{2028}\x{2029}]+/[^\n\r\x{85}\x{2028}\x{2029}]+)\z",
+            r"/?[^\n\r\x{85}\x{2028}\x{2029}]+/[^\n\r\x{85}\x{2028}\x{2029}]+",
         ),
     );
     pub(super) static COPY_SOURCE_SSE_CUSTOMER_KEY: Schema =
@@ -3582,6 +4695,24 @@ mod schema {
         schema("DeletedObjects", list(&DELETED_OBJECT, "member", true, false), Constraint::NONE);
     pub(super) static ENCRYPTION_TYPE_MISMATCH: Schema =
         schema("EncryptionTypeMismatch", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENTITY_TOO_LARGE: Schema = schema(
+        "EntityTooLarge",
+        Kind::Structure(&[
+            body("ProposedSize", &STRING, Flags::NONE),
+            body("MaxSizeAllowed", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENTITY_TOO_SMALL: Schema = schema(
+        "EntityTooSmall",
+        Kind::Structure(&[
+            body("ProposedSize", &STRING, Flags::NONE),
+            body("MinSizeAllowed", &STRING, Flags::NONE),
+            body("PartNumber", &STRING, Flags::NONE),
+            body("ETag", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ERROR: Schema = schema(
         "Error",
         Kind::Structure(&[
@@ -3598,6 +4729,8 @@ mod schema {
         schema("EventBridgeConfiguration", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static EVENT_LIST: Schema =
         schema("EventList", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static EXPIRED_TOKEN: Schema =
+        schema("ExpiredToken", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static FILTER_RULE: Schema = schema(
         "FilterRule",
         Kind::Structure(&[
@@ -3612,7 +4745,13 @@ mod schema {
         schema("FilterRuleName", Kind::Enum(super::FilterRuleName::NAMES), Constraint::NONE);
     pub(super) static GET_BUCKET_LOCATION_OUTPUT: Schema = schema(
         "GetBucketLocationOutput",
-        Kind::Structure(&[body("LocationConstraint", &STRING, Flags::NONE)]),
+        Kind::Structure(&[bound(
+            "LocationConstraint",
+            &STRING,
+            Payload,
+            "LocationConstraint",
+            Flags::NONE,
+        )]),
         Constraint::NONE,
     );
     pub(super) static GET_BUCKET_LOCATION_REQUEST: Schema = schema(
@@ -4197,6 +5336,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static HEADERS_NOT_SIGNED: Schema =
+        schema("HeadersNotSigned", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static IDEMPOTENCY_PARAMETER_MISMATCH: Schema =
         schema("IdempotencyParameterMismatch", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static IF_MATCH_INITIATED_TIME: Schema = schema(
@@ -4209,6 +5350,12 @@ mod schema {
         Kind::Timestamp(Some(TimestampFormat::HttpDate)),
         Constraint::NONE,
     );
+    pub(super) static ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION: Schema =
+        schema("IllegalLocationConstraintException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ILLEGAL_VERSION_ID_EXCEPTION: Schema =
+        schema("IllegalVersionIdException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INCOMPLETE_BODY: Schema =
+        schema("IncompleteBody", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INITIATOR: Schema = schema(
         "Initiator",
         Kind::Structure(&[
@@ -4222,8 +5369,42 @@ mod schema {
         Kind::Enum(super::IntelligentTieringAccessTier::NAMES),
         Constraint::NONE,
     );
+    pub(super) static INTERNAL_ERROR: Schema =
+        schema("InternalError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_ACCESS_KEY_ID: Schema = schema(
+        "InvalidAccessKeyId",
+        Kind::Structure(&[body("AWSAccessKeyId", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static INVALID_ANNOTATION_NAME: Schema =
         schema("InvalidAnnotationName", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_ARGUMENT: Schema = schema(
+        "InvalidArgument",
+        Kind::Structure(&[
+            body("ArgumentName", &STRING, Flags::NONE),
+            body("ArgumentValue", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_BUCKET_NAME: Schema = schema(
+        "InvalidBucketName",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_BUCKET_STATE: Schema =
+        schema("InvalidBucketState", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_DIGEST: Schema = schema(
+        "InvalidDigest",
+        Kind::Structure(&[body("Content-MD5", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_ENCRYPTION_ALGORITHM_ERROR: Schema =
+        schema("InvalidEncryptionAlgorithmError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_LOCATION_CONSTRAINT: Schema = schema(
+        "InvalidLocationConstraint",
+        Kind::Structure(&[body("LocationConstraint", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static INVALID_OBJECT_STATE: Schema = schema(
         "InvalidObjectState",
         Kind::Structure(&[
@@ -4232,12 +5413,66 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_PART: Schema = schema(
+        "InvalidPart",
+        Kind::Structure(&[
+            body("UploadId", &STRING, Flags::NONE),
+            body("PartNumber", &STRING, Flags::NONE),
+            body("ETag", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_PART_ORDER: Schema = schema(
+        "InvalidPartOrder",
+        Kind::Structure(&[body("UploadId", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_POLICY_DOCUMENT: Schema =
+        schema("InvalidPolicyDocument", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_PREFIX: Schema =
         schema("InvalidPrefix", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_RANGE: Schema = schema(
+        "InvalidRange",
+        Kind::Structure(&[
+            body("RangeRequested", &STRING, Flags::NONE),
+            body("ActualObjectSize", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static INVALID_REQUEST: Schema =
         schema("InvalidRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_STORAGE_CLASS: Schema = schema(
+        "InvalidStorageClass",
+        Kind::Structure(&[body("StorageClassRequested", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_TAG: Schema = schema(
+        "InvalidTag",
+        Kind::Structure(&[
+            body("TagKey", &STRING, Flags::NONE),
+            body("TagValue", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_TARGET_BUCKET_FOR_LOGGING: Schema =
+        schema("InvalidTargetBucketForLogging", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_TOKEN: Schema =
+        schema("InvalidToken", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_URI: Schema = schema(
+        "InvalidURI",
+        Kind::Structure(&[body("URI", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static INVALID_WRITE_OFFSET: Schema =
         schema("InvalidWriteOffset", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static KEY_TOO_LONG_ERROR: Schema = schema(
+        "KeyTooLongError",
+        Kind::Structure(&[
+            body("Size", &STRING, Flags::NONE),
+            body("MaxSizeAllowed", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LAMBDA_FUNCTION_CONFIGURATION: Schema = schema(
         "LambdaFunctionConfiguration",
         Kind::Structure(&[
@@ -4261,8 +5496,8 @@ mod schema {
     pub(super) static LIST_BUCKETS_OUTPUT: Schema = schema(
         "ListBucketsOutput",
         Kind::Structure(&[
-            body("Buckets", &BUCKETS, Flags::NONE),
             body("Owner", &OWNER, Flags::NONE),
+            body("Buckets", &BUCKETS, Flags::NONE),
             body("ContinuationToken", &STRING, Flags::NONE),
             body("Prefix", &STRING, Flags::NONE),
         ]),
@@ -4285,14 +5520,14 @@ mod schema {
             body("KeyMarker", &STRING, Flags::NONE),
             body("UploadIdMarker", &STRING, Flags::NONE),
             body("NextKeyMarker", &STRING, Flags::NONE),
-            body("Prefix", &STRING, Flags::NONE),
-            body("Delimiter", &STRING, Flags::NONE),
             body("NextUploadIdMarker", &STRING, Flags::NONE),
+            body("Delimiter", &STRING, Flags::NONE),
+            body("Prefix", &STRING, Flags::NONE),
+            body("EncodingType", &STRING, Flags::NONE),
             body("MaxUploads", &INTEGER, Flags::NONE),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             bound("Uploads", &MULTIPART_UPLOAD_LIST, Body, "Upload", Flags::FLATTENED),
             body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
-            body("EncodingType", &STRING, Flags::NONE),
             bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
         ]),
         Constraint::NONE,
@@ -4321,16 +5556,16 @@ mod schema {
     pub(super) static LIST_OBJECTS_OUTPUT: Schema = schema(
         "ListObjectsOutput",
         Kind::Structure(&[
-            body("IsTruncated", &BOOLEAN, Flags::NONE),
-            body("Marker", &STRING, Flags::NONE),
-            body("NextMarker", &STRING, Flags::NONE),
-            body("Contents", &OBJECT_LIST, Flags::FLATTENED),
             body("Name", &STRING, Flags::NONE),
             body("Prefix", &STRING, Flags::NONE),
-            body("Delimiter", &STRING, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+            body("NextMarker", &STRING, Flags::NONE),
             body("MaxKeys", &INTEGER, Flags::NONE),
-            body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
+            body("Delimiter", &STRING, Flags::NONE),
             body("EncodingType", &STRING, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Contents", &OBJECT_LIST, Flags::FLATTENED),
+            body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
             bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
         ]),
         Constraint::NONE,
@@ -4365,18 +5600,18 @@ mod schema {
     pub(super) static LIST_OBJECTS_V2_OUTPUT: Schema = schema(
         "ListObjectsV2Output",
         Kind::Structure(&[
-            body("IsTruncated", &BOOLEAN, Flags::NONE),
-            body("Contents", &OBJECT_LIST, Flags::FLATTENED),
             body("Name", &STRING, Flags::NONE),
             body("Prefix", &STRING, Flags::NONE),
-            body("Delimiter", &STRING, Flags::NONE),
-            body("MaxKeys", &INTEGER, Flags::NONE),
-            body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
-            body("EncodingType", &STRING, Flags::NONE),
-            body("KeyCount", &INTEGER, Flags::NONE),
+            body("StartAfter", &STRING, Flags::NONE),
             body("ContinuationToken", &STRING, Flags::NONE),
             body("NextContinuationToken", &STRING, Flags::NONE),
-            body("StartAfter", &STRING, Flags::NONE),
+            body("KeyCount", &INTEGER, Flags::NONE),
+            body("MaxKeys", &INTEGER, Flags::NONE),
+            body("Delimiter", &STRING, Flags::NONE),
+            body("EncodingType", &STRING, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Contents", &OBJECT_LIST, Flags::FLATTENED),
+            body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
             bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
         ]),
         Constraint::NONE,
@@ -4413,19 +5648,19 @@ mod schema {
     pub(super) static LIST_PARTS_OUTPUT: Schema = schema(
         "ListPartsOutput",
         Kind::Structure(&[
-            bound("AbortDate", &TIMESTAMP, Header, "x-amz-abort-date", Flags::NONE),
-            bound("AbortRuleId", &STRING, Header, "x-amz-abort-rule-id", Flags::NONE),
             body("Bucket", &STRING, Flags::NONE),
             body("Key", &OBJECT_KEY, Flags::NONE),
             body("UploadId", &STRING, Flags::NONE),
+            body("Initiator", &INITIATOR, Flags::NONE),
+            body("Owner", &OWNER, Flags::NONE),
+            body("StorageClass", &STRING, Flags::NONE),
             body("PartNumberMarker", &INTEGER, Flags::NONE),
             body("NextPartNumberMarker", &INTEGER, Flags::NONE),
             body("MaxParts", &INTEGER, Flags::NONE),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             bound("Parts", &PARTS, Body, "Part", Flags::FLATTENED),
-            body("Initiator", &INITIATOR, Flags::NONE),
-            body("Owner", &OWNER, Flags::NONE),
-            body("StorageClass", &STRING, Flags::NONE),
+            bound("AbortDate", &TIMESTAMP, Header, "x-amz-abort-date", Flags::NONE),
+            bound("AbortRuleId", &STRING, Header, "x-amz-abort-rule-id", Flags::NONE),
             bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
             body("ChecksumAlgorithm", &STRING, Flags::NONE),
             body("ChecksumType", &STRING, Flags::NONE),
@@ -4483,13 +5718,46 @@ mod schema {
     );
     pub(super) static LOCATION_TYPE: Schema =
         schema("LocationType", Kind::Enum(super::LocationType::NAMES), Constraint::NONE);
+    pub(super) static MALFORMED_ACL_ERROR: Schema =
+        schema("MalformedACLError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MALFORMED_POST_REQUEST: Schema =
+        schema("MalformedPOSTRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MALFORMED_POLICY: Schema =
+        schema("MalformedPolicy", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MALFORMED_XML: Schema =
+        schema("MalformedXML", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MAX_BUCKETS: Schema =
         schema("MaxBuckets", Kind::Integer, limits(Some(1), Some(10000)));
+    pub(super) static MAX_MESSAGE_LENGTH_EXCEEDED: Schema = schema(
+        "MaxMessageLengthExceeded",
+        Kind::Structure(&[body("MaxMessageLengthBytes", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static METADATA: Schema = schema(
         "Metadata",
         map((&STRING, "key"), (&STRING, "value"), false, false),
         Constraint::NONE,
     );
+    pub(super) static METADATA_TOO_LARGE: Schema = schema(
+        "MetadataTooLarge",
+        Kind::Structure(&[
+            body("Size", &STRING, Flags::NONE),
+            body("MaxSizeAllowed", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METHOD_NOT_ALLOWED: Schema = schema(
+        "MethodNotAllowed",
+        Kind::Structure(&[
+            body("Method", &STRING, Flags::NONE),
+            body("ResourceType", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static MISSING_CONTENT_LENGTH: Schema =
+        schema("MissingContentLength", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MISSING_REQUEST_BODY_ERROR: Schema =
+        schema("MissingRequestBodyError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MULTIPART_UPLOAD: Schema = schema(
         "MultipartUpload",
         Kind::Structure(&[
@@ -4512,12 +5780,65 @@ mod schema {
     );
     pub(super) static NO_SUCH_ANNOTATION: Schema =
         schema("NoSuchAnnotation", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static NO_SUCH_BUCKET: Schema =
-        schema("NoSuchBucket", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static NO_SUCH_KEY: Schema =
-        schema("NoSuchKey", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static NO_SUCH_UPLOAD: Schema =
-        schema("NoSuchUpload", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NO_SUCH_BUCKET: Schema = schema(
+        "NoSuchBucket",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_BUCKET_POLICY: Schema = schema(
+        "NoSuchBucketPolicy",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_CORS_CONFIGURATION: Schema = schema(
+        "NoSuchCORSConfiguration",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_KEY: Schema = schema(
+        "NoSuchKey",
+        Kind::Structure(&[body("Key", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_LIFECYCLE_CONFIGURATION: Schema = schema(
+        "NoSuchLifecycleConfiguration",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_TAG_SET: Schema = schema(
+        "NoSuchTagSet",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_TAG_SET_ERROR: Schema =
+        schema("NoSuchTagSetError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NO_SUCH_UPLOAD: Schema = schema(
+        "NoSuchUpload",
+        Kind::Structure(&[body("UploadId", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_VERSION: Schema = schema(
+        "NoSuchVersion",
+        Kind::Structure(&[
+            body("Key", &STRING, Flags::NONE),
+            body("VersionId", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_WEBSITE_CONFIGURATION: Schema = schema(
+        "NoSuchWebsiteConfiguration",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NOT_IMPLEMENTED: Schema = schema(
+        "NotImplemented",
+        Kind::Structure(&[body("Header", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NOT_MODIFIED: Schema =
+        schema("NotModified", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NOT_SIGNED_UP: Schema =
+        schema("NotSignedUp", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NOTIFICATION_CONFIGURATION: Schema = schema(
         "NotificationConfiguration",
         Kind::Structure(&[
@@ -4589,6 +5910,11 @@ mod schema {
     pub(super) static OBJECT_KEY: Schema = schema("ObjectKey", Kind::String, limits(Some(1), None));
     pub(super) static OBJECT_LIST: Schema =
         schema("ObjectList", list(&OBJECT, "member", true, false), Constraint::NONE);
+    pub(super) static OBJECT_LOCK_CONFIGURATION_NOT_FOUND_ERROR: Schema = schema(
+        "ObjectLockConfigurationNotFoundError",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static OBJECT_LOCK_EVENT_HOLD: Schema = schema(
         "ObjectLockEventHold",
         Kind::Enum(super::ObjectLockEventHold::NAMES),
@@ -4632,6 +5958,11 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static OWNERSHIP_CONTROLS_NOT_FOUND_ERROR: Schema = schema(
+        "OwnershipControlsNotFoundError",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static PART: Schema = schema(
         "Part",
         Kind::Structure(&[
@@ -4656,6 +5987,19 @@ mod schema {
         schema("Parts", list(&PART, "member", true, false), Constraint::NONE);
     pub(super) static PARTS_LIST: Schema =
         schema("PartsList", list(&OBJECT_PART, "member", true, false), Constraint::NONE);
+    pub(super) static PERMANENT_REDIRECT: Schema = schema(
+        "PermanentRedirect",
+        Kind::Structure(&[
+            body("Endpoint", &STRING, Flags::NONE),
+            body("Bucket", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PRECONDITION_FAILED: Schema = schema(
+        "PreconditionFailed",
+        Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT: Schema =
         schema("PutBucketNotificationConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST: Schema = schema(
@@ -5007,10 +6351,23 @@ mod schema {
         list(&QUEUE_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static REPLICATION_CONFIGURATION_NOT_FOUND_ERROR: Schema =
+        schema("ReplicationConfigurationNotFoundError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static REPLICATION_STATUS: Schema =
         schema("ReplicationStatus", Kind::Enum(super::ReplicationStatus::NAMES), Constraint::NONE);
     pub(super) static REQUEST_CHARGED: Schema =
         schema("RequestCharged", Kind::Enum(super::RequestCharged::NAMES), Constraint::NONE);
+    pub(super) static REQUEST_TIME_TOO_SKEWED: Schema = schema(
+        "RequestTimeTooSkewed",
+        Kind::Structure(&[
+            body("RequestTime", &STRING, Flags::NONE),
+            body("ServerTime", &STRING, Flags::NONE),
+            body("MaxAllowedSkewMilliseconds", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REQUEST_TIMEOUT: Schema =
+        schema("RequestTimeout", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static RESPONSE_EXPIRES: Schema = schema(
         "ResponseExpires",
         Kind::Timestamp(Some(TimestampFormat::HttpDate)),
@@ -5041,6 +6398,27 @@ mod schema {
         sensitive(schema("SSEKMSEncryptionContext", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_KEY_ID: Schema =
         sensitive(schema("SSEKMSKeyId", Kind::String, Constraint::NONE));
+    pub(super) static SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR: Schema = schema(
+        "ServerSideEncryptionConfigurationNotFoundError",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVICE_UNAVAILABLE: Schema =
+        schema("ServiceUnavailable", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SIGNATURE_DOES_NOT_MATCH: Schema = schema(
+        "SignatureDoesNotMatch",
+        Kind::Structure(&[
+            body("AWSAccessKeyId", &STRING, Flags::NONE),
+            body("StringToSign", &STRING, Flags::NONE),
+            body("SignatureProvided", &STRING, Flags::NONE),
+            body("StringToSignBytes", &STRING, Flags::NONE),
+            body("CanonicalRequest", &STRING, Flags::NONE),
+            body("CanonicalRequestBytes", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SLOW_DOWN: Schema =
+        schema("SlowDown", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TAG: Schema = schema(
         "Tag",
         Kind::Structure(&[
@@ -5056,6 +6434,8 @@ mod schema {
         Kind::Structure(&[body("TagSet", &TAG_SET, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static TOO_MANY_BUCKETS: Schema =
+        schema("TooManyBuckets", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TOO_MANY_PARTS: Schema =
         schema("TooManyParts", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TOPIC_CONFIGURATION: Schema = schema(
@@ -5073,6 +6453,8 @@ mod schema {
         list(&TOPIC_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static UNEXPECTED_CONTENT: Schema =
+        schema("UnexpectedContent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_MEDIA_TYPE: Schema =
         schema("UnsupportedMediaType", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPLOAD_PART_COPY_OUTPUT: Schema = schema(
@@ -5327,6 +6709,14 @@ mod schema {
                 "x-amz-expected-bucket-owner",
                 Flags::NONE,
             ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static X_AMZ_CONTENT_SHA256_MISMATCH: Schema = schema(
+        "XAmzContentSHA256Mismatch",
+        Kind::Structure(&[
+            body("ClientComputedContentSHA256", &STRING, Flags::NONE),
+            body("S3ComputedContentSHA256", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );

@@ -69,278 +69,244 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("VerifySMSSandboxPhoneNumber", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "AuthorizationErrorException",
-            code: "AuthorizationError",
-            query_code: "AuthorizationError",
-            status: 403,
-            sender: true,
-            schema: &schema::AUTHORIZATION_ERROR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "BatchEntryIdsNotDistinctException",
-            code: "BatchEntryIdsNotDistinct",
-            query_code: "BatchEntryIdsNotDistinct",
-            status: 400,
-            sender: true,
-            schema: &schema::BATCH_ENTRY_IDS_NOT_DISTINCT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "BatchRequestTooLongException",
-            code: "BatchRequestTooLong",
-            query_code: "BatchRequestTooLong",
-            status: 400,
-            sender: true,
-            schema: &schema::BATCH_REQUEST_TOO_LONG_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ConcurrentAccessException",
-            code: "ConcurrentAccess",
-            query_code: "ConcurrentAccess",
-            status: 400,
-            sender: true,
-            schema: &schema::CONCURRENT_ACCESS_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EmptyBatchRequestException",
-            code: "EmptyBatchRequest",
-            query_code: "EmptyBatchRequest",
-            status: 400,
-            sender: true,
-            schema: &schema::EMPTY_BATCH_REQUEST_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "EndpointDisabledException",
-            code: "EndpointDisabled",
-            query_code: "EndpointDisabled",
-            status: 400,
-            sender: true,
-            schema: &schema::ENDPOINT_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "FilterPolicyLimitExceededException",
-            code: "FilterPolicyLimitExceeded",
-            query_code: "FilterPolicyLimitExceeded",
-            status: 403,
-            sender: true,
-            schema: &schema::FILTER_POLICY_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InternalErrorException",
-            code: "InternalError",
-            query_code: "InternalError",
-            status: 500,
-            sender: false,
-            schema: &schema::INTERNAL_ERROR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidBatchEntryIdException",
-            code: "InvalidBatchEntryId",
-            query_code: "InvalidBatchEntryId",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_BATCH_ENTRY_ID_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidParameterException",
-            code: "InvalidParameter",
-            query_code: "InvalidParameter",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PARAMETER_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidParameterValueException",
-            code: "ParameterValueInvalid",
-            query_code: "ParameterValueInvalid",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_PARAMETER_VALUE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidSecurityException",
-            code: "InvalidSecurity",
-            query_code: "InvalidSecurity",
-            status: 403,
-            sender: true,
-            schema: &schema::INVALID_SECURITY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidStateException",
-            code: "InvalidState",
-            query_code: "InvalidState",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_STATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSAccessDeniedException",
-            code: "KMSAccessDenied",
-            query_code: "KMSAccessDenied",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_ACCESS_DENIED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSDisabledException",
-            code: "KMSDisabled",
-            query_code: "KMSDisabled",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSInvalidStateException",
-            code: "KMSInvalidState",
-            query_code: "KMSInvalidState",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_INVALID_STATE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSNotFoundException",
-            code: "KMSNotFound",
-            query_code: "KMSNotFound",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "KMSOptInRequired",
-            code: "KMSOptInRequired",
-            query_code: "KMSOptInRequired",
-            status: 403,
-            sender: true,
-            schema: &schema::KMS_OPT_IN_REQUIRED,
-        },
-        wire::ErrorShape {
-            name: "KMSThrottlingException",
-            code: "KMSThrottling",
-            query_code: "KMSThrottling",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_THROTTLING_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "NotFoundException",
-            code: "NotFound",
-            query_code: "NotFound",
-            status: 404,
-            sender: true,
-            schema: &schema::NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OptedOutException",
-            code: "OptedOut",
-            query_code: "OptedOut",
-            status: 400,
-            sender: true,
-            schema: &schema::OPTED_OUT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PlatformApplicationDisabledException",
-            code: "PlatformApplicationDisabled",
-            query_code: "PlatformApplicationDisabled",
-            status: 400,
-            sender: true,
-            schema: &schema::PLATFORM_APPLICATION_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ReplayLimitExceededException",
-            code: "ReplayLimitExceeded",
-            query_code: "ReplayLimitExceeded",
-            status: 403,
-            sender: true,
-            schema: &schema::REPLAY_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFound",
-            query_code: "ResourceNotFound",
-            status: 404,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "StaleTagException",
-            code: "StaleTag",
-            query_code: "StaleTag",
-            status: 400,
-            sender: true,
-            schema: &schema::STALE_TAG_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SubscriptionLimitExceededException",
-            code: "SubscriptionLimitExceeded",
-            query_code: "SubscriptionLimitExceeded",
-            status: 403,
-            sender: true,
-            schema: &schema::SUBSCRIPTION_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TagLimitExceededException",
-            code: "TagLimitExceeded",
-            query_code: "TagLimitExceeded",
-            status: 400,
-            sender: true,
-            schema: &schema::TAG_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TagPolicyException",
-            code: "TagPolicy",
-            query_code: "TagPolicy",
-            status: 400,
-            sender: true,
-            schema: &schema::TAG_POLICY_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ThrottledException",
-            code: "Throttled",
-            query_code: "Throttled",
-            status: 429,
-            sender: true,
-            schema: &schema::THROTTLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TooManyEntriesInBatchRequestException",
-            code: "TooManyEntriesInBatchRequest",
-            query_code: "TooManyEntriesInBatchRequest",
-            status: 400,
-            sender: true,
-            schema: &schema::TOO_MANY_ENTRIES_IN_BATCH_REQUEST_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TopicLimitExceededException",
-            code: "TopicLimitExceeded",
-            query_code: "TopicLimitExceeded",
-            status: 403,
-            sender: true,
-            schema: &schema::TOPIC_LIMIT_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "UserErrorException",
-            code: "UserError",
-            query_code: "UserError",
-            status: 400,
-            sender: true,
-            schema: &schema::USER_ERROR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ValidationException",
-            code: "ValidationException",
-            query_code: "ValidationException",
-            status: 400,
-            sender: true,
-            schema: &schema::VALIDATION_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "VerificationException",
-            code: "VerificationException",
-            query_code: "VerificationException",
-            status: 400,
-            sender: true,
-            schema: &schema::VERIFICATION_EXCEPTION,
-        },
+        error(
+            "AuthorizationErrorException",
+            ("AuthorizationError", "AuthorizationError"),
+            403,
+            true,
+            &schema::AUTHORIZATION_ERROR_EXCEPTION,
+        ),
+        error(
+            "BatchEntryIdsNotDistinctException",
+            ("BatchEntryIdsNotDistinct", "BatchEntryIdsNotDistinct"),
+            400,
+            true,
+            &schema::BATCH_ENTRY_IDS_NOT_DISTINCT_EXCEPTION,
+        ),
+        error(
+            "BatchRequestTooLongException",
+            ("BatchRequestTooLong", "BatchRequestTooLong"),
+            400,
+            true,
+            &schema::BATCH_REQUEST_TOO_LONG_EXCEPTION,
+        ),
+        error(
+            "ConcurrentAccessException",
+            ("ConcurrentAccess", "ConcurrentAccess"),
+            400,
+            true,
+            &schema::CONCURRENT_ACCESS_EXCEPTION,
+        ),
+        error(
+            "EmptyBatchRequestException",
+            ("EmptyBatchRequest", "EmptyBatchRequest"),
+            400,
+            true,
+            &schema::EMPTY_BATCH_REQUEST_EXCEPTION,
+        ),
+        error(
+            "EndpointDisabledException",
+            ("EndpointDisabled", "EndpointDisabled"),
+            400,
+            true,
+            &schema::ENDPOINT_DISABLED_EXCEPTION,
+        ),
+        error(
+            "FilterPolicyLimitExceededException",
+            ("FilterPolicyLimitExceeded", "FilterPolicyLimitExceeded"),
+            403,
+            true,
+            &schema::FILTER_POLICY_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "InternalErrorException",
+            ("InternalError", "InternalError"),
+            500,
+            false,
+            &schema::INTERNAL_ERROR_EXCEPTION,
+        ),
+        error(
+            "InvalidBatchEntryIdException",
+            ("InvalidBatchEntryId", "InvalidBatchEntryId"),
+            400,
+            true,
+            &schema::INVALID_BATCH_ENTRY_ID_EXCEPTION,
+        ),
+        error(
+            "InvalidParameterException",
+            ("InvalidParameter", "InvalidParameter"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_EXCEPTION,
+        ),
+        error(
+            "InvalidParameterValueException",
+            ("ParameterValueInvalid", "ParameterValueInvalid"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_VALUE_EXCEPTION,
+        ),
+        error(
+            "InvalidSecurityException",
+            ("InvalidSecurity", "InvalidSecurity"),
+            403,
+            true,
+            &schema::INVALID_SECURITY_EXCEPTION,
+        ),
+        error(
+            "InvalidStateException",
+            ("InvalidState", "InvalidState"),
+            400,
+            true,
+            &schema::INVALID_STATE_EXCEPTION,
+        ),
+        error(
+            "KMSAccessDeniedException",
+            ("KMSAccessDenied", "KMSAccessDenied"),
+            400,
+            true,
+            &schema::KMS_ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "KMSDisabledException",
+            ("KMSDisabled", "KMSDisabled"),
+            400,
+            true,
+            &schema::KMS_DISABLED_EXCEPTION,
+        ),
+        error(
+            "KMSInvalidStateException",
+            ("KMSInvalidState", "KMSInvalidState"),
+            400,
+            true,
+            &schema::KMS_INVALID_STATE_EXCEPTION,
+        ),
+        error(
+            "KMSNotFoundException",
+            ("KMSNotFound", "KMSNotFound"),
+            400,
+            true,
+            &schema::KMS_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "KMSOptInRequired",
+            ("KMSOptInRequired", "KMSOptInRequired"),
+            403,
+            true,
+            &schema::KMS_OPT_IN_REQUIRED,
+        ),
+        error(
+            "KMSThrottlingException",
+            ("KMSThrottling", "KMSThrottling"),
+            400,
+            true,
+            &schema::KMS_THROTTLING_EXCEPTION,
+        ),
+        error(
+            "NotFoundException",
+            ("NotFound", "NotFound"),
+            404,
+            true,
+            &schema::NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "OptedOutException",
+            ("OptedOut", "OptedOut"),
+            400,
+            true,
+            &schema::OPTED_OUT_EXCEPTION,
+        ),
+        error(
+            "PlatformApplicationDisabledException",
+            ("PlatformApplicationDisabled", "PlatformApplicationDisabled"),
+            400,
+            true,
+            &schema::PLATFORM_APPLICATION_DISABLED_EXCEPTION,
+        ),
+        error(
+            "ReplayLimitExceededException",
+            ("ReplayLimitExceeded", "ReplayLimitExceeded"),
+            403,
+            true,
+            &schema::REPLAY_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFound", "ResourceNotFound"),
+            404,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "StaleTagException",
+            ("StaleTag", "StaleTag"),
+            400,
+            true,
+            &schema::STALE_TAG_EXCEPTION,
+        ),
+        error(
+            "SubscriptionLimitExceededException",
+            ("SubscriptionLimitExceeded", "SubscriptionLimitExceeded"),
+            403,
+            true,
+            &schema::SUBSCRIPTION_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "TagLimitExceededException",
+            ("TagLimitExceeded", "TagLimitExceeded"),
+            400,
+            true,
+            &schema::TAG_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "TagPolicyException",
+            ("TagPolicy", "TagPolicy"),
+            400,
+            true,
+            &schema::TAG_POLICY_EXCEPTION,
+        ),
+        error(
+            "ThrottledException",
+            ("Throttled", "Throttled"),
+            429,
+            true,
+            &schema::THROTTLED_EXCEPTION,
+        ),
+        error(
+            "TooManyEntriesInBatchRequestException",
+            ("TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequest"),
+            400,
+            true,
+            &schema::TOO_MANY_ENTRIES_IN_BATCH_REQUEST_EXCEPTION,
+        ),
+        error(
+            "TopicLimitExceededException",
+            ("TopicLimitExceeded", "TopicLimitExceeded"),
+            403,
+            true,
+            &schema::TOPIC_LIMIT_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "UserErrorException",
+            ("UserError", "UserError"),
+            400,
+            true,
+            &schema::USER_ERROR_EXCEPTION,
+        ),
+        error(
+            "ValidationException",
+            ("ValidationException", "ValidationException"),
+            400,
+            true,
+            &schema::VALIDATION_EXCEPTION,
+        ),
+        error(
+            "VerificationException",
+            ("VerificationException", "VerificationException"),
+            400,
+            true,
+            &schema::VERIFICATION_EXCEPTION,
+        ),
     ],
 };
 
@@ -350,6 +316,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AddPermission;
@@ -964,7 +940,9 @@ pub struct AddPermissionInput {
     pub action_name: Vec<String>,
 }
 
-wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_INPUT, {0 => topic_arn,1 => label,2 => aws_account_id,3 => action_name,});
+wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_INPUT, {
+    0 => topic_arn, 1 => label, 2 => aws_account_id, 3 => action_name,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AddPermissionOutput {}
@@ -979,7 +957,9 @@ pub struct BatchResultErrorEntry {
     pub sender_fault: Option<bool>,
 }
 
-wire::structure!(BatchResultErrorEntry, schema::BATCH_RESULT_ERROR_ENTRY, {0 => id,1 => code,2 => message,3 => sender_fault,});
+wire::structure!(BatchResultErrorEntry, schema::BATCH_RESULT_ERROR_ENTRY, {
+    0 => id, 1 => code, 2 => message, 3 => sender_fault,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfirmSubscriptionInput {
@@ -988,14 +968,18 @@ pub struct ConfirmSubscriptionInput {
     pub authenticate_on_unsubscribe: Option<String>,
 }
 
-wire::structure!(ConfirmSubscriptionInput, schema::CONFIRM_SUBSCRIPTION_INPUT, {0 => topic_arn,1 => token,2 => authenticate_on_unsubscribe,});
+wire::structure!(ConfirmSubscriptionInput, schema::CONFIRM_SUBSCRIPTION_INPUT, {
+    0 => topic_arn, 1 => token, 2 => authenticate_on_unsubscribe,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfirmSubscriptionOutput {
     pub subscription_arn: Option<String>,
 }
 
-wire::structure!(ConfirmSubscriptionOutput, schema::CONFIRM_SUBSCRIPTION_RESPONSE, {0 => subscription_arn,});
+wire::structure!(ConfirmSubscriptionOutput, schema::CONFIRM_SUBSCRIPTION_RESPONSE, {
+    0 => subscription_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTopicInput {
@@ -1005,21 +989,27 @@ pub struct CreateTopicInput {
     pub data_protection_policy: Option<String>,
 }
 
-wire::structure!(CreateTopicInput, schema::CREATE_TOPIC_INPUT, {0 => name,1 => attributes,2 => tags,3 => data_protection_policy,});
+wire::structure!(CreateTopicInput, schema::CREATE_TOPIC_INPUT, {
+    0 => name, 1 => attributes, 2 => tags, 3 => data_protection_policy,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTopicOutput {
     pub topic_arn: Option<String>,
 }
 
-wire::structure!(CreateTopicOutput, schema::CREATE_TOPIC_RESPONSE, {0 => topic_arn,});
+wire::structure!(CreateTopicOutput, schema::CREATE_TOPIC_RESPONSE, {
+    0 => topic_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTopicInput {
     pub topic_arn: String,
 }
 
-wire::structure!(DeleteTopicInput, schema::DELETE_TOPIC_INPUT, {0 => topic_arn,});
+wire::structure!(DeleteTopicInput, schema::DELETE_TOPIC_INPUT, {
+    0 => topic_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTopicOutput {}
@@ -1031,28 +1021,36 @@ pub struct GetSubscriptionAttributesInput {
     pub subscription_arn: String,
 }
 
-wire::structure!(GetSubscriptionAttributesInput, schema::GET_SUBSCRIPTION_ATTRIBUTES_INPUT, {0 => subscription_arn,});
+wire::structure!(GetSubscriptionAttributesInput, schema::GET_SUBSCRIPTION_ATTRIBUTES_INPUT, {
+    0 => subscription_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetSubscriptionAttributesOutput {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetSubscriptionAttributesOutput, schema::GET_SUBSCRIPTION_ATTRIBUTES_RESPONSE, {0 => attributes,});
+wire::structure!(GetSubscriptionAttributesOutput, schema::GET_SUBSCRIPTION_ATTRIBUTES_RESPONSE, {
+    0 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTopicAttributesInput {
     pub topic_arn: String,
 }
 
-wire::structure!(GetTopicAttributesInput, schema::GET_TOPIC_ATTRIBUTES_INPUT, {0 => topic_arn,});
+wire::structure!(GetTopicAttributesInput, schema::GET_TOPIC_ATTRIBUTES_INPUT, {
+    0 => topic_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTopicAttributesOutput {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetTopicAttributesOutput, schema::GET_TOPIC_ATTRIBUTES_RESPONSE, {0 => attributes,});
+wire::structure!(GetTopicAttributesOutput, schema::GET_TOPIC_ATTRIBUTES_RESPONSE, {
+    0 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListSubscriptionsByTopicInput {
@@ -1060,7 +1058,9 @@ pub struct ListSubscriptionsByTopicInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListSubscriptionsByTopicInput, schema::LIST_SUBSCRIPTIONS_BY_TOPIC_INPUT, {0 => topic_arn,1 => next_token,});
+wire::structure!(ListSubscriptionsByTopicInput, schema::LIST_SUBSCRIPTIONS_BY_TOPIC_INPUT, {
+    0 => topic_arn, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListSubscriptionsByTopicOutput {
@@ -1068,14 +1068,18 @@ pub struct ListSubscriptionsByTopicOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListSubscriptionsByTopicOutput, schema::LIST_SUBSCRIPTIONS_BY_TOPIC_RESPONSE, {0 => subscriptions,1 => next_token,});
+wire::structure!(ListSubscriptionsByTopicOutput, schema::LIST_SUBSCRIPTIONS_BY_TOPIC_RESPONSE, {
+    0 => subscriptions, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListSubscriptionsInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListSubscriptionsInput, schema::LIST_SUBSCRIPTIONS_INPUT, {0 => next_token,});
+wire::structure!(ListSubscriptionsInput, schema::LIST_SUBSCRIPTIONS_INPUT, {
+    0 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListSubscriptionsOutput {
@@ -1083,28 +1087,36 @@ pub struct ListSubscriptionsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListSubscriptionsOutput, schema::LIST_SUBSCRIPTIONS_RESPONSE, {0 => subscriptions,1 => next_token,});
+wire::structure!(ListSubscriptionsOutput, schema::LIST_SUBSCRIPTIONS_RESPONSE, {
+    0 => subscriptions, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
     pub resource_arn: String,
 }
 
-wire::structure!(ListTagsForResourceInput, schema::LIST_TAGS_FOR_RESOURCE_REQUEST, {0 => resource_arn,});
+wire::structure!(ListTagsForResourceInput, schema::LIST_TAGS_FOR_RESOURCE_REQUEST, {
+    0 => resource_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceOutput {
     pub tags: Option<Vec<Tag>>,
 }
 
-wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_RESPONSE, {0 => tags,});
+wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_RESPONSE, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTopicsInput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListTopicsInput, schema::LIST_TOPICS_INPUT, {0 => next_token,});
+wire::structure!(ListTopicsInput, schema::LIST_TOPICS_INPUT, {
+    0 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTopicsOutput {
@@ -1112,7 +1124,9 @@ pub struct ListTopicsOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListTopicsOutput, schema::LIST_TOPICS_RESPONSE, {0 => topics,1 => next_token,});
+wire::structure!(ListTopicsOutput, schema::LIST_TOPICS_RESPONSE, {
+    0 => topics, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageAttributeValue {
@@ -1121,7 +1135,9 @@ pub struct MessageAttributeValue {
     pub binary_value: Option<bytes::Bytes>,
 }
 
-wire::structure!(MessageAttributeValue, schema::MESSAGE_ATTRIBUTE_VALUE, {0 => data_type,1 => string_value,2 => binary_value,});
+wire::structure!(MessageAttributeValue, schema::MESSAGE_ATTRIBUTE_VALUE, {
+    0 => data_type, 1 => string_value, 2 => binary_value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishBatchInput {
@@ -1129,7 +1145,9 @@ pub struct PublishBatchInput {
     pub publish_batch_request_entries: Vec<PublishBatchRequestEntry>,
 }
 
-wire::structure!(PublishBatchInput, schema::PUBLISH_BATCH_INPUT, {0 => topic_arn,1 => publish_batch_request_entries,});
+wire::structure!(PublishBatchInput, schema::PUBLISH_BATCH_INPUT, {
+    0 => topic_arn, 1 => publish_batch_request_entries,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishBatchRequestEntry {
@@ -1142,7 +1160,10 @@ pub struct PublishBatchRequestEntry {
     pub message_group_id: Option<String>,
 }
 
-wire::structure!(PublishBatchRequestEntry, schema::PUBLISH_BATCH_REQUEST_ENTRY, {0 => id,1 => message,2 => subject,3 => message_structure,4 => message_attributes,5 => message_deduplication_id,6 => message_group_id,});
+wire::structure!(PublishBatchRequestEntry, schema::PUBLISH_BATCH_REQUEST_ENTRY, {
+    0 => id, 1 => message, 2 => subject, 3 => message_structure, 4 => message_attributes,
+    5 => message_deduplication_id, 6 => message_group_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishBatchOutput {
@@ -1150,7 +1171,9 @@ pub struct PublishBatchOutput {
     pub failed: Option<Vec<BatchResultErrorEntry>>,
 }
 
-wire::structure!(PublishBatchOutput, schema::PUBLISH_BATCH_RESPONSE, {0 => successful,1 => failed,});
+wire::structure!(PublishBatchOutput, schema::PUBLISH_BATCH_RESPONSE, {
+    0 => successful, 1 => failed,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishBatchResultEntry {
@@ -1159,7 +1182,9 @@ pub struct PublishBatchResultEntry {
     pub sequence_number: Option<String>,
 }
 
-wire::structure!(PublishBatchResultEntry, schema::PUBLISH_BATCH_RESULT_ENTRY, {0 => id,1 => message_id,2 => sequence_number,});
+wire::structure!(PublishBatchResultEntry, schema::PUBLISH_BATCH_RESULT_ENTRY, {
+    0 => id, 1 => message_id, 2 => sequence_number,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishInput {
@@ -1174,7 +1199,11 @@ pub struct PublishInput {
     pub message_group_id: Option<String>,
 }
 
-wire::structure!(PublishInput, schema::PUBLISH_INPUT, {0 => topic_arn,1 => target_arn,2 => phone_number,3 => message,4 => subject,5 => message_structure,6 => message_attributes,7 => message_deduplication_id,8 => message_group_id,});
+wire::structure!(PublishInput, schema::PUBLISH_INPUT, {
+    0 => topic_arn, 1 => target_arn, 2 => phone_number, 3 => message, 4 => subject,
+    5 => message_structure, 6 => message_attributes, 7 => message_deduplication_id,
+    8 => message_group_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PublishOutput {
@@ -1182,7 +1211,9 @@ pub struct PublishOutput {
     pub sequence_number: Option<String>,
 }
 
-wire::structure!(PublishOutput, schema::PUBLISH_RESPONSE, {0 => message_id,1 => sequence_number,});
+wire::structure!(PublishOutput, schema::PUBLISH_RESPONSE, {
+    0 => message_id, 1 => sequence_number,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionInput {
@@ -1190,7 +1221,9 @@ pub struct RemovePermissionInput {
     pub label: String,
 }
 
-wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_INPUT, {0 => topic_arn,1 => label,});
+wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_INPUT, {
+    0 => topic_arn, 1 => label,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionOutput {}
@@ -1204,7 +1237,9 @@ pub struct SetSubscriptionAttributesInput {
     pub attribute_value: Option<String>,
 }
 
-wire::structure!(SetSubscriptionAttributesInput, schema::SET_SUBSCRIPTION_ATTRIBUTES_INPUT, {0 => subscription_arn,1 => attribute_name,2 => attribute_value,});
+wire::structure!(SetSubscriptionAttributesInput, schema::SET_SUBSCRIPTION_ATTRIBUTES_INPUT, {
+    0 => subscription_arn, 1 => attribute_name, 2 => attribute_value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetSubscriptionAttributesOutput {}
@@ -1218,7 +1253,9 @@ pub struct SetTopicAttributesInput {
     pub attribute_value: Option<String>,
 }
 
-wire::structure!(SetTopicAttributesInput, schema::SET_TOPIC_ATTRIBUTES_INPUT, {0 => topic_arn,1 => attribute_name,2 => attribute_value,});
+wire::structure!(SetTopicAttributesInput, schema::SET_TOPIC_ATTRIBUTES_INPUT, {
+    0 => topic_arn, 1 => attribute_name, 2 => attribute_value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetTopicAttributesOutput {}
@@ -1234,14 +1271,18 @@ pub struct SubscribeInput {
     pub return_subscription_arn: Option<bool>,
 }
 
-wire::structure!(SubscribeInput, schema::SUBSCRIBE_INPUT, {0 => topic_arn,1 => protocol,2 => endpoint,3 => attributes,4 => return_subscription_arn,});
+wire::structure!(SubscribeInput, schema::SUBSCRIBE_INPUT, {
+    0 => topic_arn, 1 => protocol, 2 => endpoint, 3 => attributes, 4 => return_subscription_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubscribeOutput {
     pub subscription_arn: Option<String>,
 }
 
-wire::structure!(SubscribeOutput, schema::SUBSCRIBE_RESPONSE, {0 => subscription_arn,});
+wire::structure!(SubscribeOutput, schema::SUBSCRIBE_RESPONSE, {
+    0 => subscription_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subscription {
@@ -1252,7 +1293,9 @@ pub struct Subscription {
     pub topic_arn: Option<String>,
 }
 
-wire::structure!(Subscription, schema::SUBSCRIPTION, {0 => subscription_arn,1 => owner,2 => protocol,3 => endpoint,4 => topic_arn,});
+wire::structure!(Subscription, schema::SUBSCRIPTION, {
+    0 => subscription_arn, 1 => owner, 2 => protocol, 3 => endpoint, 4 => topic_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
@@ -1260,7 +1303,9 @@ pub struct Tag {
     pub value: String,
 }
 
-wire::structure!(Tag, schema::TAG, {0 => key,1 => value,});
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceInput {
@@ -1268,7 +1313,9 @@ pub struct TagResourceInput {
     pub tags: Vec<Tag>,
 }
 
-wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tags,});
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceOutput {}
@@ -1280,14 +1327,18 @@ pub struct Topic {
     pub topic_arn: Option<String>,
 }
 
-wire::structure!(Topic, schema::TOPIC, {0 => topic_arn,});
+wire::structure!(Topic, schema::TOPIC, {
+    0 => topic_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnsubscribeInput {
     pub subscription_arn: String,
 }
 
-wire::structure!(UnsubscribeInput, schema::UNSUBSCRIBE_INPUT, {0 => subscription_arn,});
+wire::structure!(UnsubscribeInput, schema::UNSUBSCRIBE_INPUT, {
+    0 => subscription_arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UnsubscribeOutput {}
@@ -1300,7 +1351,9 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {0 => resource_arn,1 => tag_keys,});
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
+    0 => resource_arn, 1 => tag_keys,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceOutput {}
@@ -1313,7 +1366,9 @@ pub struct VerificationException {
     pub status: Option<String>,
 }
 
-wire::structure!(VerificationException, schema::VERIFICATION_EXCEPTION, {0 => message,1 => status,});
+wire::structure!(VerificationException, schema::VERIFICATION_EXCEPTION, {
+    0 => message, 1 => status,
+});
 
 mod schema {
     use super::wire::{

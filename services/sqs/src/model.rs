@@ -50,230 +50,217 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("UntagQueue", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "BatchEntryIdsNotDistinct",
-            code: "BatchEntryIdsNotDistinct",
-            query_code: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            status: 400,
-            sender: true,
-            schema: &schema::BATCH_ENTRY_IDS_NOT_DISTINCT,
-        },
-        wire::ErrorShape {
-            name: "BatchRequestTooLong",
-            code: "BatchRequestTooLong",
-            query_code: "AWS.SimpleQueueService.BatchRequestTooLong",
-            status: 400,
-            sender: true,
-            schema: &schema::BATCH_REQUEST_TOO_LONG,
-        },
-        wire::ErrorShape {
-            name: "EmptyBatchRequest",
-            code: "EmptyBatchRequest",
-            query_code: "AWS.SimpleQueueService.EmptyBatchRequest",
-            status: 400,
-            sender: true,
-            schema: &schema::EMPTY_BATCH_REQUEST,
-        },
-        wire::ErrorShape {
-            name: "InvalidAddress",
-            code: "InvalidAddress",
-            query_code: "InvalidAddress",
-            status: 404,
-            sender: true,
-            schema: &schema::INVALID_ADDRESS,
-        },
-        wire::ErrorShape {
-            name: "InvalidAttributeName",
-            code: "InvalidAttributeName",
-            query_code: "InvalidAttributeName",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_ATTRIBUTE_NAME,
-        },
-        wire::ErrorShape {
-            name: "InvalidAttributeValue",
-            code: "InvalidAttributeValue",
-            query_code: "InvalidAttributeValue",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_ATTRIBUTE_VALUE,
-        },
-        wire::ErrorShape {
-            name: "InvalidBatchEntryId",
-            code: "InvalidBatchEntryId",
-            query_code: "AWS.SimpleQueueService.InvalidBatchEntryId",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_BATCH_ENTRY_ID,
-        },
-        wire::ErrorShape {
-            name: "InvalidIdFormat",
-            code: "InvalidIdFormat",
-            query_code: "InvalidIdFormat",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_ID_FORMAT,
-        },
-        wire::ErrorShape {
-            name: "InvalidMessageContents",
-            code: "InvalidMessageContents",
-            query_code: "InvalidMessageContents",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_MESSAGE_CONTENTS,
-        },
-        wire::ErrorShape {
-            name: "InvalidSecurity",
-            code: "InvalidSecurity",
-            query_code: "InvalidSecurity",
-            status: 403,
-            sender: true,
-            schema: &schema::INVALID_SECURITY,
-        },
-        wire::ErrorShape {
-            name: "KmsAccessDenied",
-            code: "KmsAccessDenied",
-            query_code: "KMS.AccessDeniedException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_ACCESS_DENIED,
-        },
-        wire::ErrorShape {
-            name: "KmsDisabled",
-            code: "KmsDisabled",
-            query_code: "KMS.DisabledException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_DISABLED,
-        },
-        wire::ErrorShape {
-            name: "KmsInvalidKeyUsage",
-            code: "KmsInvalidKeyUsage",
-            query_code: "KMS.InvalidKeyUsageException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_INVALID_KEY_USAGE,
-        },
-        wire::ErrorShape {
-            name: "KmsInvalidState",
-            code: "KmsInvalidState",
-            query_code: "KMS.InvalidStateException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_INVALID_STATE,
-        },
-        wire::ErrorShape {
-            name: "KmsNotFound",
-            code: "KmsNotFound",
-            query_code: "KMS.NotFoundException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_NOT_FOUND,
-        },
-        wire::ErrorShape {
-            name: "KmsOptInRequired",
-            code: "KmsOptInRequired",
-            query_code: "KMS.OptInRequired",
-            status: 403,
-            sender: true,
-            schema: &schema::KMS_OPT_IN_REQUIRED,
-        },
-        wire::ErrorShape {
-            name: "KmsThrottled",
-            code: "KmsThrottled",
-            query_code: "KMS.ThrottlingException",
-            status: 400,
-            sender: true,
-            schema: &schema::KMS_THROTTLED,
-        },
-        wire::ErrorShape {
-            name: "MessageNotInflight",
-            code: "MessageNotInflight",
-            query_code: "AWS.SimpleQueueService.MessageNotInflight",
-            status: 400,
-            sender: true,
-            schema: &schema::MESSAGE_NOT_INFLIGHT,
-        },
-        wire::ErrorShape {
-            name: "OverLimit",
-            code: "OverLimit",
-            query_code: "OverLimit",
-            status: 403,
-            sender: true,
-            schema: &schema::OVER_LIMIT,
-        },
-        wire::ErrorShape {
-            name: "PurgeQueueInProgress",
-            code: "PurgeQueueInProgress",
-            query_code: "AWS.SimpleQueueService.PurgeQueueInProgress",
-            status: 403,
-            sender: true,
-            schema: &schema::PURGE_QUEUE_IN_PROGRESS,
-        },
-        wire::ErrorShape {
-            name: "QueueDeletedRecently",
-            code: "QueueDeletedRecently",
-            query_code: "AWS.SimpleQueueService.QueueDeletedRecently",
-            status: 400,
-            sender: true,
-            schema: &schema::QUEUE_DELETED_RECENTLY,
-        },
-        wire::ErrorShape {
-            name: "QueueDoesNotExist",
-            code: "QueueDoesNotExist",
-            query_code: "AWS.SimpleQueueService.NonExistentQueue",
-            status: 400,
-            sender: true,
-            schema: &schema::QUEUE_DOES_NOT_EXIST,
-        },
-        wire::ErrorShape {
-            name: "QueueNameExists",
-            code: "QueueNameExists",
-            query_code: "QueueAlreadyExists",
-            status: 400,
-            sender: true,
-            schema: &schema::QUEUE_NAME_EXISTS,
-        },
-        wire::ErrorShape {
-            name: "ReceiptHandleIsInvalid",
-            code: "ReceiptHandleIsInvalid",
-            query_code: "ReceiptHandleIsInvalid",
-            status: 404,
-            sender: true,
-            schema: &schema::RECEIPT_HANDLE_IS_INVALID,
-        },
-        wire::ErrorShape {
-            name: "RequestThrottled",
-            code: "RequestThrottled",
-            query_code: "RequestThrottled",
-            status: 403,
-            sender: true,
-            schema: &schema::REQUEST_THROTTLED,
-        },
-        wire::ErrorShape {
-            name: "ResourceNotFoundException",
-            code: "ResourceNotFoundException",
-            query_code: "ResourceNotFoundException",
-            status: 404,
-            sender: true,
-            schema: &schema::RESOURCE_NOT_FOUND_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "TooManyEntriesInBatchRequest",
-            code: "TooManyEntriesInBatchRequest",
-            query_code: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-            status: 400,
-            sender: true,
-            schema: &schema::TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
-        },
-        wire::ErrorShape {
-            name: "UnsupportedOperation",
-            code: "UnsupportedOperation",
-            query_code: "AWS.SimpleQueueService.UnsupportedOperation",
-            status: 400,
-            sender: true,
-            schema: &schema::UNSUPPORTED_OPERATION,
-        },
+        error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDenied"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
+            "BatchEntryIdsNotDistinct",
+            ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
+            400,
+            true,
+            &schema::BATCH_ENTRY_IDS_NOT_DISTINCT,
+        ),
+        error(
+            "BatchRequestTooLong",
+            ("BatchRequestTooLong", "AWS.SimpleQueueService.BatchRequestTooLong"),
+            400,
+            true,
+            &schema::BATCH_REQUEST_TOO_LONG,
+        ),
+        error(
+            "EmptyBatchRequest",
+            ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
+            400,
+            true,
+            &schema::EMPTY_BATCH_REQUEST,
+        ),
+        error(
+            "InvalidAddress",
+            ("InvalidAddress", "InvalidAddress"),
+            404,
+            true,
+            &schema::INVALID_ADDRESS,
+        ),
+        error(
+            "InvalidAttributeName",
+            ("InvalidAttributeName", "InvalidAttributeName"),
+            400,
+            true,
+            &schema::INVALID_ATTRIBUTE_NAME,
+        ),
+        error(
+            "InvalidAttributeValue",
+            ("InvalidAttributeValue", "InvalidAttributeValue"),
+            400,
+            true,
+            &schema::INVALID_ATTRIBUTE_VALUE,
+        ),
+        error(
+            "InvalidBatchEntryId",
+            ("InvalidBatchEntryId", "AWS.SimpleQueueService.InvalidBatchEntryId"),
+            400,
+            true,
+            &schema::INVALID_BATCH_ENTRY_ID,
+        ),
+        error(
+            "InvalidIdFormat",
+            ("InvalidIdFormat", "InvalidIdFormat"),
+            400,
+            true,
+            &schema::INVALID_ID_FORMAT,
+        ),
+        error(
+            "InvalidMessageContents",
+            ("InvalidMessageContents", "InvalidMessageContents"),
+            400,
+            true,
+            &schema::INVALID_MESSAGE_CONTENTS,
+        ),
+        error(
+            "InvalidParameterValueException",
+            ("InvalidParameterValueException", "InvalidParameterValue"),
+            400,
+            true,
+            &schema::INVALID_PARAMETER_VALUE_EXCEPTION,
+        ),
+        error(
+            "InvalidSecurity",
+            ("InvalidSecurity", "InvalidSecurity"),
+            403,
+            true,
+            &schema::INVALID_SECURITY,
+        ),
+        error(
+            "KmsAccessDenied",
+            ("KmsAccessDenied", "KMS.AccessDeniedException"),
+            400,
+            true,
+            &schema::KMS_ACCESS_DENIED,
+        ),
+        error(
+            "KmsDisabled",
+            ("KmsDisabled", "KMS.DisabledException"),
+            400,
+            true,
+            &schema::KMS_DISABLED,
+        ),
+        error(
+            "KmsInvalidKeyUsage",
+            ("KmsInvalidKeyUsage", "KMS.InvalidKeyUsageException"),
+            400,
+            true,
+            &schema::KMS_INVALID_KEY_USAGE,
+        ),
+        error(
+            "KmsInvalidState",
+            ("KmsInvalidState", "KMS.InvalidStateException"),
+            400,
+            true,
+            &schema::KMS_INVALID_STATE,
+        ),
+        error(
+            "KmsNotFound",
+            ("KmsNotFound", "KMS.NotFoundException"),
+            400,
+            true,
+            &schema::KMS_NOT_FOUND,
+        ),
+        error(
+            "KmsOptInRequired",
+            ("KmsOptInRequired", "KMS.OptInRequired"),
+            403,
+            true,
+            &schema::KMS_OPT_IN_REQUIRED,
+        ),
+        error(
+            "KmsThrottled",
+            ("KmsThrottled", "KMS.ThrottlingException"),
+            400,
+            true,
+            &schema::KMS_THROTTLED,
+        ),
+        error(
+            "MessageNotInflight",
+            ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),
+            400,
+            true,
+            &schema::MESSAGE_NOT_INFLIGHT,
+        ),
+        error(
+            "MissingRequiredParameterException",
+            ("MissingRequiredParameterException", "MissingParameter"),
+            400,
+            true,
+            &schema::MISSING_REQUIRED_PARAMETER_EXCEPTION,
+        ),
+        error("OverLimit", ("OverLimit", "OverLimit"), 403, true, &schema::OVER_LIMIT),
+        error(
+            "PurgeQueueInProgress",
+            ("PurgeQueueInProgress", "AWS.SimpleQueueService.PurgeQueueInProgress"),
+            403,
+            true,
+            &schema::PURGE_QUEUE_IN_PROGRESS,
+        ),
+        error(
+            "QueueDeletedRecently",
+            ("QueueDeletedRecently", "AWS.SimpleQueueService.QueueDeletedRecently"),
+            400,
+            true,
+            &schema::QUEUE_DELETED_RECENTLY,
+        ),
+        error(
+            "QueueDoesNotExist",
+            ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
+            400,
+            true,
+            &schema::QUEUE_DOES_NOT_EXIST,
+        ),
+        error(
+            "QueueNameExists",
+            ("QueueNameExists", "QueueAlreadyExists"),
+            400,
+            true,
+            &schema::QUEUE_NAME_EXISTS,
+        ),
+        error(
+            "ReceiptHandleIsInvalid",
+            ("ReceiptHandleIsInvalid", "ReceiptHandleIsInvalid"),
+            404,
+            true,
+            &schema::RECEIPT_HANDLE_IS_INVALID,
+        ),
+        error(
+            "RequestThrottled",
+            ("RequestThrottled", "RequestThrottled"),
+            403,
+            true,
+            &schema::REQUEST_THROTTLED,
+        ),
+        error(
+            "ResourceNotFoundException",
+            ("ResourceNotFoundException", "ResourceNotFoundException"),
+            404,
+            true,
+            &schema::RESOURCE_NOT_FOUND_EXCEPTION,
+        ),
+        error(
+            "TooManyEntriesInBatchRequest",
+            ("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+            400,
+            true,
+            &schema::TOO_MANY_ENTRIES_IN_BATCH_REQUEST,
+        ),
+        error(
+            "UnsupportedOperation",
+            ("UnsupportedOperation", "AWS.SimpleQueueService.UnsupportedOperation"),
+            400,
+            true,
+            &schema::UNSUPPORTED_OPERATION,
+        ),
     ],
 };
 
@@ -283,6 +270,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AddPermission;
@@ -946,7 +943,9 @@ pub struct AddPermissionInput {
     pub actions: Vec<String>,
 }
 
-wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_REQUEST, {0 => queue_url,1 => label,2 => aws_account_ids,3 => actions,});
+wire::structure!(AddPermissionInput, schema::ADD_PERMISSION_REQUEST, {
+    0 => queue_url, 1 => label, 2 => aws_account_ids, 3 => actions,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchResultErrorEntry {
@@ -956,7 +955,9 @@ pub struct BatchResultErrorEntry {
     pub message: Option<String>,
 }
 
-wire::structure!(BatchResultErrorEntry, schema::BATCH_RESULT_ERROR_ENTRY, {0 => id,1 => sender_fault,2 => code,3 => message,});
+wire::structure!(BatchResultErrorEntry, schema::BATCH_RESULT_ERROR_ENTRY, {
+    0 => id, 1 => sender_fault, 2 => code, 3 => message,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeMessageVisibilityBatchInput {
@@ -964,7 +965,9 @@ pub struct ChangeMessageVisibilityBatchInput {
     pub entries: Vec<ChangeMessageVisibilityBatchRequestEntry>,
 }
 
-wire::structure!(ChangeMessageVisibilityBatchInput, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST, {0 => queue_url,1 => entries,});
+wire::structure!(ChangeMessageVisibilityBatchInput, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST, {
+    0 => queue_url, 1 => entries,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeMessageVisibilityBatchRequestEntry {
@@ -973,7 +976,9 @@ pub struct ChangeMessageVisibilityBatchRequestEntry {
     pub visibility_timeout: Option<i32>,
 }
 
-wire::structure!(ChangeMessageVisibilityBatchRequestEntry, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY, {0 => id,1 => receipt_handle,2 => visibility_timeout,});
+wire::structure!(ChangeMessageVisibilityBatchRequestEntry, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY, {
+    0 => id, 1 => receipt_handle, 2 => visibility_timeout,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeMessageVisibilityBatchOutput {
@@ -981,14 +986,18 @@ pub struct ChangeMessageVisibilityBatchOutput {
     pub failed: Option<Vec<BatchResultErrorEntry>>,
 }
 
-wire::structure!(ChangeMessageVisibilityBatchOutput, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT, {0 => successful,1 => failed,});
+wire::structure!(ChangeMessageVisibilityBatchOutput, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT, {
+    0 => successful, 1 => failed,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeMessageVisibilityBatchResultEntry {
     pub id: Option<String>,
 }
 
-wire::structure!(ChangeMessageVisibilityBatchResultEntry, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY, {0 => id,});
+wire::structure!(ChangeMessageVisibilityBatchResultEntry, schema::CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY, {
+    0 => id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChangeMessageVisibilityOutput {}
@@ -1002,7 +1011,9 @@ pub struct ChangeMessageVisibilityInput {
     pub visibility_timeout: i32,
 }
 
-wire::structure!(ChangeMessageVisibilityInput, schema::CHANGE_MESSAGE_VISIBILITY_REQUEST, {0 => queue_url,1 => receipt_handle,2 => visibility_timeout,});
+wire::structure!(ChangeMessageVisibilityInput, schema::CHANGE_MESSAGE_VISIBILITY_REQUEST, {
+    0 => queue_url, 1 => receipt_handle, 2 => visibility_timeout,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateQueueInput {
@@ -1011,14 +1022,18 @@ pub struct CreateQueueInput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(CreateQueueInput, schema::CREATE_QUEUE_REQUEST, {0 => queue_name,1 => attributes,2 => tags,});
+wire::structure!(CreateQueueInput, schema::CREATE_QUEUE_REQUEST, {
+    0 => queue_name, 1 => attributes, 2 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateQueueOutput {
     pub queue_url: Option<String>,
 }
 
-wire::structure!(CreateQueueOutput, schema::CREATE_QUEUE_RESULT, {0 => queue_url,});
+wire::structure!(CreateQueueOutput, schema::CREATE_QUEUE_RESULT, {
+    0 => queue_url,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteMessageBatchInput {
@@ -1026,7 +1041,9 @@ pub struct DeleteMessageBatchInput {
     pub entries: Vec<DeleteMessageBatchRequestEntry>,
 }
 
-wire::structure!(DeleteMessageBatchInput, schema::DELETE_MESSAGE_BATCH_REQUEST, {0 => queue_url,1 => entries,});
+wire::structure!(DeleteMessageBatchInput, schema::DELETE_MESSAGE_BATCH_REQUEST, {
+    0 => queue_url, 1 => entries,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteMessageBatchRequestEntry {
@@ -1034,7 +1051,9 @@ pub struct DeleteMessageBatchRequestEntry {
     pub receipt_handle: String,
 }
 
-wire::structure!(DeleteMessageBatchRequestEntry, schema::DELETE_MESSAGE_BATCH_REQUEST_ENTRY, {0 => id,1 => receipt_handle,});
+wire::structure!(DeleteMessageBatchRequestEntry, schema::DELETE_MESSAGE_BATCH_REQUEST_ENTRY, {
+    0 => id, 1 => receipt_handle,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteMessageBatchOutput {
@@ -1042,14 +1061,18 @@ pub struct DeleteMessageBatchOutput {
     pub failed: Option<Vec<BatchResultErrorEntry>>,
 }
 
-wire::structure!(DeleteMessageBatchOutput, schema::DELETE_MESSAGE_BATCH_RESULT, {0 => successful,1 => failed,});
+wire::structure!(DeleteMessageBatchOutput, schema::DELETE_MESSAGE_BATCH_RESULT, {
+    0 => successful, 1 => failed,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteMessageBatchResultEntry {
     pub id: Option<String>,
 }
 
-wire::structure!(DeleteMessageBatchResultEntry, schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY, {0 => id,});
+wire::structure!(DeleteMessageBatchResultEntry, schema::DELETE_MESSAGE_BATCH_RESULT_ENTRY, {
+    0 => id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteMessageOutput {}
@@ -1062,7 +1085,9 @@ pub struct DeleteMessageInput {
     pub receipt_handle: String,
 }
 
-wire::structure!(DeleteMessageInput, schema::DELETE_MESSAGE_REQUEST, {0 => queue_url,1 => receipt_handle,});
+wire::structure!(DeleteMessageInput, schema::DELETE_MESSAGE_REQUEST, {
+    0 => queue_url, 1 => receipt_handle,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteQueueOutput {}
@@ -1074,7 +1099,9 @@ pub struct DeleteQueueInput {
     pub queue_url: String,
 }
 
-wire::structure!(DeleteQueueInput, schema::DELETE_QUEUE_REQUEST, {0 => queue_url,});
+wire::structure!(DeleteQueueInput, schema::DELETE_QUEUE_REQUEST, {
+    0 => queue_url,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetQueueAttributesInput {
@@ -1082,14 +1109,18 @@ pub struct GetQueueAttributesInput {
     pub attribute_names: Option<Vec<String>>,
 }
 
-wire::structure!(GetQueueAttributesInput, schema::GET_QUEUE_ATTRIBUTES_REQUEST, {0 => queue_url,1 => attribute_names,});
+wire::structure!(GetQueueAttributesInput, schema::GET_QUEUE_ATTRIBUTES_REQUEST, {
+    0 => queue_url, 1 => attribute_names,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetQueueAttributesOutput {
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(GetQueueAttributesOutput, schema::GET_QUEUE_ATTRIBUTES_RESULT, {0 => attributes,});
+wire::structure!(GetQueueAttributesOutput, schema::GET_QUEUE_ATTRIBUTES_RESULT, {
+    0 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetQueueUrlInput {
@@ -1097,14 +1128,18 @@ pub struct GetQueueUrlInput {
     pub queue_owner_aws_account_id: Option<String>,
 }
 
-wire::structure!(GetQueueUrlInput, schema::GET_QUEUE_URL_REQUEST, {0 => queue_name,1 => queue_owner_aws_account_id,});
+wire::structure!(GetQueueUrlInput, schema::GET_QUEUE_URL_REQUEST, {
+    0 => queue_name, 1 => queue_owner_aws_account_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetQueueUrlOutput {
     pub queue_url: Option<String>,
 }
 
-wire::structure!(GetQueueUrlOutput, schema::GET_QUEUE_URL_RESULT, {0 => queue_url,});
+wire::structure!(GetQueueUrlOutput, schema::GET_QUEUE_URL_RESULT, {
+    0 => queue_url,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDeadLetterSourceQueuesInput {
@@ -1113,7 +1148,9 @@ pub struct ListDeadLetterSourceQueuesInput {
     pub max_results: Option<i32>,
 }
 
-wire::structure!(ListDeadLetterSourceQueuesInput, schema::LIST_DEAD_LETTER_SOURCE_QUEUES_REQUEST, {0 => queue_url,1 => next_token,2 => max_results,});
+wire::structure!(ListDeadLetterSourceQueuesInput, schema::LIST_DEAD_LETTER_SOURCE_QUEUES_REQUEST, {
+    0 => queue_url, 1 => next_token, 2 => max_results,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDeadLetterSourceQueuesOutput {
@@ -1121,21 +1158,27 @@ pub struct ListDeadLetterSourceQueuesOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListDeadLetterSourceQueuesOutput, schema::LIST_DEAD_LETTER_SOURCE_QUEUES_RESULT, {0 => queue_urls,1 => next_token,});
+wire::structure!(ListDeadLetterSourceQueuesOutput, schema::LIST_DEAD_LETTER_SOURCE_QUEUES_RESULT, {
+    0 => queue_urls, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListQueueTagsInput {
     pub queue_url: String,
 }
 
-wire::structure!(ListQueueTagsInput, schema::LIST_QUEUE_TAGS_REQUEST, {0 => queue_url,});
+wire::structure!(ListQueueTagsInput, schema::LIST_QUEUE_TAGS_REQUEST, {
+    0 => queue_url,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListQueueTagsOutput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-wire::structure!(ListQueueTagsOutput, schema::LIST_QUEUE_TAGS_RESULT, {0 => tags,});
+wire::structure!(ListQueueTagsOutput, schema::LIST_QUEUE_TAGS_RESULT, {
+    0 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListQueuesInput {
@@ -1144,7 +1187,9 @@ pub struct ListQueuesInput {
     pub max_results: Option<i32>,
 }
 
-wire::structure!(ListQueuesInput, schema::LIST_QUEUES_REQUEST, {0 => queue_name_prefix,1 => next_token,2 => max_results,});
+wire::structure!(ListQueuesInput, schema::LIST_QUEUES_REQUEST, {
+    0 => queue_name_prefix, 1 => next_token, 2 => max_results,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListQueuesOutput {
@@ -1152,7 +1197,9 @@ pub struct ListQueuesOutput {
     pub next_token: Option<String>,
 }
 
-wire::structure!(ListQueuesOutput, schema::LIST_QUEUES_RESULT, {0 => queue_urls,1 => next_token,});
+wire::structure!(ListQueuesOutput, schema::LIST_QUEUES_RESULT, {
+    0 => queue_urls, 1 => next_token,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Message {
@@ -1165,7 +1212,10 @@ pub struct Message {
     pub message_attributes: Option<BTreeMap<String, MessageAttributeValue>>,
 }
 
-wire::structure!(Message, schema::MESSAGE, {0 => message_id,1 => receipt_handle,2 => md5_of_body,3 => body,4 => attributes,5 => md5_of_message_attributes,6 => message_attributes,});
+wire::structure!(Message, schema::MESSAGE, {
+    0 => message_id, 1 => receipt_handle, 2 => md5_of_body, 3 => body, 4 => attributes,
+    5 => md5_of_message_attributes, 6 => message_attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageAttributeValue {
@@ -1176,7 +1226,10 @@ pub struct MessageAttributeValue {
     pub data_type: String,
 }
 
-wire::structure!(MessageAttributeValue, schema::MESSAGE_ATTRIBUTE_VALUE, {0 => string_value,1 => binary_value,2 => string_list_values,3 => binary_list_values,4 => data_type,});
+wire::structure!(MessageAttributeValue, schema::MESSAGE_ATTRIBUTE_VALUE, {
+    0 => string_value, 1 => binary_value, 2 => string_list_values, 3 => binary_list_values,
+    4 => data_type,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageSystemAttributeValue {
@@ -1187,7 +1240,10 @@ pub struct MessageSystemAttributeValue {
     pub data_type: String,
 }
 
-wire::structure!(MessageSystemAttributeValue, schema::MESSAGE_SYSTEM_ATTRIBUTE_VALUE, {0 => string_value,1 => binary_value,2 => string_list_values,3 => binary_list_values,4 => data_type,});
+wire::structure!(MessageSystemAttributeValue, schema::MESSAGE_SYSTEM_ATTRIBUTE_VALUE, {
+    0 => string_value, 1 => binary_value, 2 => string_list_values, 3 => binary_list_values,
+    4 => data_type,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PurgeQueueOutput {}
@@ -1199,7 +1255,9 @@ pub struct PurgeQueueInput {
     pub queue_url: String,
 }
 
-wire::structure!(PurgeQueueInput, schema::PURGE_QUEUE_REQUEST, {0 => queue_url,});
+wire::structure!(PurgeQueueInput, schema::PURGE_QUEUE_REQUEST, {
+    0 => queue_url,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReceiveMessageInput {
@@ -1213,14 +1271,20 @@ pub struct ReceiveMessageInput {
     pub receive_request_attempt_id: Option<String>,
 }
 
-wire::structure!(ReceiveMessageInput, schema::RECEIVE_MESSAGE_REQUEST, {0 => queue_url,1 => attribute_names,2 => message_system_attribute_names,3 => message_attribute_names,4 => max_number_of_messages,5 => visibility_timeout,6 => wait_time_seconds,7 => receive_request_attempt_id,});
+wire::structure!(ReceiveMessageInput, schema::RECEIVE_MESSAGE_REQUEST, {
+    0 => queue_url, 1 => attribute_names, 2 => message_system_attribute_names,
+    3 => message_attribute_names, 4 => max_number_of_messages, 5 => visibility_timeout,
+    6 => wait_time_seconds, 7 => receive_request_attempt_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReceiveMessageOutput {
     pub messages: Option<Vec<Message>>,
 }
 
-wire::structure!(ReceiveMessageOutput, schema::RECEIVE_MESSAGE_RESULT, {0 => messages,});
+wire::structure!(ReceiveMessageOutput, schema::RECEIVE_MESSAGE_RESULT, {
+    0 => messages,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemovePermissionOutput {}
@@ -1233,7 +1297,9 @@ pub struct RemovePermissionInput {
     pub label: String,
 }
 
-wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_REQUEST, {0 => queue_url,1 => label,});
+wire::structure!(RemovePermissionInput, schema::REMOVE_PERMISSION_REQUEST, {
+    0 => queue_url, 1 => label,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageBatchInput {
@@ -1241,7 +1307,9 @@ pub struct SendMessageBatchInput {
     pub entries: Vec<SendMessageBatchRequestEntry>,
 }
 
-wire::structure!(SendMessageBatchInput, schema::SEND_MESSAGE_BATCH_REQUEST, {0 => queue_url,1 => entries,});
+wire::structure!(SendMessageBatchInput, schema::SEND_MESSAGE_BATCH_REQUEST, {
+    0 => queue_url, 1 => entries,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageBatchRequestEntry {
@@ -1254,7 +1322,10 @@ pub struct SendMessageBatchRequestEntry {
     pub message_group_id: Option<String>,
 }
 
-wire::structure!(SendMessageBatchRequestEntry, schema::SEND_MESSAGE_BATCH_REQUEST_ENTRY, {0 => id,1 => message_body,2 => delay_seconds,3 => message_attributes,4 => message_system_attributes,5 => message_deduplication_id,6 => message_group_id,});
+wire::structure!(SendMessageBatchRequestEntry, schema::SEND_MESSAGE_BATCH_REQUEST_ENTRY, {
+    0 => id, 1 => message_body, 2 => delay_seconds, 3 => message_attributes,
+    4 => message_system_attributes, 5 => message_deduplication_id, 6 => message_group_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageBatchOutput {
@@ -1262,7 +1333,9 @@ pub struct SendMessageBatchOutput {
     pub failed: Option<Vec<BatchResultErrorEntry>>,
 }
 
-wire::structure!(SendMessageBatchOutput, schema::SEND_MESSAGE_BATCH_RESULT, {0 => successful,1 => failed,});
+wire::structure!(SendMessageBatchOutput, schema::SEND_MESSAGE_BATCH_RESULT, {
+    0 => successful, 1 => failed,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageBatchResultEntry {
@@ -1274,7 +1347,10 @@ pub struct SendMessageBatchResultEntry {
     pub sequence_number: Option<String>,
 }
 
-wire::structure!(SendMessageBatchResultEntry, schema::SEND_MESSAGE_BATCH_RESULT_ENTRY, {0 => id,1 => message_id,2 => md5_of_message_body,3 => md5_of_message_attributes,4 => md5_of_message_system_attributes,5 => sequence_number,});
+wire::structure!(SendMessageBatchResultEntry, schema::SEND_MESSAGE_BATCH_RESULT_ENTRY, {
+    0 => id, 1 => message_id, 2 => md5_of_message_body, 3 => md5_of_message_attributes,
+    4 => md5_of_message_system_attributes, 5 => sequence_number,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageInput {
@@ -1287,7 +1363,10 @@ pub struct SendMessageInput {
     pub message_group_id: Option<String>,
 }
 
-wire::structure!(SendMessageInput, schema::SEND_MESSAGE_REQUEST, {0 => queue_url,1 => message_body,2 => delay_seconds,3 => message_attributes,4 => message_system_attributes,5 => message_deduplication_id,6 => message_group_id,});
+wire::structure!(SendMessageInput, schema::SEND_MESSAGE_REQUEST, {
+    0 => queue_url, 1 => message_body, 2 => delay_seconds, 3 => message_attributes,
+    4 => message_system_attributes, 5 => message_deduplication_id, 6 => message_group_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SendMessageOutput {
@@ -1298,7 +1377,10 @@ pub struct SendMessageOutput {
     pub sequence_number: Option<String>,
 }
 
-wire::structure!(SendMessageOutput, schema::SEND_MESSAGE_RESULT, {0 => md5_of_message_body,1 => md5_of_message_attributes,2 => md5_of_message_system_attributes,3 => message_id,4 => sequence_number,});
+wire::structure!(SendMessageOutput, schema::SEND_MESSAGE_RESULT, {
+    0 => md5_of_message_body, 1 => md5_of_message_attributes, 2 => md5_of_message_system_attributes,
+    3 => message_id, 4 => sequence_number,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SetQueueAttributesOutput {}
@@ -1311,7 +1393,9 @@ pub struct SetQueueAttributesInput {
     pub attributes: BTreeMap<String, String>,
 }
 
-wire::structure!(SetQueueAttributesInput, schema::SET_QUEUE_ATTRIBUTES_REQUEST, {0 => queue_url,1 => attributes,});
+wire::structure!(SetQueueAttributesInput, schema::SET_QUEUE_ATTRIBUTES_REQUEST, {
+    0 => queue_url, 1 => attributes,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagQueueOutput {}
@@ -1324,7 +1408,9 @@ pub struct TagQueueInput {
     pub tags: BTreeMap<String, String>,
 }
 
-wire::structure!(TagQueueInput, schema::TAG_QUEUE_REQUEST, {0 => queue_url,1 => tags,});
+wire::structure!(TagQueueInput, schema::TAG_QUEUE_REQUEST, {
+    0 => queue_url, 1 => tags,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagQueueOutput {}
@@ -1337,7 +1423,9 @@ pub struct UntagQueueInput {
     pub tag_keys: Vec<String>,
 }
 
-wire::structure!(UntagQueueInput, schema::UNTAG_QUEUE_REQUEST, {0 => queue_url,1 => tag_keys,});
+wire::structure!(UntagQueueInput, schema::UNTAG_QUEUE_REQUEST, {
+    0 => queue_url, 1 => tag_keys,
+});
 
 mod schema {
     use super::wire::{
@@ -1437,6 +1525,8 @@ mod schema {
 
     pub(super) static AWS_ACCOUNT_ID_LIST: Schema =
         schema("AWSAccountIdList", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACTION_NAME_LIST: Schema =
         schema("ActionNameList", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static ADD_PERMISSION_OUTPUT: Schema =
@@ -1446,13 +1536,19 @@ mod schema {
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
             body("Label", &STRING, Flags::REQUIRED),
-            query(
+            bound(
+                "AWSAccountIds",
+                &AWS_ACCOUNT_ID_LIST,
+                Body,
                 "AWSAccountId",
-                body("AWSAccountIds", &AWS_ACCOUNT_ID_LIST, Flags::REQUIRED.and(Flags::FLATTENED)),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
-            query(
+            bound(
+                "Actions",
+                &ACTION_NAME_LIST,
+                Body,
                 "ActionName",
-                body("Actions", &ACTION_NAME_LIST, Flags::REQUIRED.and(Flags::FLATTENED)),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1490,13 +1586,12 @@ mod schema {
         "ChangeMessageVisibilityBatchRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query(
+            bound(
+                "Entries",
+                &CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST,
+                Body,
                 "ChangeMessageVisibilityBatchRequestEntry",
-                body(
-                    "Entries",
-                    &CHANGE_MESSAGE_VISIBILITY_BATCH_REQUEST_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1518,21 +1613,19 @@ mod schema {
     pub(super) static CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT: Schema = schema(
         "ChangeMessageVisibilityBatchResult",
         Kind::Structure(&[
-            query(
+            bound(
+                "Successful",
+                &CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST,
+                Body,
                 "ChangeMessageVisibilityBatchResultEntry",
-                body(
-                    "Successful",
-                    &CHANGE_MESSAGE_VISIBILITY_BATCH_RESULT_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
-            query(
+            bound(
+                "Failed",
+                &BATCH_RESULT_ERROR_ENTRY_LIST,
+                Body,
                 "BatchResultErrorEntry",
-                body(
-                    "Failed",
-                    &BATCH_RESULT_ERROR_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1562,8 +1655,8 @@ mod schema {
         "CreateQueueRequest",
         Kind::Structure(&[
             body("QueueName", &STRING, Flags::REQUIRED),
-            query("Attribute", body("Attributes", &QUEUE_ATTRIBUTE_MAP, Flags::FLATTENED)),
-            query("Tag", body("tags", &TAG_MAP, Flags::FLATTENED)),
+            bound("Attributes", &QUEUE_ATTRIBUTE_MAP, Body, "Attribute", Flags::FLATTENED),
+            bound("tags", &TAG_MAP, Body, "Tag", Flags::FLATTENED),
         ]),
         Constraint::NONE,
     );
@@ -1576,13 +1669,12 @@ mod schema {
         "DeleteMessageBatchRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query(
+            bound(
+                "Entries",
+                &DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST,
+                Body,
                 "DeleteMessageBatchRequestEntry",
-                body(
-                    "Entries",
-                    &DELETE_MESSAGE_BATCH_REQUEST_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1603,21 +1695,19 @@ mod schema {
     pub(super) static DELETE_MESSAGE_BATCH_RESULT: Schema = schema(
         "DeleteMessageBatchResult",
         Kind::Structure(&[
-            query(
+            bound(
+                "Successful",
+                &DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                Body,
                 "DeleteMessageBatchResultEntry",
-                body(
-                    "Successful",
-                    &DELETE_MESSAGE_BATCH_RESULT_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
-            query(
+            bound(
+                "Failed",
+                &BATCH_RESULT_ERROR_ENTRY_LIST,
+                Body,
                 "BatchResultErrorEntry",
-                body(
-                    "Failed",
-                    &BATCH_RESULT_ERROR_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1658,15 +1748,18 @@ mod schema {
         "GetQueueAttributesRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query("AttributeName", body("AttributeNames", &ATTRIBUTE_NAME_LIST, Flags::FLATTENED)),
+            bound("AttributeNames", &ATTRIBUTE_NAME_LIST, Body, "AttributeName", Flags::FLATTENED),
         ]),
         Constraint::NONE,
     );
     pub(super) static GET_QUEUE_ATTRIBUTES_RESULT: Schema = schema(
         "GetQueueAttributesResult",
-        Kind::Structure(&[query(
+        Kind::Structure(&[bound(
+            "Attributes",
+            &QUEUE_ATTRIBUTE_MAP,
+            Body,
             "Attribute",
-            body("Attributes", &QUEUE_ATTRIBUTE_MAP, Flags::FLATTENED),
+            Flags::FLATTENED,
         )]),
         Constraint::NONE,
     );
@@ -1710,6 +1803,8 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_PARAMETER_VALUE_EXCEPTION: Schema =
+        schema("InvalidParameterValueException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_SECURITY: Schema = schema(
         "InvalidSecurity",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -1762,9 +1857,12 @@ mod schema {
     pub(super) static LIST_DEAD_LETTER_SOURCE_QUEUES_RESULT: Schema = schema(
         "ListDeadLetterSourceQueuesResult",
         Kind::Structure(&[
-            query(
+            bound(
+                "queueUrls",
+                &QUEUE_URL_LIST,
+                Body,
                 "QueueUrl",
-                body("queueUrls", &QUEUE_URL_LIST, Flags::REQUIRED.and(Flags::FLATTENED)),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
             body("NextToken", &STRING, Flags::NONE),
         ]),
@@ -1777,7 +1875,7 @@ mod schema {
     );
     pub(super) static LIST_QUEUE_TAGS_RESULT: Schema = schema(
         "ListQueueTagsResult",
-        Kind::Structure(&[query("Tag", body("Tags", &TAG_MAP, Flags::FLATTENED))]),
+        Kind::Structure(&[bound("Tags", &TAG_MAP, Body, "Tag", Flags::FLATTENED)]),
         Constraint::NONE,
     );
     pub(super) static LIST_QUEUES_REQUEST: Schema = schema(
@@ -1792,7 +1890,7 @@ mod schema {
     pub(super) static LIST_QUEUES_RESULT: Schema = schema(
         "ListQueuesResult",
         Kind::Structure(&[
-            query("QueueUrl", body("QueueUrls", &QUEUE_URL_LIST, Flags::FLATTENED)),
+            bound("QueueUrls", &QUEUE_URL_LIST, Body, "QueueUrl", Flags::FLATTENED),
             body("NextToken", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -1804,11 +1902,14 @@ mod schema {
             body("ReceiptHandle", &STRING, Flags::NONE),
             body("MD5OfBody", &STRING, Flags::NONE),
             body("Body", &STRING, Flags::NONE),
-            query("Attribute", body("Attributes", &MESSAGE_SYSTEM_ATTRIBUTE_MAP, Flags::FLATTENED)),
+            bound("Attributes", &MESSAGE_SYSTEM_ATTRIBUTE_MAP, Body, "Attribute", Flags::FLATTENED),
             body("MD5OfMessageAttributes", &STRING, Flags::NONE),
-            query(
+            bound(
+                "MessageAttributes",
+                &MESSAGE_BODY_ATTRIBUTE_MAP,
+                Body,
                 "MessageAttribute",
-                body("MessageAttributes", &MESSAGE_BODY_ATTRIBUTE_MAP, Flags::FLATTENED),
+                Flags::FLATTENED,
             ),
         ]),
         Constraint::NONE,
@@ -1820,8 +1921,8 @@ mod schema {
         Kind::Structure(&[
             body("StringValue", &STRING, Flags::NONE),
             body("BinaryValue", &BLOB, Flags::NONE),
-            query("StringListValue", body("StringListValues", &STRING_LIST, Flags::FLATTENED)),
-            query("BinaryListValue", body("BinaryListValues", &BINARY_LIST, Flags::FLATTENED)),
+            bound("StringListValues", &STRING_LIST, Body, "StringListValue", Flags::FLATTENED),
+            bound("BinaryListValues", &BINARY_LIST, Body, "BinaryListValue", Flags::FLATTENED),
             body("DataType", &STRING, Flags::REQUIRED),
         ]),
         Constraint::NONE,
@@ -1855,12 +1956,14 @@ mod schema {
         Kind::Structure(&[
             body("StringValue", &STRING, Flags::NONE),
             body("BinaryValue", &BLOB, Flags::NONE),
-            query("StringListValue", body("StringListValues", &STRING_LIST, Flags::FLATTENED)),
-            query("BinaryListValue", body("BinaryListValues", &BINARY_LIST, Flags::FLATTENED)),
+            bound("StringListValues", &STRING_LIST, Body, "StringListValue", Flags::FLATTENED),
+            bound("BinaryListValues", &BINARY_LIST, Body, "BinaryListValue", Flags::FLATTENED),
             body("DataType", &STRING, Flags::REQUIRED),
         ]),
         Constraint::NONE,
     );
+    pub(super) static MISSING_REQUIRED_PARAMETER_EXCEPTION: Schema =
+        schema("MissingRequiredParameterException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static OVER_LIMIT: Schema = schema(
         "OverLimit",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -1909,18 +2012,20 @@ mod schema {
         "ReceiveMessageRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query("AttributeName", body("AttributeNames", &ATTRIBUTE_NAME_LIST, Flags::FLATTENED)),
-            query(
+            bound("AttributeNames", &ATTRIBUTE_NAME_LIST, Body, "AttributeName", Flags::FLATTENED),
+            bound(
+                "MessageSystemAttributeNames",
+                &MESSAGE_SYSTEM_ATTRIBUTE_LIST,
+                Body,
                 "AttributeName",
-                body(
-                    "MessageSystemAttributeNames",
-                    &MESSAGE_SYSTEM_ATTRIBUTE_LIST,
-                    Flags::FLATTENED,
-                ),
+                Flags::FLATTENED,
             ),
-            query(
+            bound(
+                "MessageAttributeNames",
+                &MESSAGE_ATTRIBUTE_NAME_LIST,
+                Body,
                 "MessageAttributeName",
-                body("MessageAttributeNames", &MESSAGE_ATTRIBUTE_NAME_LIST, Flags::FLATTENED),
+                Flags::FLATTENED,
             ),
             body("MaxNumberOfMessages", &INTEGER, Flags::NONE),
             body("VisibilityTimeout", &INTEGER, Flags::NONE),
@@ -1931,7 +2036,7 @@ mod schema {
     );
     pub(super) static RECEIVE_MESSAGE_RESULT: Schema = schema(
         "ReceiveMessageResult",
-        Kind::Structure(&[query("Message", body("Messages", &MESSAGE_LIST, Flags::FLATTENED))]),
+        Kind::Structure(&[bound("Messages", &MESSAGE_LIST, Body, "Message", Flags::FLATTENED)]),
         Constraint::NONE,
     );
     pub(super) static REMOVE_PERMISSION_OUTPUT: Schema =
@@ -1958,13 +2063,12 @@ mod schema {
         "SendMessageBatchRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query(
+            bound(
+                "Entries",
+                &SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST,
+                Body,
                 "SendMessageBatchRequestEntry",
-                body(
-                    "Entries",
-                    &SEND_MESSAGE_BATCH_REQUEST_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -1975,17 +2079,19 @@ mod schema {
             body("Id", &STRING, Flags::REQUIRED),
             body("MessageBody", &STRING, Flags::REQUIRED),
             body("DelaySeconds", &INTEGER, Flags::NONE),
-            query(
+            bound(
+                "MessageAttributes",
+                &MESSAGE_BODY_ATTRIBUTE_MAP,
+                Body,
                 "MessageAttribute",
-                body("MessageAttributes", &MESSAGE_BODY_ATTRIBUTE_MAP, Flags::FLATTENED),
+                Flags::FLATTENED,
             ),
-            query(
+            bound(
+                "MessageSystemAttributes",
+                &MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP,
+                Body,
                 "MessageSystemAttribute",
-                body(
-                    "MessageSystemAttributes",
-                    &MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP,
-                    Flags::FLATTENED,
-                ),
+                Flags::FLATTENED,
             ),
             body("MessageDeduplicationId", &STRING, Flags::NONE),
             body("MessageGroupId", &STRING, Flags::NONE),
@@ -2000,21 +2106,19 @@ mod schema {
     pub(super) static SEND_MESSAGE_BATCH_RESULT: Schema = schema(
         "SendMessageBatchResult",
         Kind::Structure(&[
-            query(
+            bound(
+                "Successful",
+                &SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST,
+                Body,
                 "SendMessageBatchResultEntry",
-                body(
-                    "Successful",
-                    &SEND_MESSAGE_BATCH_RESULT_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
-            query(
+            bound(
+                "Failed",
+                &BATCH_RESULT_ERROR_ENTRY_LIST,
+                Body,
                 "BatchResultErrorEntry",
-                body(
-                    "Failed",
-                    &BATCH_RESULT_ERROR_ENTRY_LIST,
-                    Flags::REQUIRED.and(Flags::FLATTENED),
-                ),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -2042,17 +2146,19 @@ mod schema {
             body("QueueUrl", &STRING, Flags::REQUIRED),
             body("MessageBody", &STRING, Flags::REQUIRED),
             body("DelaySeconds", &INTEGER, Flags::NONE),
-            query(
+            bound(
+                "MessageAttributes",
+                &MESSAGE_BODY_ATTRIBUTE_MAP,
+                Body,
                 "MessageAttribute",
-                body("MessageAttributes", &MESSAGE_BODY_ATTRIBUTE_MAP, Flags::FLATTENED),
+                Flags::FLATTENED,
             ),
-            query(
+            bound(
+                "MessageSystemAttributes",
+                &MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP,
+                Body,
                 "MessageSystemAttribute",
-                body(
-                    "MessageSystemAttributes",
-                    &MESSAGE_BODY_SYSTEM_ATTRIBUTE_MAP,
-                    Flags::FLATTENED,
-                ),
+                Flags::FLATTENED,
             ),
             body("MessageDeduplicationId", &STRING, Flags::NONE),
             body("MessageGroupId", &STRING, Flags::NONE),
@@ -2076,9 +2182,12 @@ mod schema {
         "SetQueueAttributesRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query(
+            bound(
+                "Attributes",
+                &QUEUE_ATTRIBUTE_MAP,
+                Body,
                 "Attribute",
-                body("Attributes", &QUEUE_ATTRIBUTE_MAP, Flags::REQUIRED.and(Flags::FLATTENED)),
+                Flags::REQUIRED.and(Flags::FLATTENED),
             ),
         ]),
         Constraint::NONE,
@@ -2095,7 +2204,7 @@ mod schema {
         "TagQueueRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query("Tag", body("Tags", &TAG_MAP, Flags::REQUIRED.and(Flags::FLATTENED))),
+            bound("Tags", &TAG_MAP, Body, "Tag", Flags::REQUIRED.and(Flags::FLATTENED)),
         ]),
         Constraint::NONE,
     );
@@ -2115,7 +2224,7 @@ mod schema {
         "UntagQueueRequest",
         Kind::Structure(&[
             body("QueueUrl", &STRING, Flags::REQUIRED),
-            query("TagKey", body("TagKeys", &TAG_KEY_LIST, Flags::REQUIRED.and(Flags::FLATTENED))),
+            bound("TagKeys", &TAG_KEY_LIST, Body, "TagKey", Flags::REQUIRED.and(Flags::FLATTENED)),
         ]),
         Constraint::NONE,
     );

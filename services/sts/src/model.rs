@@ -38,102 +38,101 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("GetWebIdentityToken", "POST", "/"),
     ],
     errors: &[
-        wire::ErrorShape {
-            name: "ExpiredTokenException",
-            code: "ExpiredTokenException",
-            query_code: "ExpiredTokenException",
-            status: 400,
-            sender: true,
-            schema: &schema::EXPIRED_TOKEN_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "ExpiredTradeInTokenException",
-            code: "ExpiredTradeInTokenException",
-            query_code: "ExpiredTradeInTokenException",
-            status: 400,
-            sender: true,
-            schema: &schema::EXPIRED_TRADE_IN_TOKEN_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "IDPCommunicationErrorException",
-            code: "IDPCommunicationError",
-            query_code: "IDPCommunicationError",
-            status: 400,
-            sender: true,
-            schema: &schema::IDP_COMMUNICATION_ERROR_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "IDPRejectedClaimException",
-            code: "IDPRejectedClaim",
-            query_code: "IDPRejectedClaim",
-            status: 403,
-            sender: true,
-            schema: &schema::IDP_REJECTED_CLAIM_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidAuthorizationMessageException",
-            code: "InvalidAuthorizationMessageException",
-            query_code: "InvalidAuthorizationMessageException",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_AUTHORIZATION_MESSAGE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "InvalidIdentityTokenException",
-            code: "InvalidIdentityToken",
-            query_code: "InvalidIdentityToken",
-            status: 400,
-            sender: true,
-            schema: &schema::INVALID_IDENTITY_TOKEN_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "JWTPayloadSizeExceededException",
-            code: "JWTPayloadSizeExceededException",
-            query_code: "JWTPayloadSizeExceededException",
-            status: 400,
-            sender: true,
-            schema: &schema::JWT_PAYLOAD_SIZE_EXCEEDED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "MalformedPolicyDocumentException",
-            code: "MalformedPolicyDocument",
-            query_code: "MalformedPolicyDocument",
-            status: 400,
-            sender: true,
-            schema: &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "OutboundWebIdentityFederationDisabledException",
-            code: "OutboundWebIdentityFederationDisabledException",
-            query_code: "OutboundWebIdentityFederationDisabledException",
-            status: 403,
-            sender: true,
-            schema: &schema::OUTBOUND_WEB_IDENTITY_FEDERATION_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "PackedPolicyTooLargeException",
-            code: "PackedPolicyTooLarge",
-            query_code: "PackedPolicyTooLarge",
-            status: 400,
-            sender: true,
-            schema: &schema::PACKED_POLICY_TOO_LARGE_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "RegionDisabledException",
-            code: "RegionDisabledException",
-            query_code: "RegionDisabledException",
-            status: 403,
-            sender: true,
-            schema: &schema::REGION_DISABLED_EXCEPTION,
-        },
-        wire::ErrorShape {
-            name: "SessionDurationEscalationException",
-            code: "SessionDurationEscalationException",
-            query_code: "SessionDurationEscalationException",
-            status: 403,
-            sender: true,
-            schema: &schema::SESSION_DURATION_ESCALATION_EXCEPTION,
-        },
+        error("AccessDenied", ("AccessDenied", "AccessDenied"), 403, true, &schema::ACCESS_DENIED),
+        error(
+            "ExpiredTokenException",
+            ("ExpiredTokenException", "ExpiredTokenException"),
+            400,
+            true,
+            &schema::EXPIRED_TOKEN_EXCEPTION,
+        ),
+        error(
+            "ExpiredTradeInTokenException",
+            ("ExpiredTradeInTokenException", "ExpiredTradeInTokenException"),
+            400,
+            true,
+            &schema::EXPIRED_TRADE_IN_TOKEN_EXCEPTION,
+        ),
+        error(
+            "IDPCommunicationErrorException",
+            ("IDPCommunicationError", "IDPCommunicationError"),
+            400,
+            true,
+            &schema::IDP_COMMUNICATION_ERROR_EXCEPTION,
+        ),
+        error(
+            "IDPRejectedClaimException",
+            ("IDPRejectedClaim", "IDPRejectedClaim"),
+            403,
+            true,
+            &schema::IDP_REJECTED_CLAIM_EXCEPTION,
+        ),
+        error(
+            "InvalidAuthorizationMessageException",
+            ("InvalidAuthorizationMessageException", "InvalidAuthorizationMessageException"),
+            400,
+            true,
+            &schema::INVALID_AUTHORIZATION_MESSAGE_EXCEPTION,
+        ),
+        error(
+            "InvalidIdentityTokenException",
+            ("InvalidIdentityToken", "InvalidIdentityToken"),
+            400,
+            true,
+            &schema::INVALID_IDENTITY_TOKEN_EXCEPTION,
+        ),
+        error(
+            "JWTPayloadSizeExceededException",
+            ("JWTPayloadSizeExceededException", "JWTPayloadSizeExceededException"),
+            400,
+            true,
+            &schema::JWT_PAYLOAD_SIZE_EXCEEDED_EXCEPTION,
+        ),
+        error(
+            "MalformedPolicyDocumentException",
+            ("MalformedPolicyDocument", "MalformedPolicyDocument"),
+            400,
+            true,
+            &schema::MALFORMED_POLICY_DOCUMENT_EXCEPTION,
+        ),
+        error(
+            "OutboundWebIdentityFederationDisabledException",
+            (
+                "OutboundWebIdentityFederationDisabledException",
+                "OutboundWebIdentityFederationDisabledException",
+            ),
+            403,
+            true,
+            &schema::OUTBOUND_WEB_IDENTITY_FEDERATION_DISABLED_EXCEPTION,
+        ),
+        error(
+            "PackedPolicyTooLargeException",
+            ("PackedPolicyTooLarge", "PackedPolicyTooLarge"),
+            400,
+            true,
+            &schema::PACKED_POLICY_TOO_LARGE_EXCEPTION,
+        ),
+        error(
+            "RegionDisabledException",
+            ("RegionDisabledException", "RegionDisabledException"),
+            403,
+            true,
+            &schema::REGION_DISABLED_EXCEPTION,
+        ),
+        error(
+            "SessionDurationEscalationException",
+            ("SessionDurationEscalationException", "SessionDurationEscalationException"),
+            403,
+            true,
+            &schema::SESSION_DURATION_ESCALATION_EXCEPTION,
+        ),
+        error(
+            "ValidationError",
+            ("ValidationError", "ValidationError"),
+            400,
+            true,
+            &schema::VALIDATION_ERROR,
+        ),
     ],
 };
 
@@ -143,6 +142,16 @@ const fn operation(
     uri: &'static str,
 ) -> wire::OperationName {
     wire::OperationName { name, method, uri }
+}
+
+const fn error(
+    name: &'static str,
+    codes: (&'static str, &'static str),
+    status: u16,
+    sender: bool,
+    schema: &'static wire::Schema,
+) -> wire::ErrorShape {
+    wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
 pub struct AssumeRole;
@@ -263,7 +272,11 @@ pub struct AssumeRoleInput {
     pub minimum_session_token_size: Option<i32>,
 }
 
-wire::structure!(AssumeRoleInput, schema::ASSUME_ROLE_REQUEST, {0 => role_arn,1 => role_session_name,2 => policy_arns,3 => policy,4 => duration_seconds,5 => tags,6 => transitive_tag_keys,7 => external_id,8 => serial_number,9 => token_code,10 => source_identity,11 => provided_contexts,12 => minimum_session_token_size,});
+wire::structure!(AssumeRoleInput, schema::ASSUME_ROLE_REQUEST, {
+    0 => role_arn, 1 => role_session_name, 2 => policy_arns, 3 => policy, 4 => duration_seconds,
+    5 => tags, 6 => transitive_tag_keys, 7 => external_id, 8 => serial_number, 9 => token_code,
+    10 => source_identity, 11 => provided_contexts, 12 => minimum_session_token_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumeRoleOutput {
@@ -275,7 +288,10 @@ pub struct AssumeRoleOutput {
     pub session_token_size: Option<i32>,
 }
 
-wire::structure!(AssumeRoleOutput, schema::ASSUME_ROLE_RESPONSE, {0 => credentials,1 => assumed_role_user,2 => packed_policy_size,3 => source_identity,4 => session_token_utilization,5 => session_token_size,});
+wire::structure!(AssumeRoleOutput, schema::ASSUME_ROLE_RESPONSE, {
+    0 => credentials, 1 => assumed_role_user, 2 => packed_policy_size, 3 => source_identity,
+    4 => session_token_utilization, 5 => session_token_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumedRoleUser {
@@ -283,7 +299,9 @@ pub struct AssumedRoleUser {
     pub arn: Option<String>,
 }
 
-wire::structure!(AssumedRoleUser, schema::ASSUMED_ROLE_USER, {0 => assumed_role_id,1 => arn,});
+wire::structure!(AssumedRoleUser, schema::ASSUMED_ROLE_USER, {
+    0 => assumed_role_id, 1 => arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Credentials {
@@ -293,21 +311,27 @@ pub struct Credentials {
     pub expiration: Option<wire::Timestamp>,
 }
 
-wire::structure!(Credentials, schema::CREDENTIALS, {0 => access_key_id,1 => secret_access_key,2 => session_token,3 => expiration,});
+wire::structure!(Credentials, schema::CREDENTIALS, {
+    0 => access_key_id, 1 => secret_access_key, 2 => session_token, 3 => expiration,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccessKeyInfoInput {
     pub access_key_id: String,
 }
 
-wire::structure!(GetAccessKeyInfoInput, schema::GET_ACCESS_KEY_INFO_REQUEST, {0 => access_key_id,});
+wire::structure!(GetAccessKeyInfoInput, schema::GET_ACCESS_KEY_INFO_REQUEST, {
+    0 => access_key_id,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccessKeyInfoOutput {
     pub account: Option<String>,
 }
 
-wire::structure!(GetAccessKeyInfoOutput, schema::GET_ACCESS_KEY_INFO_RESPONSE, {0 => account,});
+wire::structure!(GetAccessKeyInfoOutput, schema::GET_ACCESS_KEY_INFO_RESPONSE, {
+    0 => account,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetCallerIdentityInput {}
@@ -321,7 +345,9 @@ pub struct GetCallerIdentityOutput {
     pub arn: Option<String>,
 }
 
-wire::structure!(GetCallerIdentityOutput, schema::GET_CALLER_IDENTITY_RESPONSE, {0 => user_id,1 => account,2 => arn,});
+wire::structure!(GetCallerIdentityOutput, schema::GET_CALLER_IDENTITY_RESPONSE, {
+    0 => user_id, 1 => account, 2 => arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetSessionTokenInput {
@@ -331,7 +357,9 @@ pub struct GetSessionTokenInput {
     pub minimum_session_token_size: Option<i32>,
 }
 
-wire::structure!(GetSessionTokenInput, schema::GET_SESSION_TOKEN_REQUEST, {0 => duration_seconds,1 => serial_number,2 => token_code,3 => minimum_session_token_size,});
+wire::structure!(GetSessionTokenInput, schema::GET_SESSION_TOKEN_REQUEST, {
+    0 => duration_seconds, 1 => serial_number, 2 => token_code, 3 => minimum_session_token_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetSessionTokenOutput {
@@ -340,14 +368,18 @@ pub struct GetSessionTokenOutput {
     pub session_token_size: Option<i32>,
 }
 
-wire::structure!(GetSessionTokenOutput, schema::GET_SESSION_TOKEN_RESPONSE, {0 => credentials,1 => session_token_utilization,2 => session_token_size,});
+wire::structure!(GetSessionTokenOutput, schema::GET_SESSION_TOKEN_RESPONSE, {
+    0 => credentials, 1 => session_token_utilization, 2 => session_token_size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyDescriptorType {
     pub arn: Option<String>,
 }
 
-wire::structure!(PolicyDescriptorType, schema::POLICY_DESCRIPTOR_TYPE, {0 => arn,});
+wire::structure!(PolicyDescriptorType, schema::POLICY_DESCRIPTOR_TYPE, {
+    0 => arn,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProvidedContext {
@@ -355,7 +387,9 @@ pub struct ProvidedContext {
     pub context_assertion: Option<String>,
 }
 
-wire::structure!(ProvidedContext, schema::PROVIDED_CONTEXT, {0 => provider_arn,1 => context_assertion,});
+wire::structure!(ProvidedContext, schema::PROVIDED_CONTEXT, {
+    0 => provider_arn, 1 => context_assertion,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
@@ -363,7 +397,9 @@ pub struct Tag {
     pub value: String,
 }
 
-wire::structure!(Tag, schema::TAG, {0 => key,1 => value,});
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
 
 mod schema {
     use super::wire::{
@@ -461,6 +497,8 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ACCESS_DENIED: Schema =
+        schema("AccessDenied", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ASSUME_ROLE_REQUEST: Schema = schema(
         "AssumeRoleRequest",
         Kind::Structure(&[
@@ -636,10 +674,12 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static VALIDATION_ERROR: Schema =
+        schema("ValidationError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY_ID_TYPE: Schema = schema(
         "accessKeyIdType",
         Kind::String,
-        matching(Some(16), Some(128), r"[\w]*", r"\A(?:[a-zA-Z0-9_]*)\z"),
+        matching(Some(16), Some(128), r"[\w]*", "[a-zA-Z0-9_]*"),
     );
     pub(super) static ACCESS_KEY_SECRET_TYPE: Schema =
         sensitive(schema("accessKeySecretType", Kind::String, Constraint::NONE));
@@ -650,7 +690,7 @@ mod schema {
             Some(20),
             Some(2048),
             r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+",
-            r"\A(?:[\x{9}\x{A}\x{D} -\~\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{1000}0-\x{10FF}FF]+)\z",
+            r"[\x{9}\x{A}\x{D} -\~\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{1000}0-\x{10FF}FF]+",
         ),
     );
     pub(super) static CONTEXT_ASSERTION_TYPE: Schema =
@@ -660,7 +700,7 @@ mod schema {
     pub(super) static EXTERNAL_ID_TYPE: Schema = schema(
         "externalIdType",
         Kind::String,
-        matching(Some(2), Some(1224), r"[\w+=,.@:\/-]*", r"\A(?:[a-zA-Z0-9_+=,.@:/\-]*)\z"),
+        matching(Some(2), Some(1224), r"[\w+=,.@:\/-]*", r"[a-zA-Z0-9_+=,.@:/\-]*"),
     );
     pub(super) static MINIMUM_SESSION_TOKEN_SIZE_TYPE: Schema =
         schema("minimumSessionTokenSizeType", Kind::Integer, limits(Some(0), Some(4096)));
@@ -674,17 +714,17 @@ mod schema {
     pub(super) static ROLE_SESSION_NAME_TYPE: Schema = schema(
         "roleSessionNameType",
         Kind::String,
-        matching(Some(2), Some(64), r"[\w+=,.@-]*", r"\A(?:[a-zA-Z0-9_+=,.@\-]*)\z"),
+        matching(Some(2), Some(64), r"[\w+=,.@-]*", r"[a-zA-Z0-9_+=,.@\-]*"),
     );
     pub(super) static SERIAL_NUMBER_TYPE: Schema = schema(
         "serialNumberType",
         Kind::String,
-        matching(Some(9), Some(256), r"[\w+=/:,.@-]*", r"\A(?:[a-zA-Z0-9_+=/:,.@\-]*)\z"),
+        matching(Some(9), Some(256), r"[\w+=/:,.@-]*", r"[a-zA-Z0-9_+=/:,.@\-]*"),
     );
     pub(super) static SOURCE_IDENTITY_TYPE: Schema = schema(
         "sourceIdentityType",
         Kind::String,
-        matching(Some(2), Some(64), r"[\w+=,.@-]*", r"\A(?:[a-zA-Z0-9_+=,.@\-]*)\z"),
+        matching(Some(2), Some(64), r"[\w+=,.@-]*", r"[a-zA-Z0-9_+=,.@\-]*"),
     );
     pub(super) static TAG_KEY_LIST_TYPE: Schema = schema(
         "tagKeyListType",
@@ -698,7 +738,7 @@ mod schema {
             Some(1),
             Some(128),
             r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
-            r"\A(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]+)\z",
+            r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+",
         ),
     );
     pub(super) static TAG_LIST_TYPE: Schema =
@@ -710,14 +750,11 @@ mod schema {
             Some(0),
             Some(256),
             r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
-            r"\A(?:[\p{L}\p{Z}\p{N}_.:/=+\-@]*)\z",
+            r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
         ),
     );
-    pub(super) static TOKEN_CODE_TYPE: Schema = schema(
-        "tokenCodeType",
-        Kind::String,
-        matching(Some(6), Some(6), r"[\d]*", r"\A(?:[0-9]*)\z"),
-    );
+    pub(super) static TOKEN_CODE_TYPE: Schema =
+        schema("tokenCodeType", Kind::String, matching(Some(6), Some(6), r"[\d]*", "[0-9]*"));
     pub(super) static UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Schema = schema(
         "unrestrictedSessionPolicyDocumentType",
         Kind::String,
@@ -725,7 +762,7 @@ mod schema {
             Some(1),
             None,
             r"[\u0009\u000A\u000D\u0020-\u00FF]+",
-            r"\A(?:[\x{9}\x{A}\x{D} -\x{FF}]+)\z",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
         ),
     );
 }

@@ -90,8 +90,11 @@ fn output_root(plan: &Plan, output: &Reference) -> String {
         return member.location_name.clone().unwrap_or_else(|| of_shape(&member.shape));
     }
     let shape = plan.shape(&output.shape);
-    let has_body =
-        shape.payload.is_none() && shape.members.values().any(|member| member.location.is_none());
+    if shape.payload.is_some() {
+        // A text that the model names an element for stands in that element.
+        return plan.overlay.roots.get(&output.shape).cloned().unwrap_or_default();
+    }
+    let has_body = shape.members.values().any(|member| member.location.is_none());
     if has_body { of_shape(&output.shape) } else { String::new() }
 }
 
@@ -130,7 +133,11 @@ pub(super) fn service(plan: &Plan) -> Result<String> {
             errors: &[{errors}],\n\
          }};\n\n\
          const fn operation(name: &'static str, method: &'static str, uri: &'static str) \
-            -> wire::OperationName {{ wire::OperationName {{ name, method, uri }} }}\n\n",
+            -> wire::OperationName {{ wire::OperationName {{ name, method, uri }} }}\n\n\
+         const fn error(name: &'static str, codes: (&'static str, &'static str), status: u16, \
+            sender: bool, schema: &'static wire::Schema) -> wire::ErrorShape {{ \
+            wire::ErrorShape {{ name, code: codes.0, query_code: codes.1, status, sender, schema }} \
+         }}\n\n",
         plan.spec.iam_prefix,
         plan.spec.name,
         metadata.service_id,
@@ -154,15 +161,18 @@ fn error(plan: &Plan, name: &str, shape: &Shape) -> String {
     let traits = shape.error.clone().unwrap_or_default();
     let query = plan.overlay.query_errors.get(name);
     let code = traits.code.as_deref().unwrap_or(name);
-    let query_code = query.map_or(code, |query| query.code.as_str());
+    let extra = plan.spec.errors.iter().find(|extra| extra.name == name);
+    let query_code = extra
+        .and_then(|extra| extra.query_code.as_deref())
+        .or(query.map(|query| query.code.as_str()))
+        .unwrap_or(code);
     let status = traits
         .http_status_code
         .or(query.map(|query| query.status))
         .unwrap_or(if shape.fault { 500 } else { 400 });
     let sender = traits.sender_fault || (!shape.fault && status < 500);
     format!(
-        "wire::ErrorShape {{ name: {name:?}, code: {code:?}, query_code: {query_code:?}, \
-            status: {status}, sender: {sender}, schema: &schema::{} }},",
+        "error({name:?}, ({code:?}, {query_code:?}), {status}, {sender}, &schema::{}),",
         schemas::constant(plan, name)
     )
 }

@@ -154,7 +154,8 @@ fn map(plan: &Plan, name: &str, shape: &Shape) -> Result<String> {
     ))
 }
 
-/// One member of a structure or union.
+/// One member of a structure or union. Where a service speaks awsJson and awsQuery, `wire` is the
+/// name in awsQuery, for awsJson goes by `name`.
 fn member(plan: &Plan, owner: &str, name: &str, member: &Reference) -> Result<String> {
     let target = plan.shape(&member.shape);
     let query = plan.overlay.query_members.get(owner).and_then(|members| members.get(name));
@@ -163,7 +164,10 @@ fn member(plan: &Plan, owner: &str, name: &str, member: &Reference) -> Result<St
         true => "BODY".to_owned(),
         false => constant(plan, &member.shape),
     };
-    let wire = wire_name(name, member, target, flattened);
+    let wire = match query {
+        Some(query) => &query.name,
+        None => wire_name(name, member, target, flattened),
+    };
     let location = location(plan.shape(owner), name, member, target);
     let flags = flags(plan.shape(owner), name, member, target, flattened);
     let mut text = if location == "Body" && wire == name {
@@ -171,8 +175,7 @@ fn member(plan: &Plan, owner: &str, name: &str, member: &Reference) -> Result<St
     } else {
         format!("bound({name:?}, &{schema}, {location}, {wire:?}, {flags})")
     };
-    let query_name = member.query_name.as_deref().or(query.map(|query| query.name.as_str()));
-    if let Some(query_name) = query_name.filter(|query_name| *query_name != wire) {
+    if let Some(query_name) = &member.query_name {
         text = format!("query({query_name:?}, {text})");
     }
     if member.timestamp_format.is_some() {

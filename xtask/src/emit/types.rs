@@ -7,6 +7,9 @@ use crate::botocore::Shape;
 use crate::names;
 use crate::plan::Plan;
 
+/// The width of a line.
+const WIDTH: usize = 100;
+
 /// The Rust types of the plan.
 pub(super) fn emit(plan: &Plan) -> String {
     let mut text = String::new();
@@ -37,10 +40,28 @@ fn structure(text: &mut String, plan: &Plan, name: &str, rust: &str, shape: &Sha
     text.push_str("}\n\n");
     let schema = schemas::constant(plan, name);
     text.push_str(&format!("wire::structure!({rust}, schema::{schema}, {{"));
-    for (index, field) in fields.iter().enumerate() {
-        text.push_str(&format!("{index} => {field},"));
-    }
+    text.push_str(&lines(
+        fields.iter().enumerate().map(|(index, field)| format!("{index} => {field}")),
+    ));
     text.push_str("});\n\n");
+}
+
+/// Entries of a macro, which rustfmt leaves alone: as many on a line as fit.
+fn lines(entries: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    let mut width = WIDTH;
+    for entry in entries {
+        if width + entry.len() + 2 > WIDTH {
+            text.push_str("\n   ");
+            width = 3;
+        }
+        text.push_str(&format!(" {entry},"));
+        width += entry.len() + 2;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
 }
 
 fn union(text: &mut String, plan: &Plan, name: &str, rust: &str, shape: &Shape) {
@@ -87,5 +108,13 @@ mod tests {
     fn equal_names_are_numbered() {
         let names = ["a", "b", "a", "a"].map(str::to_owned);
         assert_eq!(unique(names.into_iter()), ["a", "b", "a2", "a3"]);
+    }
+
+    #[test]
+    fn entries_fill_lines() {
+        let text = lines((0..30).map(|index| format!("{index} => field")));
+        assert!(text.lines().count() > 2 && text.lines().all(|line| line.len() <= WIDTH), "{text}");
+        assert!(text.starts_with("\n    0 => field, 1 => field,"), "{text}");
+        assert_eq!(lines(std::iter::empty()), "");
     }
 }
