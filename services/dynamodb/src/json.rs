@@ -94,11 +94,16 @@ fn unexpected() -> Invalid {
 
 /// Appends an item as JSON.
 pub fn write_item(item: &Item, out: &mut Vec<u8>) {
-    write_object(item, out, |(name, value), out| {
+    out.push(b'{');
+    for (at, (name, value)) in item.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
         write_text(name, out);
         out.push(b':');
         write_value(value, out);
-    });
+    }
+    out.push(b'}');
 }
 
 /// Appends one attribute value as JSON.
@@ -217,21 +222,6 @@ fn write_row_list(
     }
     out.push(b']');
     Ok(())
-}
-
-fn write_object<T>(
-    members: impl IntoIterator<Item = T>,
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(T, &mut Vec<u8>),
-) {
-    out.push(b'{');
-    for (at, member) in members.into_iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write(member, out);
-    }
-    out.push(b'}');
 }
 
 fn write_array<T>(members: &[T], out: &mut Vec<u8>, mut write: impl FnMut(&T, &mut Vec<u8>)) {

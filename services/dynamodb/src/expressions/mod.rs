@@ -8,6 +8,7 @@
 //! the order of names.
 
 mod condition;
+mod condition_check;
 mod condition_parser;
 mod evaluate;
 mod key_condition;

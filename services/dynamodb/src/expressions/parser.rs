@@ -11,9 +11,9 @@ use crate::invalid::Invalid;
 pub const MAX_EXPRESSION_SIZE: usize = 4096;
 /// The most operators (comparisons, AND, OR, NOT, +, -) of an expression.
 pub const MAX_OPERATORS: usize = 300;
-/// The deepest nesting that is parsed. Legal expressions stay below because of the limit on operators and on redundant
-/// parentheses; the bound keeps `((((…` from exhausting the stack.
-const MAX_DEPTH: usize = 320;
+/// The deepest nesting of calls and of operands in parentheses. No call that makes sense comes near it; the bound keeps
+/// `f(f(f(…` from exhausting the stack.
+const MAX_DEPTH: usize = 128;
 
 /// An operand as written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! functions and sums.
 
 use super::ExpressionKind;
-use super::condition::{check_operand_words, misused, wrong_type};
+use super::condition_check::{check_operand_words, misused, wrong_type};
 use super::parser::{Parser, RawOperand};
 use super::path::{Path, check_disjoint, check_reserved};
 use super::placeholders::Placeholders;
