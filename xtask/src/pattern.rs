@@ -308,7 +308,7 @@ fn in_class(literal: char) -> String {
 }
 
 fn printable(literal: char) -> String {
-    if literal.is_ascii_graphic() || literal == ' ' {
+    if (literal.is_ascii_graphic() && literal != '"') || literal == ' ' {
         literal.to_string()
     } else {
         format!(r"\x{{{:X}}}", u32::from(literal))
@@ -394,5 +394,39 @@ mod tests {
         for java in ["(", ")", "[a", "[]a]", "*a", r"\G", r"\k<x>", "(?x) a"] {
             assert_eq!(convert(java), None, "{java}");
         }
+    }
+
+    /// The literals of a generated file that are the last argument of `matching(…)`.
+    fn generated_patterns(source: &str) -> Vec<&str> {
+        let calls = source.split("matching(").skip(1);
+        calls.filter_map(|call| literals(call).nth(1)).collect()
+    }
+
+    /// The string literals at the beginning of a text.
+    fn literals(mut rest: &str) -> impl Iterator<Item = &str> {
+        std::iter::from_fn(move || {
+            let start = rest.find('"')?;
+            let raw = rest[..start].ends_with('#');
+            let body = &rest[start + 1..];
+            let end = body.find(if raw { "\"#" } else { "\"" })?;
+            rest = &body[end + if raw { 2 } else { 1 }..];
+            Some(&body[..end])
+        })
+    }
+
+    #[test]
+    fn every_generated_pattern_compiles() {
+        let services = concat!(env!("CARGO_MANIFEST_DIR"), "/../services");
+        let mut count = 0;
+        for service in std::fs::read_dir(services).unwrap() {
+            let path = service.unwrap().path().join("src/model.rs");
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            for pattern in generated_patterns(&source) {
+                let compiled = fancy_regex::Regex::new(&format!(r"\A(?:{pattern})\z"));
+                assert!(compiled.is_ok(), "{}: {pattern}: {compiled:?}", path.display());
+                count += 1;
+            }
+        }
+        assert!(count > 80, "{count} patterns were found");
     }
 }

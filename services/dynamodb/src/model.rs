@@ -90,13 +90,6 @@ pub static SERVICE: wire::Service = wire::Service {
     ],
     errors: &[
         error(
-            "AccessDeniedException",
-            ("AccessDeniedException", "AccessDeniedException"),
-            400,
-            true,
-            &schema::ACCESS_DENIED_EXCEPTION,
-        ),
-        error(
             "BackupInUseException",
             ("BackupInUseException", "BackupInUseException"),
             400,
@@ -289,13 +282,6 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::RESOURCE_NOT_FOUND_EXCEPTION,
         ),
         error(
-            "SerializationException",
-            ("SerializationException", "SerializationException"),
-            400,
-            true,
-            &schema::SERIALIZATION_EXCEPTION,
-        ),
-        error(
             "TableAlreadyExistsException",
             ("TableAlreadyExistsException", "TableAlreadyExistsException"),
             400,
@@ -343,13 +329,6 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::TRANSACTION_IN_PROGRESS_EXCEPTION,
-        ),
-        error(
-            "ValidationException",
-            ("ValidationException", "ValidationException"),
-            400,
-            true,
-            &schema::VALIDATION_EXCEPTION,
         ),
     ],
 };
@@ -2595,8 +2574,6 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
-    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
-        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ARCHIVAL_SUMMARY: Schema = schema(
         "ArchivalSummary",
         Kind::Structure(&[
@@ -3827,8 +3804,6 @@ mod schema {
     );
     pub(super) static SELECT: Schema =
         schema("Select", Kind::Enum(super::Select::NAMES), Constraint::NONE);
-    pub(super) static SERIALIZATION_EXCEPTION: Schema =
-        schema("SerializationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static STREAM_ARN: Schema =
         schema("StreamArn", Kind::String, limits(Some(37), Some(1024)));
     pub(super) static STREAM_SPECIFICATION: Schema = schema(
@@ -4163,8 +4138,6 @@ mod schema {
         Kind::Structure(&[body("TableDescription", &TABLE_DESCRIPTION, Flags::NONE)]),
         Constraint::NONE,
     );
-    pub(super) static VALIDATION_EXCEPTION: Schema =
-        schema("ValidationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VECTOR_ATTRIBUTE_DEFINITION: Schema = schema(
         "VectorAttributeDefinition",
         Kind::Structure(&[body("AttributeName", &VECTOR_ATTRIBUTE_NAME, Flags::REQUIRED)]),

@@ -208,13 +208,6 @@ pub static SERVICE: wire::Service = wire::Service {
     ],
     errors: &[
         error(
-            "AccessDeniedException",
-            ("AccessDenied", "AccessDenied"),
-            403,
-            true,
-            &schema::ACCESS_DENIED_EXCEPTION,
-        ),
-        error(
             "AccountNotManagementOrDelegatedAdministratorException",
             (
                 "AccountNotManagementOrDelegatedAdministratorException",
@@ -485,13 +478,6 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::UNRECOGNIZED_PUBLIC_KEY_ENCODING_EXCEPTION,
-        ),
-        error(
-            "ValidationError",
-            ("ValidationError", "ValidationError"),
-            400,
-            true,
-            &schema::VALIDATION_ERROR,
         ),
     ],
 };
@@ -3871,8 +3857,6 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
-    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
-        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY: Schema = schema(
         "AccessKey",
         Kind::Structure(&[
@@ -5113,8 +5097,6 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static VALIDATION_ERROR: Schema =
-        schema("ValidationError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY_ID_TYPE: Schema = schema(
         "accessKeyIdType",
         Kind::String,

@@ -319,13 +319,6 @@ pub static SERVICE: wire::Service = wire::Service {
     ],
     errors: &[
         error(
-            "AccessDeniedException",
-            ("AccessDeniedException", "AccessDeniedException"),
-            403,
-            true,
-            &schema::ACCESS_DENIED_EXCEPTION,
-        ),
-        error(
             "AliasLimitExceededException",
             ("AliasLimitExceededException", "AliasLimitExceededException"),
             400,
@@ -739,13 +732,6 @@ pub static SERVICE: wire::Service = wire::Service {
             415,
             true,
             &schema::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
-        ),
-        error(
-            "ValidationException",
-            ("ValidationException", "ValidationException"),
-            400,
-            true,
-            &schema::VALIDATION_EXCEPTION,
         ),
     ],
 };
@@ -3947,8 +3933,6 @@ mod schema {
         Kind::Structure(&[body("AcceleratorMemorySize", &INTEGER, Flags::REQUIRED)]),
         Constraint::NONE,
     );
-    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
-        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACTION: Schema = schema(
         "Action",
         Kind::String,
@@ -4280,7 +4264,7 @@ mod schema {
     pub(super) static DATABASE_NAME: Schema = schema(
         "DatabaseName",
         Kind::String,
-        matching(Some(1), Some(63), r"[^ /\.$\x22]*", "[^ /.$\"]*"),
+        matching(Some(1), Some(63), r"[^ /\.$\x22]*", r"[^ /.$\x{22}]*"),
     );
     pub(super) static DEAD_LETTER_CONFIG: Schema = schema(
         "DeadLetterConfig",
@@ -6107,8 +6091,6 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static VALIDATION_EXCEPTION: Schema =
-        schema("ValidationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VERSION_WITH_LATEST_PUBLISHED: Schema = schema(
         "VersionWithLatestPublished",
         Kind::String,

@@ -4745,13 +4745,7 @@ mod schema {
         schema("FilterRuleName", Kind::Enum(super::FilterRuleName::NAMES), Constraint::NONE);
     pub(super) static GET_BUCKET_LOCATION_OUTPUT: Schema = schema(
         "GetBucketLocationOutput",
-        Kind::Structure(&[bound(
-            "LocationConstraint",
-            &STRING,
-            Payload,
-            "LocationConstraint",
-            Flags::NONE,
-        )]),
+        Kind::Structure(&[body("LocationConstraint", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static GET_BUCKET_LOCATION_REQUEST: Schema = schema(

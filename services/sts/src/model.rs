@@ -38,7 +38,6 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("GetWebIdentityToken", "POST", "/"),
     ],
     errors: &[
-        error("AccessDenied", ("AccessDenied", "AccessDenied"), 403, true, &schema::ACCESS_DENIED),
         error(
             "ExpiredTokenException",
             ("ExpiredTokenException", "ExpiredTokenException"),
@@ -125,13 +124,6 @@ pub static SERVICE: wire::Service = wire::Service {
             403,
             true,
             &schema::SESSION_DURATION_ESCALATION_EXCEPTION,
-        ),
-        error(
-            "ValidationError",
-            ("ValidationError", "ValidationError"),
-            400,
-            true,
-            &schema::VALIDATION_ERROR,
         ),
     ],
 };
@@ -497,8 +489,6 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
-    pub(super) static ACCESS_DENIED: Schema =
-        schema("AccessDenied", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ASSUME_ROLE_REQUEST: Schema = schema(
         "AssumeRoleRequest",
         Kind::Structure(&[
@@ -674,8 +664,6 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static VALIDATION_ERROR: Schema =
-        schema("ValidationError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_KEY_ID_TYPE: Schema = schema(
         "accessKeyIdType",
         Kind::String,

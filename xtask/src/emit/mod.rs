@@ -69,10 +69,10 @@ fn format(root: &Path, text: &str) -> Result<String> {
 
 /// A text as a Rust literal.
 fn literal(text: &str) -> String {
-    if text.contains('\\') && !text.contains("\"#") {
-        if text.contains('"') { format!("r#\"{text}\"#") } else { format!("r\"{text}\"") }
-    } else {
-        format!("{text:?}")
+    match (text.contains('"'), text.contains('\\')) {
+        (true, _) if !text.contains("\"#") => format!("r#\"{text}\"#"),
+        (false, true) => format!("r\"{text}\""),
+        _ => format!("{text:?}"),
     }
 }
 
@@ -85,6 +85,7 @@ mod tests {
         assert_eq!(literal("a"), "\"a\"");
         assert_eq!(literal(r"\d"), r#"r"\d""#);
         assert_eq!(literal("\\\"x"), "r#\"\\\"x\"#");
-        assert_eq!(literal("\""), "\"\\\"\"");
+        assert_eq!(literal("\""), "r#\"\"\"#");
+        assert_eq!(literal("\"#"), "\"\\\"#\"");
     }
 }
