@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use fogbank_core::wire::{Kind, Protocol};
+use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Op, Service};
 
 use crate::metrics::Counters;
@@ -70,7 +70,7 @@ impl Entry {
     fn new(service: &'static Service) -> Entry {
         let known = |op: &'static Op| Known {
             op,
-            streams_in: streams(op.model.input),
+            streams_in: wire::streaming_member(op.model.input).is_some(),
             action: format!("{}:{}", service.model.name, op.model.name),
             counters: Counters::default(),
         };
@@ -94,9 +94,4 @@ impl Entry {
     pub(crate) fn first_protocol(&self) -> Protocol {
         self.service.model.protocols.first().copied().unwrap_or(Protocol::RestXml)
     }
-}
-
-fn streams(schema: &fogbank_core::wire::Schema) -> bool {
-    let Kind::Structure(members) = &schema.kind else { return false };
-    members.iter().any(|member| matches!(member.target.kind, Kind::Body))
 }

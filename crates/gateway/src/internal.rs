@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fogbank_core::wire::{self, Body, Kind, Slot, Struct};
+use fogbank_core::wire;
 use fogbank_core::{
     BoxFuture, Call, Cloud, Cx, Endpoint, Fault, FrontDoor, HttpRequest, HttpResponse, Reply,
     Request,
@@ -37,7 +37,7 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
     let mut input = (known.op.input)();
     wire::from_json(&call.input, &mut *input)
         .map_err(|rejection| pipeline::rejected(&rejection, entry.first_protocol(), entry))?;
-    put_body(&mut *input, call.body);
+    wire::put_body(&mut *input, call.body);
     let settings = cloud.settings();
     let request = Request {
         id: cloud.ids().uuid(),
@@ -61,26 +61,6 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
     let status = outcome.as_ref().map_or(400, |_| 200);
     known.counters.count(status, begun.elapsed());
     let mut output = outcome?;
-    let body = take_body(&mut *output);
+    let body = wire::take_body(&mut *output).unwrap_or_default();
     Ok(Reply { output: wire::to_json(&*output), body })
-}
-
-fn put_body(input: &mut dyn Struct, body: Body) {
-    if let Some(place) = body_of(input) {
-        *place = body;
-    }
-}
-
-fn take_body(output: &mut dyn Struct) -> Body {
-    body_of(output).map(std::mem::take).unwrap_or_default()
-}
-
-/// The member that streams.
-fn body_of(shape: &mut dyn Struct) -> Option<&mut Body> {
-    let Kind::Structure(members) = &shape.schema().kind else { return None };
-    let index = members.iter().position(|member| matches!(member.target.kind, Kind::Body))?;
-    match shape.member_mut(index).slot() {
-        Slot::Body(body) => Some(body),
-        _ => None,
-    }
 }

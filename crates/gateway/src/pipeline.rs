@@ -165,6 +165,8 @@ impl Exchange<'_> {
             headers: &parts.headers,
         };
         let presented = fogbank_sigv4::parse(&view);
+        let signed = presented.as_ref().ok().and_then(Option::as_ref);
+        let scope = signed.map(|found| found.service().to_owned());
         let bucket = hosts::bucket(host);
         let path: Cow<'_, str> = match bucket {
             Some(bucket) => Cow::Owned(format!("/{bucket}{raw_path}")),
@@ -175,7 +177,7 @@ impl Exchange<'_> {
             path: &path,
             query: raw_query,
             headers: &parts.headers,
-            scope: presented.as_ref().ok().and_then(Option::as_ref).map(Presented::service),
+            scope: scope.as_deref(),
             is_bucket_host: bucket.is_some(),
         };
         let (route, body) = match self.find_route(&head, body).await {
