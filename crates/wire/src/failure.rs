@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Failure<'a> {
     /// The error shape's name, or a name that AWS's services have in common (`AccessDenied`,
-    /// `InternalFailure`, `ValidationException`, …).
+    /// `InternalFailure`, `ValidationException`, …); empty: the style's validation code.
     pub code: &'a str,
     /// The message.
     pub message: &'a str,
@@ -27,15 +27,16 @@ pub struct Failure<'a> {
     pub extra: &'a [(&'static str, String)],
     /// The HTTP status, where it is not the model's.
     pub status: Option<u16>,
-    /// Whether the caller is at fault, where the model does not say so.
-    pub sender: Option<bool>,
+    /// Whether the caller is at fault.
+    pub sender: bool,
 }
 
 impl<'a> Failure<'a> {
     /// A failure of the service's model with nothing but a message.
     pub fn new(service: &'a Service, code: &'a str, message: &'a str) -> Failure<'a> {
         let shape = service.error(code);
-        Failure { code, message, shape, members: None, extra: &[], status: None, sender: None }
+        let sender = shape.is_none_or(|shape| shape.sender);
+        Failure { code, message, shape, members: None, extra: &[], status: None, sender }
     }
 }
 
@@ -120,8 +121,7 @@ fn facts<'a>(
     if service.query_compatible && is_rpc(protocol) && !query_mode && (400..500).contains(&status) {
         status = 400;
     }
-    let sender = failure.sender.or(failure.shape.map(|shape| shape.sender)).unwrap_or(status < 500);
-    Facts { failure, code, status, sender: sender || (400..500).contains(&status) }
+    Facts { failure, code, status, sender: failure.sender && status < 500 }
 }
 
 /// The protocol's name for an error that the model does not list.
@@ -136,7 +136,7 @@ fn common_code<'a>(protocol: Protocol, style: &Style, code: &'a str) -> &'a str 
         "AccessDeniedException" => "AccessDenied",
         "InternalFailure" if s3 => "InternalError",
         "InternalFailure" if protocol == Protocol::Ec2Query => "InternalError",
-        "ValidationException" => {
+        "ValidationException" | "" => {
             let rejection = Rejection::Invalid(String::new());
             rejection.code(protocol, style)
         }

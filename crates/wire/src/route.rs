@@ -13,7 +13,7 @@ use crate::{OperationName, Service};
 pub struct Match<'a> {
     /// The operation's name.
     pub operation: &'static str,
-    /// The path's labels, still percent-encoded.
+    /// The path's labels by their names in the URI pattern, still percent-encoded.
     pub labels: Vec<(&'static str, &'a str)>,
 }
 
@@ -40,6 +40,14 @@ const NEEDS: &[(&str, &str, &[Need])] = &[
     ("s3", "GetBucketIntelligentTieringConfiguration", &[Need::Query("id")]),
     ("s3", "GetBucketInventoryConfiguration", &[Need::Query("id")]),
     ("s3", "GetBucketMetricsConfiguration", &[Need::Query("id")]),
+];
+
+/// Operations that a later one of the same method and URI has replaced.
+const SUPERSEDED: &[(&str, &str)] = &[
+    ("s3", "GetBucketLifecycle"),
+    ("s3", "GetBucketNotification"),
+    ("s3", "PutBucketLifecycle"),
+    ("s3", "PutBucketNotification"),
 ];
 
 /// A URI pattern, taken apart.
@@ -69,14 +77,20 @@ fn index(service: &'static Service) -> &'static Index {
     if let Some(index) = INDEXES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return index;
     }
-    let patterns = service.operations.iter().map(|operation| pattern(service, operation)).collect();
+    let patterns = service
+        .operations
+        .iter()
+        .filter(|operation| !SUPERSEDED.contains(&(service.name, operation.name)))
+        .map(|operation| pattern(service, operation))
+        .collect();
     let mut indexes = INDEXES.write().unwrap_or_else(PoisonError::into_inner);
     indexes.entry(key).or_insert_with(|| Box::leak(Box::new(Index(patterns))))
 }
 
 fn pattern(service: &Service, operation: &OperationName) -> Pattern {
     let (path, query) = operation.uri.split_once('?').unwrap_or((operation.uri, ""));
-    let segments = segments(path).map(|segment| {
+    // Some of Lambda's patterns end in a slash, which its clients may leave out.
+    let segments = segments(path.trim_end_matches('/')).map(|segment| {
         match segment.strip_prefix('{').and_then(|label| label.strip_suffix('}')) {
             Some(label) => label.strip_suffix('+').map_or(Segment::Label(label), Segment::Greedy),
             None => Segment::Literal(segment),
@@ -132,21 +146,23 @@ pub fn match_rest<'a>(
             Some((shape, extra, pattern))
         })
         // The first of equals wins, as in the model's order.
-        .reduce(|best, next| if (&next.0, next.1) > (&best.0, best.1) { next } else { best })?;
-    let labels = best.2.labels(raw_path);
-    Some(Match { operation: best.2.operation, labels })
+        .reduce(|best, next| if (next.0, next.1) > (best.0, best.1) { next } else { best })?;
+    Some(Match { operation: best.2.operation, labels: best.2.labels(raw_path) })
 }
 
 impl Pattern {
-    /// How precisely the path fits, segment by segment; none if it does not.
-    fn path_score(&self, path: &str) -> Option<Vec<u8>> {
-        let mut score = Vec::with_capacity(self.segments.len());
+    /// How precisely the path fits, two bits a segment from the top; none if it does not.
+    fn path_score(&self, path: &str) -> Option<u64> {
+        let mut score = 0;
+        let mut shift = 64_u32;
         let fits = self.walk(path, |segment, _| {
-            score.push(match segment {
+            let class = match segment {
                 Segment::Literal(_) => 3,
                 Segment::Label(_) => 2,
                 Segment::Greedy(_) => 1,
-            });
+            };
+            shift = shift.saturating_sub(2);
+            score |= class << shift;
         });
         fits.then_some(score)
     }
@@ -223,5 +239,113 @@ fn split_before(path: &str, parts: usize) -> (&str, Option<&str>) {
     match path.rmatch_indices('/').nth(parts - 1) {
         Some((at, _)) => (&path[..at], Some(&path[at + 1..])),
         None => ("", None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{Match, match_rest};
+    use crate::{OperationName, Service};
+
+    const fn operation(
+        name: &'static str,
+        method: &'static str,
+        uri: &'static str,
+    ) -> OperationName {
+        OperationName { name, method, uri }
+    }
+
+    static S3: Service = Service {
+        name: "s3",
+        sdk_id: "S3",
+        signing_name: "s3",
+        endpoint_prefix: "s3",
+        target_prefix: "",
+        service_shape: "AmazonS3",
+        api_version: "2006-03-01",
+        namespace: "com.amazonaws.s3",
+        xml_namespace: "",
+        protocols: &[crate::Protocol::RestXml],
+        query_compatible: false,
+        operations: &[
+            operation("CopyObject", "PUT", "/{Bucket}/{Key+}"),
+            operation("CreateBucket", "PUT", "/{Bucket}"),
+            operation("GetBucketNotification", "GET", "/{Bucket}?notification"),
+            operation("GetBucketNotificationConfiguration", "GET", "/{Bucket}?notification"),
+            operation("GetObject", "GET", "/{Bucket}/{Key+}"),
+            operation("GetObjectTagging", "GET", "/{Bucket}/{Key+}?tagging"),
+            operation("ListBuckets", "GET", "/"),
+            operation("ListDirectoryBuckets", "GET", "/"),
+            operation("ListObjects", "GET", "/{Bucket}"),
+            operation("ListObjectsV2", "GET", "/{Bucket}?list-type=2"),
+            operation("ListParts", "GET", "/{Bucket}/{Key+}"),
+            operation("PutObject", "PUT", "/{Bucket}/{Key+}"),
+            operation("Special", "GET", "/special/{Key+}/tail/{Last}"),
+            operation("UploadPart", "PUT", "/{Bucket}/{Key+}"),
+            operation("UploadPartCopy", "PUT", "/{Bucket}/{Key+}"),
+            operation("WriteGetObjectResponse", "POST", "/WriteGetObjectResponse"),
+            operation("ListThings", "GET", "/2015-03-31/things/"),
+        ],
+        errors: &[],
+    };
+
+    fn find(method: &str, path: &str, query: &str, headers: &[&'static str]) -> String {
+        let mut map = HeaderMap::new();
+        for name in headers {
+            map.insert(*name, HeaderValue::from_static("x"));
+        }
+        match match_rest(&S3, method, path, query, &map) {
+            Some(Match { operation, labels }) => {
+                let labels: Vec<_> =
+                    labels.iter().map(|(name, text)| format!("{name}={text}")).collect();
+                format!("{operation} {}", labels.join(" ")).trim_end().to_owned()
+            }
+            None => "none".to_owned(),
+        }
+    }
+
+    #[test]
+    fn paths_decide_first() {
+        assert_eq!(find("GET", "/", "", &[]), "ListBuckets");
+        assert_eq!(find("GET", "/b", "", &[]), "ListObjects Bucket=b");
+        assert_eq!(find("GET", "/b/", "", &[]), "ListObjects Bucket=b");
+        assert_eq!(find("GET", "/b/k", "", &[]), "GetObject Bucket=b Key=k");
+        assert_eq!(find("POST", "/b/k", "", &[]), "none");
+        assert_eq!(find("POST", "/WriteGetObjectResponse", "", &[]), "WriteGetObjectResponse");
+        assert_eq!(find("GET", "/2015-03-31/things", "", &[]), "ListThings");
+        assert_eq!(find("GET", "/2015-03-31/things/", "", &[]), "ListThings");
+    }
+
+    #[test]
+    fn keys_keep_their_slashes_dots_and_signs() {
+        assert_eq!(find("GET", "/b//a/../k/", "", &[]), "GetObject Bucket=b Key=/a/../k/");
+        assert_eq!(find("GET", "/b/a%2Fb%20c", "", &[]), "GetObject Bucket=b Key=a%2Fb%20c");
+        assert_eq!(find("GET", "/special/a/b/tail/c", "", &[]), "Special Key=a/b Last=c");
+        assert_eq!(find("GET", "/special/a", "", &[]), "GetObject Bucket=special Key=a");
+    }
+
+    #[test]
+    fn queries_and_headers_decide_next() {
+        assert_eq!(find("GET", "/b", "list-type=2&prefix=", &[]), "ListObjectsV2 Bucket=b");
+        assert_eq!(find("GET", "/b", "list-type=1", &[]), "ListObjects Bucket=b");
+        assert_eq!(find("GET", "/b/k", "tagging", &[]), "GetObjectTagging Bucket=b Key=k");
+        assert_eq!(find("GET", "/b/k", "tagging=", &[]), "GetObjectTagging Bucket=b Key=k");
+        assert_eq!(find("GET", "/b/k", "uploadId=u", &[]), "ListParts Bucket=b Key=k");
+        assert_eq!(find("PUT", "/b/k", "", &[]), "PutObject Bucket=b Key=k");
+        assert_eq!(find("PUT", "/b/k", "", &["x-amz-copy-source"]), "CopyObject Bucket=b Key=k");
+        assert_eq!(
+            find("PUT", "/b/k", "uploadId=u&partNumber=1", &[]),
+            "UploadPart Bucket=b Key=k"
+        );
+        assert_eq!(
+            find("PUT", "/b/k", "uploadId=u&partNumber=1", &["x-amz-copy-source"]),
+            "UploadPartCopy Bucket=b Key=k"
+        );
+        assert_eq!(
+            find("GET", "/b", "notification", &[]),
+            "GetBucketNotificationConfiguration Bucket=b"
+        );
     }
 }
