@@ -46,7 +46,7 @@ impl Lock {
         toml::from_str(&text).with_context(|| format!("{}", path.display()))
     }
 
-    /// The package that is pinned under this name, in the highest version if there are several.
+    /// The package that is pinned under this name; the first of them if there are several.
     pub(crate) fn package(&self, name: &str) -> Result<&Package> {
         self.package
             .iter()

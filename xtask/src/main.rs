@@ -56,7 +56,7 @@ fn run() -> Result<ExitCode> {
         "compatibility" if services.is_empty() => vec![compatibility(&root)?],
         _ => bail!("{USAGE}"),
     };
-    if checking { check(&root, &files) } else { write(&files) }
+    if checking { check(&root, command, &files) } else { write(&files) }
 }
 
 /// The workspace's folder.
@@ -130,12 +130,12 @@ fn write(files: &[Generated]) -> Result<ExitCode> {
 }
 
 /// Names the files that are not what they should be.
-fn check(root: &Path, files: &[Generated]) -> Result<ExitCode> {
+fn check(root: &Path, command: &str, files: &[Generated]) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     for file in files {
         if fs::read_to_string(&file.path).unwrap_or_default() != file.text {
             let path = file.path.strip_prefix(root).unwrap_or(&file.path);
-            complain(&format!("{} is stale: run `cargo xtask` without --check", path.display()));
+            complain(&format!("{} is stale: run `cargo xtask {command}`", path.display()));
             code = ExitCode::FAILURE;
         }
     }
