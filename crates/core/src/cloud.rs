@@ -29,7 +29,6 @@ pub struct Cloud(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    blobs: Blobs,
     clock: Clock,
     ids: Ids,
     wakes: Wakes,
@@ -40,10 +39,9 @@ struct Inner {
 
 impl Cloud {
     /// Puts a cloud together; it cannot call until [`Cloud::open_front_door`] was called.
-    pub fn new(db: Db, blobs: Blobs, clock: Clock, ids: Ids, settings: Settings) -> Cloud {
+    pub fn new(db: Db, clock: Clock, ids: Ids, settings: Settings) -> Cloud {
         Cloud(Arc::new(Inner {
             db,
-            blobs,
             clock,
             ids,
             wakes: Wakes::default(),
@@ -65,7 +63,7 @@ impl Cloud {
 
     /// The bodies of objects.
     pub fn blobs(&self) -> &Blobs {
-        &self.0.blobs
+        self.0.db.blobs()
     }
 
     /// The clock.

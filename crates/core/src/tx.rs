@@ -1,9 +1,8 @@
 //! Transactions as handlers see them: rows, and the facts of the call.
 
-use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use fogbank_store::{Error, Read, Write};
+use fogbank_store::{self as store, BlobRef, Error, Read, Visit, Write};
 
 use crate::outbox::{self, Effect};
 use crate::{Cx, Ids, Request, Timestamp};
@@ -52,7 +51,7 @@ pub struct ReadTx<'a> {
 
 /// An open transaction: reads see its own writes.
 pub struct WriteTx<'a> {
-    rows: &'a mut dyn Write,
+    rows: &'a mut store::WriteTx,
     cx: &'a Cx,
 }
 
@@ -65,7 +64,7 @@ impl<'a> ReadTx<'a> {
 
 impl<'a> WriteTx<'a> {
     /// A transaction over `rows` for the call of `cx`.
-    pub fn new(rows: &'a mut dyn Write, cx: &'a Cx) -> WriteTx<'a> {
+    pub fn new(rows: &'a mut store::WriteTx, cx: &'a Cx) -> WriteTx<'a> {
         WriteTx { rows, cx }
     }
 
@@ -79,6 +78,16 @@ impl<'a> WriteTx<'a> {
         let topic = topic.into();
         let wakes = self.cx.cloud().wakes().clone();
         self.rows.on_commit(Box::new(move || wakes.wake(&topic)));
+    }
+
+    /// Frees a blob that no row will name any more, once the transaction is durable.
+    pub fn free_blob(&mut self, blob: &BlobRef) -> Result<(), Error> {
+        self.cx.cloud().blobs().free(self.rows, blob)
+    }
+
+    /// Keeps a blob that one more row will name, such as a copy's.
+    pub fn retain_blob(&mut self, blob: &BlobRef) -> Result<(), Error> {
+        self.cx.cloud().blobs().retain(self.rows, blob)
     }
 
     /// Writes an effect into the outbox: it happens after, and only if, the transaction commits.
@@ -109,7 +118,7 @@ impl Read for ReadTx<'_> {
         start: &[u8],
         end: &[u8],
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.rows.scan(start, end, reverse, visit)
     }
@@ -125,7 +134,7 @@ impl Read for WriteTx<'_> {
         start: &[u8],
         end: &[u8],
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
         self.rows.scan(start, end, reverse, visit)
     }

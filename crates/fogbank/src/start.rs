@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
-use fogbank_core::store::{self, Blobs, Db};
+use fogbank_core::store::{self, Db};
 use fogbank_core::{Clock, Cloud, Ids, Settings};
 use fogbank_gateway::{Gateway, Options};
 use fogbank_identity::Directory;
@@ -36,14 +36,14 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let (db, blobs) = open_state(config)?;
+    let db = open_state(config)?;
     let settings = Settings {
         account: config.account.clone(),
         region: config.region.clone(),
         data_dir: working_dir(config)?,
         local_authority: format!("127.0.0.1:{}", address.port()),
     };
-    let cloud = Cloud::new(db.clone(), blobs, Clock::system(), Ids::random(), settings);
+    let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     let compute = compute(config, &cloud, address.port())?;
     cloud.state(|| compute);
     let mode = match config.mode {
@@ -67,11 +67,9 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_state(config: &Config) -> anyhow::Result<(Db, Blobs)> {
+fn open_state(config: &Config) -> anyhow::Result<Db> {
     if config.ephemeral {
-        let db = Db::memory();
-        let blobs = db.blobs();
-        return Ok((db, blobs));
+        return Ok(Db::memory());
     }
     let durability = match config.durability {
         Durability::Fsync => store::Durability::Fsync,
@@ -79,10 +77,8 @@ fn open_state(config: &Config) -> anyhow::Result<(Db, Blobs)> {
     };
     let mut options = store::Options::new(&config.data_dir);
     options.durability = durability;
-    let db = Db::open(&options)
-        .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))?;
-    let blobs = db.blobs();
-    Ok((db, blobs))
+    Db::open(&options)
+        .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))
 }
 
 /// The directory for files that are no state; an ephemeral cloud has one too, removed by nobody

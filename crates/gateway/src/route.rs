@@ -169,10 +169,9 @@ fn rest_match<'a>(entry: &'a Entry, head: &Head<'_>) -> Option<Route<'a>> {
         .into_iter()
         .find(|protocol| entry.speaks(*protocol))?;
     let model = entry.service.model;
-    let (operation, labels) =
-        wire::route::match_rest(model, head.method, head.path, head.query, head.headers)?;
-    let labels = labels.into_iter().map(|(name, text)| (name, text.to_owned())).collect();
-    Some(Route { entry, protocol, operation: operation.to_owned(), labels })
+    let found = wire::route::match_rest(model, head.method, head.path, head.query, head.headers)?;
+    let labels = found.labels.into_iter().map(|(name, text)| (name, text.to_owned())).collect();
+    Some(Route { entry, protocol, operation: found.operation.to_owned(), labels })
 }
 
 fn route(entry: &Entry, protocol: Protocol, operation: String) -> Route<'_> {

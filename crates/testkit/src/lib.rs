@@ -45,9 +45,8 @@ impl World {
             local_authority: "127.0.0.1:4566".to_owned(),
         };
         let db = Db::memory();
-        let blobs = db.blobs();
         let clock = Clock::frozen(Timestamp::from_secs(1_767_225_600));
-        let cloud = Cloud::new(db, blobs, clock, Ids::seeded(1), settings);
+        let cloud = Cloud::new(db, clock, Ids::seeded(1), settings);
         let mode = Mode::Dev { accept_any_credentials: false };
         let identities = Arc::new(Directory::new(mode, ACCOUNT));
         let banner =
