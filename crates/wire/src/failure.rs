@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use crate::cbor::CborWriter;
 use crate::json::{JsonWriter, write_text};
 use crate::read::Names;
 use crate::response::{content_type, identify, namespace};
@@ -225,18 +226,38 @@ fn message_name<'a>(style: &'a Style, facts: &Facts<'_>, names: Names) -> &'a st
     }
 }
 
-fn json_body(style: &Style, facts: &Facts<'_>, names: Names, type_id: Option<&str>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    let mut first = true;
-    out.push(b'{');
-    let mut writer = JsonWriter { out: &mut out, names, formats: true };
-    if let Some(type_id) = type_id {
-        writer.key("__type", &mut first);
-        write_text(writer.out, type_id);
+/// The document of an error in the making.
+enum Sink<'o> {
+    Json(JsonWriter<'o>, bool),
+    Cbor(CborWriter<'o>),
+}
+
+impl Sink<'_> {
+    fn text(&mut self, name: &str, value: &str) {
+        match self {
+            Sink::Json(writer, first) => {
+                writer.key(name, first);
+                write_text(writer.out, value);
+            }
+            Sink::Cbor(writer) => {
+                writer.text(name);
+                writer.text(value);
+            }
+        }
     }
+
+    fn member(&mut self, member: &Member, item: &Item<'_>) {
+        match self {
+            Sink::Json(writer, first) => writer.member(member, item, first),
+            Sink::Cbor(writer) => writer.member(member, item),
+        }
+    }
+}
+
+/// Writes the fields of an error that JSON and CBOR have in common.
+fn fields(sink: &mut Sink<'_>, style: &Style, facts: &Facts<'_>, names: Names) {
     if !facts.failure.message.is_empty() {
-        writer.key(message_name(style, facts, names), &mut first);
-        write_text(writer.out, facts.failure.message);
+        sink.text(message_name(style, facts, names), facts.failure.message);
     }
     let mut has_type = false;
     if let Some(value) = facts.failure.members {
@@ -245,27 +266,49 @@ fn json_body(style: &Style, facts: &Facts<'_>, names: Names, type_id: Option<&st
             let in_body = names == Names::Model || member.location == Location::Body;
             if in_body && !is_message(member) && !matches!(item, Item::Absent) {
                 has_type |= member.name == "Type";
-                writer.member(member, &item, &mut first);
+                sink.member(member, &item);
             }
         }
     }
     // Lambda's errors say who is at fault.
     let shape = facts.failure.shape.map_or(&[][..], |shape| members(shape.schema));
     if !has_type && shape.iter().any(|member| member.name == "Type" && member.wire == "Type") {
-        writer.key("Type", &mut first);
-        write_text(writer.out, if facts.sender { "User" } else { "Service" });
+        sink.text("Type", if facts.sender { "User" } else { "Service" });
     }
     for (name, value) in facts.failure.extra {
-        writer.key(name, &mut first);
-        write_text(writer.out, value);
+        sink.text(name, value);
     }
+}
+
+fn json_body(style: &Style, facts: &Facts<'_>, names: Names, type_id: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    out.push(b'{');
+    let mut sink = Sink::Json(JsonWriter { out: &mut out, names, formats: true }, true);
+    if let Some(type_id) = type_id {
+        sink.text("__type", type_id);
+    }
+    fields(&mut sink, style, facts, names);
     out.push(b'}');
+    out
+}
+
+fn cbor_body(style: &Style, facts: &Facts<'_>, type_id: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    let mut writer = CborWriter { out: &mut out };
+    writer.open();
+    let mut sink = Sink::Cbor(writer);
+    sink.text("__type", type_id);
+    fields(&mut sink, style, facts, Names::Model);
+    CborWriter { out: &mut out }.close();
     out
 }
 
 fn rpc(protocol: Protocol, service: &Service, style: &Style, facts: &Facts<'_>) -> Response {
     let type_id = type_id(protocol, service, style, facts);
-    let body = json_body(style, facts, Names::Model, Some(&type_id));
+    let body = match protocol {
+        Protocol::RpcV2Cbor => cbor_body(style, facts, &type_id),
+        _ => json_body(style, facts, Names::Model, Some(&type_id)),
+    };
     Response::with(facts.status, content_type(protocol), body)
 }
 

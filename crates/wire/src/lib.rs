@@ -7,7 +7,9 @@
 //! This crate knows HTTP's vocabulary (`http` types) but no server, no socket and no runtime.
 
 mod body;
+mod cbor;
 mod check;
+pub mod eventstream;
 mod failure;
 mod form;
 mod inner;

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 
+use crate::cbor::Cbor;
 use crate::check::{Checks, Path, Seen};
 use crate::form::Form;
 use crate::json::Json;
@@ -46,7 +47,12 @@ pub fn decode(
             json_input(&bytes, &mut checks, Names::Model, input, &mut seen, false, &path)?;
         }
         Protocol::RpcV2Cbor => {
-            return Err(Rejection::Serialization("CBOR is not understood yet".to_owned()));
+            let bytes = buffered(&body)?;
+            if !bytes.is_empty() {
+                let mut reader = Reader::new(Cbor::new(&bytes), &mut checks, Names::Model);
+                reader.input(input, &mut seen, false, &path)?;
+                reader.tokens.end()?;
+            }
         }
         Protocol::AwsQuery | Protocol::Ec2Query => {
             let bytes = buffered(&body)?;

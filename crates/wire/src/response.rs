@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::cbor::CborWriter;
 use crate::json::JsonWriter;
 use crate::read::Names;
 use crate::xml::{XmlWriter, attributes, escape};
@@ -41,7 +42,11 @@ pub fn encode(
                 .structure(output, false);
             Response::with(200, content_type(protocol), out)
         }
-        Protocol::RpcV2Cbor => Response::with(200, content_type(protocol), Vec::new()),
+        Protocol::RpcV2Cbor => {
+            let mut out = Vec::with_capacity(256);
+            CborWriter { out: &mut out }.structure(output);
+            Response::with(200, content_type(protocol), out)
+        }
         Protocol::AwsQuery => query(service, operation, output, request_id),
         Protocol::Ec2Query => ec2(service, operation, output, request_id),
         Protocol::RestJson1 => rest_json(operation, output),
