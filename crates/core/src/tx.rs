@@ -73,6 +73,12 @@ impl<'a> WriteTx<'a> {
         ReadTx { rows: &*self.rows, cx: self.cx }
     }
 
+    /// A number larger than that of every transaction before it, restarts included: for sequence
+    /// numbers that follow the order of commits.
+    pub fn version(&self) -> u64 {
+        self.rows.version()
+    }
+
     /// Wakes those who wait for `topic` once the transaction is durable.
     pub fn wake(&mut self, topic: impl Into<String>) {
         let topic = topic.into();
