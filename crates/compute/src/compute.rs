@@ -4,16 +4,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::doctor::Check;
 use crate::lambda::{
     Environment, MissingRuntime, NODE_BOOTSTRAP, PYTHON_BOOTSTRAP, PythonSdk, ResolvedRuntime,
     Runtime, Spec, Starter,
 };
+use crate::sandbox::{HelperProgram, Isolation, Level};
 
 /// How foreign code is run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The cloud's data directory. Functions never see it; `run/compute` inside is emptied at every start.
     pub data_dir: PathBuf,
+    /// How much isolation is asked for.
+    pub isolation: Isolation,
+    /// The program that becomes the sandbox helper.
+    pub helper: HelperProgram,
     /// Take the nearest version of an interpreter where the exact one is missing, and say so.
     pub allow_nearest_runtime: bool,
     /// Where Python functions get boto3 from.
@@ -25,6 +31,8 @@ impl Config {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            isolation: Isolation::default(),
+            helper: HelperProgram::default(),
             allow_nearest_runtime: true,
             python_sdk: PythonSdk::default(),
         }
@@ -37,6 +45,9 @@ pub enum StartError {
     /// The machine lacks the runtime.
     #[error(transparent)]
     MissingRuntime(#[from] MissingRuntime),
+    /// The machine offers less isolation than the configuration asks for.
+    #[error("functions may not run with less isolation than configured: {0}")]
+    Isolation(String),
     /// A folder, a pipe, a socket or a process could not be made.
     #[error("the execution environment could not be started: {0}")]
     Io(#[from] io::Error),
@@ -63,6 +74,18 @@ impl Compute {
         self.starter.resolve(runtime)
     }
 
+    /// The level of isolation that functions get here, and why it is not the best one. Needs a tokio runtime.
+    ///
+    /// The first call tries it out, which takes a few milliseconds.
+    pub async fn isolation(&self) -> (Level, Option<String>) {
+        self.starter.isolation().await
+    }
+
+    /// Looks at what this machine offers: isolation, memory limits, interpreters. Needs a tokio runtime.
+    pub async fn doctor(&self) -> Vec<Check> {
+        self.starter.clone().doctor().await
+    }
+
     /// Starts an execution environment and returns while its runtime initialises. Needs a tokio runtime.
     pub async fn start(&self, spec: Spec) -> Result<Environment, StartError> {
         self.starter.clone().start(Arc::new(spec)).await
@@ -82,7 +105,7 @@ impl WorkDir {
             _ => std::fs::create_dir_all(&path)?,
         }
         let work = Self { path: path.canonicalize()? };
-        for dir in [work.runtime(), work.empty(), work.path.join("layers")] {
+        for dir in [work.runtime(), work.empty(), work.root(), work.path.join("layers")] {
             std::fs::create_dir_all(dir)?;
         }
         for (name, text) in [PYTHON_BOOTSTRAP, NODE_BOOTSTRAP] {
@@ -101,6 +124,11 @@ impl WorkDir {
         self.path.join("empty")
     }
 
+    /// The folder on which every sandbox mounts its root, each in its own namespace.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.path.join("root")
+    }
+
     /// The folder under which a set of layers is merged.
     pub(crate) fn layers(&self, name: &str) -> PathBuf {
         self.path.join("layers").join(name)
@@ -112,25 +140,25 @@ impl WorkDir {
     }
 
     /// Makes the scratch folder of an environment, which goes with the returned value.
-    pub(crate) fn scratch(&self, number: u64) -> io::Result<Folders> {
+    pub(crate) fn scratch(&self, number: u64) -> io::Result<Scratch> {
         let path = self.path.join("scratch").join(number.to_string());
         std::fs::create_dir_all(&path)?;
-        Ok(Folders { path })
+        Ok(Scratch { path })
     }
 }
 
-/// The folders of one environment; dropping removes them.
-pub(crate) struct Folders {
+/// The scratch folder of one environment; dropping removes it.
+pub(crate) struct Scratch {
     path: PathBuf,
 }
 
-impl Folders {
+impl Scratch {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }
 
-impl Drop for Folders {
+impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "a scratch folder stays until the next start");

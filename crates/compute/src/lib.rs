@@ -5,6 +5,7 @@
 //! and packages come in as values, log lines go out through [`LogSink`].
 
 mod compute;
+mod doctor;
 pub mod lambda;
 mod memory;
 mod output;
@@ -13,4 +14,5 @@ pub mod sandbox;
 mod sys;
 
 pub use compute::{Compute, Config, StartError};
+pub use doctor::{Check, Status};
 pub use output::{LogSink, MAX_LINE_BYTES};

@@ -3,21 +3,42 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(target_os = "linux")]
+use crate::sandbox::Cgroup;
+
 const MIB: u64 = 1024 * 1024;
 
 /// The memory of one process and its descendants.
 pub(crate) struct Memory {
     root: u32,
     peak_bytes: AtomicU64,
+    #[cfg(target_os = "linux")]
+    group: Option<Cgroup>,
 }
 
 impl Memory {
+    /// Adds up a process and its descendants.
     pub(crate) fn of_processes(root: u32) -> Self {
-        Self { root, peak_bytes: AtomicU64::new(0) }
+        Self {
+            root,
+            peak_bytes: AtomicU64::new(0),
+            #[cfg(target_os = "linux")]
+            group: None,
+        }
+    }
+
+    /// Asks the control group that the process has joined.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_group(root: u32, group: Cgroup) -> Self {
+        Self { root, peak_bytes: AtomicU64::new(0), group: Some(group) }
     }
 
     /// True if what the processes hold for themselves is more than the limit.
     pub(crate) fn exceeds(&self, limit_mb: u32) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Some(group) = &self.group {
+            return group.exceeds(limit_mb);
+        }
         let usage = tree_usage(self.root);
         self.peak_bytes.fetch_max(usage.resident, Ordering::Relaxed);
         usage.private > u64::from(limit_mb) * MIB
@@ -25,11 +46,19 @@ impl Memory {
 
     /// True if the kernel ended a process for its memory.
     pub(crate) fn was_killed(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if let Some(group) = &self.group {
+            return group.was_killed();
+        }
         false
     }
 
     /// The peak so far in MiB, rounded up.
     pub(crate) fn peak_mb(&self) -> u32 {
+        #[cfg(target_os = "linux")]
+        if let Some(peak) = self.group.as_ref().and_then(Cgroup::peak) {
+            return u32::try_from(peak.div_ceil(MIB)).unwrap_or(u32::MAX);
+        }
         let usage = tree_usage(self.root);
         let peak = self.peak_bytes.fetch_max(usage.resident, Ordering::Relaxed).max(usage.resident);
         u32::try_from(peak.div_ceil(MIB)).unwrap_or(u32::MAX)

@@ -270,8 +270,7 @@ mod tests {
             let mut splitter = Splitter::new(Arc::new(Emitter::new(lines.clone())));
             input.chunks(step).for_each(|chunk| splitter.feed(chunk));
             splitter.flush();
-            let lines = lines.0.lock().clone();
-            lines
+            lines.0.lock().clone()
         };
         let (whole, single) = (run(input.len()), run(1));
         let texts = |lines: &[(i64, String)]| -> Vec<String> {

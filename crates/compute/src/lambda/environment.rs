@@ -43,8 +43,8 @@ pub(crate) struct Running {
     pub(crate) process: Process,
     pub(crate) output: Output,
     pub(crate) memory: Memory,
-    /// Dropped last: removes the environment's folders.
-    pub(crate) _folders: Option<crate::compute::Folders>,
+    /// Dropped last: removes the scratch folder.
+    pub(crate) _scratch: Option<crate::compute::Scratch>,
 }
 
 /// What ended a wait.

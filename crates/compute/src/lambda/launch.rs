@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::layout::View;
 use super::resolve::{MissingRuntime, ResolvedRuntime};
 use super::runtime::Family;
 use super::spec::Spec;
@@ -12,20 +13,6 @@ pub(crate) const PYTHON_BOOTSTRAP: (&str, &str) =
 /// The Node.js bootstrap's file name and text.
 pub(crate) const NODE_BOOTSTRAP: (&str, &str) =
     ("fogbank_lambda.cjs", include_str!("bootstrap/fogbank_lambda.cjs"));
-
-/// Where the function finds its folders: AWS's paths in a sandbox, the real ones without.
-#[derive(Clone, Debug)]
-pub(crate) struct View {
-    pub(crate) task: PathBuf,
-    pub(crate) runtime: PathBuf,
-    pub(crate) opt: PathBuf,
-    /// The private scratch folder.
-    pub(crate) tmp: PathBuf,
-    /// The interpreter.
-    pub(crate) program: Option<PathBuf>,
-    /// The folder with boto3.
-    pub(crate) python_sdk: Option<PathBuf>,
-}
 
 /// A program with its arguments, or the reason why there is none.
 pub(crate) enum Entry {
@@ -128,12 +115,7 @@ fn python_string(text: &str) -> String {
 }
 
 /// The whole environment of the process: AWS's variables, and the function's own.
-pub(crate) fn variables(
-    spec: &Spec,
-    view: &View,
-    api: &str,
-    sandboxed: bool,
-) -> Vec<(String, String)> {
+pub(crate) fn variables(spec: &Spec, view: &View, api: &str) -> Vec<(String, String)> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let (task, runtime, opt) = (text(&view.task), text(&view.runtime), text(&view.opt));
     let mut variables = vec![
@@ -158,7 +140,7 @@ pub(crate) fn variables(
         }
         _ => {}
     }
-    if !sandboxed {
+    if view.tmp != Path::new("/tmp") {
         variables.push(("TMPDIR".to_owned(), text(&view.tmp)));
     }
     variables.extend(spec.env.iter().cloned());
@@ -253,7 +235,7 @@ mod tests {
     #[test]
     fn a_function_may_change_paths_but_not_reserved_variables() {
         let spec = spec("nodejs20.x", Path::new("/code"));
-        let variables = variables(&spec, &view(), "127.0.0.1:9", true);
+        let variables = variables(&spec, &view(), "127.0.0.1:9");
         assert_eq!(last(&variables, "PATH"), Some("/mine"));
         assert_eq!(last(&variables, "_HANDLER"), Some("a.b"));
         assert_eq!(last(&variables, "AWS_EXECUTION_ENV"), Some("AWS_Lambda_nodejs20.x"));

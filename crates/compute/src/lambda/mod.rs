@@ -4,12 +4,14 @@ mod api;
 mod environment;
 mod launch;
 mod layers;
+mod layout;
 mod pool;
 mod python_sdk;
 mod report;
 mod resolve;
 mod runtime;
 mod spec;
+mod start;
 
 pub use environment::Environment;
 pub use pool::{InvokeError, Limits, Pool};
@@ -21,4 +23,3 @@ pub use spec::{Ending, Exit, Invocation, Outcome, Spec, StreamPart};
 
 pub(crate) use launch::{NODE_BOOTSTRAP, PYTHON_BOOTSTRAP};
 pub(crate) use start::Starter;
-mod start;

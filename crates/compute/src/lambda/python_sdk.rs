@@ -20,13 +20,13 @@ pub enum PythonSdk {
     Folder(PathBuf),
 }
 
-/// The packages, and what a sandbox must show for them.
+/// The packages that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundSdk {
     /// The folder for Python's search path.
     pub(crate) dir: PathBuf,
-    /// Folders that the links in `dir` lead to.
-    pub(crate) targets: Vec<PathBuf>,
+    /// What the links in `dir` lead to, by name; nothing if `dir` holds the packages themselves.
+    pub(crate) packages: Vec<(String, PathBuf)>,
 }
 
 const FIND: &str = r"
@@ -59,7 +59,7 @@ pub(crate) fn prepare(
     let found = match sdk {
         PythonSdk::None => return Ok(None),
         PythonSdk::Folder(dir) => {
-            return Ok(Some(FoundSdk { dir: dir.clone(), targets: Vec::new() }));
+            return Ok(Some(FoundSdk { dir: dir.clone(), packages: Vec::new() }));
         }
         PythonSdk::Auto if own.contains_key("boto3") => own,
         PythonSdk::Auto => ask(Path::new("python3"), None).unwrap_or_default(),
@@ -89,19 +89,14 @@ fn ask(program: &Path, bootstrap: Option<&Path>) -> io::Result<BTreeMap<String, 
 /// Makes a folder of links, so that nothing else of the packages' folder can be imported.
 fn link(found: &BTreeMap<String, PathBuf>, work: &Path) -> io::Result<FoundSdk> {
     std::fs::create_dir_all(work)?;
-    let mut targets = Vec::new();
     for (name, path) in found {
         let place = work.join(name);
         if place.symlink_metadata().is_err() {
             std::os::unix::fs::symlink(path, &place)?;
         }
-        if let Some(parent) =
-            path.parent().filter(|parent| !targets.contains(&parent.to_path_buf()))
-        {
-            targets.push(parent.to_path_buf());
-        }
     }
-    Ok(FoundSdk { dir: work.to_path_buf(), targets })
+    let packages = found.iter().map(|(name, path)| (name.clone(), path.clone())).collect();
+    Ok(FoundSdk { dir: work.to_path_buf(), packages })
 }
 
 #[cfg(test)]
@@ -118,7 +113,7 @@ mod tests {
         let work = dir.path().join("work");
         for _ in 0..2 {
             let sdk = link(&BTreeMap::from(found.clone()), &work).unwrap();
-            assert_eq!(sdk.targets, std::slice::from_ref(&packages));
+            assert_eq!(sdk.packages, found);
             assert_eq!(work.join("boto3").canonicalize().unwrap(), packages.join("boto3"));
         }
     }

@@ -1,5 +1,6 @@
-//! Puts an execution environment together: interpreter, folders, Runtime API, log and process.
+//! Puts an execution environment together: interpreter, folders, Runtime API, log, sandbox and process.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,26 +12,32 @@ use tokio::net::TcpListener;
 
 use super::api::RuntimeApi;
 use super::environment::{Environment, Running};
-use super::launch::{self, Entry, PYTHON_BOOTSTRAP, View};
+use super::launch::{self, Entry, PYTHON_BOOTSTRAP};
 use super::layers;
+use super::layout::{Folders, layout};
 use super::python_sdk::{self, FoundSdk};
 use super::resolve::{MissingRuntime, Places, ResolvedRuntime, Resolver};
 use super::runtime::{Family, Runtime};
 use super::spec::Spec;
 use crate::compute::{Config, StartError, WorkDir};
+use crate::doctor::{Check, Status};
 use crate::memory::Memory;
 use crate::output::{Emitter, Output};
-use crate::process::{Launch, Spawner};
+use crate::process::Spawner;
+use crate::sandbox::{Isolation, Level, Sandboxes};
 
 /// What all environments share.
 pub(crate) struct Starter {
     config: Config,
     work: WorkDir,
     spawner: Spawner,
+    sandboxes: Sandboxes,
     resolver: Resolver,
     /// boto3 for each interpreter that was prepared.
-    python: Mutex<std::collections::HashMap<PathBuf, Option<FoundSdk>>>,
+    python: Mutex<HashMap<PathBuf, Option<FoundSdk>>>,
     number: AtomicU64,
+    #[cfg(target_os = "linux")]
+    groups: std::sync::OnceLock<Result<crate::sandbox::Cgroups, String>>,
 }
 
 /// What had to be looked up on disk for a function.
@@ -43,13 +50,19 @@ struct Prepared {
 impl Starter {
     pub(crate) fn new(config: Config, work: WorkDir) -> io::Result<Self> {
         let resolver = Resolver::new(Places::from_environment(), config.allow_nearest_runtime);
+        let data_dir = config.data_dir.canonicalize()?;
+        let sandboxes =
+            Sandboxes::new(config.isolation, config.helper.clone(), data_dir, work.root());
         Ok(Self {
             config,
             work,
             spawner: Spawner::new()?,
+            sandboxes,
             resolver,
             python: Mutex::default(),
             number: AtomicU64::new(0),
+            #[cfg(target_os = "linux")]
+            groups: std::sync::OnceLock::new(),
         })
     }
 
@@ -117,6 +130,15 @@ impl Starter {
         }
     }
 
+    /// The level of isolation, unless the configuration asks for more.
+    async fn level(&self) -> Result<Level, StartError> {
+        let found = self.sandboxes.level(&self.spawner).await;
+        match (&found.reason, self.config.isolation) {
+            (Some(reason), Isolation::Namespaces) => Err(StartError::Isolation(reason.clone())),
+            _ => Ok(found.level),
+        }
+    }
+
     /// Starts the process, or says why there is nothing to start.
     async fn run(
         &self,
@@ -125,24 +147,148 @@ impl Starter {
         address: &str,
         emitter: Arc<Emitter>,
     ) -> Result<Result<Running, String>, StartError> {
-        let folders = self.work.scratch(self.number.fetch_add(1, Ordering::Relaxed))?;
-        let view = View {
-            task: spec.code_dir.clone(),
-            runtime: self.work.runtime(),
-            opt: prepared.opt.clone(),
-            tmp: folders.path().to_path_buf(),
-            program: prepared.resolved.program.clone(),
-            python_sdk: prepared.sdk.as_ref().map(|sdk| sdk.dir.clone()),
+        let level = self.level().await?;
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let scratch = match level {
+            Level::Namespaces => None,
+            Level::Confined | Level::Plain => Some(self.work.scratch(number)?),
         };
+        let task = spec.code_dir.canonicalize()?;
+        let folders = Folders {
+            task: &task,
+            runtime: &self.work.runtime(),
+            opt: &prepared.opt,
+            scratch: scratch.as_ref().map_or("/tmp".as_ref(), |folder| folder.path()),
+            sdk: prepared.sdk.as_ref(),
+        };
+        let (view, binds) = layout(level, &self.sandboxes.host, &prepared.resolved, &folders);
         let (program, args) = match launch::entry(spec, &prepared.resolved, &view, &prepared.opt)? {
             Entry::Run(program, args) => (program, args),
             Entry::Invalid(reason) => return Ok(Err(reason)),
         };
+        let mut plan = self.sandboxes.plan(level);
+        plan.hidden.extend(self.sandboxes.hidden(&binds));
+        plan.binds.extend(binds);
+        plan.program = Some(program);
+        plan.args = args;
+        plan.env = launch::variables(spec, &view, address);
+        plan.cwd = view.task;
+        plan.scratch_mb = spec.scratch_mb;
+        plan.writable = view.tmp;
         let (output, writer) = Output::open(emitter)?;
-        let env = launch::variables(spec, &view, address, false);
-        let launch = Launch { program, args, env, cwd: view.task, stdin: None, output: writer };
-        let process = self.spawner.spawn(launch).await?;
+        #[cfg(target_os = "linux")]
+        let group = self.group(level, number, spec)?;
+        #[cfg(target_os = "linux")]
+        {
+            plan.control_group = group.as_ref().map(crate::sandbox::Cgroup::members);
+        }
+        let process = self.sandboxes.spawn(&self.spawner, plan, writer).await?;
+        #[cfg(target_os = "linux")]
+        let memory = match group {
+            Some(group) => Memory::of_group(process.id(), group),
+            None => Memory::of_processes(process.id()),
+        };
+        #[cfg(not(target_os = "linux"))]
         let memory = Memory::of_processes(process.id());
-        Ok(Ok(Running { process, output, memory, _folders: Some(folders) }))
+        Ok(Ok(Running { process, output, memory, _scratch: scratch }))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Starter {
+    /// The control group of an environment, where groups can be made and a helper can join them.
+    fn group(
+        &self,
+        level: Level,
+        number: u64,
+        spec: &Spec,
+    ) -> io::Result<Option<crate::sandbox::Cgroup>> {
+        if level == Level::Plain {
+            return Ok(None);
+        }
+        match self.groups() {
+            Ok(groups) => {
+                // Only the sandbox's own /tmp is made of memory.
+                let scratch_mb = if level == Level::Namespaces { spec.scratch_mb } else { 0 };
+                groups.group(&number.to_string(), spec.memory_mb, scratch_mb).map(Some)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn groups(&self) -> &Result<crate::sandbox::Cgroups, String> {
+        self.groups.get_or_init(|| {
+            let groups = crate::sandbox::Cgroups::create();
+            if let Err(reason) = &groups {
+                tracing::info!("memory is measured by adding up processes: {reason}");
+            }
+            groups
+        })
+    }
+
+    fn check_memory(&self) -> Check {
+        match self.groups() {
+            Ok(groups) => {
+                let detail = format!("limited by control groups below {}", groups.path().display());
+                Check::new("memory", Status::Good, detail)
+            }
+            Err(reason) => {
+                let detail = format!("measured every 50 ms, not limited by the kernel: {reason}");
+                Check::new("memory", Status::Degraded, detail)
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Starter {
+    fn check_memory(&self) -> Check {
+        Check::new("memory", Status::Missing, "memory limits exist on Linux only")
+    }
+}
+
+impl Starter {
+    pub(crate) async fn isolation(&self) -> (Level, Option<String>) {
+        let found = self.sandboxes.level(&self.spawner).await;
+        (found.level, found.reason.clone())
+    }
+
+    /// Looks at isolation, memory and interpreters.
+    pub(crate) async fn doctor(self: Arc<Self>) -> Vec<Check> {
+        let found = self.sandboxes.level(&self.spawner).await.clone();
+        let level = match found.level {
+            Level::Namespaces => "namespaces, no capabilities, system call filter",
+            Level::Confined => "process with system call filter, Landlock and no new privileges",
+            Level::Plain => "plain process",
+        };
+        let isolation = match found.reason {
+            None => Check::new("isolation", Status::Good, level),
+            Some(reason) => {
+                Check::new("isolation", Status::Degraded, format!("{level} ({reason})"))
+            }
+        };
+        let starter = self.clone();
+        let rest = tokio::task::spawn_blocking(move || {
+            let mut checks = vec![starter.check_memory()];
+            for (name, family) in
+                [("python", Family::Python), ("nodejs", Family::NodeJs), ("java", Family::Java)]
+            {
+                checks.push(starter.check_interpreters(name, family));
+            }
+            checks
+        });
+        let mut checks = vec![isolation];
+        checks.extend(rest.await.unwrap_or_default());
+        checks
+    }
+
+    fn check_interpreters(&self, name: &'static str, family: Family) -> Check {
+        let found = self.resolver.inventory(family);
+        if found.is_empty() {
+            return Check::new(name, Status::Missing, "neither on PATH nor in a version manager");
+        }
+        let named = |(version, path): (String, PathBuf)| format!("{version} ({})", path.display());
+        let found: Vec<String> = found.into_iter().map(named).collect();
+        Check::new(name, Status::Good, found.join(", "))
     }
 }

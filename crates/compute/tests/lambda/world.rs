@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fogbank_compute::lambda::{Environment, Invocation, Outcome, Spec};
+use fogbank_compute::sandbox::HelperProgram;
 use fogbank_compute::{Compute, Config, LogSink};
 use serde_json::Value;
 
@@ -48,6 +49,7 @@ impl World {
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(dir.path().join("data"));
+        config.helper = HelperProgram::Path(env!("CARGO_BIN_EXE_compute-testbed").into());
         change(&mut config);
         let compute = Compute::new(config).unwrap();
         Self { compute, dir, lines: Arc::default(), functions: AtomicU32::new(0) }
