@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fogbank_wire::Body;
 
-use crate::{BoxFuture, Cloud, Fault, Principal};
+use crate::{Access, BoxFuture, Cloud, Cx, Fault, Principal};
 
 /// A request of HTTP for a data plane.
 pub type HttpRequest = http::Request<Body>;
@@ -51,6 +51,9 @@ impl Reply {
 pub trait FrontDoor: Send + Sync {
     /// Runs a call: decode, authorise, run, audit.
     fn call(&self, cloud: Cloud, call: Call) -> BoxFuture<'static, Result<Reply, Fault>>;
+
+    /// Refuses with AWS's message unless the caller of `cx` is granted every check of `access`.
+    fn authorise(&self, cx: &Cx, access: &Access) -> Result<(), Fault>;
 
     /// Sends an HTTP request to the outside, such as an SNS delivery.
     fn fetch(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Fault>>;

@@ -99,15 +99,14 @@ impl Cloud {
     /// A service's state that is no data: caches, pools, connections. Made at first use.
     pub fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let mut states = self.0.state.lock();
-        let state =
-            states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(make())).clone();
+        let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(make())).clone();
         match state.downcast() {
             Ok(state) => state,
             Err(_) => unreachable!("the key is the type"),
         }
     }
 
-    fn front_door(&self) -> Result<&Arc<dyn FrontDoor>, Fault> {
+    pub(crate) fn front_door(&self) -> Result<&Arc<dyn FrontDoor>, Fault> {
         self.0.front_door.get().ok_or_else(|| Fault::internal("the gateway is not running"))
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Body, Call, Cloud, Endpoint, Fault, Principal, ReadTx, Reply, Request, Timestamp, WriteTx,
+    Access, Body, Call, Cloud, Endpoint, Fault, Principal, ReadTx, Reply, Request, Timestamp,
+    WriteTx,
 };
 
 /// What a `task` handler, a background task or a job works with. Cheap to clone.
@@ -104,6 +105,12 @@ impl Cx {
         mut f: impl FnMut(&mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.cloud.db().write(|rows| f(&mut WriteTx::new(rows, self))).await
+    }
+
+    /// Refuses with AWS's message unless the caller is granted every check of `access`: for what is
+    /// known only while the operation runs, such as each key of `s3:DeleteObjects`.
+    pub fn authorise(&self, access: &Access) -> Result<(), Fault> {
+        self.cloud.front_door()?.authorise(self, access)
     }
 
     /// Calls another service as `principal`: a role's session, a service, or the caller itself.

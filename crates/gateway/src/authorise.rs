@@ -1,7 +1,7 @@
 //! Whether a call may be made: the operation's access, the caller's policies, the resource's.
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Arn, Cx, Fault, ReadTx};
+use fogbank_core::{Access, Arn, Cx, Fault, ReadTx};
 
 use crate::Inner;
 use crate::catalogue::{Catalogue, Known};
@@ -14,12 +14,17 @@ pub(crate) fn authorise(
     input: &dyn Struct,
 ) -> Result<(), Fault> {
     let access = (known.op.access)(cx.request(), input)?;
+    granted(gateway, &known.action, cx, &access)
+}
+
+/// Refuses unless every check is granted; `own` is the action of checks that name none.
+pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> Result<(), Fault> {
     if access.checks.is_empty() {
         return Ok(());
     }
     cx.read(|tx| {
         for check in &access.checks {
-            let action = if check.action.is_empty() { &*known.action } else { &*check.action };
+            let action = if check.action.is_empty() { own } else { &*check.action };
             let policy = resource_policy(&gateway.catalogue, tx, &check.resource)?;
             gateway.directory.authorise(tx, cx.request(), action, check, policy.as_ref())?;
         }

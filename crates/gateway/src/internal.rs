@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use fogbank_core::wire;
 use fogbank_core::{
-    BoxFuture, Call, Cloud, Cx, Endpoint, Fault, FrontDoor, HttpRequest, HttpResponse, Reply,
-    Request,
+    Access, BoxFuture, Call, Cloud, Cx, Endpoint, Fault, FrontDoor, HttpRequest, HttpResponse,
+    Reply, Request,
 };
 
 use crate::{Gateway, Inner, authorise, pipeline};
@@ -17,6 +17,12 @@ impl FrontDoor for Door {
     fn call(&self, cloud: Cloud, call: Call) -> BoxFuture<'static, Result<Reply, Fault>> {
         let gateway = Arc::clone(&self.0.0);
         Box::pin(async move { run(&gateway, cloud, call).await })
+    }
+
+    fn authorise(&self, cx: &Cx, access: &Access) -> Result<(), Fault> {
+        let request = cx.request();
+        let own = format!("{}:{}", request.service, request.operation);
+        authorise::granted(&self.0.0, &own, cx, access)
     }
 
     fn fetch(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Fault>> {
@@ -31,9 +37,8 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         .catalogue
         .by_name(service)
         .ok_or_else(|| Fault::internal(format!("there is no service {service:?}")))?;
-    let known = entry
-        .operation(operation)
-        .ok_or_else(|| Fault::not_implemented(service, operation))?;
+    let known =
+        entry.operation(operation).ok_or_else(|| Fault::not_implemented(service, operation))?;
     let mut input = (known.op.input)();
     wire::from_json(&call.input, &mut *input)
         .map_err(|rejection| pipeline::rejected(&rejection, entry.first_protocol(), entry))?;
