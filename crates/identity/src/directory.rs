@@ -1,7 +1,16 @@
 //! The gateway's view of identities: look a key up, decide a call.
 
-use fogbank_core::store::{self, Read};
-use fogbank_core::{Check, Fault, Principal, PrincipalKind, Request, ResourcePolicy, Timestamp};
+use std::sync::{Arc, OnceLock};
+
+use fogbank_core::policy::ResourcePolicyMode;
+use fogbank_core::store::{self, Db, Read};
+use fogbank_core::{
+    Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Timestamp,
+};
+
+use crate::identities::{Identities, Question, holder_id};
+use crate::rows::{self, AccessKey, TemporaryCredential};
+use crate::{keys, root};
 
 /// Which access keys exist without having been created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,51 +47,139 @@ pub enum LookUp {
     InvalidToken,
 }
 
+/// A key as it is remembered.
+pub(crate) enum Key {
+    /// A long-term key and whom it belongs to.
+    LongTerm(AccessKey, Principal),
+    /// A session's key.
+    Temporary(TemporaryCredential),
+    /// There is no such key.
+    None,
+}
+
 /// Looks credentials up and decides calls.
 pub struct Directory {
     mode: Mode,
     account: String,
+    /// Before [`Directory::connect`], a memory of its own, which nobody tells of changes.
+    own: Arc<Identities>,
+    shared: OnceLock<Arc<Identities>>,
 }
 
 impl Directory {
     /// A directory in which `account` is the default account.
     pub fn new(mode: Mode, account: &str) -> Directory {
-        Directory { mode, account: account.to_owned() }
+        Directory {
+            mode,
+            account: account.to_owned(),
+            own: Arc::default(),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// Shares memory with the services of `cloud`: IAM learns when keys were last used, STS in which mode the cloud
+    /// runs, and the directory need not read the number of changes for every call.
+    pub fn connect(&self, cloud: &Cloud) {
+        let identities = Identities::of(cloud);
+        identities.set_mode(self.mode.clone());
+        let _ = self.shared.set(identities);
+    }
+
+    /// In server mode, makes an access key for the root of `account` at the first start, and returns its id and secret
+    /// to be shown once.
+    pub async fn ensure_root(
+        &self,
+        db: &Db,
+        ids: &Ids,
+        account: &str,
+        now: Timestamp,
+    ) -> Result<Option<(String, String)>, store::Error> {
+        match self.mode {
+            Mode::Server => root::ensure(db, ids, account, now).await,
+            Mode::Dev { .. } => Ok(None),
+        }
     }
 
     /// Looks an access key up.
     pub fn credential(
         &self,
-        _rows: &dyn Read,
+        rows: &dyn Read,
         access_key_id: &str,
-        _session_token: Option<&str>,
-        _now: Timestamp,
+        session_token: Option<&str>,
+        now: Timestamp,
     ) -> Result<LookUp, store::Error> {
-        Ok(self.built_in(access_key_id))
+        if !access_key_id.starts_with("AKIA") && !access_key_id.starts_with("ASIA") {
+            return Ok(self.built_in(access_key_id));
+        }
+        let identities = self.identities();
+        let key = identities
+            .recall(&identities.keys, rows, access_key_id, || read_key(rows, access_key_id))?;
+        match &*key {
+            Key::None => Ok(self.built_in(access_key_id)),
+            Key::LongTerm(..) if session_token.is_some() => Ok(LookUp::InvalidToken),
+            Key::LongTerm(key, _) if !key.active => Ok(LookUp::Inactive),
+            Key::LongTerm(key, principal) => Ok(found(&key.secret, principal)),
+            Key::Temporary(session) => temporary(identities, rows, session, session_token, now),
+        }
     }
 
     /// Refuses with AWS's message unless `request` may do `action` as `check` says.
     pub fn authorise(
         &self,
-        _rows: &dyn Read,
+        rows: &dyn Read,
         request: &Request,
         action: &str,
         check: &Check,
-        _resource_policy: Option<&ResourcePolicy>,
+        resource_policy: Option<&ResourcePolicy>,
     ) -> Result<(), Fault> {
-        match &request.principal.kind {
-            PrincipalKind::Root | PrincipalKind::Service { .. } => Ok(()),
-            _ => Err(Fault::access_denied(format!(
-                "User: {} is not authorized to perform: {action} on resource: {}",
-                request.principal.arn, check.resource
-            ))),
+        let principal = &request.principal;
+        self.note_use(request);
+        refuse_bare_session(principal, action)?;
+        let is_decided = match principal.kind {
+            PrincipalKind::Root => is_own(principal, &check.resource, resource_policy),
+            // Between AWS's own services, service-linked roles and agreements that nobody sees allow what no policy of
+            // a resource could: PutEvents on a bus, PutMetricData. Where a resource has a policy, it must allow.
+            PrincipalKind::Service { .. } => {
+                resource_policy.is_none() && !action.starts_with("iam:")
+            }
+            _ => false,
+        };
+        if is_decided {
+            return Ok(());
+        }
+        let question = Question {
+            request,
+            action,
+            resource: &check.resource,
+            keys: &check.context,
+            policy: resource_policy,
+            mode: ResourcePolicyMode::Ordinary,
+        };
+        self.identities().decide(rows, &question)
+    }
+
+    fn identities(&self) -> &Identities {
+        self.shared.get().unwrap_or(&self.own)
+    }
+
+    fn note_use(&self, request: &Request) {
+        let principal = &request.principal;
+        let Some(shared) = self.shared.get() else { return };
+        match (&principal.kind, &principal.access_key_id) {
+            (PrincipalKind::User { .. } | PrincipalKind::Root, Some(key))
+                if key.starts_with("AKIA") =>
+            {
+                shared.last_uses.note(key, request);
+            }
+            (PrincipalKind::Role { .. }, _) => shared.last_uses.note(holder_id(principal), request),
+            _ => {}
         }
     }
 
     fn built_in(&self, access_key_id: &str) -> LookUp {
         let Mode::Dev { accept_any_credentials } = &self.mode else { return LookUp::Unknown };
-        let is_account = access_key_id.len() == 12
-            && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
+        let is_account =
+            access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
         let account = if is_account { access_key_id } else { &self.account };
         let secret = match access_key_id {
             "test" => Some("test".to_owned()),
@@ -94,4 +191,84 @@ impl Directory {
         principal.access_key_id = Some(access_key_id.to_owned());
         LookUp::Found(Box::new(Credential { secret, principal }))
     }
+}
+
+fn found(secret: &str, principal: &Principal) -> LookUp {
+    LookUp::Found(Box::new(Credential {
+        secret: Some(secret.to_owned()),
+        principal: principal.clone(),
+    }))
+}
+
+fn temporary(
+    identities: &Identities,
+    rows: &dyn Read,
+    session: &TemporaryCredential,
+    token: Option<&str>,
+    now: Timestamp,
+) -> Result<LookUp, store::Error> {
+    let is_token = token.is_some_and(|token| keys::is_same(token, &session.token));
+    if !is_token {
+        return Ok(LookUp::InvalidToken);
+    }
+    if now.secs() >= session.expires_secs {
+        return Ok(LookUp::Expired);
+    }
+    let principal = &session.principal;
+    let is_alive = match principal.kind {
+        PrincipalKind::Root => true,
+        // What cannot be read allows nothing; the decision over the call will say why.
+        _ => identities.exists(rows, holder_id(principal)).unwrap_or(true),
+    };
+    if !is_alive {
+        return Ok(LookUp::InvalidToken);
+    }
+    Ok(found(&session.secret, principal))
+}
+
+fn read_key(rows: &dyn Read, access_key_id: &str) -> Result<Key, store::Error> {
+    if let Some(session) = rows::SESSIONS.get(rows, access_key_id)? {
+        return Ok(Key::Temporary(session));
+    }
+    let Some(key) = rows::ACCESS_KEYS.get(rows, access_key_id)? else { return Ok(Key::None) };
+    let mut principal = match &key.user_id {
+        None => Principal::root(&key.account),
+        Some(id) => match user_principal(rows, id)? {
+            Some(principal) => principal,
+            None => return Ok(Key::None),
+        },
+    };
+    principal.access_key_id = Some(access_key_id.to_owned());
+    Ok(Key::LongTerm(key, principal))
+}
+
+fn user_principal(rows: &dyn Read, id: &str) -> Result<Option<Principal>, store::Error> {
+    let Some(entity) = rows::ENTITIES.get(rows, id)? else { return Ok(None) };
+    let user = rows::USERS.get(rows, &(&*entity.account, &*entity.folded))?;
+    Ok(user.map(|user| user.principal(&entity.account)))
+}
+
+/// Whether the root calls on its own account's resource and no resource policy could deny it.
+fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>) -> bool {
+    let account = match policy {
+        Some(ResourcePolicy { document: Some(_), .. }) => return false,
+        Some(policy) => Some(&*policy.owner),
+        None => resource.split(':').nth(4).filter(|account| !account.is_empty()),
+    };
+    let is_limited = principal
+        .session
+        .as_ref()
+        .is_some_and(|session| !session.policies.is_empty() || !session.policy_arns.is_empty());
+    !is_limited && account.is_none_or(|account| account == principal.account)
+}
+
+/// Credentials of GetSessionToken without a second factor cannot call IAM.
+fn refuse_bare_session(principal: &Principal, action: &str) -> Result<(), Fault> {
+    let is_bare = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
+        && principal.session.as_ref().is_some_and(|session| !session.mfa);
+    if is_bare && action.starts_with("iam:") {
+        let message = "The security token included in the request is invalid";
+        return Err(Fault::new("InvalidClientTokenId", message).with_status(403));
+    }
+    Ok(())
 }

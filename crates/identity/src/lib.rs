@@ -2,7 +2,26 @@
 //!
 //! The rows that the gateway needs for every request live here, because IAM and STS write them and
 //! the gateway reads them. Nothing else may depend on this crate.
+//!
+//! [`Directory`] is the gateway's door: it finds the owner of an access key and decides calls. [`Identities`] is what
+//! a process remembers of the rows, compiled; [`rows`] are the rows themselves; [`trust`] decides who may assume a role.
+//!
+//! What is missing: organizations and their control policies, federation, MFA devices.
 
 mod directory;
+mod documents;
+mod facts;
+mod identities;
+pub mod keys;
+mod last_use;
+pub mod managed;
+mod root;
+pub mod rows;
+pub mod trust;
+
+#[cfg(test)]
+mod tests;
 
 pub use directory::{Credential, Directory, LookUp, Mode};
+pub use identities::{Identities, Question};
+pub use last_use::LastUses;
