@@ -19,6 +19,9 @@ use crate::engine::{ClosedView, Engine, Survives, View};
 use crate::tx::{Hook, Overlay, WriteTx};
 use crate::{Error, meta};
 
+#[cfg(test)]
+mod tests;
+
 /// Writers wait for the next commit before they add to more pending bytes than this.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 
@@ -120,11 +123,13 @@ impl Committer {
 
     /// The error that writes get, if they get one.
     pub(crate) fn health(&self) -> Result<(), Error> {
+        claims::refuse_nesting()?;
         let state = self.shared.state.lock();
         if state.closing { Err(Error::Closed) } else { state.failed.clone().map_or(Ok(()), Err) }
     }
 
     pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>, Error> {
+        claims::refuse_nesting()?;
         self.shared.state.lock().engine.clone().ok_or(Error::Closed)
     }
 
@@ -132,6 +137,7 @@ impl Committer {
         &self,
         mut f: impl FnMut(&mut WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
+        claims::refuse_nesting()?;
         while let Some(turn) = self.wait_for_room(task_waiter) {
             turn.await.unwrap_or(Err(Error::Closed))?;
         }
@@ -147,6 +153,7 @@ impl Committer {
         &self,
         mut f: impl FnMut(&mut WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
+        claims::refuse_nesting()?;
         while let Some(turn) = self.wait_for_room(thread_waiter) {
             turn.recv().unwrap_or(Err(Error::Closed))?;
         }
@@ -159,6 +166,7 @@ impl Committer {
 
     /// Blocks until all that has run is on disk, past the caches of the operating system.
     pub(crate) fn flush(&self) -> Result<(), Error> {
+        claims::refuse_nesting()?;
         let durable = {
             let mut state = self.shared.state.lock();
             state.check()?;
@@ -180,6 +188,7 @@ impl Committer {
     pub(crate) fn close(&self) -> Result<(), Error> {
         let flushed = match self.flush() {
             Err(Error::Closed) => return Ok(()),
+            Err(Error::Nested) => return Err(Error::Nested),
             other => other,
         };
         self.shared.state.lock().closing = true;

@@ -154,8 +154,8 @@ pub struct WriteTx {
 }
 
 impl WriteTx {
-    /// A number larger than that of every transaction that ran before on this database, restarts included: for
-    /// sequence numbers that follow the order of commits. Numbers of aborted transactions are not used again.
+    /// A number larger than that of every transaction that wrote something before on this database, restarts included:
+    /// for sequence numbers that follow the order of commits. There are gaps.
     pub fn version(&self) -> u64 {
         self.version
     }

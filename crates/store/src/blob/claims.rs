@@ -61,6 +61,11 @@ impl Drop for Scope {
     }
 }
 
+/// Fails on a thread that runs a transaction: it holds the lock that another one would wait for.
+pub(crate) fn refuse_nesting() -> Result<(), Error> {
+    if NAMED.with_borrow(Option::is_some) { Err(Error::Nested) } else { Ok(()) }
+}
+
 /// Registers a new blob with the open transaction, and says whether there is one.
 pub(super) fn claim(fresh: &Arc<Fresh>) -> bool {
     NAMED.with_borrow_mut(|named| {

@@ -11,6 +11,8 @@ mod reader;
 mod reference;
 mod segment;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::ops::{Bound, Range, RangeBounds};
