@@ -1,1 +1,69 @@
-//! Not written yet.
+//! Amazon CloudWatch Logs: what applications say.
+//!
+//! Nouns: log groups (retention, tags), log streams in a group, events in a stream by time. Lambda's output lands here.
+//!
+//! Limits are AWS's: 10,000 events and 1 MiB a call, events at most 14 days old and 2 hours ahead.
+//!
+//! What is missing: metric and subscription filters, Insights, exports; filter patterns for JSON (`{ … }`) and
+//! space-delimited (`[ … ]`) events answer `NotImplemented`.
+
+mod access;
+mod error;
+mod events;
+mod groups;
+#[allow(missing_docs)]
+pub mod model;
+mod rules;
+mod store;
+mod streams;
+mod tags;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use fogbank_core::wire::Style;
+use fogbank_core::{Op, Service, Task, operations};
+
+/// The implemented operations.
+pub static OPERATIONS: &[Op] = operations! {
+    write CreateLogGroup        => groups::create,            access::group;
+    write DeleteLogGroup        => groups::delete,            access::group;
+    read  DescribeLogGroups     => groups::describe,          access::group;
+    write PutRetentionPolicy    => groups::put_retention,     access::group;
+    write DeleteRetentionPolicy => groups::delete_retention,  access::group;
+    write CreateLogStream       => streams::create,           access::stream;
+    write DeleteLogStream       => streams::delete,           access::stream;
+    read  DescribeLogStreams    => streams::describe,         access::group;
+    write PutLogEvents          => events::put,               access::stream;
+    read  GetLogEvents          => events::get,               access::stream;
+    read  FilterLogEvents       => events::filter,            access::group;
+    write TagLogGroup           => tags::tag_group,           access::group;
+    write UntagLogGroup         => tags::untag_group,         access::group;
+    read  ListTagsLogGroup      => tags::list_of_group,       access::group;
+    write TagResource           => tags::tag,                 access::resource;
+    write UntagResource         => tags::untag,               access::resource;
+    read  ListTagsForResource   => tags::list,                access::resource;
+};
+
+/// Amazon CloudWatch Logs.
+pub static SERVICE: Service = Service {
+    tasks: &[
+        Task {
+            name: tasks::REMOVAL,
+            every: Duration::from_secs(600),
+            run: |cx| Box::pin(tasks::remove_doomed(cx)),
+        },
+        Task {
+            name: "logs.retention",
+            every: Duration::from_secs(3600),
+            run: |cx| Box::pin(tasks::expire(cx)),
+        },
+    ],
+    ..Service::new(
+        &model::SERVICE,
+        Style { validation_code: "InvalidParameterException", ..Style::DEFAULT },
+        OPERATIONS,
+    )
+};

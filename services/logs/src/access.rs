@@ -1,0 +1,40 @@
+//! For every operation: the ARN of the group or stream.
+//!
+//! AWS authorises group actions on `…:log-group:NAME:log-stream:` with nothing after it, so that the usual policy for
+//! `…:log-group:NAME:*` covers them.
+
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Arn, Fault, Request, arn};
+
+/// Operations on a group.
+pub(crate) fn group(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on(resource_arn(request, group_name(input), "")))
+}
+
+/// Operations on a stream.
+pub(crate) fn stream(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let stream = input.text("logStreamName").unwrap_or_default();
+    Ok(Access::on(resource_arn(request, group_name(input), stream)))
+}
+
+/// Operations that name a resource by its ARN.
+pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on(input.text("resourceArn").unwrap_or("*")))
+}
+
+fn group_name(input: &dyn Struct) -> &str {
+    let identifier = input.text("logGroupName").or_else(|| input.text("logGroupIdentifier"));
+    identifier.map(crate::rules::group_name).unwrap_or_default()
+}
+
+fn resource_arn(request: &Request, group: &str, stream: &str) -> String {
+    let resource = format!("log-group:{group}:log-stream:{stream}");
+    arn::arn("logs", &request.region, &request.account, resource)
+}
+
+/// The group that a resource's ARN names.
+pub(crate) fn group_of_arn(text: &str) -> Option<&str> {
+    let parsed = Arn::parse(text)?;
+    let name = parsed.resource.strip_prefix("log-group:")?;
+    Some(name.strip_suffix(":*").unwrap_or(name))
+}

@@ -1,0 +1,169 @@
+//! Log groups.
+
+use std::ops::ControlFlow;
+
+use fogbank_core::{ReadTx, Tx, WriteTx, page};
+
+use crate::error::Error;
+use crate::model::{
+    CreateLogGroupInput, CreateLogGroupOutput, DeleteLogGroupInput, DeleteLogGroupOutput,
+    DeleteRetentionPolicyInput, DeleteRetentionPolicyOutput, DescribeLogGroupsInput,
+    DescribeLogGroupsOutput, LogGroup, LogGroupClass, PutRetentionPolicyInput,
+    PutRetentionPolicyOutput,
+};
+use crate::store::{self, GROUPS, Group, STREAMS};
+use crate::{rules, streams, tasks};
+
+/// How many groups a page has at most.
+const PAGE: i32 = 50;
+
+/// Creates a group.
+pub(crate) fn create(
+    tx: &mut WriteTx<'_>,
+    input: CreateLogGroupInput,
+) -> Result<CreateLogGroupOutput, Error> {
+    let key = store::group_key(tx, &input.log_group_name);
+    if GROUPS.contains(tx, &key)? {
+        return Err(Error::ResourceAlreadyExistsException("The specified log group already exists"));
+    }
+    let group = Group {
+        created_millis: tx.now().millis(),
+        retention_days: None,
+        kms_key_id: input.kms_key_id,
+        class: input.log_group_class.unwrap_or_default().as_str().to_owned(),
+        deletion_protection: input.deletion_protection_enabled.unwrap_or_default(),
+        tags: input.tags.unwrap_or_default(),
+    };
+    GROUPS.put(tx, &key, &group)?;
+    Ok(CreateLogGroupOutput {})
+}
+
+/// Deletes a group with its streams; their events go in the background.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    input: DeleteLogGroupInput,
+) -> Result<DeleteLogGroupOutput, Error> {
+    let key = store::group_key(tx, &input.log_group_name);
+    let group = store::group(tx, &key)?;
+    if group.deletion_protection {
+        let message = "Unable to delete the log group because deletion protection is enabled.";
+        return Err(Error::ValidationException(message.to_owned()));
+    }
+    for (stream_key, stream) in STREAMS.list(tx, &key)? {
+        streams::doom(tx, &stream)?;
+        STREAMS.delete(tx, &stream_key)?;
+    }
+    GROUPS.delete(tx, &key)?;
+    tx.wake(tasks::REMOVAL);
+    Ok(DeleteLogGroupOutput {})
+}
+
+/// Lists groups by name.
+pub(crate) fn describe(
+    tx: &ReadTx<'_>,
+    input: DescribeLogGroupsInput,
+) -> Result<DescribeLogGroupsOutput, Error> {
+    if input.log_group_name_prefix.is_some() && input.log_group_name_pattern.is_some() {
+        return Err(Error::invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
+    }
+    let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
+    let prefix = input.log_group_name_prefix.unwrap_or_default();
+    let pattern = input.log_group_name_pattern.unwrap_or_default();
+    let after = match &input.next_token {
+        Some(token) => Some(
+            page::parse_text(token)
+                .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?,
+        ),
+        None => None,
+    };
+    let place = (tx.account().to_owned(), tx.region().to_owned());
+    let mut range = GROUPS.range(&place);
+    range = match &after {
+        Some(name) => range.after(&store::group_key(tx, name)),
+        None => range.from(&store::group_key(tx, &prefix)),
+    };
+    let mut groups: Vec<LogGroup> = Vec::new();
+    let mut more = false;
+    range.visit(tx, |(_, _, name), group| {
+        if !name.starts_with(&prefix) {
+            return ControlFlow::Break(());
+        }
+        if !name.contains(&pattern) {
+            return ControlFlow::Continue(());
+        }
+        if groups.len() == limit {
+            more = true;
+            return ControlFlow::Break(());
+        }
+        groups.push(shown(tx, name, group));
+        ControlFlow::Continue(())
+    })?;
+    let last = groups.last().and_then(|group| group.log_group_name.as_deref());
+    let next_token = last.filter(|_| more).map(page::text_token);
+    for group in &mut groups {
+        let name = group.log_group_name.clone().unwrap_or_default();
+        group.stored_bytes = Some(stored_bytes(tx, &name)?);
+    }
+    Ok(DescribeLogGroupsOutput { log_groups: Some(groups), next_token })
+}
+
+fn stored_bytes(tx: &ReadTx<'_>, group: &str) -> Result<i64, Error> {
+    let mut bytes = 0;
+    STREAMS.scan(tx, &store::group_key(tx, group), |_, stream| {
+        bytes += stream.stored_bytes;
+        ControlFlow::Continue(())
+    })?;
+    Ok(bytes)
+}
+
+fn shown(tx: &ReadTx<'_>, name: String, group: Group) -> LogGroup {
+    let arn = tx.arn(&format_args!("log-group:{name}"));
+    LogGroup {
+        log_group_name: Some(name),
+        creation_time: Some(group.created_millis),
+        retention_in_days: group.retention_days,
+        metric_filter_count: Some(0),
+        arn: Some(format!("{arn}:*")),
+        log_group_arn: Some(arn),
+        kms_key_id: group.kms_key_id,
+        log_group_class: LogGroupClass::from_name(&group.class),
+        deletion_protection_enabled: Some(group.deletion_protection),
+        ..LogGroup::default()
+    }
+}
+
+/// Sets how long events are kept.
+pub(crate) fn put_retention(
+    tx: &mut WriteTx<'_>,
+    input: PutRetentionPolicyInput,
+) -> Result<PutRetentionPolicyOutput, Error> {
+    if !rules::RETENTIONS.contains(&input.retention_in_days) {
+        let message = format!(
+            "1 validation error detected: Value '{}' at 'retentionInDays' failed to satisfy \
+             constraint: Member must satisfy enum value set: {:?}",
+            input.retention_in_days,
+            rules::RETENTIONS
+        );
+        return Err(Error::InvalidParameterException(message));
+    }
+    set_retention(tx, &input.log_group_name, Some(input.retention_in_days))?;
+    Ok(PutRetentionPolicyOutput {})
+}
+
+/// Keeps events for ever again.
+pub(crate) fn delete_retention(
+    tx: &mut WriteTx<'_>,
+    input: DeleteRetentionPolicyInput,
+) -> Result<DeleteRetentionPolicyOutput, Error> {
+    set_retention(tx, &input.log_group_name, None)?;
+    Ok(DeleteRetentionPolicyOutput {})
+}
+
+fn set_retention(tx: &mut WriteTx<'_>, name: &str, days: Option<i32>) -> Result<(), Error> {
+    let key = store::group_key(tx, name);
+    let mut group = store::group(tx, &key)?;
+    group.retention_days = days;
+    Ok(GROUPS.put(tx, &key, &group)?)
+}

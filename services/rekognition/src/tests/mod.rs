@@ -1,0 +1,3 @@
+//! Operations through the whole pipeline.
+
+mod faces;
