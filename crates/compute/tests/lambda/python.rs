@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::world::{World, event, json};
-use fogbank_compute::lambda::{Ending, Exit};
+use fogbank_compute::lambda::{Ending, Exit, PythonSdk};
 use serde_json::json;
 
 fn failed_with(kind: &str) -> Ending {
@@ -238,4 +238,44 @@ async fn a_response_beyond_six_megabytes_is_refused() {
     assert_eq!(json(&outcome)["errorType"], "Function.ResponseSizeTooLarge");
     let outcome = environment.invoke(event("b", "6291000")).await;
     assert_eq!(outcome.ending, Ending::Success, "the environment goes on");
+}
+
+#[tokio::test]
+async fn every_python_from_3_8_on_runs_the_bootstrap() {
+    let world = World::with(|config| config.allow_nearest_runtime = false);
+    let text = "import sys, logging\n\
+         def handler(event, context):\n    \
+             logging.warning('of %s', event)\n    \
+             return ['python%d.%d' % sys.version_info[:2], event, context.get_remaining_time_in_millis() > 0]\n";
+    let mut found = 0;
+    for minor in 8..=14 {
+        let runtime = format!("python3.{minor}");
+        let spec = world.function(&runtime, "app.handler", &[("app.py", text)]);
+        if world.compute.resolve(&spec.runtime).is_ok() {
+            let event = format!("\"{}\"", "x".repeat(300_000));
+            let outcome = world.once(spec, &event).await;
+            assert_eq!(outcome.ending, Ending::Success, "{runtime}: {}", outcome.log_tail);
+            assert_eq!((&json(&outcome)[0], &json(&outcome)[2]), (&json!(runtime), &json!(true)));
+            assert_eq!(json(&outcome)[1].as_str().unwrap().len(), 300_000);
+            found += 1;
+        }
+    }
+    assert!(found > 0, "this machine has no Python");
+}
+
+#[tokio::test]
+async fn boto3_comes_from_the_machine_and_other_packages_do_not() {
+    let world = World::new();
+    let text = "import importlib.util\n\
+         def handler(names, c): return [importlib.util.find_spec(name) is not None for name in names]\n";
+    let outcome = world.once(world.python(text), r#"["boto3", "pip", "pytest"]"#).await;
+    let has_boto3 = std::process::Command::new("python3").args(["-c", "import boto3"]).output();
+    let has_boto3 = has_boto3.is_ok_and(|output| output.status.success());
+    assert_eq!(json(&outcome), json!([has_boto3, false, false]));
+    let folder = world.dir.path().join("sdk");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("boto3.py"), "x = 'mine'\n").unwrap();
+    let world = World::with(|config| config.python_sdk = PythonSdk::Folder(folder.clone()));
+    let text = "import boto3\ndef handler(e, c): return boto3.x\n";
+    assert_eq!(json(&world.once(world.python(text), "0").await), json!("mine"));
 }

@@ -30,6 +30,10 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWIPC
     | libc::CLONE_NEWUTS;
 
+/// What to look at when the kernel refuses namespaces.
+const REFUSED: &str = "new namespaces (see user.max_user_namespaces, kernel.unprivileged_userns_clone, \
+    kernel.apparmor_restrict_unprivileged_userns, or the container's seccomp profile)";
+
 /// What the helper tells its child once the child's user namespace is set up.
 const MAPPED_BY_ROOT: u8 = b'r';
 const MAPPED_BY_USER: u8 = b'u';
@@ -83,7 +87,7 @@ fn read_plan() -> io::Result<Plan> {
 fn enter_namespaces(plan: &Plan) -> io::Result<i32> {
     let (gate, opener) = crate::process::pipe()?;
     let (status, reporter) = crate::process::pipe()?;
-    match fork(NAMESPACES).map_err(context("new namespaces"))? {
+    match fork(NAMESPACES).map_err(context(REFUSED))? {
         Fork::Child => {
             drop((opener, status));
             first_process(plan, &gate, reporter)
