@@ -349,7 +349,9 @@ fn error_response(service_namespace: &str, facts: &Facts<'_>, request_id: &str) 
     writer.open("Error", "");
     writer.text("Type", if facts.sender { "Sender" } else { "Receiver" });
     writer.text("Code", facts.code);
-    writer.text("Message", facts.failure.message);
+    if !facts.failure.message.is_empty() {
+        writer.text("Message", facts.failure.message);
+    }
     xml_members(&mut writer, facts);
     writer.close("Error");
     writer.text("RequestId", request_id);

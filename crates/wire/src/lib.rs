@@ -41,4 +41,6 @@ pub use schema::{
 };
 pub use style::{Style, XmlFlavour};
 pub use timestamp::Timestamp;
-pub use value::{Document, EnumValue, Item, ListValue, MapValue, Slot, Struct, UnionValue, Value};
+pub use value::{
+    Document, Encoded, EnumValue, Item, ListValue, MapValue, Slot, Struct, UnionValue, Value,
+};

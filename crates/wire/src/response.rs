@@ -107,10 +107,6 @@ pub(crate) fn namespace(service: &Service) -> String {
     }
 }
 
-fn has_members(output: &dyn Struct) -> bool {
-    matches!(&output.schema().kind, Kind::Structure(members) if !members.is_empty())
-}
-
 fn query(
     service: &Service,
     operation: &Operation,
@@ -175,10 +171,8 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
         None if bodiless(status) => {
             Response { status, headers: HeaderMap::new(), body: Body::empty() }
         }
-        None if bindings.document || !has_members(output) => {
-            Response::with(status, media, rest::json_document(output))
-        }
-        None => Response { status, headers: HeaderMap::new(), body: Body::empty() },
+        // AWS's services answer with an object even where the model has nothing for it.
+        None => Response::with(status, media, rest::json_document(output)),
     };
     response.status = status;
     response.headers.extend(bindings.headers);

@@ -28,6 +28,13 @@ pub(crate) fn decode(
 ) -> Result<(), Rejection> {
     let Kind::Structure(members) = &input.schema().kind else { return Ok(()) };
     let query = parse_query(request.raw_query);
+    let hoisted;
+    let headers = if style.xml == crate::XmlFlavour::S3 && is_presigned(&query) {
+        hoisted = hoist(&query, request.headers);
+        &hoisted
+    } else {
+        request.headers
+    };
     checks.in_document = false;
     let mut payload = None;
     let mut document = false;
@@ -36,9 +43,9 @@ pub(crate) fn decode(
         let given = match member.location {
             Location::Path => bound.label(request, input.member_mut(index))?,
             Location::Query => bound.query(&query, input.member_mut(index))?,
-            Location::QueryParams => bound.params(&query, members, input.member_mut(index))?,
-            Location::Header => bound.header(request.headers, input.member_mut(index))?,
-            Location::PrefixHeaders => bound.headers(request.headers, input.member_mut(index))?,
+            Location::QueryParams => bound.params(&query, input.member_mut(index))?,
+            Location::Header => bound.header(headers, input.member_mut(index))?,
+            Location::PrefixHeaders => bound.headers(headers, input.member_mut(index))?,
             Location::Payload => {
                 payload = Some(index);
                 continue;
@@ -156,6 +163,22 @@ fn is_root(member: &Member, name: &str) -> bool {
     [member.wire, member.name, member.target.name].contains(&name)
 }
 
+fn is_presigned(query: &[(String, String)]) -> bool {
+    query.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-amz-signature"))
+}
+
+/// The headers with those that the maker of a presigned URL moved into its query.
+fn hoist(query: &[(String, String)], headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for (name, value) in query {
+        let name = name.to_ascii_lowercase();
+        if name.starts_with("x-amz-") && !headers.contains_key(&name) {
+            insert(&mut headers, &name, value);
+        }
+    }
+    headers
+}
+
 /// A query's parameters in their order.
 fn parse_query(raw: &str) -> Vec<(String, String)> {
     raw.split('&')
@@ -201,27 +224,22 @@ impl Bound<'_, '_> {
         self.text(first, place)
     }
 
-    /// Reads the parameters that no other member takes.
+    /// Reads every parameter into a map, also those that other members take.
     fn params(
         &mut self,
         query: &[(String, String)],
-        members: &[Member],
         place: &mut dyn Value,
     ) -> Result<bool, Rejection> {
         let Kind::Map(shape) = &self.member.target.kind else { return Ok(false) };
-        let taken = |name: &str| {
-            members.iter().any(|member| member.location == Location::Query && member.wire == name)
-        };
-        let rest: Vec<_> = query.iter().filter(|(name, _)| !taken(name)).collect();
         let Slot::Map(map) = place.slot() else { return Ok(false) };
-        for (index, (name, value)) in rest.iter().enumerate() {
-            if rest[..index].iter().any(|(known, _)| known == name) {
+        for (index, (name, value)) in query.iter().enumerate() {
+            if query[..index].iter().any(|(known, _)| known == name) {
                 continue;
             }
             match map.insert(name.clone()).slot() {
                 Slot::List(list) => {
                     let Kind::List(inner) = &shape.value.kind else { continue };
-                    for (_, value) in rest.iter().filter(|(other, _)| other == name) {
+                    for (_, value) in query.iter().filter(|(other, _)| other == name) {
                         self.element(value, inner.member, list)?;
                     }
                 }
@@ -375,8 +393,9 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
             Location::Body if matches!(member.target.kind, Kind::Body) => {
                 bindings.payload = Some(index);
             }
-            Location::Body => bindings.document = true,
-            Location::Query | Location::QueryParams | Location::Path => {}
+            Location::Body | Location::Query | Location::QueryParams | Location::Path => {
+                bindings.document = true;
+            }
         }
     }
     bindings

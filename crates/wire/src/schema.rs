@@ -122,6 +122,17 @@ pub enum Location {
     Payload,
 }
 
+impl Location {
+    /// Whether a response carries the member in its document. What only requests can carry
+    /// elsewhere stands there too.
+    pub(crate) fn in_response_document(self) -> bool {
+        !matches!(
+            self,
+            Location::Header | Location::PrefixHeaders | Location::StatusCode | Location::Payload
+        )
+    }
+}
+
 /// A set of marks on a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Flags(pub u16);

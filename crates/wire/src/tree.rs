@@ -33,10 +33,13 @@ pub(crate) struct Rules {
     pub(crate) empty_absent: bool,
 }
 
-/// The name of a member's element: a flattened list's is its elements' own, if they have one.
+/// The name of a member's element: the member's own, but for a list that its shape makes flat and
+/// whose elements have a name (the older models).
 pub(crate) fn element_name(member: &Member) -> &'static str {
     match &member.target.kind {
-        Kind::List(list) if flattened(member) && list.wire != "member" && !list.wire.is_empty() => {
+        Kind::List(list)
+            if list.flattened && !member.flags.has(Flags::FLATTENED) && list.wire != "member" =>
+        {
             list.wire
         }
         _ => member.wire,

@@ -85,6 +85,17 @@ pub enum Item<'a> {
     Struct(&'a dyn Struct),
     /// A union.
     Union(&'a dyn UnionValue),
+    /// A value in a notation of its own.
+    Encoded(&'a dyn Encoded),
+}
+
+/// A value of an output that lies in a notation of its own and becomes JSON without being opened: a
+/// hot path's hand type.
+pub trait Encoded {
+    /// Appends the value as JSON.
+    fn write_json(&self, out: &mut Vec<u8>);
+    /// The value opened, for every other notation.
+    fn open(&self) -> Box<dyn Value>;
 }
 
 /// A generated enumeration.

@@ -90,6 +90,10 @@ impl CborWriter<'_> {
                 self.double(time.millis() as f64 / 1000.0);
             }
             Item::Document(value) => self.document(value),
+            Item::Encoded(value) => {
+                let open = value.open();
+                self.value(schema, &open.item());
+            }
             Item::List(list) => {
                 let Kind::List(shape) = &schema.kind else { return self.out.push(0xf6) };
                 self.head(4, list.len() as u64);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::read::Names;
 use crate::text::timestamp_text;
-use crate::{Item, Kind, Location, Member, Schema, Struct, Timestamp, TimestampFormat};
+use crate::{Item, Kind, Member, Schema, Struct, Timestamp, TimestampFormat};
 
 /// JSON text in the making.
 pub(crate) struct JsonWriter<'o> {
@@ -30,7 +30,7 @@ impl JsonWriter<'_> {
     pub(crate) fn members(&mut self, value: &dyn Struct, body_only: bool, first: &mut bool) {
         let Kind::Structure(members) = &value.schema().kind else { return };
         for (index, member) in members.iter().enumerate() {
-            if body_only && member.location != Location::Body {
+            if body_only && !member.location.in_response_document() {
                 continue;
             }
             let item = value.member(index).item();
@@ -76,6 +76,7 @@ impl JsonWriter<'_> {
             Item::Blob(bytes) => self.blob(bytes),
             Item::Timestamp(time) => self.timestamp(schema, format, *time),
             Item::Document(value) => self.display(value),
+            Item::Encoded(value) => value.write_json(self.out),
             Item::List(list) => {
                 let Kind::List(shape) = &schema.kind else { return };
                 self.out.push(b'[');

@@ -2,9 +2,7 @@
 
 use crate::text::{encode_base64, float_text, timestamp_text};
 use crate::tree::{element_name, flattened};
-use crate::{
-    Flags, Item, Kind, List, Location, Map, Member, Schema, Struct, TimestampFormat, Value,
-};
+use crate::{Flags, Item, Kind, List, Map, Member, Schema, Struct, TimestampFormat, Value};
 
 /// XML text in the making.
 pub(crate) struct XmlWriter<'o> {
@@ -65,7 +63,7 @@ impl XmlWriter<'_> {
     pub(crate) fn members(&mut self, value: &dyn Struct, body_only: bool) {
         let Kind::Structure(members) = &value.schema().kind else { return };
         for (index, member) in members.iter().enumerate() {
-            if body_only && member.location != Location::Body {
+            if body_only && !member.location.in_response_document() {
                 continue;
             }
             self.member(member, value.member(index));
@@ -95,6 +93,10 @@ impl XmlWriter<'_> {
     ) {
         match (item, &schema.kind) {
             (Item::Absent | Item::Body(_), _) => {}
+            (Item::Encoded(value), _) => {
+                let open = value.open();
+                self.value(name, attributes, schema, format, flat, &open.item());
+            }
             (Item::List(list), Kind::List(shape)) if flat => {
                 for index in 0..list.len() {
                     self.value(name, attributes, shape.member, None, false, &list.at(index).item());
