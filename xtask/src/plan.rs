@@ -48,6 +48,9 @@ impl<'a> Plan<'a> {
         for name in &operations {
             ensure!(model.operations.contains_key(name), "the model has no operation {name}");
         }
+        for name in spec.overrides.keys() {
+            ensure!(model.shapes.contains_key(name), "the model has no shape {name}");
+        }
         let mut plan = Plan {
             inputs: reachable(&model, model.operations.values().filter_map(input_shape)),
             closure: BTreeSet::new(),
@@ -129,6 +132,9 @@ impl<'a> Plan<'a> {
 
     /// The Rust type of a shape.
     pub(crate) fn rust_type(&self, name: &str) -> String {
+        if let Some(path) = self.spec.overrides.get(name) {
+            return path.clone();
+        }
         let shape = self.shape(name);
         let element = |reference: &Option<Reference>| {
             let inner = reference.as_ref().map_or_else(String::new, |r| self.rust_type(&r.shape));
@@ -239,7 +245,8 @@ impl<'a> Plan<'a> {
         for name in &self.closure {
             let structure =
                 self.shape(name).is_structure() && !plain_errors.contains(name.as_str());
-            if structure || self.is_closed_enum(name) {
+            let by_hand = self.spec.overrides.contains_key(name);
+            if (structure || self.is_closed_enum(name)) && !by_hand {
                 types.entry(name.clone()).or_insert_with(|| names::type_name(name));
             }
         }

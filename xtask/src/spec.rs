@@ -33,6 +33,11 @@ pub(crate) struct Spec {
     /// Enumerations of inputs that are text in Rust; `*` stands for all.
     #[serde(default)]
     pub(crate) open_enums: Vec<String>,
+    /// The namespace of shape ids in errors, where the service has not followed its model.
+    pub(crate) namespace: Option<String>,
+    /// Shapes whose Rust type is written by hand: the shape's name and the type's path.
+    #[serde(default)]
+    pub(crate) overrides: BTreeMap<String, String>,
     /// The first members of a structure, in the order in which AWS writes them; the others follow.
     #[serde(default)]
     pub(crate) order: BTreeMap<String, Vec<String>>,

@@ -146,7 +146,7 @@ pub(super) fn service(plan: &Plan) -> Result<String> {
         metadata.target_prefix.as_deref().unwrap_or_default(),
         plan.overlay.service_shape,
         metadata.api_version,
-        plan.overlay.namespace,
+        plan.spec.namespace.as_ref().unwrap_or(&plan.overlay.namespace),
         if xml { namespace } else { "" },
         metadata.aws_query_compatible.is_some(),
     ))
