@@ -4,6 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 
+use fogbank_compute::{Check, Compute, Status};
+
 use crate::cli::DoctorOptions;
 use crate::config::Config;
 
@@ -73,6 +75,30 @@ fn directory(path: &Path) -> Finding {
     Finding { subject: "data directory".to_owned(), good: writable, says }
 }
 
+/// What functions can run on, in a folder that is removed again.
 fn compute() -> Vec<Finding> {
-    Vec::new()
+    let folder = std::env::temp_dir().join(format!("fogbank-doctor-{}", std::process::id()));
+    let checks = compute_checks(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    match checks {
+        Ok(checks) => checks
+            .into_iter()
+            .map(|check| Finding {
+                subject: check.name.to_owned(),
+                good: check.status != Status::Missing,
+                says: check.detail,
+            })
+            .collect(),
+        Err(error) => vec![Finding {
+            subject: "compute".to_owned(),
+            good: false,
+            says: format!("{error:#}"),
+        }],
+    }
+}
+
+fn compute_checks(folder: &Path) -> anyhow::Result<Vec<Check>> {
+    let compute = Compute::new(fogbank_compute::Config::new(folder))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(compute.doctor()))
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use fogbank_compute::Compute;
+use fogbank_compute::lambda::PythonSdk;
 use fogbank_core::store::{self, Db};
 use fogbank_core::{Clock, Cloud, Ids, Settings};
 use fogbank_gateway::{Gateway, Options};
@@ -44,7 +46,7 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
         local_authority: format!("127.0.0.1:{}", address.port()),
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
-    let compute = compute(config, &cloud, address.port())?;
+    let compute = compute(config, &cloud)?;
     cloud.state(|| compute);
     let mode = match config.mode {
         Mode::Dev => fogbank_identity::Mode::Dev {
@@ -65,6 +67,15 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
     drop(background);
     db.close().context("the state could not be closed")?;
     Ok(())
+}
+
+/// Where functions run; the service finds it in the cloud's state.
+fn compute(config: &Config, cloud: &Cloud) -> anyhow::Result<Compute> {
+    let mut settings = fogbank_compute::Config::new(&cloud.settings().data_dir);
+    if let Some(folder) = &config.lambda_python_packages {
+        settings.python_sdk = PythonSdk::Folder(folder.clone());
+    }
+    Compute::new(settings).context("cannot prepare to run functions")
 }
 
 fn open_state(config: &Config) -> anyhow::Result<Db> {
