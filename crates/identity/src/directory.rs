@@ -10,7 +10,7 @@ use fogbank_core::{
 
 use crate::identities::{Identities, Question, holder_id};
 use crate::rows::{self, AccessKey, TemporaryCredential};
-use crate::{keys, root};
+use crate::{keys, root, target};
 
 /// Which access keys exist without having been created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,13 +147,18 @@ impl Directory {
         if is_decided {
             return Ok(());
         }
+        let target = match action.starts_with("iam:") {
+            true => target::find(rows, &check.resource)?,
+            false => None,
+        };
         let question = Question {
             request,
             action,
-            resource: &check.resource,
+            resource: target.as_ref().map_or(&check.resource, |target| &target.arn),
             keys: &check.context,
             policy: resource_policy,
             mode: ResourcePolicyMode::Ordinary,
+            target: target.as_ref(),
         };
         self.identities().decide(rows, &question)
     }

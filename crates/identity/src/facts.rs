@@ -7,6 +7,7 @@ use fogbank_core::policy::{Context, Values};
 use fogbank_core::{PrincipalKind, Request, Session};
 
 use crate::rows::Tags;
+use crate::target::Target;
 
 /// A service's condition keys and their values, as a [`fogbank_core::Check`] has them.
 pub(crate) type Keys = [(Cow<'static, str>, Vec<String>)];
@@ -17,6 +18,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) keys: &'a Keys,
     /// The tags of the user or role; those of the session come before them.
     pub(crate) tags: &'a Tags,
+    /// What a call of IAM or STS is about.
+    pub(crate) target: Option<&'a Target>,
 }
 
 /// Keys that hold a set even when it has one element. AWS's reference calls them `ArrayOfString`.
@@ -40,6 +43,11 @@ impl Context for Facts<'_> {
                 [value] if !MULTIVALUED.contains(&key) => Values::one(&**value),
                 values => Values::Many(Cow::Borrowed(values)),
             });
+        }
+        if let Some(target) = self.target
+            && let Some(value) = of_target(target, key)
+        {
+            return Some(Values::one(value));
         }
         self.global(key.strip_prefix("aws:")?)
     }
@@ -96,9 +104,7 @@ impl<'a> Facts<'a> {
 
     fn tag(&self, key: &str) -> Option<&'a str> {
         let session = self.session().map(|session| session.tags.as_slice()).unwrap_or_default();
-        let mut tags = session.iter().chain(self.tags);
-        // Tag keys differ by case, condition keys do not.
-        tags.find(|(known, _)| known.to_lowercase() == key).map(|(_, value)| &**value)
+        value(session, key).or_else(|| value(self.tags, key))
     }
 
     /// Whether nobody could listen: over TLS, from inside, or from this very machine, which no network lies between.
@@ -108,6 +114,20 @@ impl<'a> Facts<'a> {
         request.endpoint.tls
             || request.source_ip.is_none_or(|address| canonical(address).is_loopback())
     }
+}
+
+fn of_target<'a>(target: &'a Target, key: &str) -> Option<&'a str> {
+    let tag = key.strip_prefix("aws:resourcetag/").or_else(|| key.strip_prefix("iam:resourcetag/"));
+    match tag {
+        Some(tag) => value(&target.tags, tag),
+        None if key == "iam:permissionsboundary" => target.boundary.as_deref(),
+        None => None,
+    }
+}
+
+/// Tag keys differ by case, condition keys do not.
+fn value<'a>(tags: &'a [(String, String)], key: &str) -> Option<&'a str> {
+    tags.iter().find(|(known, _)| known.to_lowercase() == key).map(|(_, value)| &**value)
 }
 
 /// Global services answer in one region.

@@ -21,6 +21,7 @@ use crate::documents::Documents;
 use crate::facts::{Facts, Keys};
 use crate::last_use::LastUses;
 use crate::rows::{self, Grants, Kind, Tags};
+use crate::target::Target;
 use crate::{Mode, managed};
 
 /// How many principals and keys are remembered. When there are more, all are forgotten and read anew.
@@ -52,27 +53,32 @@ impl<T> Clone for Kept<T> {
     }
 }
 
+/// A compiled policy, and where it comes from.
+type Compiled = (Box<str>, Arc<Document>);
+
 /// A user or role with its compiled policies.
 struct Holder {
-    policies: Vec<(Box<str>, Arc<Document>)>,
-    boundary: Option<(Box<str>, Arc<Document>)>,
+    policies: Vec<Compiled>,
+    boundary: Option<Compiled>,
     tags: Tags,
 }
 
 /// One permission to be decided.
-pub struct Question<'a> {
+pub(crate) struct Question<'a> {
     /// The call; its principal is who asks.
-    pub request: &'a Request,
+    pub(crate) request: &'a Request,
     /// The action, such as `sts:AssumeRole`.
-    pub action: &'a str,
+    pub(crate) action: &'a str,
     /// The resource's ARN, or `*`.
-    pub resource: &'a str,
+    pub(crate) resource: &'a str,
     /// The service's condition keys.
-    pub keys: &'a Keys,
+    pub(crate) keys: &'a Keys,
     /// The resource's policy and owner, for resources that can have a policy.
-    pub policy: Option<&'a ResourcePolicy>,
+    pub(crate) policy: Option<&'a ResourcePolicy>,
     /// What that policy means.
-    pub mode: ResourcePolicyMode,
+    pub(crate) mode: ResourcePolicyMode,
+    /// What a call of IAM or STS is about.
+    pub(crate) target: Option<&'a Target>,
 }
 
 impl Identities {
@@ -205,11 +211,7 @@ impl Identities {
     }
 
     /// The policies that limit a session, or none if it was made without.
-    fn session(
-        &self,
-        rows: &dyn Read,
-        session: Option<&Session>,
-    ) -> Result<Vec<(Box<str>, Arc<Document>)>, Fault> {
+    fn session(&self, rows: &dyn Read, session: Option<&Session>) -> Result<Vec<Compiled>, Fault> {
         let Some(session) = session else { return Ok(Vec::new()) };
         let mut policies = Vec::new();
         for text in &session.policies {
@@ -224,7 +226,7 @@ impl Identities {
     }
 
     /// Whether the caller may do it; if not, the fault carries AWS's message.
-    pub fn decide(&self, rows: &dyn Read, question: &Question<'_>) -> Result<(), Fault> {
+    pub(crate) fn decide(&self, rows: &dyn Read, question: &Question<'_>) -> Result<(), Fault> {
         self.evaluate(rows, question, |call, explanation| {
             tracing::debug!(action = call.action, resource = call.resource, %explanation, "denied");
             Fault::access_denied(message(call, explanation))
@@ -254,7 +256,8 @@ impl Identities {
         let session: Vec<Attached<'_>> = session.iter().map(attached).collect();
         let no_tags = Tags::new();
         let tags = holder.map_or(&no_tags, |holder| &holder.tags);
-        let facts = Facts { request: question.request, keys: question.keys, tags };
+        let facts =
+            Facts { request: question.request, keys: question.keys, tags, target: question.target };
         let caller = caller(principal);
         let call = Call {
             action: question.action,
@@ -275,7 +278,7 @@ impl Identities {
     }
 }
 
-fn attached((source, document): &(Box<str>, Arc<Document>)) -> Attached<'_> {
+fn attached((source, document): &Compiled) -> Attached<'_> {
     Attached { source, document }
 }
 
@@ -313,8 +316,8 @@ fn message(call: &Call<'_>, explanation: &Explanation<'_>) -> String {
         "s3" if is_stranger => "Access Denied".to_owned(),
         "s3" => explanation.access_denied_message(call, MessageStyle::S3),
         _ => {
-            let style =
-                MessageStyle { name_any_resource: service == "lambda", ..Default::default() };
+            let name_any_resource = matches!(service, "lambda" | "iam" | "sts");
+            let style = MessageStyle { name_any_resource, ..MessageStyle::default() };
             explanation.access_denied_message(call, style)
         }
     }

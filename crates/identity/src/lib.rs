@@ -17,11 +17,12 @@ mod last_use;
 pub mod managed;
 mod root;
 pub mod rows;
+mod target;
 pub mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use directory::{Credential, Directory, LookUp, Mode};
-pub use identities::{Identities, Question};
+pub use identities::Identities;
 pub use last_use::LastUses;

@@ -10,9 +10,9 @@ use fogbank_core::store::{Error, Read};
 use fogbank_core::{Fault, PrincipalKind, Request, ResourcePolicy};
 use serde_json::Value;
 
-use crate::facts::Keys;
 use crate::identities::{Identities, Question};
 use crate::rows::{self, Role};
+use crate::target::Target;
 
 /// The users and roles that a trust policy names, as ARN and unique id; or the first that does not exist, as the
 /// message of MalformedPolicyDocument has it.
@@ -32,13 +32,17 @@ pub fn trusted(
         if is_entity {
             match rows::id_of_arn(rows, text)? {
                 Some(id) => trusted.push((text.to_owned(), id)),
-                None => return Ok(Err(format!("Invalid principal in policy: \"AWS\":\"{text}\""))),
+                None => return Ok(Err(invalid(text))),
             }
         } else if is_id && rows::arn_of_id(rows, text)?.is_none() {
-            return Ok(Err(format!("Invalid principal in policy: \"AWS\":\"{text}\"")));
+            return Ok(Err(invalid(text)));
         }
     }
     Ok(Ok(trusted))
+}
+
+fn invalid(principal: &str) -> String {
+    format!("Invalid principal in policy: \"AWS\":\"{principal}\"")
 }
 
 /// The trust policy as readers see it: deleted principals appear as their unique ids, renamed ones with their new ARN.
@@ -61,7 +65,7 @@ pub fn decide(
     request: &Request,
     action: &str,
     (account, role): (&str, &Role),
-    keys: &Keys,
+    keys: &[(Cow<'static, str>, Vec<String>)],
 ) -> Result<(), Fault> {
     if request.principal.kind == PrincipalKind::Root && identities.is_server() {
         // A developer's machine knows hardly anybody but the root, so that it is let through there.
@@ -70,6 +74,7 @@ pub fn decide(
     let document = identities.trust(&replaced(&role.trust, &role.trusted))?;
     let policy = ResourcePolicy { owner: account.to_owned(), document: Some(document) };
     let resource = role.arn(account);
+    let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
     let question = Question {
         request,
         action,
@@ -77,6 +82,7 @@ pub fn decide(
         keys,
         policy: Some(&policy),
         mode: ResourcePolicyMode::Trust,
+        target: Some(&target),
     };
     identities.evaluate(rows, &question, |call, explanation| match explanation.reason {
         Reason::ExplicitDeny => {
