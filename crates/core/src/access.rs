@@ -50,8 +50,7 @@ impl Access {
         action: impl Into<Cow<'static, str>>,
         resource: impl Into<String>,
     ) -> Access {
-        let check =
-            Check { action: action.into(), resource: resource.into(), context: Vec::new() };
+        let check = Check { action: action.into(), resource: resource.into(), context: Vec::new() };
         self.checks.push(check);
         self
     }

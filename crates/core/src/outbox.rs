@@ -12,7 +12,7 @@ use crate::{Fault, Principal, Timestamp, Tx, WriteTx};
 pub const TOPIC: &str = "core.outbox";
 
 /// The outbox: effects by the time at which they are due.
-pub static OUTBOX: Table<(u64, String), Effect> = Table::new("core.outbox", 0x0001);
+pub static OUTBOX: Table<(u64, String), Effect> = Table::new("core.outbox", 0x0010);
 
 /// Something to do after a commit: a call of another service, or a job of the service itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,7 @@ impl Retry {
         Retry { attempts: 100, pause_millis: 250, longest_pause_millis: 20 * 60 * 1000 };
 
     /// A few tries within seconds.
-    pub const BRIEF: Retry =
-        Retry { attempts: 4, pause_millis: 500, longest_pause_millis: 20_000 };
+    pub const BRIEF: Retry = Retry { attempts: 4, pause_millis: 500, longest_pause_millis: 20_000 };
 
     /// The pause after `attempts` failures, in milliseconds.
     pub fn pause_after(&self, attempts: u32) -> u32 {

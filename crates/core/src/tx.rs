@@ -1,6 +1,5 @@
 //! Transactions as handlers see them: rows, and the facts of the call.
 
-
 use bytes::Bytes;
 use fogbank_store::{self as store, BlobRef, Error, Read, Visit, Write};
 
