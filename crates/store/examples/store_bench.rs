@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let path = args.next().ok_or("the first argument is a directory")?;
     let durability: Durability = args.next().unwrap_or_else(|| "fsync".to_owned()).parse()?;
+    std::fs::create_dir_all(&path)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "before: {} KiB resident", resident_kib())?;
     for round in ["first", "second"] {

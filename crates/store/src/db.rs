@@ -149,8 +149,6 @@ impl Db {
     ) -> Result<Db, Error> {
         let view = ReadTx::new(engine.view()?);
         let version = meta::META.get(&view, meta::VERSION)?.unwrap_or_default();
-        let swept = meta::META.get(&view, meta::BLOBS_SWEPT)?.unwrap_or_default();
-        drop(view);
         let committer = Arc::new(Committer::start(engine, mode, version)?);
         let opened = committer.write_blocking(|tx| {
             let opened = meta::META.get(tx, meta::OPENED)?.unwrap_or_default() + 1;
@@ -163,10 +161,12 @@ impl Db {
             Mode::Inline => Limits::IN_MEMORY,
             Mode::Grouped(_) => Limits::ON_DISK,
         };
-        let opened = Opened { epoch, version };
+        // A view that nobody reads from would keep old versions of rows for ever.
+        let left = (epoch > 1).then_some(view);
+        let opened = Opened { epoch, version, left };
         let blobs =
             Blobs::start(disk, limits, opened, options.blob_grace, Arc::downgrade(&committer));
-        if swept + 1 < u64::from(epoch) {
+        if epoch > 1 {
             blobs.sweep_soon();
         }
         Ok(Db { inner: Arc::new(Inner { blobs, committer, options: options.clone() }) })

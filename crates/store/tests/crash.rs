@@ -4,6 +4,8 @@
 //! kills it at a random moment, opens the directory and compares. `FOGBANK_CRASH_CYCLES` sets the number of cycles and
 //! `FOGBANK_CRASH_SEED` the moments.
 
+#![allow(clippy::unwrap_used, reason = "a test says by a panic what went wrong")]
+
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::commit::Committer;
-use crate::{Error, Write, WriteTx};
+use crate::{Error, ReadTx, Write, WriteTx};
 use disk::Disk;
 pub use reader::BlobReader;
 use reader::Pins;
@@ -62,12 +62,13 @@ pub struct Blobs {
 }
 
 /// What is known of the database when it has been opened.
-#[derive(Debug, Clone, Copy)]
 pub(crate) struct Opened {
     /// How many times it has been.
     pub(crate) epoch: u32,
     /// The last version of the process before.
     pub(crate) version: u64,
+    /// What that process left: the blobs that it had named. Nothing if there was none.
+    pub(crate) left: Option<ReadTx>,
 }
 
 struct Inner {
@@ -103,7 +104,7 @@ impl Blobs {
             next: AtomicU32::new(0),
             segments: Segments::default(),
             pins: Pins::default(),
-            sweeper: Sweeper::new(committer, grace),
+            sweeper: Sweeper::new(committer, grace, opened.left),
             blocking: Arc::new(Semaphore::new(MAX_BLOCKING)),
         });
         Blobs { inner }

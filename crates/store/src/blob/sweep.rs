@@ -48,7 +48,9 @@ pub(super) struct Sweeper {
 /// What is known from one pass to the next.
 #[derive(Default)]
 struct Pass {
-    orphans_done: bool,
+    /// What the earlier process had named, until its orphans are removed. A later view would not do: it does not show
+    /// the blobs that were freed since, which may have readers.
+    left: Option<ReadTx>,
     /// Garbage up to this version may be removed.
     due: u64,
     /// Garbage up to this version is removed, but for what is deferred.
@@ -73,12 +75,16 @@ struct State {
 }
 
 impl Sweeper {
-    pub(super) fn new(committer: Weak<Committer>, grace: Duration) -> Sweeper {
+    pub(super) fn new(
+        committer: Weak<Committer>,
+        grace: Duration,
+        left: Option<ReadTx>,
+    ) -> Sweeper {
         Sweeper {
             committer,
             grace,
             shared: Arc::default(),
-            pass: Mutex::default(),
+            pass: Mutex::new(Pass { left, ..Pass::default() }),
             thread: Mutex::default(),
         }
     }
@@ -94,6 +100,8 @@ impl Sweeper {
             // A panic of the sweeper has been reported by the thread itself.
             let _ = thread.join();
         }
+        // A view keeps the engine open.
+        self.pass.lock().left = None;
     }
 }
 
@@ -193,9 +201,9 @@ impl Inner {
                 tracing::warn!(%error, "an abandoned blob stays until the next start");
             }
         }
-        if !pass.orphans_done {
-            self.sweep_orphans(&committer, &mut swept)?;
-            pass.orphans_done = true;
+        if let Some(left) = &pass.left {
+            self.sweep_orphans(&committer, left, &mut swept)?;
+            pass.left = None;
         }
         self.sweep_garbage(&committer, &mut pass, &mut swept)?;
         if !pass.deferred.is_empty() {
@@ -253,9 +261,13 @@ impl Inner {
     }
 
     /// Removes what an earlier process wrote and no row names. What it named and freed has its row of garbage.
-    fn sweep_orphans(&self, committer: &Committer, swept: &mut Swept) -> Result<(), Error> {
-        let tx = ReadTx::new(committer.published());
-        let done = META.get(&tx, BLOBS_SWEPT)?.unwrap_or_default();
+    fn sweep_orphans(
+        &self,
+        committer: &Committer,
+        tx: &ReadTx,
+        swept: &mut Swept,
+    ) -> Result<(), Error> {
+        let done = META.get(tx, BLOBS_SWEPT)?.unwrap_or_default();
         let before = u64::from(self.epoch);
         if done + 1 >= before {
             return Ok(());
@@ -264,7 +276,7 @@ impl Inner {
         for name in names {
             match parse(&name) {
                 Some((kind, id)) if (done + 1..before).contains(&(id >> 32)) => {
-                    let live = live::extents(&tx, kind, id)?;
+                    let live = live::extents(tx, kind, id)?;
                     if live.is_empty() {
                         self.remove_file(&name)?;
                         swept.blobs += 1;
@@ -275,7 +287,6 @@ impl Inner {
                 _ => {}
             }
         }
-        drop(tx);
         committer.write_blocking(|tx| META.put(tx, BLOBS_SWEPT, &(before - 1)))
     }
 

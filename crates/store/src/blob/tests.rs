@@ -109,7 +109,7 @@ impl World {
         let disk = Arc::new(FaultyDisk { inner, faults: faults.clone() });
         let engine = Arc::<MemoryEngine>::default();
         let committer = Arc::new(Committer::start(engine, Mode::Inline, 0).unwrap());
-        let opened = Opened { epoch: 1, version: 0 };
+        let opened = Opened { epoch: 1, version: 0, left: None };
         let owner = Arc::downgrade(&committer);
         let blobs = Blobs::start(disk, Limits::ON_DISK, opened, Duration::ZERO, owner);
         World { blobs, faults, folder, _committer: committer }

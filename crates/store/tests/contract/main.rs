@@ -1,5 +1,7 @@
 //! What the store promises: one suite that runs on every engine.
 
+#![allow(clippy::unwrap_used, reason = "a test says by a panic what went wrong")]
+
 mod blobs;
 mod concurrency;
 mod keys;

@@ -63,12 +63,14 @@ async fn a_table_ends_where_the_next_begins(store: Store) {
     assert!(matches!(refused, Err(Error::TableClash { .. })));
 }
 
+type See<'s> = dyn FnMut(String) -> ControlFlow<()> + 's;
+
 async fn scans_go_both_ways_from_anywhere(store: Store) {
     let names = ["a", "b", "c", "d", "e"];
     fill(&store.db, "1", &names).await;
     fill(&store.db, "2", &["z"]).await;
     let tx = store.db.snapshot();
-    let collect = |scan: &dyn Fn(&mut dyn FnMut(String) -> ControlFlow<()>)| {
+    let collect = |scan: &dyn Fn(&mut See<'_>)| {
         let mut seen = String::new();
         scan(&mut |name| {
             seen.push_str(&name);
@@ -175,7 +177,13 @@ async fn what_is_too_large_is_refused(store: Store) {
     let refused = store.db.write(|tx| NAMES.put(tx, &("1", &long), &String::new())).await;
     assert!(matches!(refused, Err(Error::TooLarge { what: "key", .. })), "{refused:?}");
     let large = vec![0; MAX_VALUE_BYTES + 1];
-    let refused = store.db.write(|tx| Ok::<_, Error>(tx.put(b"key", &large))).await;
+    let refused = store
+        .db
+        .write(|tx| {
+            tx.put(b"key", &large);
+            Ok::<_, Error>(())
+        })
+        .await;
     assert!(matches!(refused, Err(Error::TooLarge { what: "value", .. })), "{refused:?}");
     assert_eq!(store.db.read(|tx| tx.get(b"key")).unwrap(), None);
 }
