@@ -63,7 +63,8 @@ impl Spawner {
             .stdin(launch.stdin.map_or_else(Stdio::null, Stdio::from))
             .stderr(launch.output.try_clone()?)
             .stdout(launch.output)
-            .process_group(0);
+            .process_group(0)
+            .kill_on_drop(true);
         let (reply, wait) = oneshot::channel();
         let gone = |_| io::Error::other("the thread that starts processes has ended");
         let job = Job { command, runtime: Handle::current(), reply };

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::api::{Phase, Reply, RuntimeApi, Work};
 use super::report::{self, MAX_RESPONSE_BYTES, Report};
 use super::spec::{Ending, Exit, Invocation, Outcome, Spec};
+use super::start::Starter;
 use crate::memory::Memory;
 use crate::output::{Emitter, Output, now_unix_ms};
 use crate::process::{self, Process};
@@ -29,6 +30,8 @@ pub struct Environment {
     invoked: bool,
     state: Life,
     serving: tokio::task::AbortHandle,
+    /// The thread that started the process must live as long as the process.
+    _starter: Arc<Starter>,
 }
 
 enum Life {
@@ -77,9 +80,10 @@ impl Environment {
         started: Instant,
         running: Result<Running, String>,
         serving: tokio::task::AbortHandle,
+        starter: Arc<Starter>,
     ) -> Self {
         let state = running.map_or_else(Life::Invalid, Life::Running);
-        Self { spec, api, emitter, started, invoked: false, state, serving }
+        Self { spec, api, emitter, started, invoked: false, state, serving, _starter: starter }
     }
 
     /// True while the environment can serve an invocation.
@@ -120,25 +124,38 @@ impl Environment {
             Phase::Ready(at) if first => Some(at.duration_since(self.started)),
             _ => None,
         };
-        self.emitter.begin();
-        let failed = waited.err();
-        if let Some(ended) = &failed {
-            let (status, error_type) = status_of(&ended.ending).unwrap_or(("error", None));
-            let line = report::init_report(begun.elapsed(), status, error_type.as_deref());
-            self.emitter.line(&line);
-        }
-        self.emitter
-            .line(&format!("START RequestId: {id} Version: {}", self.spec.function_version));
-        let begun = Instant::now();
-        let ended = match failed {
-            Some(ended) => self.name_request(ended, &id),
-            None => self.run(invocation).await,
+        let (ended, begun) = match waited {
+            Ok(()) => {
+                self.emitter.begin();
+                self.write_start(&id);
+                let begun = Instant::now();
+                (self.run(invocation).await, begun)
+            }
+            Err(ended) => {
+                self.report_init(&ended, begun.elapsed()).await;
+                self.write_start(&id);
+                (self.name_request(ended, &id), begun)
+            }
         };
         let duration = match ended.ending {
             Ending::Timeout => self.spec.timeout,
             _ => begun.elapsed(),
         };
         self.report(&id, ended, duration, init).await
+    }
+
+    fn write_start(&self, id: &str) {
+        let version = &self.spec.function_version;
+        self.emitter.line(&format!("START RequestId: {id} Version: {version}"));
+    }
+
+    /// Writes the line of a failed initialisation, after what the initialisation itself wrote.
+    async fn report_init(&self, ended: &Ended, took: Duration) {
+        if let Life::Running(running) = &self.state {
+            running.output.drain().await;
+        }
+        let (status, error_type) = status_of(&ended.ending).unwrap_or(("error", None));
+        self.emitter.line(&report::init_report(took, status, error_type.as_deref()));
     }
 
     /// Waits for the runtime's first request. Ten seconds are free; then the function's timeout runs.

@@ -87,7 +87,7 @@ impl Starter {
         let emitter = Arc::new(Emitter::new(spec.log_sink.clone()));
         let running = self.run(&spec, &prepared, &address, emitter.clone()).await?;
         let serving = tokio::spawn(api.clone().serve(listener)).abort_handle();
-        Ok(Environment::new(spec, api, emitter, started, running, serving))
+        Ok(Environment::new(spec, api, emitter, started, running, serving, self))
     }
 
     /// What `prepare` would find, if nothing has to be looked up.

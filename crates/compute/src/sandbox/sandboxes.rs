@@ -15,6 +15,8 @@ use crate::lambda::Exit;
 use crate::output::{Emitter, LogSink, Output};
 use crate::process::{self, Launch, Process, Spawner};
 
+/// Stands in the environment of every helper, which gives programs an environment of their own.
+const HELPER_MARK: &str = "FOGBANK_SANDBOX_HELPER";
 /// How long a helper may take to show that it works.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -66,6 +68,10 @@ impl Sandboxes {
         let plain = |reason: &str| Found { level: Level::Plain, reason: Some(reason.to_owned()) };
         if cfg!(not(target_os = "linux")) {
             return plain("sandboxes exist on Linux only");
+        }
+        if std::env::var_os(HELPER_MARK).is_some() {
+            // This is a helper that does not know that it is one. Trying another would never end.
+            return plain("this program was started as a sandbox helper and did not act as one");
         }
         if self.helper == HelperProgram::None {
             return plain("no program is configured as the sandbox helper");
@@ -158,7 +164,8 @@ impl Sandboxes {
             (_, Some(helper)) => {
                 let stdin = memory_file(&serde_json::to_vec(&plan)?)?;
                 let args = vec![HELPER_ARGUMENT.to_owned()];
-                (helper.to_path_buf(), args, Vec::new(), PathBuf::from("/"), Some(stdin))
+                let env = vec![(HELPER_MARK.to_owned(), String::new())];
+                (helper.to_path_buf(), args, env, PathBuf::from("/"), Some(stdin))
             }
         };
         spawner.spawn(Launch { program, args, env, cwd, stdin, output }).await

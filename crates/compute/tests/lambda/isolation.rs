@@ -185,6 +185,24 @@ async fn the_loopback_of_the_host_is_reachable() {
 }
 
 #[tokio::test]
+async fn abstract_sockets_of_the_host_are_out_of_reach() {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    let Some(world) = sandboxed().await else { return };
+    let version = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = version.split(['.', '-']).filter_map(|part| part.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) < (Some(6), Some(12)) {
+        eprintln!("SKIPPED: Linux {version} cannot scope abstract sockets");
+        return;
+    }
+    let name = format!("fogbank-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _listener = UnixListener::bind_addr(&address).unwrap();
+    let text = format!("socket.socket(socket.AF_UNIX).connect('\\0{name}')");
+    assert_eq!(evaluate(&world, &[&text]).await[0], json!(["PermissionError", 1]));
+}
+
+#[tokio::test]
 async fn too_much_memory_ends_the_environment() {
     let world = World::new();
     let mut spec = world.python(

@@ -98,6 +98,13 @@ async fn what_cannot_be_loaded_is_named_as_aws_names_it() {
         assert_eq!(outcome.log_tail.contains(&of_init), error_type != "Runtime.MarshalError");
         (error_type, document["errorMessage"].as_str().unwrap().to_owned())
     };
+    let outcome = world.once(world.python("import nothing_like_it\n"), "{}").await;
+    let shown = outcome.log_tail.split('\n').map(|line| line.split([' ', ':']).next().unwrap());
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        ["[ERROR]", "INIT_REPORT", "START", "END", "REPORT", ""],
+        "the caller sees why the initialisation failed"
+    );
     let of = |kind: &str, text: &str| (kind.to_owned(), text.to_owned());
     assert_eq!(
         run("app.handler", "import nothing_like_it\n").await,

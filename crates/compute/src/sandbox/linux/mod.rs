@@ -164,6 +164,7 @@ fn first_process(plan: &Plan, gate: &OwnedFd, reporter: OwnedFd) -> io::Result<i
     if is_closed(gate)? {
         return Ok(SETUP_FAILED);
     }
+    landlock::scope()?;
     confine(true)?;
     match fork(0)? {
         Fork::Child => execute(plan),
