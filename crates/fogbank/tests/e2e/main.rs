@@ -1,3 +1,5 @@
 //! The one end-to-end test program: the built binary from outside, and rules about the workspace.
 
 mod dependencies;
+mod gateway;
+mod server;
