@@ -1,1 +1,75 @@
-//! Not written yet.
+//! Amazon SQS: queues of messages.
+//!
+//! Nouns: a **queue** has attributes, tags and a policy; a **message** has a body and attributes, becomes
+//! visible after its delay, is hidden by each receive for the visibility timeout, and is removed by the
+//! receipt handle of a receive. A message that was received too often moves to the **dead-letter queue**
+//! of the redrive policy, in the transaction of the receive that would have been one too many.
+//!
+//! Both protocols (JSON, and the older query) run the same handlers. Queue URLs are built from the address
+//! that the caller used, and any host is taken in those that come back.
+//!
+//! Limits, which are AWS's: 1 MiB a message and a batch, 10 messages a batch or receive, 20 s of waiting,
+//! 12 h of hiding, 14 days of retention.
+//!
+//! What differs from AWS: the approximate counts are exact; a queue may be created again at once after its
+//! deletion (AWS makes one wait 60 s); the limit of 120,000 messages in flight is not enforced; messages are
+//! not encrypted with KMS keys, whose ids are kept as attributes only. Missing: FIFO queues, whose creation is
+//! refused, and message move tasks.
+
+mod access;
+mod attributes;
+mod error;
+mod heads;
+mod messages;
+mod model;
+mod permissions;
+mod queues;
+mod rules;
+mod store;
+mod tags;
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use fogbank_core::wire::Style;
+use fogbank_core::{Op, Service, operations};
+
+/// The implemented operations.
+pub static OPERATIONS: &[Op] = operations! {
+    write CreateQueue                  => queues::create,            access::create;
+    write DeleteQueue                  => queues::delete,            access::queue_url;
+    read  GetQueueUrl                  => queues::get_url,           access::queue_name;
+    read  ListQueues                   => queues::list,              access::all_queues;
+    read  ListDeadLetterSourceQueues   => queues::list_sources,      access::queue_url;
+    write PurgeQueue                   => queues::purge,             access::queue_url;
+    read  GetQueueAttributes           => attributes::get,           access::queue_url;
+    write SetQueueAttributes           => attributes::set,           access::queue_url;
+    write AddPermission                => permissions::add,          access::queue_url;
+    write RemovePermission             => permissions::remove,       access::queue_url;
+    write TagQueue                     => tags::add,                 access::tag;
+    write UntagQueue                   => tags::remove,              access::untag;
+    read  ListQueueTags                => tags::list,                access::queue_url;
+    write SendMessage                  => messages::send::one,       access::queue_url;
+    write SendMessageBatch             => messages::send::batch,     access::queue_url;
+    task  ReceiveMessage               => messages::receive::receive, access::queue_url;
+    write DeleteMessage                => messages::delete::one,     access::queue_url;
+    write DeleteMessageBatch           => messages::delete::batch,   access::queue_url;
+    write ChangeMessageVisibility      => messages::visibility::one, access::queue_url;
+    write ChangeMessageVisibilityBatch => messages::visibility::batch, access::queue_url;
+};
+
+/// Amazon SQS.
+pub static SERVICE: Service = Service {
+    resource_policy: Some(permissions::resource_policy),
+    tasks: tasks::TASKS,
+    ..Service::new(
+        &model::SERVICE,
+        Style {
+            // The model has no constraints beyond required members.
+            validation_code: "MissingRequiredParameterException",
+            lenient_query: true,
+            ..Style::DEFAULT
+        },
+        OPERATIONS,
+    )
+};
