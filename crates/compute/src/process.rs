@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::process::{Child, Command};
@@ -15,6 +16,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::lambda::Exit;
+
+/// How long a helper may take to end its sandbox.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A program to run.
 pub(crate) struct Launch {
@@ -25,6 +29,8 @@ pub(crate) struct Launch {
     pub(crate) cwd: PathBuf,
     /// Standard input; empty where absent.
     pub(crate) stdin: Option<OwnedFd>,
+    /// The other end of a pipe that the program watches: its end tells the program to end by itself.
+    pub(crate) control: Option<OwnedFd>,
     /// Standard output and error.
     pub(crate) output: OwnedFd,
 }
@@ -70,7 +76,7 @@ impl Spawner {
         let job = Job { command, runtime: Handle::current(), reply };
         self.jobs.send(job).map_err(|_| gone(()))?;
         let child = wait.await.map_err(|_| gone(()))??;
-        Ok(Process::watch(child))
+        Ok(Process::watch(child, launch.control))
     }
 }
 
@@ -83,12 +89,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn watch(child: Child) -> Self {
+    fn watch(child: Child, control: Option<OwnedFd>) -> Self {
         let id = child.id().unwrap_or(0);
         let (exited, exit) = watch::channel(None);
         let (alive, dropped) = mpsc::channel(1);
         tokio::spawn(async move {
-            let exit = supervise(child, id, dropped).await;
+            let exit = supervise(child, id, control, dropped).await;
             exited.send_replace(Some(exit));
         });
         Self { id, exit, _alive: alive }
@@ -117,10 +123,21 @@ pub(crate) async fn wait(mut exit: watch::Receiver<Option<Exit>>) -> Exit {
     ended.ok().flatten().unwrap_or(Exit::Signal(9))
 }
 
-async fn supervise(mut child: Child, id: u32, mut dropped: mpsc::Receiver<()>) -> Exit {
+async fn supervise(
+    mut child: Child,
+    id: u32,
+    control: Option<OwnedFd>,
+    mut dropped: mpsc::Receiver<()>,
+) -> Exit {
     tokio::select! {
         () = ended(id) => {}
-        _ = dropped.recv() => {}
+        _ = dropped.recv() => {
+            // A helper that ends by itself reaps what it started; one that is killed leaves that to others.
+            if let Some(control) = control {
+                drop(control);
+                tokio::time::timeout(GRACE, ended(id)).await.ok();
+            }
+        }
     }
     // The leader is not reaped yet, so the number of the group cannot belong to anyone else.
     if let Some(group) = i32::try_from(id).ok().and_then(Pid::from_raw) {
@@ -164,7 +181,7 @@ async fn poll_ended(pid: Pid) {
     use rustix::process::{WaitId, WaitIdOptions, waitid};
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     while matches!(waitid(WaitId::Pid(pid), options), Ok(None)) {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -156,19 +156,31 @@ impl Sandboxes {
         plan: Plan,
         output: OwnedFd,
     ) -> io::Result<Process> {
-        let (program, args, env, cwd, stdin) = match (plan.level, self.helper_path()) {
-            (Level::Plain, _) | (_, None) => {
-                let program = plan.program.unwrap_or_default();
-                (program, plan.args, plan.env, plan.cwd, None)
-            }
-            (_, Some(helper)) => {
-                let stdin = memory_file(&serde_json::to_vec(&plan)?)?;
-                let args = vec![HELPER_ARGUMENT.to_owned()];
-                let env = vec![(HELPER_MARK.to_owned(), String::new())];
-                (helper.to_path_buf(), args, env, PathBuf::from("/"), Some(stdin))
+        let launch = match (plan.level, self.helper_path()) {
+            (Level::Plain, _) | (_, None) => Launch {
+                program: plan.program.unwrap_or_default(),
+                args: plan.args,
+                env: plan.env,
+                cwd: plan.cwd,
+                stdin: None,
+                control: None,
+                output,
+            },
+            (level, Some(helper)) => {
+                let (stdin, control) = filled_pipe(&serde_json::to_vec(&plan)?)?;
+                Launch {
+                    program: helper.to_path_buf(),
+                    args: vec![HELPER_ARGUMENT.to_owned()],
+                    env: vec![(HELPER_MARK.to_owned(), String::new())],
+                    cwd: PathBuf::from("/"),
+                    stdin: Some(stdin),
+                    // Without namespaces the helper becomes the program, which watches nothing.
+                    control: (level == Level::Namespaces).then_some(control),
+                    output,
+                }
             }
         };
-        spawner.spawn(Launch { program, args, env, cwd, stdin, output }).await
+        spawner.spawn(launch).await
     }
 
     fn helper_path(&self) -> Option<&Path> {
@@ -181,18 +193,22 @@ impl Sandboxes {
     }
 }
 
-/// A file that exists in memory only, to be read from its start.
+/// A pipe that holds one line.
 #[cfg(target_os = "linux")]
-fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
-    use std::io::{Seek, Write};
-    let file = rustix::fs::memfd_create("plan", rustix::fs::MemfdFlags::CLOEXEC)?;
-    let mut file = std::fs::File::from(file);
-    file.write_all(content)?;
-    file.rewind()?;
-    Ok(file.into())
+fn filled_pipe(line: &[u8]) -> io::Result<(OwnedFd, OwnedFd)> {
+    use std::io::Write;
+    let (reader, writer) = process::pipe()?;
+    // Nobody reads yet, so all of it must fit; a pipe holds 64 KiB unless it is told otherwise.
+    if line.len() >= 60 * 1024 {
+        rustix::pipe::fcntl_setpipe_size(&writer, line.len() + 4096)?;
+    }
+    let mut writer = std::fs::File::from(writer);
+    writer.write_all(line)?;
+    writer.write_all(b"\n")?;
+    Ok((reader, writer.into()))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn memory_file(_: &[u8]) -> io::Result<OwnedFd> {
+fn filled_pipe(_: &[u8]) -> io::Result<(OwnedFd, OwnedFd)> {
     Err(io::Error::other("sandboxes exist on Linux only"))
 }

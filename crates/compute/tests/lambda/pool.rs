@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::world::{World, event, json};
-use fogbank_compute::lambda::{Ending, InvokeError, Limits, Outcome, Pool, Spec};
+use fogbank_compute::lambda::{Ending, Exit, InvokeError, Limits, Outcome, Pool, Spec};
 use serde_json::json;
 
 /// Returns its process-wide number of invocations, after the test has let it go.
@@ -172,4 +172,35 @@ async fn idle_and_old_environments_end() {
         invoke(&pool, key, None, gate.spec(&world), "0").await.unwrap();
     }
     assert_eq!(pool.usage(), (0, 1), "the longest idle one makes room");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_invocations_at_once_get_their_own_answers_and_logs() {
+    let world = World::new();
+    let pool = Pool::new(world.compute.clone(), Limits::default());
+    let spec = world.python(
+        "import os\ndef handler(number, c):\n    print('line', number)\n    if number % 17 == 0: os.kill(os.getpid(), 11)\n    return number\n",
+    );
+    let mut running = tokio::task::JoinSet::new();
+    for number in 1..=150 {
+        let (pool, spec) = (pool.clone(), spec.clone());
+        running.spawn(async move {
+            (number, invoke(&pool, "f", None, spec, &number.to_string()).await)
+        });
+        if running.len() == 12 {
+            check(running.join_next().await.unwrap().unwrap());
+        }
+    }
+    running.join_all().await.into_iter().for_each(check);
+    assert_eq!(pool.usage().0, 0);
+}
+
+fn check((number, outcome): (u32, Result<Outcome, InvokeError>)) {
+    let outcome = outcome.unwrap();
+    assert!(outcome.log_tail.contains(&format!("\nline {number}\n")), "{}", outcome.log_tail);
+    if number % 17 == 0 {
+        assert_eq!(outcome.ending, Ending::Crashed(Exit::Signal(11)));
+    } else {
+        assert_eq!(json(&outcome), json!(number));
+    }
 }

@@ -12,8 +12,8 @@ use std::process::{Command, ExitStatus};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getppid, kill_process,
-    set_parent_process_death_signal, wait, waitpid,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, getppid, kill_process,
+    pidfd_open, set_parent_process_death_signal, wait, waitpid,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -56,7 +56,7 @@ fn context(what: &str) -> impl FnOnce(io::Error) -> io::Error {
 }
 
 fn run() -> io::Result<i32> {
-    let plan = read_plan().map_err(context("the plan"))?;
+    let (plan, control) = read_plan().map_err(context("the plan"))?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The server may have died before the line above; the helper then has another parent.
     if getppid().map(|pid| pid.as_raw_pid().unsigned_abs()) != Some(plan.server) {
@@ -66,7 +66,7 @@ fn run() -> io::Result<i32> {
         std::fs::write(group, "0").map_err(context("the control group"))?;
     }
     match plan.level {
-        Level::Namespaces => enter_namespaces(&plan),
+        Level::Namespaces => enter_namespaces(&plan, control),
         Level::Confined | Level::Plain => {
             landlock::restrict(&plan)?;
             confine(false)?;
@@ -75,21 +75,27 @@ fn run() -> io::Result<i32> {
     }
 }
 
-/// Reads standard input to its end and replaces it by nothing.
-fn read_plan() -> io::Result<Plan> {
-    let mut text = Vec::new();
-    io::stdin().read_to_end(&mut text)?;
+/// Reads one line of standard input and replaces it by nothing. The pipe stays open elsewhere: its end is a command.
+fn read_plan() -> io::Result<(Plan, OwnedFd)> {
+    let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    Ok(serde_json::from_slice(&text)?)
+    let (mut text, mut chunk) = (Vec::new(), vec![0; 16 * 1024]);
+    while text.last() != Some(&b'\n') {
+        match rustix::io::read(&control, &mut chunk)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => text.extend_from_slice(&chunk[..read]),
+        }
+    }
+    Ok((serde_json::from_slice(&text)?, control))
 }
 
 /// Starts process 1 in new namespaces and ends as it ends.
-fn enter_namespaces(plan: &Plan) -> io::Result<i32> {
+fn enter_namespaces(plan: &Plan, control: OwnedFd) -> io::Result<i32> {
     let (gate, opener) = crate::process::pipe()?;
     let (status, reporter) = crate::process::pipe()?;
     match fork(NAMESPACES).map_err(context(REFUSED))? {
         Fork::Child => {
-            drop((opener, status));
+            drop((opener, status, control));
             first_process(plan, &gate, reporter)
         }
         Fork::Parent(child) => {
@@ -98,14 +104,25 @@ fn enter_namespaces(plan: &Plan) -> io::Result<i32> {
             let mut opener = File::from(opener);
             opener.write_all(&[mapped])?;
             // The opener stays open until the end: its end tells the child that this process is gone.
-            let ended = wait_for(child)?;
+            let ended = wait_for(child, &control)?;
             drop(opener);
             Ok(end_like(status, ended))
         }
     }
 }
 
-fn wait_for(child: Pid) -> io::Result<WaitStatus> {
+/// Waits for the child, and ends it when the server closes the control pipe.
+fn wait_for(child: Pid, control: &OwnedFd) -> io::Result<WaitStatus> {
+    let ended = pidfd_open(child, PidfdFlags::empty())?;
+    let mut polled = [PollFd::new(&ended, PollFlags::IN), PollFd::new(control, PollFlags::empty())];
+    while let Err(error) = poll(&mut polled, None) {
+        if error != rustix::io::Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    if polled[1].revents().contains(PollFlags::HUP) {
+        kill_process(child, Signal::KILL)?;
+    }
     loop {
         match waitpid(Some(child), WaitOptions::empty()) {
             Ok(Some((_, status))) => return Ok(status),
