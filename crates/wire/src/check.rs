@@ -134,8 +134,10 @@ impl<'s> Checks<'s> {
     ) {
         for (index, member) in members.iter().enumerate() {
             if member.flags.has(Flags::REQUIRED) && !seen.has(index) && concerns(member) {
+                // Observed with Cognito: not even the lack of a sensitive value is shown.
+                let shown = if member.target.sensitive { Shown::Hidden } else { Shown::Null };
                 let constraint = "Member must not be null".to_owned();
-                self.report(Shown::Null, &path.member(member.name), constraint);
+                self.report(shown, &path.member(member.name), constraint);
             }
         }
     }
@@ -226,13 +228,8 @@ impl<'s> Checks<'s> {
     fn element_constraints(&self, schema: &'static Schema) -> String {
         let mut texts = Vec::new();
         let limits = &schema.constraint;
-        let words = if is_number(schema) { "value" } else { "length" };
-        if let Some(max) = limits.max {
-            texts.push(format!("Member must have {words} less than or equal to {max}"));
-        }
-        if let Some(min) = limits.min {
-            texts.push(format!("Member must have {words} greater than or equal to {min}"));
-        }
+        texts.extend(limits.max.map(|max| limit_text(schema, "less", max)));
+        texts.extend(limits.min.map(|min| limit_text(schema, "greater", min)));
         if let Some((pattern, _)) = limits.pattern {
             texts.push(format!("Member must satisfy regular expression pattern: {pattern}"));
         }
@@ -251,8 +248,14 @@ fn enum_text(schema: &Schema) -> String {
     format!("Member must satisfy enum value set: [{}]", names.join(", "))
 }
 
-fn is_number(schema: &Schema) -> bool {
-    matches!(schema.kind, Kind::Integer | Kind::Long | Kind::Float | Kind::Double)
+/// `Member must have length less than or equal to 3`
+fn limit_text(schema: &Schema, than: &str, limit: i64) -> String {
+    let (measure, point) = match schema.kind {
+        Kind::Integer | Kind::Long => ("value", ""),
+        Kind::Float | Kind::Double => ("value", ".0"),
+        _ => ("length", ""),
+    };
+    format!("Member must have {measure} {than} than or equal to {limit}{point}")
 }
 
 fn constrained(schema: &Schema) -> bool {
@@ -316,7 +319,6 @@ fn keeps_pattern(schema: &'static Schema, item: &Item<'_>) -> bool {
 /// The limits that the value breaks; the pattern comes before the length.
 fn broken(schema: &'static Schema, item: &Item<'_>) -> Vec<String> {
     let limits = &schema.constraint;
-    let words = if is_number(schema) { "value" } else { "length" };
     let mut texts = Vec::new();
     if let Some((pattern, _)) = limits.pattern
         && !keeps_pattern(schema, item)
@@ -327,12 +329,12 @@ fn broken(schema: &'static Schema, item: &Item<'_>) -> Vec<String> {
     if let Some(max) = limits.max
         && measure.above(max)
     {
-        texts.push(format!("Member must have {words} less than or equal to {max}"));
+        texts.push(limit_text(schema, "less", max));
     }
     if let Some(min) = limits.min
         && measure.below(min)
     {
-        texts.push(format!("Member must have {words} greater than or equal to {min}"));
+        texts.push(limit_text(schema, "greater", min));
     }
     texts
 }

@@ -283,7 +283,7 @@ fn fields(sink: &mut Sink<'_>, style: &Style, facts: &Facts<'_>, names: Names) {
 fn json_body(style: &Style, facts: &Facts<'_>, names: Names, type_id: Option<&str>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     out.push(b'{');
-    let mut sink = Sink::Json(JsonWriter { out: &mut out, names, formats: true }, true);
+    let mut sink = Sink::Json(JsonWriter { out: &mut out, names }, true);
     if let Some(type_id) = type_id {
         sink.text("__type", type_id);
     }

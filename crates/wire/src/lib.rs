@@ -14,6 +14,7 @@ mod failure;
 mod form;
 mod inner;
 mod json;
+mod mismatch;
 mod pattern;
 mod read;
 mod rejection;
@@ -39,7 +40,7 @@ pub use schema::{
     Constraint, ErrorShape, Flags, Kind, List, Location, Map, Member, Operation, OperationName,
     OperationShape, Protocol, Schema, Service, TimestampFormat,
 };
-pub use style::{Style, XmlFlavour};
+pub use style::{Style, TypeTexts, XmlFlavour};
 pub use timestamp::Timestamp;
 pub use value::{
     Document, Encoded, EnumValue, Item, ListValue, MapValue, Slot, Struct, UnionValue, Value,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::check::{Checks, Elements, Path, Seen};
+use crate::mismatch::mismatch;
 use crate::text::{decode_base64, from_epoch_seconds, parse_float, parse_timestamp};
 use crate::{
     Document, Flags, Kind, List, ListValue, Location, Map, MapValue, Member, Rejection, Schema,
@@ -95,7 +96,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
         match self.tokens.next()? {
             Token::Map(frame) => self.members(frame, input, seen, body_only, path, 1),
             Token::Null => Ok(()),
-            token => Err(mismatch(&token, input.schema())),
+            token => Err(mismatch(&token, input.schema(), false, self.checks.style)),
         }
     }
 
@@ -182,7 +183,19 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
             (Slot::Union(value), Token::Map(frame)) => {
                 self.union(frame, value, path, self.deeper(depth)?)?;
             }
-            (slot, token) => return scalar(slot, token, schema),
+            (slot, token) => {
+                return scalar(slot, &token)
+                    .ok_or_else(|| mismatch(&token, schema, false, self.checks.style));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a scalar where a list or map must hold structures; AWS has words of its own for it.
+    fn require_structure(&self, token: &Token<'t>, schema: &Schema) -> Result<(), Rejection> {
+        let wanted = matches!(schema.kind, Kind::Structure(_) | Kind::Union(_));
+        if wanted && !matches!(token, Token::Map(_)) {
+            return Err(mismatch(token, schema, true, self.checks.style));
         }
         Ok(())
     }
@@ -213,6 +226,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
                 }
                 continue;
             }
+            self.require_structure(&token, shape.member)?;
             let index = list.len();
             let value = list.push();
             self.fill(token, shape.member, value.slot(), &path.index(index), depth)?;
@@ -242,6 +256,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
                 }
                 continue;
             }
+            self.require_structure(&token, shape.value)?;
             let value = map.insert(key.clone().into_owned());
             self.fill(token, shape.value, value.slot(), &path.key(&key), depth)?;
             self.checks.element(&mut elements, shape.value, value, || key.into_owned());
@@ -359,39 +374,22 @@ pub(crate) fn wrong_model(schema: &Schema) -> Rejection {
     Rejection::Serialization(format!("{} cannot be read", schema.name))
 }
 
-fn scalar(slot: Slot<'_>, token: Token<'_>, schema: &Schema) -> Result<(), Rejection> {
-    match (slot, &token) {
-        (Slot::Integer(value), _) => {
-            *value = whole(&token)
-                .and_then(|given| i32::try_from(given).ok())
-                .ok_or_else(|| mismatch(&token, schema))?;
-        }
-        (Slot::Long(value), _) => *value = whole(&token).ok_or_else(|| mismatch(&token, schema))?,
-        (Slot::Float(value), _) => {
-            *value = real(&token).ok_or_else(|| mismatch(&token, schema))? as f32;
-        }
-        (Slot::Double(value), _) => {
-            *value = real(&token).ok_or_else(|| mismatch(&token, schema))?
-        }
+/// Fills a slot with a scalar; none if it is of another type.
+fn scalar(slot: Slot<'_>, token: &Token<'_>) -> Option<()> {
+    match (slot, token) {
+        (Slot::Integer(value), _) => *value = i32::try_from(whole(token)?).ok()?,
+        (Slot::Long(value), _) => *value = whole(token)?,
+        (Slot::Float(value), _) => *value = real(token)? as f32,
+        (Slot::Double(value), _) => *value = real(token)?,
         (Slot::Blob(value), Token::Bytes(given)) => *value = Bytes::copy_from_slice(given),
-        (Slot::Blob(value), Token::Text(given)) => {
-            *value = decode_base64(given).ok_or_else(|| {
-                Rejection::Serialization("The value is not valid Base64".to_owned())
-            })?;
-        }
-        (Slot::Timestamp(value), _) => {
-            let time = match &token {
-                Token::Timestamp(given) => Some(*given),
-                Token::Integer(given) => Some(Timestamp::from_secs(*given)),
-                Token::Float(given) => from_epoch_seconds(*given),
-                Token::Text(given) => parse_timestamp(given),
-                _ => None,
-            };
-            *value = time.ok_or_else(|| mismatch(&token, schema))?;
-        }
-        _ => return Err(mismatch(&token, schema)),
+        (Slot::Blob(value), Token::Text(given)) => *value = decode_base64(given)?,
+        (Slot::Timestamp(value), Token::Timestamp(given)) => *value = *given,
+        (Slot::Timestamp(value), Token::Integer(given)) => *value = Timestamp::from_secs(*given),
+        (Slot::Timestamp(value), Token::Float(given)) => *value = from_epoch_seconds(*given)?,
+        (Slot::Timestamp(value), Token::Text(given)) => *value = parse_timestamp(given)?,
+        _ => return None,
     }
-    Ok(())
+    Some(())
 }
 
 fn whole(token: &Token<'_>) -> Option<i64> {
@@ -412,54 +410,6 @@ fn real(token: &Token<'_>) -> Option<f64> {
         }
         _ => None,
     }
-}
-
-/// The type's name in messages.
-pub(crate) fn type_name(schema: &Schema) -> &'static str {
-    match schema.kind {
-        Kind::String | Kind::Enum(_) => "String",
-        Kind::Integer => "Integer",
-        Kind::Long => "Long",
-        Kind::Float => "Float",
-        Kind::Double => "Double",
-        Kind::Boolean => "Boolean",
-        Kind::Blob | Kind::Body => "Blob",
-        Kind::Timestamp(_) => "Timestamp",
-        Kind::Document => "Document",
-        Kind::List(_) => "List",
-        Kind::Map(_) => "Map",
-        Kind::Structure(_) | Kind::Union(_) => "Structure",
-    }
-}
-
-/// What Coral says of a token of the wrong type.
-fn mismatch(token: &Token<'_>, schema: &Schema) -> Rejection {
-    let container =
-        matches!(schema.kind, Kind::List(_) | Kind::Map(_) | Kind::Structure(_) | Kind::Union(_));
-    let word = match token {
-        Token::List(_) if container => {
-            return Rejection::Serialization(
-                "Unrecognized collection type class java.util.ArrayList".to_owned(),
-            );
-        }
-        Token::List(_) => {
-            return Rejection::Serialization("Start of list found where not expected".to_owned());
-        }
-        Token::Map(_) => {
-            return Rejection::Serialization(
-                "Start of structure or map found where not expected.".to_owned(),
-            );
-        }
-        _ if container => return Rejection::Serialization("Unexpected field type".to_owned()),
-        Token::Null => "NULL",
-        Token::Boolean(true) => "TRUE_VALUE",
-        Token::Boolean(false) => "FALSE_VALUE",
-        Token::Integer(_) => "NUMBER_VALUE",
-        Token::Float(_) => "DECIMAL_VALUE",
-        Token::Text(_) | Token::Bytes(_) => "STRING_VALUE",
-        Token::Timestamp(_) => "TIMESTAMP_VALUE",
-    };
-    Rejection::Serialization(format!("{word} cannot be converted to {}", type_name(schema)))
 }
 
 /// Whether a member of the structure carries a streaming body, and which.

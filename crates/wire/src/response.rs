@@ -38,8 +38,7 @@ pub fn encode(
     let mut response = match protocol {
         Protocol::AwsJson1_0 | Protocol::AwsJson1_1 => {
             let mut out = Vec::with_capacity(256);
-            JsonWriter { out: &mut out, names: Names::Model, formats: true }
-                .structure(output, false);
+            JsonWriter { out: &mut out, names: Names::Model }.structure(output, false);
             Response::with(200, content_type(protocol), out)
         }
         Protocol::RpcV2Cbor => {
@@ -161,7 +160,7 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
     let mut response = match bindings.payload {
         Some(index) => payload(Protocol::RestJson1, output, index, |member, item| {
             let mut out = Vec::with_capacity(256);
-            JsonWriter { out: &mut out, names: Names::Wire, formats: true }.value(
+            JsonWriter { out: &mut out, names: Names::Wire }.value(
                 member.target,
                 member.timestamp_format,
                 item,

@@ -460,6 +460,6 @@ fn write_headers(headers: &mut HeaderMap, member: &Member, map: &dyn MapValue) {
 /// Writes the members of a restJson document.
 pub(crate) fn json_document(output: &dyn Struct) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    JsonWriter { out: &mut out, names: Names::Wire, formats: true }.structure(output, true);
+    JsonWriter { out: &mut out, names: Names::Wire }.structure(output, true);
     out
 }

@@ -25,6 +25,20 @@ pub struct Style {
     /// The message for a union in which more than one member is set; it carries the validation
     /// code. Empty: a serialization error.
     pub union_message: &'static str,
+    /// In whose words a JSON value of the wrong type is refused.
+    pub type_texts: TypeTexts,
+    /// The Java package of the service's shapes, which those words may hold
+    /// (`com.amazonaws.dynamodb.v20120810`), else empty.
+    pub java_package: &'static str,
+}
+
+/// The words in which AWS's frameworks refuse a JSON value of the wrong type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeTexts {
+    /// `NUMBER_VALUE cannot be converted to String` (DynamoDB, SQS).
+    Current,
+    /// `class java.lang.Short can not be converted to an String` (API Gateway, Cognito).
+    Classic,
 }
 
 /// A dialect of XML.
@@ -47,6 +61,8 @@ impl Style {
         elements_not_null: false,
         lenient_query: false,
         union_message: "",
+        type_texts: TypeTexts::Current,
+        java_package: "",
     };
 
     /// Amazon S3's ways.

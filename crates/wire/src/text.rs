@@ -1,24 +1,17 @@
 //! Scalars as text: numbers, times, base64, and the case of names.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose};
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::{Timestamp, TimestampFormat};
 
-/// SDKs pad; a few older tools do not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 pub(crate) fn decode_base64(text: &str) -> Option<Bytes> {
-    BASE64.decode(text).ok().map(Bytes::from)
+    STANDARD.decode(text).ok().map(Bytes::from)
 }
 
 pub(crate) fn encode_base64(bytes: &[u8]) -> String {
-    general_purpose::STANDARD.encode(bytes)
+    STANDARD.encode(bytes)
 }
 
 pub(crate) fn lower_first(name: &str) -> String {

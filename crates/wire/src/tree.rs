@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use crate::check::{Checks, Elements, Path, Seen};
-use crate::read::{MAX_DEPTH, crowded_union, type_name, wrong_model};
+use crate::mismatch::type_name;
+use crate::read::{MAX_DEPTH, crowded_union, wrong_model};
 use crate::text::{decode_base64, parse_float, parse_timestamp};
 use crate::{
     Flags, Kind, List, ListValue, Location, Map, MapValue, Member, Rejection, Schema, Slot, Struct,

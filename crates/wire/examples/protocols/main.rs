@@ -4,6 +4,8 @@
 //! request is decoded and compared with the case's parameters) or of `output` (the result is encoded
 //! and compared with the case's response). Exits with 1 if a case fails that is not known to.
 
+#![allow(clippy::print_stdout, reason = "the figures and findings are the output")]
+
 mod compare;
 #[path = "../../tests/dynamic/mod.rs"]
 mod dynamic;

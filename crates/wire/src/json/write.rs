@@ -13,8 +13,6 @@ use crate::{Item, Kind, Member, Schema, Struct, Timestamp, TimestampFormat};
 pub(crate) struct JsonWriter<'o> {
     pub(crate) out: &'o mut Vec<u8>,
     pub(crate) names: Names,
-    /// Whether the model's timestamp formats hold. Internal calls write epoch seconds alone.
-    pub(crate) formats: bool,
 }
 
 impl JsonWriter<'_> {
@@ -143,7 +141,7 @@ impl JsonWriter<'_> {
             Kind::Timestamp(model) => model,
             _ => None,
         };
-        let format = format.or(model).filter(|_| self.formats);
+        let format = format.or(model);
         match format.unwrap_or(TimestampFormat::EpochSeconds) {
             TimestampFormat::EpochSeconds => {
                 let text = timestamp_text(time, TimestampFormat::EpochSeconds, false);
