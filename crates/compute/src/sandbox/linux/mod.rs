@@ -157,7 +157,10 @@ fn end_like(report: OwnedFd, first: WaitStatus) -> i32 {
         Err(_) => ExitStatus::from_raw(first.as_raw()),
     };
     if let Some(signal) = status.signal().and_then(Signal::from_named_raw) {
-        kill_process(rustix::process::getpid(), signal).ok();
+        // The standard library handles SIGSEGV and SIGBUS once, by restoring the default; the second one kills.
+        for _ in 0..2 {
+            kill_process(rustix::process::getpid(), signal).ok();
+        }
     }
     status.code().unwrap_or(SETUP_FAILED)
 }
