@@ -1,7 +1,7 @@
 //! Measures the store in a directory: `cargo run --release -p fogbank-store --example store_bench -- DIR [fsync|buffered|memory]`.
 //!
 //! It prints how long opening takes and the memory after it, then durable read-modify-write transactions a second for 1,
-//! 32 and 256 tasks, beside the syncs a second that the disk itself does.
+//! 32 and 256 tasks, beside the syncs a second that the disk itself does, then blobs written and read.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,9 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use fogbank_store::{Db, Durability, Error, Options, Raw, Table};
+use bytes::Bytes;
+use fogbank_store::{BlobRef, Db, Durability, Error, Options, Raw, Table};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Body(BlobRef);
+fogbank_store::row!(Body, 1);
 
 static ITEMS: Table<u64, Raw> = Table::new("bench.items", 0x1000);
+static BODIES: Table<(u64, u64), Body> = Table::new("bench.bodies", 0x1002);
 static INDEX: Table<(u64, u64), ()> = Table::new("bench.index", 0x1001);
 
 const ITEMS_COUNT: u64 = 200_000;
@@ -46,6 +53,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             out,
             "x{tasks}: {} transactions/s, p50 {p50:?}, p99 {p99:?}, max {max:?}",
             count / SECONDS
+        )?;
+    }
+    for (size, tasks) in [(4 << 10, 32), (64 << 10, 32), (1 << 20, 8), (64 << 20, 4)] {
+        let (written, read) = runtime.block_on(run_blobs(&db, size, tasks));
+        let megabytes = |rate: f64| rate * size as f64 / 1e6;
+        writeln!(
+            out,
+            "blobs of {} KiB x{tasks}: {written:.0} written/s, {:.0} MB/s; {read:.0} read/s, {:.0} MB/s",
+            size >> 10,
+            megabytes(written),
+            megabytes(read)
         )?;
     }
     writeln!(
@@ -99,6 +117,52 @@ async fn update(db: &Db, number: u64) -> Result<(), Error> {
         Ok(())
     })
     .await
+}
+
+/// Writes blobs for some seconds, each named by a row, then reads them; both as blobs a second.
+async fn run_blobs(db: &Db, size: usize, tasks: u64) -> (f64, f64) {
+    let chunk = Bytes::from(vec![b'x'; size.min(64 << 10)]);
+    let start = Instant::now();
+    let mut running = Vec::new();
+    for task in 0..tasks {
+        let (db, chunk) = (db.clone(), chunk.clone());
+        running.push(tokio::spawn(async move {
+            let mut count = 0;
+            while start.elapsed() < Duration::from_secs(SECONDS / 2) || count == 0 {
+                put(&db, &chunk, size, (task, count)).await.expect("the blob is written");
+                count += 1;
+            }
+            count
+        }));
+    }
+    let mut counts = Vec::new();
+    for task in running {
+        counts.push(task.await.expect("the task ends"));
+    }
+    let written = counts.iter().sum::<u64>() as f64 / start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    let mut read = 0u64;
+    for (task, count) in counts.into_iter().enumerate() {
+        for number in 0..count {
+            let body = db.read(|tx| BODIES.get(tx, &(task as u64, number)));
+            let Some(Body(body)) = body.expect("the row is read") else { continue };
+            let mut reader = db.blobs().read(&body, ..).expect("the blob is there");
+            while let Some(frame) = reader.next().await {
+                frame.expect("the blob is read");
+            }
+            read += 1;
+        }
+    }
+    (written, read as f64 / start.elapsed().as_secs_f64())
+}
+
+async fn put(db: &Db, chunk: &Bytes, size: usize, key: (u64, u64)) -> Result<(), Error> {
+    let mut writer = db.blobs().writer(Some(size as u64));
+    for _ in 0..size / chunk.len() {
+        writer.write(chunk.clone()).await?;
+    }
+    let body = Body(writer.finish().await?);
+    db.write(|tx| BODIES.put(tx, &key, &body)).await
 }
 
 fn syncs_a_second(path: &str) -> std::io::Result<u64> {

@@ -4,6 +4,38 @@
 //! synchronous closure that shares its trip to the disk with the writes around it ([`Db::write`]) and is acknowledged
 //! after it. Rows live in a [`Table`] under a [`Key`] and have versions ([`Row`]). Bodies stream into [`Blobs`]. What
 //! lies on disk, and what a crash may do to it, is described in docs/STORAGE.md.
+//!
+//! ```
+//! use fogbank_store::{BlobRef, Db, Error, Table};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct ObjectRow {
+//!     content_type: String,
+//!     body: BlobRef,
+//! }
+//! fogbank_store::row!(ObjectRow, 1);
+//!
+//! static OBJECTS: Table<(String, String), ObjectRow> = Table::new("s3.objects", 0x2001);
+//!
+//! # async fn example() -> Result<(), Error> {
+//! let db = Db::memory();
+//! let mut writer = db.blobs().writer(Some(5));
+//! writer.write("hello".into()).await?;
+//! let row = ObjectRow { content_type: "text/plain".to_owned(), body: writer.finish().await? };
+//! db.write(|tx| OBJECTS.put(tx, &("bucket", "greeting"), &row)).await?;
+//!
+//! let row = db.read(|tx| OBJECTS.get(tx, &("bucket", "greeting")))?.expect("it was just written");
+//! assert_eq!(db.blobs().get(&row.body).await?, "hello");
+//!
+//! db.write(|tx| {
+//!     OBJECTS.delete(tx, &("bucket", "greeting"))?;
+//!     db.blobs().free(tx, &row.body)
+//! })
+//! .await
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
 
 mod blob;
 mod commit;

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::{Errno, pread};
 
 /// One flat directory of files.
 pub(crate) trait Disk: Send + Sync {
@@ -37,6 +39,39 @@ pub(crate) trait DiskFile: Send + Sync {
     fn punch(&self, offset: u64, len: u64) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
+}
+
+/// Size of the buffers that are used again: that of a frame.
+pub(super) const POOLED_BYTES: usize = 256 << 10;
+/// Buffers kept at most, 4 MiB.
+const SPARE_BUFFERS: usize = 16;
+
+/// Buffers of frames that were sent. Fresh pages from the system would cost more than the bytes that are copied.
+static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// A buffer that goes back when its bytes are not needed any more.
+struct Pooled(Vec<u8>);
+
+impl AsRef<[u8]> for Pooled {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let mut buffer = std::mem::take(&mut self.0);
+        buffer.clear();
+        let mut spare = SPARE.lock();
+        if spare.len() < SPARE_BUFFERS {
+            spare.push(buffer);
+        }
+    }
+}
+
+fn take_spare() -> Vec<u8> {
+    let spare = SPARE.lock().pop();
+    spare.unwrap_or_else(|| Vec::with_capacity(POOLED_BYTES))
 }
 
 /// A directory of the file system.
@@ -88,18 +123,23 @@ impl DiskFile for File {
     }
 
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let mut buffer = vec![0; len];
-        let mut filled = 0;
-        while filled < len {
-            match FileExt::read_at(self, &mut buffer[filled..], offset + filled as u64) {
+        let mut buffer = if len > POOLED_BYTES / 4 { take_spare() } else { Vec::new() };
+        buffer.reserve_exact(len);
+        while buffer.len() < len {
+            // Reads into memory that was never written to, which need not be zeroed.
+            let at = offset + buffer.len() as u64;
+            match pread(self, spare_capacity(&mut buffer), at) {
                 Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        buffer.truncate(filled);
-        Ok(buffer.into())
+        buffer.truncate(len);
+        Ok(if buffer.capacity() == POOLED_BYTES {
+            Bytes::from_owner(Pooled(buffer))
+        } else {
+            buffer.into()
+        })
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -12,14 +12,14 @@ use crc_fast::{CrcAlgorithm, Digest};
 use futures_core::Stream;
 use parking_lot::Mutex;
 
-use super::disk::DiskFile;
+use super::disk::{DiskFile, POOLED_BYTES};
 use super::reference::{BlobKey, BlobRef, Place};
 use super::segment::{self, HEADER_BYTES};
 use super::{Blobs, writer};
 use crate::Error;
 
 /// The most bytes that come at once from a file.
-const FRAME_BYTES: u64 = 256 << 10;
+const FRAME_BYTES: usize = POOLED_BYTES;
 
 /// How many readers a blob has; such a blob is not removed.
 #[derive(Default)]
@@ -206,7 +206,7 @@ impl Part {
             return Ok(body.slice(start..end));
         };
         let frame = file
-            .read_at(self.base + self.at, left.min(FRAME_BYTES) as usize)
+            .read_at(self.base + self.at, left.min(FRAME_BYTES as u64) as usize)
             .map_err(|error| Error::io(format!("reading the blob {}", self.blob), error))?;
         if frame.is_empty() {
             return Err(Error::corrupt(format!("the blob {}", self.blob), "its file ends early"));
