@@ -1,4 +1,4 @@
-//! The tables of the store itself. Prefixes below 0x100 are theirs.
+//! The tables of the store itself. Prefixes below 0x10 are theirs.
 
 use bytes::Bytes;
 

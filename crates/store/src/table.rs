@@ -13,7 +13,7 @@ use crate::{Error, Read, Write};
 ///
 /// A table is a name for a range of keys and holds nothing itself:
 /// `static QUEUES: Table<(String, String), QueueRow> = Table::new("sqs.queues", 0x0010_0001);`
-/// Prefixes below 0x100 belong to the store. The prefix, not the name, is on disk; it never changes.
+/// Prefixes below 0x10 belong to the store, those below 0x100 to the core, the others to services. The prefix, not the name, is on disk; it never changes.
 pub struct Table<K, V> {
     name: &'static str,
     prefix: u32,
