@@ -3,6 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
 
 use crate::doctor::Check;
 use crate::lambda::{
@@ -14,7 +18,7 @@ use crate::sandbox::{HelperProgram, Isolation, Level};
 /// How foreign code is run.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The cloud's data directory. Functions never see it; `run/compute` inside is emptied at every start.
+    /// The cloud's data directory. Functions never see it; `run/compute` inside holds what lives as long as the server.
     pub data_dir: PathBuf,
     /// How much isolation is asked for.
     pub isolation: Isolation,
@@ -92,18 +96,25 @@ impl Compute {
     }
 }
 
-/// The folder for what lives as long as the server: bootstraps, merged layers, scratch folders.
+/// The folder for what lives as long as the server: bootstraps, merged layers, scratch folders. Dropping removes it.
 pub(crate) struct WorkDir {
     path: PathBuf,
 }
 
 impl WorkDir {
+    /// Makes a folder of its own, because the doctor may look at the data directory of a server that runs.
     fn create(data_dir: &Path) -> io::Result<Self> {
-        let path = data_dir.join("run/compute");
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => std::fs::create_dir_all(&path)?,
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let all = data_dir.join("run/compute");
+        std::fs::create_dir_all(&all)?;
+        remove_stale(&all);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = all.join(format!("{}-{number}", std::process::id()));
+        // Process ids are used again, in a container at every start.
+        if path.exists() {
+            std::fs::remove_dir_all(&path)?;
         }
+        std::fs::create_dir(&path)?;
         let work = Self { path: path.canonicalize()? };
         for dir in [work.runtime(), work.empty(), work.root(), work.path.join("layers")] {
             std::fs::create_dir_all(dir)?;
@@ -147,6 +158,28 @@ impl WorkDir {
     }
 }
 
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+/// Removes the folders of servers that have ended. What cannot be removed stays until the next start.
+fn remove_stale(all: &Path) {
+    let is_alive = |owner: u32| match i32::try_from(owner).ok().and_then(Pid::from_raw) {
+        // A process of another user exists, too.
+        Some(pid) => !matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH)),
+        None => false,
+    };
+    for entry in std::fs::read_dir(all).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
+        if !owner.is_some_and(is_alive) {
+            std::fs::remove_dir_all(entry.path()).ok();
+        }
+    }
+}
+
 /// The scratch folder of one environment; dropping removes it.
 pub(crate) struct Scratch {
     path: PathBuf,
@@ -163,5 +196,27 @@ impl Drop for Scratch {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "a scratch folder stays until the next start");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_a_folder_of_its_own_and_clears_up_after_dead_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = dir.path().join("run/compute");
+        // No process has this id: it is above the largest that Linux gives out.
+        let stale = all.join("2147483000-0");
+        std::fs::create_dir_all(stale.join("runtime")).unwrap();
+        let one = WorkDir::create(dir.path()).unwrap();
+        assert!(!stale.exists());
+        let two = WorkDir::create(dir.path()).unwrap();
+        assert!(one.runtime().join(PYTHON_BOOTSTRAP.0).exists());
+        assert_ne!(one.path, two.path);
+        let path = one.path.clone();
+        drop(one);
+        assert!(!path.exists() && two.runtime().exists());
     }
 }

@@ -102,8 +102,6 @@ async function postError(where, error) {
   await request("POST", where, headers, JSON.stringify(document));
 }
 
-// ---- Loading ----
-
 function isFile(name) {
   return fs.statSync(name, { throwIfNoEntry: false })?.isFile() === true;
 }
@@ -175,8 +173,6 @@ async function loadHandler(root, full) {
   }
   return handler;
 }
-
-// ---- Streamed responses ----
 
 const DELIMITER = Buffer.alloc(8);
 
@@ -268,8 +264,6 @@ async function handleStreaming(handler, event, context, id) {
   }
   await done;
 }
-
-// ---- Events ----
 
 function contextOf(headers) {
   const deadline = Number(headers["lambda-runtime-deadline-ms"]);
