@@ -5,8 +5,8 @@ use std::fmt::Write;
 use crate::rejection::MAX_VIOLATIONS;
 use crate::text::lower_first;
 use crate::{
-    Flags, Item, Kind, List, ListValue, Map, MapValue, Member, Rejection, Schema, Shown, Style,
-    UnionValue, Value, Violation, pattern,
+    Flags, Item, Kind, List, ListValue, Location, Map, MapValue, Member, Rejection, Schema, Shown,
+    Style, UnionValue, Value, Violation, pattern,
 };
 
 /// Where a value stands in the input. It lives on the stack and becomes text only in a violation.
@@ -137,6 +137,7 @@ impl<'s> Checks<'s> {
                 // Observed with Cognito: not even the lack of a sensitive value is shown.
                 let shown = if member.target.sensitive { Shown::Hidden } else { Shown::Null };
                 let constraint = "Member must not be null".to_owned();
+                self.in_document = matches!(member.location, Location::Body | Location::Payload);
                 self.report(shown, &path.member(member.name), constraint);
             }
         }

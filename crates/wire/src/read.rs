@@ -14,9 +14,11 @@ use crate::{
 
 /// How deep a document may nest.
 pub(crate) const MAX_DEPTH: usize = 128;
-/// How many lists, maps and structures a document may hold: three bytes of JSON (`{},`) can become a
-/// structure of several hundred.
-const MAX_CONTAINERS: usize = 2_000_000;
+/// What a document's lists, maps, unions and structures may weigh in all: three bytes of JSON (`{},`)
+/// can become a structure of several hundred.
+const MAX_WEIGHT: usize = 4_000_000;
+/// What a structure weighs beside a list, map or union.
+const STRUCTURE_WEIGHT: usize = 8;
 
 /// The start of a value.
 pub(crate) enum Token<'t> {
@@ -73,16 +75,16 @@ pub(crate) struct Reader<'w, 's, T> {
     pub(crate) tokens: T,
     pub(crate) checks: &'w mut Checks<'s>,
     names: Names,
-    containers: usize,
+    weight: usize,
 }
 
-fn too_deep() -> Rejection {
-    Rejection::Serialization(format!("The document nests deeper than {MAX_DEPTH} levels"))
+fn too_large() -> Rejection {
+    Rejection::Serialization("The document nests too deeply or has too many parts".to_owned())
 }
 
 impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
     pub(crate) fn new(tokens: T, checks: &'w mut Checks<'s>, names: Names) -> Self {
-        Reader { tokens, checks, names, containers: 0 }
+        Reader { tokens, checks, names, weight: 0 }
     }
 
     /// Reads the document into the input's members, or those of them that stand in the body.
@@ -174,6 +176,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
             }
             (Slot::Struct(value), Token::Map(frame)) => {
                 let depth = self.deeper(depth)?;
+                self.weight += STRUCTURE_WEIGHT;
                 let mut seen = Seen::default();
                 self.members(frame, value, &mut seen, false, path, depth)?;
                 if let Kind::Structure(members) = &value.schema().kind {
@@ -201,8 +204,8 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
     }
 
     fn deeper(&self, depth: usize) -> Result<usize, Rejection> {
-        if depth >= MAX_DEPTH || self.containers >= MAX_CONTAINERS {
-            return Err(too_deep());
+        if depth >= MAX_DEPTH || self.weight >= MAX_WEIGHT {
+            return Err(too_large());
         }
         Ok(depth + 1)
     }
@@ -216,7 +219,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
         depth: usize,
     ) -> Result<(), Rejection> {
         list.clear();
-        self.containers += 1;
+        self.weight += 1;
         let mut elements = Elements::default();
         while self.tokens.element(&mut frame)? {
             let token = self.tokens.next()?;
@@ -245,7 +248,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
         depth: usize,
     ) -> Result<(), Rejection> {
         map.clear();
-        self.containers += 1;
+        self.weight += 1;
         let mut elements = Elements::default();
         while let Some(key) = self.tokens.key(&mut frame)? {
             let token = self.tokens.next()?;
@@ -275,7 +278,7 @@ impl<'t, 'w, 's, T: Tokens<'t>> Reader<'w, 's, T> {
         let Kind::Union(members) = &value.schema().kind else {
             return Err(wrong_model(value.schema()));
         };
-        self.containers += 1;
+        self.weight += 1;
         let mut selected = false;
         while let Some(key) = self.tokens.key(&mut frame)? {
             let token = self.tokens.next()?;

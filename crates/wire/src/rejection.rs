@@ -54,6 +54,13 @@ pub(crate) const MAX_VIOLATIONS: usize = 100;
 const MALFORMED_XML: &str =
     "The XML you provided was not well-formed or did not validate against our published schema";
 
+impl Violation {
+    /// Whether what is missing is the input's whole document.
+    fn lacks_body(&self) -> bool {
+        self.in_document && self.value == Shown::Null && !self.path.contains('.')
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
@@ -148,7 +155,9 @@ fn validation_code(
     let violations = violations.unwrap_or_default();
     match protocol {
         Protocol::RestXml if style.xml == XmlFlavour::S3 => {
-            if violations.iter().any(|violation| violation.in_document) {
+            if violations.iter().any(Violation::lacks_body) {
+                "MissingRequestBodyError"
+            } else if violations.iter().any(|violation| violation.in_document) {
                 "MalformedXML"
             } else {
                 "InvalidArgument"
@@ -165,7 +174,9 @@ fn validation_code(
 }
 
 fn s3_violation(violations: &[Violation]) -> String {
-    if violations.iter().any(|violation| violation.in_document) {
+    if violations.iter().any(Violation::lacks_body) {
+        "Request Body is empty".to_owned()
+    } else if violations.iter().any(|violation| violation.in_document) {
         MALFORMED_XML.to_owned()
     } else {
         "Invalid Argument".to_owned()

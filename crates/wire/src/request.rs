@@ -69,7 +69,6 @@ pub fn decode(
         }
     }
     if let Kind::Structure(members) = &operation.input.kind {
-        checks.in_document = false;
         checks.required(members, &seen, &path, |_| true);
     }
     checks.finish()

@@ -245,6 +245,26 @@ fn malformed_payloads() {
     }
 }
 
+#[test]
+fn a_missing_payload() {
+    let api = Api::new(
+        "PutThing",
+        json!({"method": "PUT", "requestUri": "/{Bucket}"}),
+        json!({
+            "In": {"type": "structure", "payload": "Payload", "required": ["Bucket", "Payload"],
+                "members": {
+                    "Bucket": {"shape": "String", "location": "uri", "locationName": "Bucket"},
+                    "Payload": {"shape": "Tags", "locationName": "Tagging"},
+                }},
+            "Tags": {"type": "structure", "members": {}},
+        }),
+    );
+    let rejection = api.decode(Protocol::RestXml, Style::S3, "/b", &[], "").expect_err("no body");
+    assert_eq!(rejection.code(Protocol::RestXml, &Style::S3), "MissingRequestBodyError");
+    assert_eq!(rejection.message(Protocol::RestXml, &Style::S3), "Request Body is empty");
+    assert!(api.decode(Protocol::RestXml, Style::S3, "/b", &[], "<Tagging/>").is_ok());
+}
+
 fn list_api(name: &str, root: &str, code: u16) -> Api {
     let mut out = json!({"type": "structure", "members": {
         "LocationConstraint": {"shape": "String"},

@@ -7,6 +7,9 @@ use crate::read::MAX_DEPTH;
 use crate::tree::{Node, Rules, element_name};
 use crate::{Flags, List, Map, Member, Rejection};
 
+/// How many elements a document may have; a multipart upload's 10,000 parts take 100,000.
+const MAX_ELEMENTS: usize = 500_000;
+
 /// An element: its local name, attributes, text and children.
 #[derive(Debug, Default)]
 pub(crate) struct Element {
@@ -39,8 +42,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Element>, Rejection> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().expand_empty_elements = false;
     let mut open: Vec<Element> = vec![Element::default()];
+    let mut elements = 0;
     loop {
-        match reader.read_event().map_err(|_| malformed())? {
+        let event = reader.read_event().map_err(|_| malformed())?;
+        elements += usize::from(matches!(event, Event::Start(_) | Event::Empty(_)));
+        if elements > MAX_ELEMENTS {
+            return Err(malformed());
+        }
+        match event {
             Event::Start(tag) => {
                 if open.len() > MAX_DEPTH {
                     return Err(malformed());
