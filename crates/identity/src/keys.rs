@@ -38,10 +38,14 @@ pub fn secret(ids: &Ids) -> String {
     ids.mixed(40)
 }
 
-/// A new session token.
-pub fn session_token(ids: &Ids) -> String {
+/// The longest session token, in bytes.
+pub const MAX_SESSION_TOKEN: usize = 4096;
+
+/// A new session token of at least `minimum` bytes.
+pub fn session_token(ids: &Ids, minimum: usize) -> String {
     // Real tokens are longer, but clients must not care, and every request carries one.
-    format!("IQoJ{}==", ids.mixed(154))
+    let random = minimum.clamp(160, MAX_SESSION_TOKEN) - 6;
+    format!("IQoJ{}==", ids.mixed(random))
 }
 
 /// Whether two secrets are the same, in a time that does not tell where they differ.

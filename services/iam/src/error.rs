@@ -1,0 +1,50 @@
+//! What IAM refuses, in AWS's words.
+
+use fogbank_core::Fault;
+use fogbank_core::policy::Malformed;
+
+fogbank_core::errors! {
+    /// What IAM refuses.
+    pub enum Error {
+        #[error("{0}")]
+        DeleteConflictException(&'static str),
+        #[error("{0}")]
+        EntityAlreadyExistsException(String),
+        #[error("{0}")]
+        InvalidInputException(String),
+        #[error("{0}")]
+        LimitExceededException(String),
+        #[error("{0}")]
+        MalformedPolicyDocumentException(String),
+        #[error("{0}")]
+        NoSuchEntityException(String),
+    }
+}
+
+impl Error {
+    /// There is no user, group, role or policy of this name.
+    pub(crate) fn no_such(noun: &str, name: &str) -> Error {
+        Error::NoSuchEntityException(format!("The {noun} with name {name} cannot be found."))
+    }
+
+    /// There is no managed policy of this ARN.
+    pub(crate) fn no_policy(arn: &str) -> Error {
+        Error::NoSuchEntityException(format!("Policy {arn} was not found."))
+    }
+
+    /// A quota is used up.
+    pub(crate) fn quota(name: &str, quota: usize) -> Error {
+        Error::LimitExceededException(format!("Cannot exceed quota for {name}: {quota}"))
+    }
+
+    /// The input breaks a rule that the model does not state.
+    pub(crate) fn validation(message: impl Into<String>) -> Error {
+        Error::Fault(Fault::validation(message))
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Error {
+        Error::MalformedPolicyDocumentException(malformed.to_string())
+    }
+}

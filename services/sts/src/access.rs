@@ -1,0 +1,15 @@
+//! What each operation must be allowed to do.
+
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Fault, Request};
+
+/// AWS lets everybody ask who they are and ask for a session of their own. AssumeRole decides by the role's trust
+/// policy and the caller's policies itself, because a trust policy works unlike other resource policies.
+pub(crate) fn everybody(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::open())
+}
+
+/// The action has no resource.
+pub(crate) fn all(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on_all())
+}

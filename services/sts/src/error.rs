@@ -1,0 +1,37 @@
+//! What STS refuses, in AWS's words.
+
+use fogbank_core::Fault;
+use fogbank_core::policy::Malformed;
+
+fogbank_core::errors! {
+    /// What STS refuses.
+    pub enum Error {
+        #[error("{0}")]
+        MalformedPolicyDocumentException(String),
+        #[error("Packed policy consumes {0}% of allotted space, please use smaller policy.")]
+        PackedPolicyTooLargeException(usize),
+    }
+}
+
+impl Error {
+    /// The input breaks a rule that the model does not state.
+    pub(crate) fn validation(message: impl Into<String>) -> Error {
+        Error::Fault(Fault::validation(message))
+    }
+
+    /// A parameter contradicts another; the model has no shape for it.
+    pub(crate) fn parameter(message: &str) -> Error {
+        Error::Fault(Fault::new("InvalidParameterValue", message))
+    }
+
+    /// The caller may not do this.
+    pub(crate) fn denied(message: &str) -> Error {
+        Error::Fault(Fault::access_denied(message))
+    }
+}
+
+impl From<Malformed> for Error {
+    fn from(malformed: Malformed) -> Error {
+        Error::MalformedPolicyDocumentException(malformed.to_string())
+    }
+}
