@@ -46,7 +46,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-core", &["fogbank-wire", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
-    ("fogbank-console", &["fogbank-core"]),
     ("fogbank-gateway", &["fogbank-core", "fogbank-identity", "fogbank-sigv4"]),
 ];
 

@@ -1,0 +1,8 @@
+//! Operations and requests through the whole pipeline.
+
+mod apis;
+mod plane;
+
+use fogbank_core::Service;
+
+static SERVICES: &[&Service] = &[&crate::SERVICE];
