@@ -117,4 +117,3 @@ pub(crate) fn fault(error: &Error, style: Style) -> Fault {
 fn header_number(view: &RequestView<'_>, name: &str) -> Option<u64> {
     view.headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
-

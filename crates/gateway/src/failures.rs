@@ -1,7 +1,7 @@
 //! Faults and refusals on the wire: the code, status and form that the service uses.
 
 use fogbank_core::Fault;
-use fogbank_core::wire::{self, ErrorShape, Failure, Protocol, Response};
+use fogbank_core::wire::{self, Failure, Protocol, Response};
 
 use crate::catalogue::Entry;
 
@@ -17,16 +17,16 @@ pub(crate) struct Form<'a> {
 /// Writes `fault` as the service would.
 pub(crate) fn render(fault: &Fault, form: &Form<'_>) -> Response {
     let service = form.entry.service;
-    let shape = service.model.error(fault.name());
-    let (code, status, sender) = code(fault, shape, form);
+    let code = code(fault.name(), form);
+    let shape = service.model.error(code);
     let failure = Failure {
-        code: &code,
+        code,
         message: fault.message(),
         shape,
         members: fault.members(),
         extra: fault.extra(),
-        status: Some(fault.status().unwrap_or(status)),
-        sender,
+        status: fault.status(),
+        sender: shape.is_none_or(|shape| shape.sender),
     };
     wire::encode_failure(
         form.protocol,
@@ -38,46 +38,22 @@ pub(crate) fn render(fault: &Fault, form: &Form<'_>) -> Response {
     )
 }
 
-/// The code on the wire, the status and whether the caller is at fault.
-fn code(
-    fault: &Fault,
-    shape: Option<&ErrorShape>,
-    form: &Form<'_>,
-) -> (String, u16, bool) {
-    if let Some(shape) = shape {
-        return (shape.name.to_owned(), shape.status, shape.sender);
-    }
-    let service = form.entry.service;
+/// The name of the error in the service's model. Names that AWS's services have in common are the
+/// protocol's matter.
+fn code<'a>(name: &'a str, form: &Form<'_>) -> &'a str {
+    let model = form.entry.service.model;
     let is_json = !matches!(
         form.protocol,
         Protocol::AwsQuery | Protocol::Ec2Query | Protocol::RestXml
     );
-    match fault.name() {
-        "AccessDenied" => access_denied(service.model.name, is_json, form.protocol),
-        "ValidationException" => (service.style.validation_code.to_owned(), 400, true),
-        "InternalFailure" if service.model.name == "s3" => ("InternalError".to_owned(), 500, false),
-        "InternalFailure" if is_json => ("InternalServerError".to_owned(), 500, false),
-        "InternalFailure" => ("InternalFailure".to_owned(), 500, false),
-        "NotImplemented" => ("NotImplemented".to_owned(), 501, false),
-        "UnknownOperation" if is_json => ("UnknownOperationException".to_owned(), 400, true),
-        "UnknownOperation" if service.model.name == "s3" => {
-            ("MethodNotAllowed".to_owned(), 405, true)
+    match name {
+        // SNS has an error of its own for what everybody else calls AccessDenied.
+        "AccessDenied" if model.error("AuthorizationErrorException").is_some() => {
+            "AuthorizationErrorException"
         }
-        "UnknownOperation" => ("InvalidAction".to_owned(), 400, true),
-        name => (name.to_owned(), 400, true),
+        "UnknownOperation" if is_json => "UnknownOperationException",
+        "UnknownOperation" if model.name == "s3" => "MethodNotAllowed",
+        "UnknownOperation" => "InvalidAction",
+        name => name,
     }
-}
-
-/// AWS's services never agreed on the name of the refusal.
-fn access_denied(service: &str, is_json: bool, protocol: Protocol) -> (String, u16, bool) {
-    let (code, status) = match service {
-        "sns" => ("AuthorizationError", 403),
-        "sqs" => ("AccessDenied", 403),
-        "lambda" => ("AccessDeniedException", 403),
-        "ec2" => ("UnauthorizedOperation", 403),
-        _ if protocol == Protocol::RestJson1 => ("AccessDeniedException", 403),
-        _ if is_json => ("AccessDeniedException", 400),
-        _ => ("AccessDenied", 403),
-    };
-    (code.to_owned(), status, true)
 }

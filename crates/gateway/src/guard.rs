@@ -19,7 +19,9 @@ pub(crate) fn refusal(
         return None;
     }
     if !host.is_empty() && !hosts::is_local(host) {
-        return Some("The Host header names another machine. Start with --allow-remote to serve it.");
+        return Some(
+            "The Host header names another machine. Start with --allow-remote to serve it.",
+        );
     }
     let foreign_origin = headers
         .get(ORIGIN)

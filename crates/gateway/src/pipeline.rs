@@ -39,8 +39,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     let host = host(&parts);
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
         || parts.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
-    let refusal =
-        guard::refusal(&host, &parts.headers, is_signed, gateway.options.allow_remote);
+    let refusal = guard::refusal(&host, &parts.headers, is_signed, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
     }
@@ -254,16 +253,14 @@ impl Exchange<'_> {
                 (caller, settings.region.clone(), body)
             }
             Some(found) if streams || is_chunked => {
-                let caller =
-                    authenticate::verify_signature(self.gateway, found, view, None, now)?;
+                let caller = authenticate::verify_signature(self.gateway, found, view, None, now)?;
                 (caller, found.region().to_owned(), promised(found, body))
             }
             Some(found) => {
                 let body = collect(body, limit).await?;
                 let hash = hex::encode(Sha256::digest(&body));
                 let hash = (!is_unsigned(found)).then_some(&*hash);
-                let caller =
-                    authenticate::verify_signature(self.gateway, found, view, hash, now)?;
+                let caller = authenticate::verify_signature(self.gateway, found, view, hash, now)?;
                 (caller, found.region().to_owned(), body.into())
             }
         };
@@ -295,7 +292,9 @@ impl Exchange<'_> {
             ("s3", _) => "The specified method is not allowed against this resource.".to_owned(),
             (_, Protocol::AwsQuery | Protocol::Ec2Query) => {
                 let version = model.api_version;
-                format!("The action {operation} is not valid for this web service (version {version}).")
+                format!(
+                    "The action {operation} is not valid for this web service (version {version})."
+                )
             }
             _ => "The operation is not known.".to_owned(),
         };
@@ -371,7 +370,11 @@ impl Exchange<'_> {
 }
 
 /// Runs a handler in the way of its kind.
-pub(crate) async fn run(run: &Run, cx: Cx, input: Box<dyn Struct>) -> Result<Box<dyn Struct>, Fault> {
+pub(crate) async fn run(
+    run: &Run,
+    cx: Cx,
+    input: Box<dyn Struct>,
+) -> Result<Box<dyn Struct>, Fault> {
     match run {
         Run::Read(handler) => cx.read(|tx| handler(tx, input)),
         Run::Write(handler) => {

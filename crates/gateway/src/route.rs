@@ -51,9 +51,8 @@ pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<R
     }
     let candidates: Vec<&Entry> =
         head.scope.map(|name| catalogue.by_signing_name(name).collect()).unwrap_or_default();
-    let speaks_query = |entry: &&&Entry| {
-        entry.speaks(Protocol::AwsQuery) || entry.speaks(Protocol::Ec2Query)
-    };
+    let speaks_query =
+        |entry: &&&Entry| entry.speaks(Protocol::AwsQuery) || entry.speaks(Protocol::Ec2Query);
     if let Some(entry) = candidates.iter().find(speaks_query) {
         return Some(query(entry, head));
     }
@@ -93,9 +92,9 @@ fn rpc_v2<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Route<'a>> {
         return None;
     }
     let shape = shape.rsplit(['.', '#']).next().unwrap_or(shape);
-    let entry = catalogue
-        .services()
-        .find(|entry| entry.service.model.service_shape == shape && entry.speaks(Protocol::RpcV2Cbor))?;
+    let entry = catalogue.services().find(|entry| {
+        entry.service.model.service_shape == shape && entry.speaks(Protocol::RpcV2Cbor)
+    })?;
     Some(route(entry, Protocol::RpcV2Cbor, operation.to_owned()))
 }
 
@@ -124,11 +123,8 @@ fn query<'a>(entry: &'a Entry, head: &Head<'_>) -> Routed<'a> {
 }
 
 fn query_route(entry: &Entry, action: String) -> Route<'_> {
-    let protocol = if entry.speaks(Protocol::Ec2Query) {
-        Protocol::Ec2Query
-    } else {
-        Protocol::AwsQuery
-    };
+    let protocol =
+        if entry.speaks(Protocol::Ec2Query) { Protocol::Ec2Query } else { Protocol::AwsQuery };
     route(entry, protocol, action)
 }
 
