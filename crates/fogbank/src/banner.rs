@@ -41,6 +41,14 @@ pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration) {
     eprint!("{text}");
 }
 
+/// Shows the root's access key, which server mode makes at the first start, the only time that it can be shown.
+pub(crate) fn print_root_key(id: &str, secret: &str) {
+    eprint!(
+        "  Root key   AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret}\n             \
+         Keep it now: it is not shown again. Create users with it, then put it away.\n"
+    );
+}
+
 fn state(config: &Config) -> String {
     if config.ephemeral {
         return "ephemeral: in memory, gone when the process ends".to_owned();

@@ -55,12 +55,20 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
         Mode::Server => fogbank_identity::Mode::Server,
     };
     let directory = Arc::new(Directory::new(mode, &config.account));
+    directory.connect(&cloud);
+    let made = directory
+        .ensure_root(&db, cloud.ids(), &config.account, cloud.clock().now())
+        .await
+        .context("cannot make the root's access key")?;
     let options =
         Options { allow_remote: config.allow_remote, banner: banner::health(config) };
     let gateway =
         Gateway::new(cloud.clone(), SERVICES, directory, crate::services::admin_routes(), options);
     let background = fogbank_tasks::start(&cloud, SERVICES);
     banner::print(config, address, begun.elapsed());
+    if let Some((id, secret)) = made {
+        banner::print_root_key(&id, &secret);
+    }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "Ready.").and_then(|()| stdout.flush()).context("cannot write to stdout")?;
     fogbank_gateway::serve(gateway, listener, told_to_stop()?).await?;

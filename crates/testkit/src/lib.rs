@@ -49,6 +49,7 @@ impl World {
         let cloud = Cloud::new(db, clock, Ids::seeded(1), settings);
         let mode = Mode::Dev { accept_any_credentials: false };
         let identities = Arc::new(Directory::new(mode, ACCOUNT));
+        identities.connect(&cloud);
         let banner =
             Banner { version: "test", state: "ephemeral".into(), identity: "enforced".into() };
         let options = Options { allow_remote: false, banner };
