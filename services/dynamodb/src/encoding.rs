@@ -48,6 +48,48 @@ pub fn decode_item(bytes: &[u8]) -> Result<Item, Corrupt> {
     Ok(item)
 }
 
+/// Bytes that DynamoDB counts for the item of a row, without building it: what [`crate::value::item_size`] counts.
+pub fn row_size(bytes: &[u8]) -> Result<usize, Corrupt> {
+    let mut reader = Reader::open(bytes)?;
+    let count = reader.length()?;
+    let size = members_size(&mut reader, count, 0)?;
+    reader.end()?;
+    Ok(size)
+}
+
+fn members_size(reader: &mut Reader<'_>, count: usize, depth: usize) -> Result<usize, Corrupt> {
+    let mut size = 0;
+    for _ in 0..count {
+        size += reader.bytes()?.len() + value_size(reader, depth)?;
+    }
+    Ok(size)
+}
+
+fn value_size(reader: &mut Reader<'_>, depth: usize) -> Result<usize, Corrupt> {
+    let number = |reader: &mut Reader<'_>| Ok(Number::size_of(reader.text()?));
+    let bytes = |reader: &mut Reader<'_>| Ok(reader.bytes()?.len());
+    Ok(match reader.tag(depth)? {
+        Tag::S | Tag::B => bytes(reader)?,
+        Tag::N => number(reader)?,
+        Tag::False | Tag::True | Tag::Null => 1,
+        Tag::Ss | Tag::Bs => sum(reader, bytes)?,
+        Tag::Ns => sum(reader, number)?,
+        Tag::L => 3 + sum(reader, |reader| Ok(1 + value_size(reader, depth + 1)?))?,
+        Tag::M => {
+            let count = reader.length()?;
+            3 + count + members_size(reader, count, depth + 1)?
+        }
+    })
+}
+
+fn sum<'a>(
+    reader: &mut Reader<'a>,
+    mut size: impl FnMut(&mut Reader<'a>) -> Result<usize, Corrupt>,
+) -> Result<usize, Corrupt> {
+    let count = reader.length()?;
+    (0..count).try_fold(0, |sum, _| Ok(sum + size(reader)?))
+}
+
 fn write_members(members: &Item, out: &mut Vec<u8>) {
     write_length(members.len(), out);
     for (name, value) in members {

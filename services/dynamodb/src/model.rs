@@ -20,7 +20,7 @@ pub static SERVICE: wire::Service = wire::Service {
     target_prefix: "DynamoDB_20120810",
     service_shape: "DynamoDB_20120810",
     api_version: "2012-08-10",
-    namespace: "com.amazonaws.dynamodb",
+    namespace: "com.amazonaws.dynamodb.v20120810",
     xml_namespace: "",
     protocols: &[wire::Protocol::AwsJson1_0],
     query_compatible: false,
@@ -500,6 +500,30 @@ impl wire::OperationShape for DeleteTable {
     };
 }
 
+pub struct DescribeContinuousBackups;
+
+impl wire::OperationShape for DescribeContinuousBackups {
+    type Input = DescribeContinuousBackupsInput;
+    type Output = DescribeContinuousBackupsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeContinuousBackups",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_CONTINUOUS_BACKUPS_INPUT,
+            output: &schema::DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["TableNotFoundException", "InternalServerError"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DescribeEndpoints;
 
 impl wire::OperationShape for DescribeEndpoints {
@@ -561,6 +585,30 @@ impl wire::OperationShape for DescribeTable {
             status: 200,
             input: &schema::DESCRIBE_TABLE_INPUT,
             output: &schema::DESCRIBE_TABLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFoundException", "InternalServerError"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeTimeToLive;
+
+impl wire::OperationShape for DescribeTimeToLive {
+    type Input = DescribeTimeToLiveInput;
+    type Output = DescribeTimeToLiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeTimeToLive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_TIME_TO_LIVE_INPUT,
+            output: &schema::DESCRIBE_TIME_TO_LIVE_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -929,6 +977,35 @@ impl wire::OperationShape for UpdateTable {
     };
 }
 
+pub struct UpdateTimeToLive;
+
+impl wire::OperationShape for UpdateTimeToLive {
+    type Input = UpdateTimeToLiveInput;
+    type Output = UpdateTimeToLiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateTimeToLive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_TIME_TO_LIVE_INPUT,
+            output: &schema::UPDATE_TIME_TO_LIVE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceInUseException",
+                "ResourceNotFoundException",
+                "LimitExceededException",
+                "InternalServerError",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArchivalSummary {
     pub archival_date_time: Option<wire::Timestamp>,
@@ -981,7 +1058,7 @@ wire::structure!(AttributeValueUpdate, schema::ATTRIBUTE_VALUE_UPDATE, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchGetItemInput {
-    pub request_items: BTreeMap<String, KeysAndAttributes>,
+    pub request_items: Option<BTreeMap<String, KeysAndAttributes>>,
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
 }
 
@@ -991,7 +1068,7 @@ wire::structure!(BatchGetItemInput, schema::BATCH_GET_ITEM_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchGetItemOutput {
-    pub responses: Option<BTreeMap<String, Vec<BTreeMap<String, AttributeValue>>>>,
+    pub responses: Option<BTreeMap<String, Vec<crate::attributes::Attributes>>>,
     pub unprocessed_keys: Option<BTreeMap<String, KeysAndAttributes>>,
     pub consumed_capacity: Option<Vec<ConsumedCapacity>>,
 }
@@ -1002,7 +1079,7 @@ wire::structure!(BatchGetItemOutput, schema::BATCH_GET_ITEM_OUTPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchWriteItemInput {
-    pub request_items: BTreeMap<String, Vec<WriteRequest>>,
+    pub request_items: Option<BTreeMap<String, Vec<WriteRequest>>>,
     pub return_consumed_capacity: Option<ReturnConsumedCapacity>,
     pub return_item_collection_metrics: Option<ReturnItemCollectionMetrics>,
 }
@@ -1039,7 +1116,7 @@ wire::structure!(BillingModeSummary, schema::BILLING_MODE_SUMMARY, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CancellationReason {
-    pub item: Option<BTreeMap<String, AttributeValue>>,
+    pub item: Option<crate::attributes::Attributes>,
     pub code: Option<String>,
     pub message: Option<String>,
 }
@@ -1103,7 +1180,7 @@ wire::structure!(ConditionCheck, schema::CONDITION_CHECK, {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConditionalCheckFailedException {
     pub message: Option<String>,
-    pub item: Option<BTreeMap<String, AttributeValue>>,
+    pub item: Option<crate::attributes::Attributes>,
 }
 
 wire::structure!(ConditionalCheckFailedException, schema::CONDITIONAL_CHECK_FAILED_EXCEPTION, {
@@ -1130,6 +1207,16 @@ pub struct ConsumedCapacity {
 wire::structure!(ConsumedCapacity, schema::CONSUMED_CAPACITY, {
     0 => table_name, 1 => capacity_units, 2 => read_capacity_units, 3 => write_capacity_units,
     4 => table, 5 => local_secondary_indexes, 6 => global_secondary_indexes, 7 => vector_indexes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContinuousBackupsDescription {
+    pub continuous_backups_status: Option<String>,
+    pub point_in_time_recovery_description: Option<PointInTimeRecoveryDescription>,
+}
+
+wire::structure!(ContinuousBackupsDescription, schema::CONTINUOUS_BACKUPS_DESCRIPTION, {
+    0 => continuous_backups_status, 1 => point_in_time_recovery_description,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1173,9 +1260,9 @@ wire::structure!(CreateReplicationGroupMemberAction, schema::CREATE_REPLICATION_
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTableInput {
-    pub attribute_definitions: Option<Vec<AttributeDefinition>>,
-    pub table_name: String,
-    pub key_schema: Option<Vec<KeySchemaElement>>,
+    pub attribute_definitions: Vec<AttributeDefinition>,
+    pub table_name: Option<String>,
+    pub key_schema: Vec<KeySchemaElement>,
     pub local_secondary_indexes: Option<Vec<LocalSecondaryIndex>>,
     pub global_secondary_indexes: Option<Vec<GlobalSecondaryIndex>>,
     pub billing_mode: Option<BillingMode>,
@@ -1283,7 +1370,7 @@ wire::structure!(DeleteItemInput, schema::DELETE_ITEM_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteItemOutput {
-    pub attributes: Option<BTreeMap<String, AttributeValue>>,
+    pub attributes: Option<crate::attributes::Attributes>,
     pub consumed_capacity: Option<ConsumedCapacity>,
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
@@ -1312,7 +1399,7 @@ wire::structure!(DeleteRequest, schema::DELETE_REQUEST, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTableInput {
-    pub table_name: String,
+    pub table_name: Option<String>,
 }
 
 wire::structure!(DeleteTableInput, schema::DELETE_TABLE_INPUT, {
@@ -1335,6 +1422,24 @@ pub struct DeleteVectorIndexAction {
 
 wire::structure!(DeleteVectorIndexAction, schema::DELETE_VECTOR_INDEX_ACTION, {
     0 => index_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeContinuousBackupsInput {
+    pub table_name: Option<String>,
+}
+
+wire::structure!(DescribeContinuousBackupsInput, schema::DESCRIBE_CONTINUOUS_BACKUPS_INPUT, {
+    0 => table_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeContinuousBackupsOutput {
+    pub continuous_backups_description: Option<ContinuousBackupsDescription>,
+}
+
+wire::structure!(DescribeContinuousBackupsOutput, schema::DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT, {
+    0 => continuous_backups_description,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1371,7 +1476,7 @@ wire::structure!(DescribeLimitsOutput, schema::DESCRIBE_LIMITS_OUTPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTableInput {
-    pub table_name: String,
+    pub table_name: Option<String>,
 }
 
 wire::structure!(DescribeTableInput, schema::DESCRIBE_TABLE_INPUT, {
@@ -1385,6 +1490,24 @@ pub struct DescribeTableOutput {
 
 wire::structure!(DescribeTableOutput, schema::DESCRIBE_TABLE_OUTPUT, {
     0 => table,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTimeToLiveInput {
+    pub table_name: Option<String>,
+}
+
+wire::structure!(DescribeTimeToLiveInput, schema::DESCRIBE_TIME_TO_LIVE_INPUT, {
+    0 => table_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeTimeToLiveOutput {
+    pub time_to_live_description: Option<TimeToLiveDescription>,
+}
+
+wire::structure!(DescribeTimeToLiveOutput, schema::DESCRIBE_TIME_TO_LIVE_OUTPUT, {
+    0 => time_to_live_description,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1453,7 +1576,7 @@ wire::structure!(GetItemInput, schema::GET_ITEM_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetItemOutput {
-    pub item: Option<BTreeMap<String, AttributeValue>>,
+    pub item: Option<crate::attributes::Attributes>,
     pub consumed_capacity: Option<ConsumedCapacity>,
 }
 
@@ -1557,7 +1680,7 @@ wire::structure!(ItemCollectionMetrics, schema::ITEM_COLLECTION_METRICS, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ItemResponse {
-    pub item: Option<BTreeMap<String, AttributeValue>>,
+    pub item: Option<crate::attributes::Attributes>,
 }
 
 wire::structure!(ItemResponse, schema::ITEM_RESPONSE, {
@@ -1615,7 +1738,7 @@ wire::structure!(ListTablesOutput, schema::LIST_TABLES_OUTPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsOfResourceInput {
-    pub resource_arn: String,
+    pub resource_arn: Option<String>,
     pub next_token: Option<String>,
 }
 
@@ -1681,6 +1804,19 @@ pub struct OnDemandThroughputOverride {
 
 wire::structure!(OnDemandThroughputOverride, schema::ON_DEMAND_THROUGHPUT_OVERRIDE, {
     0 => max_read_request_units,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PointInTimeRecoveryDescription {
+    pub point_in_time_recovery_status: Option<String>,
+    pub recovery_period_in_days: Option<i32>,
+    pub earliest_restorable_date_time: Option<wire::Timestamp>,
+    pub latest_restorable_date_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(PointInTimeRecoveryDescription, schema::POINT_IN_TIME_RECOVERY_DESCRIPTION, {
+    0 => point_in_time_recovery_status, 1 => recovery_period_in_days,
+    2 => earliest_restorable_date_time, 3 => latest_restorable_date_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1781,7 +1917,7 @@ wire::structure!(PutItemInput, schema::PUT_ITEM_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutItemOutput {
-    pub attributes: Option<BTreeMap<String, AttributeValue>>,
+    pub attributes: Option<crate::attributes::Attributes>,
     pub consumed_capacity: Option<ConsumedCapacity>,
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
@@ -1830,7 +1966,7 @@ wire::structure!(QueryInput, schema::QUERY_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueryOutput {
-    pub items: Option<Vec<BTreeMap<String, AttributeValue>>>,
+    pub items: Option<Vec<crate::attributes::Attributes>>,
     pub count: Option<i32>,
     pub scanned_count: Option<i32>,
     pub last_evaluated_key: Option<BTreeMap<String, AttributeValue>>,
@@ -2012,7 +2148,7 @@ wire::structure!(ScanInput, schema::SCAN_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScanOutput {
-    pub items: Option<Vec<BTreeMap<String, AttributeValue>>>,
+    pub items: Option<Vec<crate::attributes::Attributes>>,
     pub count: Option<i32>,
     pub scanned_count: Option<i32>,
     pub last_evaluated_key: Option<BTreeMap<String, AttributeValue>>,
@@ -2147,7 +2283,7 @@ wire::structure!(Tag, schema::TAG, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceInput {
-    pub resource_arn: String,
+    pub resource_arn: Option<String>,
     pub tags: Vec<Tag>,
 }
 
@@ -2178,6 +2314,26 @@ pub struct ThrottlingReason {
 
 wire::structure!(ThrottlingReason, schema::THROTTLING_REASON, {
     0 => reason, 1 => resource,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TimeToLiveDescription {
+    pub time_to_live_status: Option<String>,
+    pub attribute_name: Option<String>,
+}
+
+wire::structure!(TimeToLiveDescription, schema::TIME_TO_LIVE_DESCRIPTION, {
+    0 => time_to_live_status, 1 => attribute_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TimeToLiveSpecification {
+    pub enabled: bool,
+    pub attribute_name: String,
+}
+
+wire::structure!(TimeToLiveSpecification, schema::TIME_TO_LIVE_SPECIFICATION, {
+    0 => enabled, 1 => attribute_name,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2256,7 +2412,7 @@ wire::structure!(TransactionCanceledException, schema::TRANSACTION_CANCELED_EXCE
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceInput {
-    pub resource_arn: String,
+    pub resource_arn: Option<String>,
     pub tag_keys: Vec<String>,
 }
 
@@ -2324,7 +2480,7 @@ wire::structure!(UpdateItemInput, schema::UPDATE_ITEM_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateItemOutput {
-    pub attributes: Option<BTreeMap<String, AttributeValue>>,
+    pub attributes: Option<crate::attributes::Attributes>,
     pub consumed_capacity: Option<ConsumedCapacity>,
     pub item_collection_metrics: Option<ItemCollectionMetrics>,
 }
@@ -2351,7 +2507,7 @@ wire::structure!(UpdateReplicationGroupMemberAction, schema::UPDATE_REPLICATION_
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTableInput {
     pub attribute_definitions: Option<Vec<AttributeDefinition>>,
-    pub table_name: String,
+    pub table_name: Option<String>,
     pub billing_mode: Option<BillingMode>,
     pub provisioned_throughput: Option<ProvisionedThroughput>,
     pub global_secondary_index_updates: Option<Vec<GlobalSecondaryIndexUpdate>>,
@@ -2385,6 +2541,25 @@ pub struct UpdateTableOutput {
 
 wire::structure!(UpdateTableOutput, schema::UPDATE_TABLE_OUTPUT, {
     0 => table_description,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateTimeToLiveInput {
+    pub table_name: Option<String>,
+    pub time_to_live_specification: TimeToLiveSpecification,
+}
+
+wire::structure!(UpdateTimeToLiveInput, schema::UPDATE_TIME_TO_LIVE_INPUT, {
+    0 => table_name, 1 => time_to_live_specification,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateTimeToLiveOutput {
+    pub time_to_live_specification: Option<TimeToLiveSpecification>,
+}
+
+wire::structure!(UpdateTimeToLiveOutput, schema::UPDATE_TIME_TO_LIVE_OUTPUT, {
+    0 => time_to_live_specification,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2659,7 +2834,7 @@ mod schema {
     pub(super) static BATCH_GET_ITEM_INPUT: Schema = schema(
         "BatchGetItemInput",
         Kind::Structure(&[
-            body("RequestItems", &BATCH_GET_REQUEST_MAP, Flags::REQUIRED),
+            body("RequestItems", &BATCH_GET_REQUEST_MAP, Flags::NONE),
             body("ReturnConsumedCapacity", &RETURN_CONSUMED_CAPACITY, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -2676,7 +2851,7 @@ mod schema {
     pub(super) static BATCH_GET_REQUEST_MAP: Schema = schema(
         "BatchGetRequestMap",
         map((&TABLE_ARN, "key"), (&KEYS_AND_ATTRIBUTES, "value"), false, false),
-        limits(Some(1), Some(100)),
+        limits(None, Some(100)),
     );
     pub(super) static BATCH_GET_RESPONSE_MAP: Schema = schema(
         "BatchGetResponseMap",
@@ -2686,7 +2861,7 @@ mod schema {
     pub(super) static BATCH_WRITE_ITEM_INPUT: Schema = schema(
         "BatchWriteItemInput",
         Kind::Structure(&[
-            body("RequestItems", &BATCH_WRITE_ITEM_REQUEST_MAP, Flags::REQUIRED),
+            body("RequestItems", &BATCH_WRITE_ITEM_REQUEST_MAP, Flags::NONE),
             body("ReturnConsumedCapacity", &RETURN_CONSUMED_CAPACITY, Flags::NONE),
             body("ReturnItemCollectionMetrics", &RETURN_ITEM_COLLECTION_METRICS, Flags::NONE),
         ]),
@@ -2704,7 +2879,7 @@ mod schema {
     pub(super) static BATCH_WRITE_ITEM_REQUEST_MAP: Schema = schema(
         "BatchWriteItemRequestMap",
         map((&TABLE_ARN, "key"), (&WRITE_REQUESTS, "value"), false, false),
-        limits(Some(1), Some(25)),
+        limits(None, Some(25)),
     );
     pub(super) static BILLING_MODE: Schema =
         schema("BillingMode", Kind::Enum(super::BillingMode::NAMES), Constraint::NONE);
@@ -2804,6 +2979,18 @@ mod schema {
         list(&CONSUMED_CAPACITY, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static CONTINUOUS_BACKUPS_DESCRIPTION: Schema = schema(
+        "ContinuousBackupsDescription",
+        Kind::Structure(&[
+            body("ContinuousBackupsStatus", &STRING, Flags::REQUIRED),
+            body(
+                "PointInTimeRecoveryDescription",
+                &POINT_IN_TIME_RECOVERY_DESCRIPTION,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION: Schema = schema(
         "ContinuousBackupsUnavailableException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -2841,9 +3028,9 @@ mod schema {
     pub(super) static CREATE_TABLE_INPUT: Schema = schema(
         "CreateTableInput",
         Kind::Structure(&[
-            body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS, Flags::NONE),
-            body("TableName", &TABLE_ARN, Flags::REQUIRED),
-            body("KeySchema", &KEY_SCHEMA, Flags::NONE),
+            body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS, Flags::REQUIRED),
+            body("TableName", &TABLE_ARN, Flags::NONE),
+            body("KeySchema", &KEY_SCHEMA, Flags::REQUIRED),
             body("LocalSecondaryIndexes", &LOCAL_SECONDARY_INDEX_LIST, Flags::NONE),
             body("GlobalSecondaryIndexes", &GLOBAL_SECONDARY_INDEX_LIST, Flags::NONE),
             body("BillingMode", &BILLING_MODE, Flags::NONE),
@@ -2951,7 +3138,7 @@ mod schema {
     );
     pub(super) static DELETE_TABLE_INPUT: Schema = schema(
         "DeleteTableInput",
-        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::REQUIRED)]),
+        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static DELETE_TABLE_OUTPUT: Schema = schema(
@@ -2962,6 +3149,20 @@ mod schema {
     pub(super) static DELETE_VECTOR_INDEX_ACTION: Schema = schema(
         "DeleteVectorIndexAction",
         Kind::Structure(&[body("IndexName", &INDEX_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONTINUOUS_BACKUPS_INPUT: Schema = schema(
+        "DescribeContinuousBackupsInput",
+        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT: Schema = schema(
+        "DescribeContinuousBackupsOutput",
+        Kind::Structure(&[body(
+            "ContinuousBackupsDescription",
+            &CONTINUOUS_BACKUPS_DESCRIPTION,
+            Flags::NONE,
+        )]),
         Constraint::NONE,
     );
     pub(super) static DESCRIBE_ENDPOINTS_REQUEST: Schema =
@@ -2985,12 +3186,22 @@ mod schema {
     );
     pub(super) static DESCRIBE_TABLE_INPUT: Schema = schema(
         "DescribeTableInput",
-        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::REQUIRED)]),
+        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static DESCRIBE_TABLE_OUTPUT: Schema = schema(
         "DescribeTableOutput",
         Kind::Structure(&[body("Table", &TABLE_DESCRIPTION, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_TIME_TO_LIVE_INPUT: Schema = schema(
+        "DescribeTimeToLiveInput",
+        Kind::Structure(&[body("TableName", &TABLE_ARN, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_TIME_TO_LIVE_OUTPUT: Schema = schema(
+        "DescribeTimeToLiveOutput",
+        Kind::Structure(&[body("TimeToLiveDescription", &TIME_TO_LIVE_DESCRIPTION, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static DISASSOCIATE_REPLICATION_GROUP_MEMBER_ACTION: Schema = schema(
@@ -3292,7 +3503,7 @@ mod schema {
         Constraint::NONE,
     );
     pub(super) static KEY_LIST: Schema =
-        schema("KeyList", list(&KEY, "member", false, false), limits(Some(1), Some(100)));
+        schema("KeyList", list(&KEY, "member", false, false), limits(Some(1), None));
     pub(super) static KEY_SCHEMA: Schema = schema(
         "KeySchema",
         list(&KEY_SCHEMA_ELEMENT, "member", false, false),
@@ -3352,7 +3563,7 @@ mod schema {
     pub(super) static LIST_TAGS_OF_RESOURCE_INPUT: Schema = schema(
         "ListTagsOfResourceInput",
         Kind::Structure(&[
-            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::REQUIRED),
+            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::NONE),
             body("NextToken", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -3426,6 +3637,16 @@ mod schema {
     pub(super) static ON_DEMAND_THROUGHPUT_OVERRIDE: Schema = schema(
         "OnDemandThroughputOverride",
         Kind::Structure(&[body("MaxReadRequestUnits", &LONG, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static POINT_IN_TIME_RECOVERY_DESCRIPTION: Schema = schema(
+        "PointInTimeRecoveryDescription",
+        Kind::Structure(&[
+            body("PointInTimeRecoveryStatus", &STRING, Flags::NONE),
+            body("RecoveryPeriodInDays", &RECOVERY_PERIOD_IN_DAYS, Flags::NONE),
+            body("EarliestRestorableDateTime", &TIMESTAMP, Flags::NONE),
+            body("LatestRestorableDateTime", &TIMESTAMP, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION: Schema = schema(
@@ -3547,7 +3768,7 @@ mod schema {
             body("IndexName", &INDEX_NAME, Flags::NONE),
             body("Select", &SELECT, Flags::NONE),
             body("AttributesToGet", &ATTRIBUTE_NAME_LIST, Flags::NONE),
-            body("Limit", &POSITIVE_INTEGER_OBJECT, Flags::NONE),
+            body("Limit", &INTEGER, Flags::NONE),
             body("ConsistentRead", &BOOLEAN, Flags::NONE),
             body("KeyConditions", &KEY_CONDITIONS, Flags::NONE),
             body("QueryFilter", &FILTER_CONDITION_MAP, Flags::NONE),
@@ -3574,6 +3795,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static RECOVERY_PERIOD_IN_DAYS: Schema =
+        schema("RecoveryPeriodInDays", Kind::Integer, limits(Some(1), Some(35)));
     pub(super) static REPLICA_ALREADY_EXISTS_EXCEPTION: Schema = schema(
         "ReplicaAlreadyExistsException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -3678,7 +3901,7 @@ mod schema {
         Constraint::NONE,
     );
     pub(super) static RESOURCE_ARN_STRING: Schema =
-        schema("ResourceArnString", Kind::String, limits(Some(1), Some(1283)));
+        schema("ResourceArnString", Kind::String, limits(None, Some(1283)));
     pub(super) static RESOURCE_IN_USE_EXCEPTION: Schema = schema(
         "ResourceInUseException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -3918,7 +4141,7 @@ mod schema {
     pub(super) static TAG_RESOURCE_INPUT: Schema = schema(
         "TagResourceInput",
         Kind::Structure(&[
-            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::REQUIRED),
+            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::NONE),
             body("Tags", &TAG_LIST, Flags::REQUIRED),
         ]),
         Constraint::NONE,
@@ -3946,6 +4169,24 @@ mod schema {
     pub(super) static THROTTLING_REASON_LIST: Schema = schema(
         "ThrottlingReasonList",
         list(&THROTTLING_REASON, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static TIME_TO_LIVE_ATTRIBUTE_NAME: Schema =
+        schema("TimeToLiveAttributeName", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static TIME_TO_LIVE_DESCRIPTION: Schema = schema(
+        "TimeToLiveDescription",
+        Kind::Structure(&[
+            body("TimeToLiveStatus", &STRING, Flags::NONE),
+            body("AttributeName", &TIME_TO_LIVE_ATTRIBUTE_NAME, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TIME_TO_LIVE_SPECIFICATION: Schema = schema(
+        "TimeToLiveSpecification",
+        Kind::Structure(&[
+            body("Enabled", &BOOLEAN, Flags::REQUIRED),
+            body("AttributeName", &TIME_TO_LIVE_ATTRIBUTE_NAME, Flags::REQUIRED),
+        ]),
         Constraint::NONE,
     );
     pub(super) static TRANSACT_GET_ITEM: Schema = schema(
@@ -4028,7 +4269,7 @@ mod schema {
     pub(super) static UNTAG_RESOURCE_INPUT: Schema = schema(
         "UntagResourceInput",
         Kind::Structure(&[
-            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::REQUIRED),
+            body("ResourceArn", &RESOURCE_ARN_STRING, Flags::NONE),
             body("TagKeys", &TAG_KEY_LIST, Flags::REQUIRED),
         ]),
         Constraint::NONE,
@@ -4110,7 +4351,7 @@ mod schema {
         "UpdateTableInput",
         Kind::Structure(&[
             body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS, Flags::NONE),
-            body("TableName", &TABLE_ARN, Flags::REQUIRED),
+            body("TableName", &TABLE_ARN, Flags::NONE),
             body("BillingMode", &BILLING_MODE, Flags::NONE),
             body("ProvisionedThroughput", &PROVISIONED_THROUGHPUT, Flags::NONE),
             body("GlobalSecondaryIndexUpdates", &GLOBAL_SECONDARY_INDEX_UPDATE_LIST, Flags::NONE),
@@ -4136,6 +4377,23 @@ mod schema {
     pub(super) static UPDATE_TABLE_OUTPUT: Schema = schema(
         "UpdateTableOutput",
         Kind::Structure(&[body("TableDescription", &TABLE_DESCRIPTION, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_TIME_TO_LIVE_INPUT: Schema = schema(
+        "UpdateTimeToLiveInput",
+        Kind::Structure(&[
+            body("TableName", &TABLE_ARN, Flags::NONE),
+            body("TimeToLiveSpecification", &TIME_TO_LIVE_SPECIFICATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_TIME_TO_LIVE_OUTPUT: Schema = schema(
+        "UpdateTimeToLiveOutput",
+        Kind::Structure(&[body(
+            "TimeToLiveSpecification",
+            &TIME_TO_LIVE_SPECIFICATION,
+            Flags::NONE,
+        )]),
         Constraint::NONE,
     );
     pub(super) static VECTOR_ATTRIBUTE_DEFINITION: Schema = schema(

@@ -68,6 +68,11 @@ impl Number {
         Self(text.into())
     }
 
+    /// Bytes that DynamoDB counts for a number given as canonical text.
+    pub fn size_of(text: &str) -> usize {
+        Decimal::parse(text).unwrap_or(Decimal::ZERO).stored_size()
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,0 +1,454 @@
+//! How DynamoDB's state lies in the store: the only file that knows.
+//!
+//! A table is a row of its definition; its items lie under its number, its indexes' entries under theirs. Numbers are
+//! never used again, so that a table's name is free as soon as the definition is gone; what lay under its number is
+//! removed in the background.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fogbank_core::store::{Raw, Read, Table, Value, Write, row};
+use fogbank_core::{ReadTx, Tx, WriteTx};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+use crate::definition::Definition;
+use crate::error::{Error, Result};
+use crate::keys::{self, Key, KeyRange};
+use crate::names::TableName;
+
+/// The definitions of tables by account, region and name.
+static DEFINITIONS: Table<(String, String, String), Raw> = Table::new("dynamodb.tables", 0x0301);
+/// Where a table's definition stands, by its number.
+static PLACES: Table<u64, Place> = Table::new("dynamodb.places", 0x0302);
+/// The prefix of items and of indexes' entries; [`keys`] says how their keys go on.
+const ROWS: [u8; 4] = 0x0303_u32.to_be_bytes();
+/// Items that expire, by the second, their table's number and their key.
+static EXPIRIES: Table<(u64, u64, Bytes), ()> = Table::new("dynamodb.expiries", 0x0304);
+/// How far an index, or the expiries (number 0), of a table are filled with what the table held before.
+static BACKFILLS: Table<(u64, u64), Backfill> = Table::new("dynamodb.backfills", 0x0305);
+/// Numbers whose rows are to be removed.
+static PURGES: Table<u64, ()> = Table::new("dynamodb.purges", 0x0306);
+/// Transactions that were done, by account, region and the client's token.
+static TOKENS: Table<(String, String, String), Token> = Table::new("dynamodb.tokens", 0x0307);
+/// The same by the time at which they are forgotten.
+static TOKEN_ENDS: Table<(u64, String, String, String), ()> =
+    Table::new("dynamodb.token_ends", 0x0308);
+/// What tables and indexes held when they were last counted.
+static COUNTS: Table<u64, Counted> = Table::new("dynamodb.counts", 0x0309);
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableRow {
+    /// The number under which its items lie.
+    pub(crate) id: u64,
+    /// The id that callers see.
+    pub(crate) uuid: String,
+    /// The name.
+    pub(crate) name: String,
+    /// When it was created, in milliseconds since 1970.
+    pub(crate) created_millis: i64,
+    /// The attributes of its and its indexes' keys: name and type.
+    pub(crate) attributes: Vec<(String, String)>,
+    /// The names of its key's attributes.
+    pub(crate) key: KeyRow,
+    /// Its local secondary indexes.
+    pub(crate) local_indexes: Vec<IndexRow>,
+    /// Its global secondary indexes.
+    pub(crate) global_indexes: Vec<IndexRow>,
+    /// Whether it is billed by the request.
+    pub(crate) is_on_demand: bool,
+    /// When it last began to be billed by the request.
+    pub(crate) on_demand_since_millis: Option<i64>,
+    /// What was provisioned.
+    pub(crate) throughput: ThroughputRow,
+    /// The most that a table billed by the request may use: reads and writes a second.
+    pub(crate) on_demand_limits: Option<(Option<i64>, Option<i64>)>,
+    /// Its stream.
+    pub(crate) stream: Option<StreamRow>,
+    /// The key of KMS with which the caller wants it encrypted, if it is not AWS's own; empty: DynamoDB's key in KMS.
+    pub(crate) encryption_key: Option<String>,
+    /// The storage class, if one was named.
+    pub(crate) class: Option<String>,
+    /// When the storage class was changed.
+    pub(crate) class_changed_millis: Option<i64>,
+    /// Whether it may not be deleted.
+    pub(crate) is_protected: bool,
+    /// The attribute that says when an item expires.
+    pub(crate) expiry_attribute: Option<String>,
+    /// The tags.
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+row!(TableRow, 1);
+
+/// The names of a key's attributes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeyRow {
+    /// The partition key.
+    pub(crate) partition: String,
+    /// The sort key.
+    pub(crate) sort: Option<String>,
+}
+
+/// An index of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IndexRow {
+    /// The number under which its entries lie.
+    pub(crate) id: u64,
+    /// The name.
+    pub(crate) name: String,
+    /// The names of its key's attributes.
+    pub(crate) key: KeyRow,
+    /// `ALL`, `KEYS_ONLY` or `INCLUDE`.
+    pub(crate) projection: String,
+    /// The attributes that it has besides keys.
+    pub(crate) non_key_attributes: Vec<String>,
+    /// What was provisioned; unused for local indexes.
+    pub(crate) throughput: ThroughputRow,
+    /// The most that an index billed by the request may use: reads and writes a second.
+    pub(crate) on_demand_limits: Option<(Option<i64>, Option<i64>)>,
+    /// Whether entries for older items are still missing.
+    pub(crate) is_filling: bool,
+}
+
+/// What was provisioned for a table or an index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ThroughputRow {
+    /// Units of reading a second.
+    pub(crate) read_units: i64,
+    /// Units of writing a second.
+    pub(crate) write_units: i64,
+    /// When it was last raised.
+    pub(crate) raised_millis: Option<i64>,
+    /// When it was last lowered.
+    pub(crate) lowered_millis: Option<i64>,
+}
+
+/// A table's stream. Records are not written yet; who reads streams finds none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StreamRow {
+    /// Whether changes go into it.
+    pub(crate) is_enabled: bool,
+    /// What records show.
+    pub(crate) view: String,
+    /// The label: the time at which it was enabled.
+    pub(crate) label: String,
+}
+
+/// Where a definition stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Place {
+    account: String,
+    region: String,
+    name: String,
+}
+
+row!(Place, 1);
+
+/// How far a backfill has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Backfill {
+    /// The last key that was looked at, without the prefix; empty: none.
+    after: Vec<u8>,
+}
+
+row!(Backfill, 1);
+
+/// A transaction that was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Token {
+    /// A digest of what it did.
+    pub(crate) digest: u64,
+    /// When it was done, in milliseconds since 1970.
+    pub(crate) done_millis: i64,
+}
+
+row!(Token, 1);
+
+/// What a table or index held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    /// Items.
+    pub(crate) items: u64,
+    /// Their size in bytes.
+    pub(crate) bytes: u64,
+    /// When they were counted, in milliseconds since 1970.
+    pub(crate) at_millis: i64,
+}
+
+row!(Counted, 1);
+
+/// Parsed definitions by the table's number, with the bytes that they were parsed from. A look-up reads the row in its
+/// own transaction and takes the parsed form only if the bytes are the same, so that it can never be stale.
+#[derive(Default)]
+struct Parsed(RwLock<HashMap<u64, (Bytes, Arc<Definition>)>>);
+
+/// Parsed definitions are forgotten when there are more than this.
+const MAX_PARSED: usize = 4096;
+
+/// The definition of a table, if it exists.
+pub(crate) fn find(tx: &impl Tx, table: TableName<'_>) -> Result<Option<Arc<Definition>>> {
+    let account = table.account.unwrap_or_else(|| tx.account());
+    let region = table.region.unwrap_or_else(|| tx.region());
+    let Some(bytes) = DEFINITIONS.get_bytes(tx, &(account, region, table.name))? else {
+        return Ok(None);
+    };
+    parse(tx, account, region, bytes).map(Some)
+}
+
+fn parse(tx: &impl Tx, account: &str, region: &str, bytes: Bytes) -> Result<Arc<Definition>> {
+    let damaged = || fogbank_core::Fault::internal("a table's definition is cut short");
+    let (id, fields) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let id = u64::from_be_bytes(*id);
+    let parsed = tx.cx().cloud().state(Parsed::default);
+    if let Some((known, definition)) = parsed.0.read().get(&id)
+        && *known == bytes
+    {
+        return Ok(Arc::clone(definition));
+    }
+    let row = TableRow::decode_slice(fields)?;
+    let definition = Arc::new(Definition::new(account, region, row)?);
+    let mut parsed = parsed.0.write();
+    if parsed.len() >= MAX_PARSED {
+        parsed.clear();
+    }
+    parsed.insert(id, (bytes.clone(), Arc::clone(&definition)));
+    Ok(definition)
+}
+
+/// The definition of a table that an operation on items is about.
+pub(crate) fn table(tx: &impl Tx, name: &str) -> Result<Arc<Definition>> {
+    find(tx, TableName::of_data(name)?)?.ok_or(Error::ResourceNotFoundException)
+}
+
+/// The definition of the table with this number, if it still exists.
+pub(crate) fn table_of_id(tx: &impl Tx, id: u64) -> Result<Option<Arc<Definition>>> {
+    let Some(place) = PLACES.get(tx, &id)? else { return Ok(None) };
+    let Place { account, region, name } = &place;
+    find(tx, TableName { account: Some(account), region: Some(region), name })
+}
+
+/// Writes a table's definition.
+pub(crate) fn put_table(
+    tx: &mut WriteTx<'_>,
+    account: &str,
+    region: &str,
+    row: &TableRow,
+) -> Result<()> {
+    let mut bytes = row.id.to_be_bytes().to_vec();
+    row.encode(&mut bytes)?;
+    let key = (account.to_owned(), region.to_owned(), row.name.clone());
+    DEFINITIONS.put(tx, &key, &Raw(bytes.into()))?;
+    let (account, region, name) = key;
+    Ok(PLACES.put(tx, &row.id, &Place { account, region, name })?)
+}
+
+/// Removes a table. Its items go in the background.
+pub(crate) fn delete_table(tx: &mut WriteTx<'_>, table: &Definition) -> Result<()> {
+    let (account, region) = (table.account.as_str(), table.region.as_str());
+    DEFINITIONS.delete(tx, &(account, region, table.row.name.as_str()))?;
+    PLACES.delete(tx, &table.row.id)?;
+    purge(tx, table.row.id)?;
+    for index in &table.indexes {
+        purge(tx, index.id)?;
+    }
+    Ok(())
+}
+
+/// Has the rows under a number removed in the background.
+pub(crate) fn purge(tx: &mut WriteTx<'_>, id: u64) -> Result<()> {
+    PURGES.put(tx, &id, &())?;
+    COUNTS.delete(tx, &id)?;
+    tx.wake(crate::tasks::UPKEEP);
+    Ok(())
+}
+
+/// Names of tables in order: up to `limit` that follow `after`, and whether there are more.
+pub(crate) fn table_names(
+    tx: &ReadTx<'_>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<String>, bool)> {
+    let (account, region) = (tx.account(), tx.region());
+    let mut range = DEFINITIONS.range(&(account, region)).limit(limit + 1);
+    if let Some(after) = after {
+        range = range.after(&(account, region, after));
+    }
+    let mut names: Vec<String> = range.keys(tx)?.into_iter().map(|(_, _, name)| name).collect();
+    let more = names.len() > limit;
+    names.truncate(limit);
+    Ok((names, more))
+}
+
+/// How many tables the account has in the region, up to `most`.
+pub(crate) fn count_tables(tx: &impl Tx, most: usize) -> Result<usize> {
+    Ok(DEFINITIONS.range(&(tx.account(), tx.region())).limit(most).count(tx)?)
+}
+
+/// The numbers of tables that follow `after`, up to `limit`.
+pub(crate) fn table_ids(tx: &ReadTx<'_>, after: Option<u64>, limit: usize) -> Result<Vec<u64>> {
+    let mut range = PLACES.range(&()).limit(limit);
+    if let Some(after) = after {
+        range = range.after(&after);
+    }
+    Ok(range.keys(tx)?)
+}
+
+/// A number that was never used for a table or an index; `which` tells those of one transaction apart.
+pub(crate) fn new_id(tx: &WriteTx<'_>, which: u8) -> u64 {
+    tx.version() << 8 | u64::from(which)
+}
+
+/// The store's key of an item or an index's entry.
+fn row(key: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4 + key.len());
+    out.extend_from_slice(&ROWS);
+    out.extend_from_slice(key);
+    out
+}
+
+/// The bytes of an item.
+pub(crate) fn get_row(tx: &impl Tx, id: u64, key: &Key) -> Result<Option<Bytes>> {
+    Ok(tx.get(&row(&keys::row_key(id, key)))?)
+}
+
+/// The bytes under a key of [`keys`].
+pub(crate) fn get_row_at(tx: &impl Tx, key: &[u8]) -> Result<Option<Bytes>> {
+    Ok(tx.get(&row(key))?)
+}
+
+/// Writes an item or an index's entry under a key of [`keys`].
+pub(crate) fn put_row(tx: &mut WriteTx<'_>, key: &[u8], bytes: &[u8]) {
+    tx.put(&row(key), bytes);
+}
+
+/// Removes an item or an index's entry.
+pub(crate) fn delete_row(tx: &mut WriteTx<'_>, key: &[u8]) {
+    tx.delete(&row(key));
+}
+
+/// Visits the items or entries in a range of [`keys`], whose keys it shows as [`keys`] made them.
+pub(crate) fn scan_rows(
+    tx: &(impl Read + ?Sized),
+    range: &KeyRange,
+    is_reverse: bool,
+    mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<()> {
+    if range.start >= range.end {
+        return Ok(());
+    }
+    let (start, end) = (row(&range.start), row(&range.end));
+    tx.scan(&start, &end, is_reverse, &mut |key, value| visit(&key[ROWS.len()..], value))?;
+    Ok(())
+}
+
+/// Remembers when an item expires.
+pub(crate) fn put_expiry(tx: &mut WriteTx<'_>, secs: u64, table: u64, key: &[u8]) -> Result<()> {
+    Ok(EXPIRIES.put(tx, &(secs, table, key), &())?)
+}
+
+/// Forgets when an item expires.
+pub(crate) fn delete_expiry(tx: &mut WriteTx<'_>, secs: u64, table: u64, key: &[u8]) -> Result<()> {
+    Ok(EXPIRIES.delete(tx, &(secs, table, key))?)
+}
+
+/// Items that expire up to a second, the earliest first: the second, the table and the key.
+pub(crate) fn expired(
+    tx: &impl Tx,
+    up_to_secs: u64,
+    limit: usize,
+) -> Result<Vec<(u64, u64, Bytes)>> {
+    let end = (up_to_secs.saturating_add(1), 0_u64, Bytes::new());
+    Ok(EXPIRIES.range(&()).before(&end).limit(limit).keys(tx)?)
+}
+
+/// Begins to fill an index, or the expiries (number 0), from what the table holds.
+pub(crate) fn start_backfill(tx: &mut WriteTx<'_>, table: u64, index: u64) -> Result<()> {
+    BACKFILLS.put(tx, &(table, index), &Backfill { after: Vec::new() })?;
+    tx.wake(crate::tasks::UPKEEP);
+    Ok(())
+}
+
+/// Remembers how far a backfill has come; `None`: it is done.
+pub(crate) fn put_backfill(
+    tx: &mut WriteTx<'_>,
+    table: u64,
+    index: u64,
+    after: Option<Vec<u8>>,
+) -> Result<()> {
+    match after {
+        Some(after) => Ok(BACKFILLS.put(tx, &(table, index), &Backfill { after })?),
+        None => Ok(BACKFILLS.delete(tx, &(table, index))?),
+    }
+}
+
+/// A backfill that is not done: the table, the index and the last key that was looked at.
+pub(crate) fn first_backfill(tx: &impl Tx) -> Result<Option<(u64, u64, Vec<u8>)>> {
+    let first = BACKFILLS.first(tx, &())?;
+    Ok(first.map(|((table, index), backfill)| (table, index, backfill.after)))
+}
+
+/// A number whose rows are to be removed.
+pub(crate) fn first_purge(tx: &impl Tx) -> Result<Option<u64>> {
+    Ok(PURGES.first(tx, &())?.map(|(id, ())| id))
+}
+
+/// Removes up to `limit` rows under a number, and says whether none is left.
+pub(crate) fn purge_some(tx: &mut WriteTx<'_>, id: u64, limit: usize) -> Result<bool> {
+    let range = KeyRange::of_prefix(id.to_be_bytes().to_vec());
+    let mut keys = Vec::new();
+    scan_rows(tx, &range, false, |key, _| {
+        keys.push(key.to_vec());
+        if keys.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    keys.iter().for_each(|key| delete_row(tx, key));
+    let is_done = keys.len() < limit;
+    if is_done {
+        PURGES.delete(tx, &id)?;
+    }
+    Ok(is_done)
+}
+
+/// The transaction that was done under a client's token.
+pub(crate) fn token(tx: &impl Tx, token: &str) -> Result<Option<Token>> {
+    Ok(TOKENS.get(tx, &(tx.account(), tx.region(), token))?)
+}
+
+/// Remembers a transaction until `end_millis`.
+pub(crate) fn put_token(
+    tx: &mut WriteTx<'_>,
+    token: &str,
+    digest: u64,
+    end_millis: i64,
+) -> Result<()> {
+    let done_millis = tx.now().millis();
+    let (account, region) = (tx.account().to_owned(), tx.region().to_owned());
+    let end = end_millis.max(0).unsigned_abs();
+    TOKEN_ENDS.put(tx, &(end, account.as_str(), region.as_str(), token), &())?;
+    let key = (account.as_str(), region.as_str(), token);
+    Ok(TOKENS.put(tx, &key, &Token { digest, done_millis })?)
+}
+
+/// Forgets up to `limit` transactions whose time is over, and says whether none is left.
+pub(crate) fn forget_tokens(tx: &mut WriteTx<'_>, now_millis: i64, limit: usize) -> Result<bool> {
+    let end = (now_millis.max(0).unsigned_abs(), String::new(), String::new(), String::new());
+    let over = TOKEN_ENDS.range(&()).before(&end).limit(limit).keys(tx)?;
+    for key in &over {
+        TOKEN_ENDS.delete(tx, key)?;
+        TOKENS.delete(tx, &(key.1.as_str(), key.2.as_str(), key.3.as_str()))?;
+    }
+    Ok(over.len() < limit)
+}
+
+/// What a table or index held when it was last counted.
+pub(crate) fn counted(tx: &impl Tx, id: u64) -> Result<Option<Counted>> {
+    Ok(COUNTS.get(tx, &id)?)
+}
+
+/// Remembers what a table or index holds.
+pub(crate) fn put_counted(tx: &mut WriteTx<'_>, id: u64, counted: &Counted) -> Result<()> {
+    Ok(COUNTS.put(tx, &id, counted)?)
+}

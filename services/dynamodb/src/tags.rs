@@ -1,0 +1,124 @@
+//! Tags of tables.
+
+use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
+use std::sync::Arc;
+
+use crate::definition::Definition;
+use crate::error::{Error, Result};
+use crate::model::{
+    ListTagsOfResourceInput, ListTagsOfResourceOutput, Tag, TagResourceInput, TagResourceOutput,
+    UntagResourceInput, UntagResourceOutput,
+};
+use crate::names::{self, TableName};
+use crate::store;
+
+/// How many tags a table may have.
+const MAX_TAGS: usize = 50;
+/// How many tags a page has.
+const PAGE: usize = 10;
+
+/// Refuses tags that a request may not give.
+pub(crate) fn check(tags: &[Tag]) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for tag in tags {
+        if tag.key.starts_with("aws:") {
+            return Err(Error::parameter(
+                "System tags starting with 'aws:' cannot be specified by a client",
+            ));
+        }
+        if !seen.insert(&tag.key) {
+            return Err(Error::parameter(format!("Duplicate tag key: {}", tag.key)));
+        }
+    }
+    too_many(tags.len())
+}
+
+fn too_many(count: usize) -> Result<()> {
+    if count > MAX_TAGS {
+        return Err(Error::parameter(format!(
+            "The number of tags exceeds the limit of {MAX_TAGS} per resource"
+        )));
+    }
+    Ok(())
+}
+
+/// Finds the table that an ARN names; `check` looks at the rest of the request in between.
+fn find(
+    tx: &impl Tx,
+    arn: Option<&str>,
+    check: impl FnOnce() -> Result<()>,
+) -> Result<Arc<Definition>> {
+    let Some(text) = arn else { return Err(Error::invalid("Invalid TableArn")) };
+    let bad = || {
+        Error::invalid(format!("Invalid TableArn: Invalid ResourceArn provided as input {text}"))
+    };
+    let parsed = Arn::parse(text).ok_or_else(bad)?;
+    let name = parsed.resource.strip_prefix("table/").unwrap_or_default();
+    if parsed.service != "dynamodb" || !names::is_word(name) || name.len() < 3 {
+        return Err(bad());
+    }
+    check()?;
+    let table = TableName { account: Some(parsed.account), region: Some(parsed.region), name };
+    store::find(tx, table)?.ok_or_else(|| Error::no_resource(text))
+}
+
+/// Adds tags to a table, or changes them.
+pub(crate) fn tag(tx: &mut WriteTx<'_>, input: TagResourceInput) -> Result<TagResourceOutput> {
+    let table = find(tx, input.resource_arn.as_deref(), || {
+        if input.tags.is_empty() {
+            return Err(Error::invalid("Atleast one Tag needs to be provided as Input."));
+        }
+        check(&input.tags)
+    })?;
+    let mut row = table.row.clone();
+    row.tags.extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
+    too_many(row.tags.len())?;
+    store::put_table(tx, &table.account, &table.region, &row)?;
+    Ok(TagResourceOutput {})
+}
+
+/// Removes tags from a table.
+pub(crate) fn untag(
+    tx: &mut WriteTx<'_>,
+    input: UntagResourceInput,
+) -> Result<UntagResourceOutput> {
+    let table = find(tx, input.resource_arn.as_deref(), || {
+        if input.tag_keys.is_empty() {
+            return Err(Error::invalid("Atleast one Tag Key needs to be provided as Input."));
+        }
+        Ok(())
+    })?;
+    let mut row = table.row.clone();
+    for key in &input.tag_keys {
+        row.tags.remove(key);
+    }
+    store::put_table(tx, &table.account, &table.region, &row)?;
+    Ok(UntagResourceOutput {})
+}
+
+/// Lists a table's tags.
+pub(crate) fn list(
+    tx: &ReadTx<'_>,
+    input: ListTagsOfResourceInput,
+) -> Result<ListTagsOfResourceOutput> {
+    let table = find(tx, input.resource_arn.as_deref(), || Ok(()))?;
+    let after = match &input.next_token {
+        Some(token) => Some(
+            fogbank_core::page::parse_text(token)
+                .ok_or_else(|| Error::invalid("Invalid NextToken"))?,
+        ),
+        None => None,
+    };
+    let mut left = table
+        .row
+        .tags
+        .iter()
+        .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
+        .map(|(key, value)| Tag { key: key.clone(), value: value.clone() })
+        .peekable();
+    let tags: Vec<Tag> = left.by_ref().take(PAGE).collect();
+    let more = left.peek().is_some();
+    let next_token =
+        tags.last().filter(|_| more).map(|tag| fogbank_core::page::text_token(&tag.key));
+    Ok(ListTagsOfResourceOutput { tags: Some(tags), next_token })
+}

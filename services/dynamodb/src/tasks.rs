@@ -1,0 +1,209 @@
+//! Work in the background: filling new indexes, removing what nobody names any more, items that expire, counting.
+//!
+//! Each round looks at the rows that say what is to be done, and does it in transactions of a few hundred rows, so that
+//! nobody waits long behind one.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
+
+use crate::changes::{self, Change};
+use crate::definition::Definition;
+use crate::encoding::{decode_item, row_size};
+use crate::error::Result;
+use crate::keys::KeyRange;
+use crate::store::{self, Counted};
+use crate::value::Item;
+
+/// The task that fills, removes and forgets, and the topic that wakes it.
+pub(crate) const UPKEEP: &str = "dynamodb.upkeep";
+/// Stands for a table's expiries where the number of an index is expected.
+pub(crate) const EXPIRIES: u64 = 0;
+/// How many rows one transaction touches.
+const BATCH: usize = 200;
+/// How many rows a new index is filled with before its creation is answered.
+const FIRST_BATCH: usize = 1000;
+/// Items that expired longer ago than five years are left alone.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>
+const OLDEST_EXPIRY_SECS: u64 = 5 * 365 * 24 * 60 * 60;
+/// How many tables are counted before the round rests.
+const COUNTED_TABLES: usize = 100;
+/// How many rows are counted in one view of the store.
+const COUNTED_ROWS: usize = 10_000;
+
+/// The reconcilers.
+pub(crate) static TASKS: &[Task] = &[
+    Task { name: UPKEEP, every: Duration::from_secs(60), run: upkeep },
+    Task { name: "dynamodb.expiry", every: Duration::from_secs(5), run: expire },
+    // AWS counts about every six hours.
+    Task { name: "dynamodb.counts", every: Duration::from_secs(6 * 60 * 60), run: count },
+];
+
+fn upkeep(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
+    Box::pin(async move {
+        while cx.write(|tx| fill_next(tx)).await? {}
+        loop {
+            let next = cx.read(|tx| store::first_purge(tx))?;
+            let Some(id) = next else { break };
+            while !cx.write(|tx| store::purge_some(tx, id, BATCH)).await? {}
+        }
+        let now = cx.now().millis();
+        while !cx.write(|tx| store::forget_tokens(tx, now, BATCH)).await? {}
+        Ok(())
+    })
+}
+
+/// Goes on with the first backfill; false if there is none.
+fn fill_next(tx: &mut WriteTx<'_>) -> Result<bool> {
+    let Some((table, index, after)) = store::first_backfill(tx)? else { return Ok(false) };
+    match store::table_of_id(tx, table)? {
+        Some(definition) => fill(tx, &definition, index, after, BATCH)?,
+        None => store::put_backfill(tx, table, index, None)?,
+    }
+    Ok(true)
+}
+
+/// Begins to fill an index of a table, or its expiries, with what the table holds; small tables are filled at once.
+pub(crate) fn begin_fill(tx: &mut WriteTx<'_>, table: &Definition, index: u64) -> Result<()> {
+    store::start_backfill(tx, table.id(), index)?;
+    fill(tx, table, index, Vec::new(), FIRST_BATCH)
+}
+
+fn fill(
+    tx: &mut WriteTx<'_>,
+    table: &Definition,
+    index: u64,
+    after: Vec<u8>,
+    limit: usize,
+) -> Result<()> {
+    let mut range = KeyRange::of_prefix(table.id().to_be_bytes().to_vec());
+    if !after.is_empty() {
+        range.start = after;
+        range.start.push(0);
+    }
+    let rows = some_rows(tx, &range, limit)?;
+    let is_done = rows.len() < limit;
+    for (key, row) in &rows {
+        fill_one(tx, table, index, key, &decode_item(row)?)?;
+    }
+    let last = rows.into_iter().next_back().map(|(key, _)| key);
+    if !is_done {
+        return store::put_backfill(tx, table.id(), index, last);
+    }
+    store::put_backfill(tx, table.id(), index, None)?;
+    if index == EXPIRIES {
+        return Ok(());
+    }
+    let mut row = table.row.clone();
+    for found in row.global_indexes.iter_mut().filter(|found| found.id == index) {
+        found.is_filling = false;
+    }
+    store::put_table(tx, &table.account, &table.region, &row)
+}
+
+fn some_rows(tx: &WriteTx<'_>, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut rows = Vec::new();
+    store::scan_rows(tx, range, false, |key, row| {
+        rows.push((key.to_vec(), row.to_vec()));
+        if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(rows)
+}
+
+fn fill_one(
+    tx: &mut WriteTx<'_>,
+    table: &Definition,
+    index: u64,
+    row_key: &[u8],
+    item: &Item,
+) -> Result<()> {
+    if index == EXPIRIES {
+        if let Some(secs) = changes::expiry(table, item) {
+            store::put_expiry(tx, secs, table.id(), row_key)?;
+        }
+        return Ok(());
+    }
+    let found = table.indexes.iter().find(|found| found.id == index);
+    let key = table.key.check_item(item)?;
+    // An item whose attribute has another type than the index's key is not in the index.
+    if let Some((key, bytes)) = found.and_then(|index| changes::entry(index, &key, item)) {
+        store::put_row(tx, &key, &bytes);
+    }
+    Ok(())
+}
+
+fn expire(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
+    Box::pin(async move {
+        let now = cx.now().secs().max(0).unsigned_abs();
+        while cx.read(|tx| store::expired(tx, now, 1)).map(|found| !found.is_empty())? {
+            cx.write(|tx| expire_some(tx, now)).await?;
+        }
+        Ok(())
+    })
+}
+
+fn expire_some(tx: &mut WriteTx<'_>, now: u64) -> Result<()> {
+    for (secs, id, row_key) in store::expired(tx, now, BATCH)? {
+        // Whatever becomes of the item, this reminder has done its work.
+        store::delete_expiry(tx, secs, id, &row_key)?;
+        let Some(table) = store::table_of_id(tx, id)? else { continue };
+        let Some(row) = store::get_row_at(tx, &row_key)? else { continue };
+        let item = decode_item(&row)?;
+        let is_over = changes::expiry(&table, &item) == Some(secs);
+        if is_over && secs + OLDEST_EXPIRY_SECS > now {
+            let key = table.key.check_item(&item)?;
+            let change = Change { key: &key, old: Some(&item), new: None };
+            changes::apply(tx, &table, &change)?;
+        }
+    }
+    Ok(())
+}
+
+fn count(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
+    Box::pin(async move {
+        let mut after = None;
+        loop {
+            let ids = cx.read(|tx| store::table_ids(tx, after, COUNTED_TABLES))?;
+            let Some(last) = ids.last().copied() else { return Ok(()) };
+            for id in ids {
+                let table = cx.read(|tx| store::table_of_id(tx, id))?;
+                let indexes = table.iter().flat_map(|table| &table.indexes);
+                let numbers: Vec<u64> =
+                    std::iter::once(id).chain(indexes.map(|index| index.id)).collect();
+                for number in numbers {
+                    count_one(&cx, number).await?;
+                }
+            }
+            after = Some(last);
+        }
+    })
+}
+
+/// Counts what lies under a number, in several views, so that none is kept for long.
+async fn count_one(cx: &Cx, id: u64) -> Result<()> {
+    let mut counted = Counted { at_millis: cx.now().millis(), ..Counted::default() };
+    let mut range = KeyRange::of_prefix(id.to_be_bytes().to_vec());
+    loop {
+        let mut rows = 0;
+        let mut last = Vec::new();
+        cx.read(|tx| {
+            store::scan_rows(tx, &range, false, |key, row| {
+                rows += 1;
+                counted.items += 1;
+                counted.bytes += row_size(row).unwrap_or(row.len()) as u64;
+                if rows < COUNTED_ROWS {
+                    return ControlFlow::Continue(());
+                }
+                last = key.to_vec();
+                ControlFlow::Break(())
+            })
+        })?;
+        if rows < COUNTED_ROWS {
+            break;
+        }
+        last.push(0);
+        range.start = last;
+    }
+    cx.write(|tx| store::put_counted(tx, id, &counted)).await
+}
