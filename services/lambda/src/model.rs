@@ -319,6 +319,13 @@ pub static SERVICE: wire::Service = wire::Service {
     ],
     errors: &[
         error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDeniedException"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
             "AliasLimitExceededException",
             ("AliasLimitExceededException", "AliasLimitExceededException"),
             400,
@@ -589,6 +596,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::RECURSIVE_INVOCATION_EXCEPTION,
+        ),
+        error(
+            "RequestEntityTooLargeException",
+            ("RequestEntityTooLargeException", "RequestEntityTooLargeException"),
+            413,
+            true,
+            &schema::REQUEST_ENTITY_TOO_LARGE_EXCEPTION,
         ),
         error(
             "RequestTooLargeException",
@@ -1034,6 +1048,30 @@ impl wire::OperationShape for DeleteFunctionEventInvokeConfig {
     };
 }
 
+pub struct GetAccountSettings;
+
+impl wire::OperationShape for GetAccountSettings {
+    type Input = GetAccountSettingsInput;
+    type Output = GetAccountSettingsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccountSettings",
+            method: "GET",
+            uri: "/2016-08-19/account-settings",
+            status: 200,
+            input: &schema::GET_ACCOUNT_SETTINGS_REQUEST,
+            output: &schema::GET_ACCOUNT_SETTINGS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceException", "TooManyRequestsException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAlias;
 
 impl wire::OperationShape for GetAlias {
@@ -1349,6 +1387,35 @@ impl wire::OperationShape for ListEventSourceMappings {
             status: 200,
             input: &schema::LIST_EVENT_SOURCE_MAPPINGS_REQUEST,
             output: &schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListFunctionEventInvokeConfigs;
+
+impl wire::OperationShape for ListFunctionEventInvokeConfigs {
+    type Input = ListFunctionEventInvokeConfigsInput;
+    type Output = ListFunctionEventInvokeConfigsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListFunctionEventInvokeConfigs",
+            method: "GET",
+            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
+            status: 200,
+            input: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST,
+            output: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -1766,6 +1833,36 @@ impl wire::OperationShape for UpdateFunctionConfiguration {
     };
 }
 
+pub struct UpdateFunctionEventInvokeConfig;
+
+impl wire::OperationShape for UpdateFunctionEventInvokeConfig {
+    type Input = UpdateFunctionEventInvokeConfigInput;
+    type Output = UpdateFunctionEventInvokeConfigOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateFunctionEventInvokeConfig",
+            method: "POST",
+            uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
+            status: 200,
+            input: &schema::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+            output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ResourceConflictException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub type CreateAliasOutput = AliasConfiguration;
 
 pub type CreateEventSourceMappingOutput = EventSourceMappingConfiguration;
@@ -1796,6 +1893,8 @@ pub type UpdateFunctionCodeOutput = FunctionConfiguration;
 
 pub type UpdateFunctionConfigurationOutput = FunctionConfiguration;
 
+pub type UpdateFunctionEventInvokeConfigOutput = FunctionEventInvokeConfig;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcceleratorConfig {
     pub accelerator_memory_size: i32,
@@ -1803,6 +1902,30 @@ pub struct AcceleratorConfig {
 
 wire::structure!(AcceleratorConfig, schema::ACCELERATOR_CONFIG, {
     0 => accelerator_memory_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountLimit {
+    pub total_code_size: Option<i64>,
+    pub code_size_unzipped: Option<i64>,
+    pub code_size_zipped: Option<i64>,
+    pub concurrent_executions: Option<i32>,
+    pub unreserved_concurrent_executions: Option<i32>,
+}
+
+wire::structure!(AccountLimit, schema::ACCOUNT_LIMIT, {
+    0 => total_code_size, 1 => code_size_unzipped, 2 => code_size_zipped,
+    3 => concurrent_executions, 4 => unreserved_concurrent_executions,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountUsage {
+    pub total_code_size: Option<i64>,
+    pub function_count: Option<i64>,
+}
+
+wire::structure!(AccountUsage, schema::ACCOUNT_USAGE, {
+    0 => total_code_size, 1 => function_count,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2647,6 +2770,21 @@ wire::structure!(FunctionVersionsPerCapacityProviderLimitExceededException, sche
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountSettingsInput {}
+
+wire::structure!(GetAccountSettingsInput, schema::GET_ACCOUNT_SETTINGS_REQUEST, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountSettingsOutput {
+    pub account_limit: Option<AccountLimit>,
+    pub account_usage: Option<AccountUsage>,
+}
+
+wire::structure!(GetAccountSettingsOutput, schema::GET_ACCOUNT_SETTINGS_RESPONSE, {
+    0 => account_limit, 1 => account_usage,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAliasInput {
     pub function_name: String,
     pub name: String,
@@ -3040,6 +3178,27 @@ pub struct ListEventSourceMappingsOutput {
 
 wire::structure!(ListEventSourceMappingsOutput, schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE, {
     0 => next_marker, 1 => event_source_mappings,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsInput {
+    pub function_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListFunctionEventInvokeConfigsInput, schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST, {
+    0 => function_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListFunctionEventInvokeConfigsOutput {
+    pub function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+    pub next_marker: Option<String>,
+}
+
+wire::structure!(ListFunctionEventInvokeConfigsOutput, schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE, {
+    0 => function_event_invoke_configs, 1 => next_marker,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3810,6 +3969,20 @@ wire::structure!(UpdateFunctionConfigurationInput, schema::UPDATE_FUNCTION_CONFI
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateFunctionEventInvokeConfigInput {
+    pub function_name: String,
+    pub qualifier: Option<String>,
+    pub maximum_retry_attempts: Option<i32>,
+    pub maximum_event_age_in_seconds: Option<i32>,
+    pub destination_config: Option<DestinationConfig>,
+}
+
+wire::structure!(UpdateFunctionEventInvokeConfigInput, schema::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST, {
+    0 => function_name, 1 => qualifier, 2 => maximum_retry_attempts,
+    3 => maximum_event_age_in_seconds, 4 => destination_config,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfig {
     pub subnet_ids: Option<Vec<String>>,
     pub security_group_ids: Option<Vec<String>>,
@@ -3931,6 +4104,27 @@ mod schema {
     pub(super) static ACCELERATOR_CONFIG: Schema = schema(
         "AcceleratorConfig",
         Kind::Structure(&[body("AcceleratorMemorySize", &INTEGER, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCOUNT_LIMIT: Schema = schema(
+        "AccountLimit",
+        Kind::Structure(&[
+            body("TotalCodeSize", &LONG, Flags::NONE),
+            body("CodeSizeUnzipped", &LONG, Flags::NONE),
+            body("CodeSizeZipped", &LONG, Flags::NONE),
+            body("ConcurrentExecutions", &INTEGER, Flags::NONE),
+            body("UnreservedConcurrentExecutions", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ACCOUNT_USAGE: Schema = schema(
+        "AccountUsage",
+        Kind::Structure(&[
+            body("TotalCodeSize", &LONG, Flags::NONE),
+            body("FunctionCount", &LONG, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static ACTION: Schema = schema(
@@ -4772,6 +4966,11 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Schema = schema(
+        "FunctionEventInvokeConfigList",
+        list(&FUNCTION_EVENT_INVOKE_CONFIG, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static FUNCTION_LIST: Schema = schema(
         "FunctionList",
         list(&FUNCTION_CONFIGURATION, "member", false, false),
@@ -4838,6 +5037,16 @@ mod schema {
             ]),
             Constraint::NONE,
         );
+    pub(super) static GET_ACCOUNT_SETTINGS_REQUEST: Schema =
+        schema("GetAccountSettingsRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static GET_ACCOUNT_SETTINGS_RESPONSE: Schema = schema(
+        "GetAccountSettingsResponse",
+        Kind::Structure(&[
+            body("AccountLimit", &ACCOUNT_LIMIT, Flags::NONE),
+            body("AccountUsage", &ACCOUNT_USAGE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_ALIAS_REQUEST: Schema = schema(
         "GetAliasRequest",
         Kind::Structure(&[
@@ -5251,6 +5460,29 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Schema = schema(
+        "ListFunctionEventInvokeConfigsRequest",
+        Kind::Structure(&[
+            bound("FunctionName", &NAMESPACED_FUNCTION_NAME, Path, "FunctionName", Flags::REQUIRED),
+            bound("Marker", &STRING, Query, "Marker", Flags::NONE),
+            bound(
+                "MaxItems",
+                &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS,
+                Query,
+                "MaxItems",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Schema = schema(
+        "ListFunctionEventInvokeConfigsResponse",
+        Kind::Structure(&[
+            body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST, Flags::NONE),
+            body("NextMarker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_FUNCTIONS_REQUEST: Schema = schema(
         "ListFunctionsRequest",
         Kind::Structure(&[
@@ -5336,6 +5568,8 @@ mod schema {
             "ALL|(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}",
         ),
     );
+    pub(super) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Schema =
+        schema("MaxFunctionEventInvokeConfigListItems", Kind::Integer, limits(Some(1), Some(50)));
     pub(super) static MAX_LIST_ITEMS: Schema =
         schema("MaxListItems", Kind::Integer, limits(Some(1), Some(10000)));
     pub(super) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Schema =
@@ -5356,7 +5590,7 @@ mod schema {
         limits(Some(-1), Some(10000)),
     );
     pub(super) static MEMORY_SIZE: Schema =
-        schema("MemorySize", Kind::Integer, limits(Some(128), Some(32768)));
+        schema("MemorySize", Kind::Integer, limits(Some(128), Some(10240)));
     pub(super) static MINIMUM_NUMBER_OF_POLLERS: Schema =
         schema("MinimumNumberOfPollers", Kind::Integer, limits(Some(1), Some(200)));
     pub(super) static MODE_NOT_SUPPORTED_EXCEPTION: Schema = schema(
@@ -5546,6 +5780,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static REQUEST_ENTITY_TOO_LARGE_EXCEPTION: Schema =
+        schema("RequestEntityTooLargeException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static REQUEST_TOO_LARGE_EXCEPTION: Schema = schema(
         "RequestTooLargeException",
         Kind::Structure(&[
@@ -5934,7 +6170,7 @@ mod schema {
         Constraint::NONE,
     );
     pub(super) static TIMEOUT: Schema =
-        schema("Timeout", Kind::Integer, limits(Some(1), Some(5400)));
+        schema("Timeout", Kind::Integer, limits(Some(1), Some(900)));
     pub(super) static TOO_MANY_REQUESTS_EXCEPTION: Schema = schema(
         "TooManyRequestsException",
         Kind::Structure(&[
@@ -6088,6 +6324,23 @@ mod schema {
             body("DurableConfig", &DURABLE_CONFIG, Flags::NONE),
             body("RuntimeConfig", &FUNCTION_RUNTIME_CONFIG, Flags::NONE),
             body("AcceleratorConfig", &ACCELERATOR_CONFIG, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Schema = schema(
+        "UpdateFunctionEventInvokeConfigRequest",
+        Kind::Structure(&[
+            bound("FunctionName", &NAMESPACED_FUNCTION_NAME, Path, "FunctionName", Flags::REQUIRED),
+            bound(
+                "Qualifier",
+                &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER,
+                Query,
+                "Qualifier",
+                Flags::NONE,
+            ),
+            body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS, Flags::NONE),
+            body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS, Flags::NONE),
+            body("DestinationConfig", &DESTINATION_CONFIG, Flags::NONE),
         ]),
         Constraint::NONE,
     );

@@ -1,0 +1,122 @@
+//! What a call must be allowed to do.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Check, Fault, Request};
+
+use crate::model::{
+    AddPermissionInput, CreateFunctionInput, TagResourceInput, UntagResourceInput,
+    UpdateFunctionConfigurationInput,
+};
+use crate::rules::target::Target;
+
+/// Actions without a resource: AWS authorises them on `*`.
+pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on_all())
+}
+
+/// The function, version or alias that `FunctionName` and `Qualifier` name.
+pub(crate) fn function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on(target(request, input)?.arn()))
+}
+
+/// The function itself, for operations on its versions and aliases.
+pub(crate) fn whole_function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on(target(request, input)?.function_arn()))
+}
+
+/// Running the function, version or alias.
+pub(crate) fn invoke(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::to("lambda:InvokeFunction", target(request, input)?.arn()))
+}
+
+/// Creating a function, and passing its role to Lambda.
+pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let arn = target(request, input)?.function_arn();
+    let input = typed::<CreateFunctionInput>(input)?;
+    let mut access = Access::on(arn.clone());
+    if let Some(layers) = &input.layers {
+        access = access.with("lambda:Layer", layers.iter().cloned());
+    }
+    if let Some(tags) = &input.tags {
+        access = tagged(access, tags);
+    }
+    Ok(passing(access, &input.role, arn))
+}
+
+/// Changing a function's configuration, and passing its new role to Lambda.
+pub(crate) fn configure(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let arn = target(request, input)?.function_arn();
+    let input = typed::<UpdateFunctionConfigurationInput>(input)?;
+    let mut access = Access::on(arn.clone());
+    if let Some(layers) = &input.layers {
+        access = access.with("lambda:Layer", layers.iter().cloned());
+    }
+    Ok(match &input.role {
+        Some(role) => passing(access, role, arn),
+        None => access,
+    })
+}
+
+/// Letting somebody call a function.
+pub(crate) fn add_permission(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let access = function(request, input)?;
+    let input = typed::<AddPermissionInput>(input)?;
+    let access = access.with("lambda:Principal", [input.principal.clone()]);
+    Ok(match input.function_url_auth_type {
+        Some(auth_type) => {
+            access.with("lambda:FunctionUrlAuthType", [auth_type.as_str().to_owned()])
+        }
+        None => access,
+    })
+}
+
+/// The resource of which tags are listed.
+pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on(input.text("Resource").unwrap_or("*")))
+}
+
+/// The resource that gets tags.
+pub(crate) fn tag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let input = typed::<TagResourceInput>(input)?;
+    Ok(tagged(Access::on(input.resource.clone()), &input.tags))
+}
+
+/// The resource that loses tags.
+pub(crate) fn untag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let input = typed::<UntagResourceInput>(input)?;
+    Ok(Access::on(input.resource.clone()).with("aws:TagKeys", input.tag_keys.iter().cloned()))
+}
+
+fn target(request: &Request, input: &dyn Struct) -> Result<Target, Fault> {
+    let name = input.text("FunctionName").unwrap_or_default();
+    let qualifier = input.text("Qualifier");
+    Ok(Target::parse(name, qualifier, &request.account, &request.region)?)
+}
+
+fn tagged(access: Access, tags: &BTreeMap<String, String>) -> Access {
+    let access = access.with("aws:TagKeys", tags.keys().cloned());
+    tags.iter().fold(access, |access, (key, value)| {
+        access.with(Cow::Owned(format!("aws:RequestTag/{key}")), [value.clone()])
+    })
+}
+
+/// Also passing a role to Lambda.
+fn passing(mut access: Access, role: &str, function_arn: String) -> Access {
+    access.checks.push(Check {
+        action: "iam:PassRole".into(),
+        resource: role.to_owned(),
+        context: vec![
+            ("iam:PassedToService".into(), vec!["lambda.amazonaws.com".to_owned()]),
+            ("iam:AssociatedResourceArn".into(), vec![function_arn]),
+        ],
+    });
+    access
+}
+
+fn typed<T: Struct>(input: &dyn Struct) -> Result<&T, Fault> {
+    let any: &dyn std::any::Any = input;
+    any.downcast_ref().ok_or_else(|| Fault::internal("the input is of another operation"))
+}

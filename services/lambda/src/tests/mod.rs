@@ -1,0 +1,1 @@
+//! Lambda through the whole pipeline, in process.
