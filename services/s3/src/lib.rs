@@ -1,1 +1,167 @@
-//! Not written yet.
+//! Amazon S3: buckets of objects.
+//!
+//! A *bucket* has a name that no other bucket in the cloud has, a region and an owning account. An *object* lies under a
+//! key in a bucket: a body, its hashes, headers, metadata and tags. A large object may be *uploaded* in *parts*. Changes
+//! of objects are *events*, which queues, topics, functions and the default event bus can hear of.
+//!
+//! Limits are AWS's: keys of 1,024 bytes, 2 KiB of user metadata, 5 GiB for one PutObject, UploadPart or CopyObject,
+//! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
+//!
+//! What is missing, and said so where it is asked for:
+//! * versioning, Object Lock, lifecycle, replication, inventory, analytics, websites, CORS, logging, access points;
+//! * ACLs: as in new buckets of AWS, the owner of a bucket owns all in it (`BucketOwnerEnforced`);
+//! * encryption with KMS or customers' keys. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
+//!   store does not encrypt what it writes yet: the disk must;
+//! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
+//! * presigned POST forms, S3 Select, RestoreObject;
+//! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
+//!   each is given up after a few tries, which the log says.
+//!
+//! Requests of every region are answered by every endpoint; there are no redirects between regions.
+
+mod access;
+mod attributes;
+mod bodies;
+mod buckets;
+mod checksums;
+mod completions;
+mod configurations;
+mod copies;
+mod deletions;
+mod error;
+mod events;
+mod listing;
+mod metadata;
+mod model;
+mod notifications;
+mod objects;
+mod parts;
+mod policies;
+mod reads;
+mod rules;
+mod store;
+mod tagging;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+pub use error::Error;
+use fogbank_core::wire::Style;
+use fogbank_core::{Op, Service, operations};
+
+/// The operations that are implemented.
+pub static OPERATIONS: &[Op] = operations! {
+    write CreateBucket => buckets::create, access::create_bucket;
+    write DeleteBucket => buckets::delete, access::bucket;
+    read HeadBucket => buckets::head, |_, input| access::bucket_to("s3:ListBucket", input);
+    read ListBuckets => buckets::list, access::all_buckets;
+    read GetBucketLocation => buckets::location, access::bucket;
+
+    task PutObject => objects::put, access::put_object;
+    read GetObject => objects::get, access::get_object;
+    read HeadObject => objects::head, access::get_object;
+    read GetObjectAttributes => attributes::get, access::get_attributes;
+    write DeleteObject => objects::delete, |_, input| {
+        access::object_to("s3:DeleteObject", "s3:DeleteObjectVersion", input)
+    };
+    task DeleteObjects => deletions::delete, access::each_key;
+    task CopyObject => copies::copy, access::copy_object;
+    read ListObjects => listing::list, access::list;
+    read ListObjectsV2 => listing::list_v2, access::list;
+
+    write CreateMultipartUpload => uploads::create, access::put_object;
+    task UploadPart => parts::upload, |_, input| {
+        access::object_to("s3:PutObject", "s3:PutObject", input)
+    };
+    task UploadPartCopy => parts::copy, access::copy_part;
+    write CompleteMultipartUpload => completions::complete, |_, input| {
+        access::object_to("s3:PutObject", "s3:PutObject", input)
+    };
+    write AbortMultipartUpload => uploads::abort, |_, input| {
+        access::object_to("s3:AbortMultipartUpload", "s3:AbortMultipartUpload", input)
+    };
+    read ListParts => parts::list, |_, input| {
+        access::object_to("s3:ListMultipartUploadParts", "s3:ListMultipartUploadParts", input)
+    };
+    read ListMultipartUploads => uploads::list, |_, input| {
+        access::bucket_to("s3:ListBucketMultipartUploads", input)
+    };
+
+    write PutObjectTagging => tagging::put_object, |_, input| {
+        access::object_to("s3:PutObjectTagging", "s3:PutObjectVersionTagging", input)
+    };
+    read GetObjectTagging => tagging::get_object, |_, input| {
+        access::object_to("s3:GetObjectTagging", "s3:GetObjectVersionTagging", input)
+    };
+    write DeleteObjectTagging => tagging::delete_object, |_, input| {
+        access::object_to("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", input)
+    };
+    write PutBucketTagging => tagging::put_bucket, access::bucket;
+    read GetBucketTagging => tagging::get_bucket, access::bucket;
+    write DeleteBucketTagging => tagging::delete_bucket, |_, input| {
+        access::bucket_to("s3:PutBucketTagging", input)
+    };
+
+    task PutBucketNotificationConfiguration => notifications::put, |_, input| {
+        access::bucket_to("s3:PutBucketNotification", input)
+    };
+    read GetBucketNotificationConfiguration => notifications::get, |_, input| {
+        access::bucket_to("s3:GetBucketNotification", input)
+    };
+
+    write PutBucketPolicy => policies::put, access::bucket;
+    read GetBucketPolicy => policies::get, access::bucket;
+    write DeleteBucketPolicy => policies::delete, access::bucket;
+    read GetBucketPolicyStatus => policies::status, access::bucket;
+
+    read GetBucketAcl => attributes::bucket_acl, access::bucket;
+    read GetObjectAcl => attributes::object_acl, |_, input| {
+        access::object_to("s3:GetObjectAcl", "s3:GetObjectVersionAcl", input)
+    };
+    read GetPublicAccessBlock => configurations::public_access_block, |_, input| {
+        access::bucket_to("s3:GetBucketPublicAccessBlock", input)
+    };
+    write PutPublicAccessBlock => configurations::put_public_access_block, |_, input| {
+        access::bucket_to("s3:PutBucketPublicAccessBlock", input)
+    };
+    write DeletePublicAccessBlock => configurations::delete_public_access_block, |_, input| {
+        access::bucket_to("s3:PutBucketPublicAccessBlock", input)
+    };
+    read GetBucketOwnershipControls => configurations::ownership_controls, access::bucket;
+    read GetBucketEncryption => configurations::encryption, |_, input| {
+        access::bucket_to("s3:GetEncryptionConfiguration", input)
+    };
+    write PutBucketEncryption => configurations::put_encryption, |_, input| {
+        access::bucket_to("s3:PutEncryptionConfiguration", input)
+    };
+    write DeleteBucketEncryption => configurations::delete_encryption, |_, input| {
+        access::bucket_to("s3:PutEncryptionConfiguration", input)
+    };
+    read GetBucketVersioning => configurations::versioning, access::bucket;
+    read GetBucketAccelerateConfiguration => configurations::acceleration, |_, input| {
+        access::bucket_to("s3:GetAccelerateConfiguration", input)
+    };
+    read GetBucketCors => configurations::cors, |_, input| {
+        access::bucket_to("s3:GetBucketCORS", input)
+    };
+    read GetBucketLifecycleConfiguration => configurations::lifecycle, |_, input| {
+        access::bucket_to("s3:GetLifecycleConfiguration", input)
+    };
+    read GetBucketLogging => configurations::logging, access::bucket;
+    read GetBucketReplication => configurations::replication, |_, input| {
+        access::bucket_to("s3:GetReplicationConfiguration", input)
+    };
+    read GetBucketRequestPayment => configurations::request_payment, access::bucket;
+    read GetBucketWebsite => configurations::website, access::bucket;
+    read GetObjectLockConfiguration => configurations::object_lock, |_, input| {
+        access::bucket_to("s3:GetBucketObjectLockConfiguration", input)
+    };
+};
+
+/// Amazon S3.
+pub static SERVICE: Service = Service {
+    tasks: tasks::TASKS,
+    resource_policy: Some(policies::of_resource),
+    ..Service::new(&model::SERVICE, Style::S3, OPERATIONS)
+};

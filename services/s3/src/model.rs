@@ -69,14 +69,12 @@ pub static SERVICE: wire::Service = wire::Service {
             "/{Bucket}?intelligent-tiering",
         ),
         operation("GetBucketInventoryConfiguration", "GET", "/{Bucket}?inventory"),
-        operation("GetBucketLifecycle", "GET", "/{Bucket}?lifecycle"),
         operation("GetBucketLifecycleConfiguration", "GET", "/{Bucket}?lifecycle"),
         operation("GetBucketLocation", "GET", "/{Bucket}?location"),
         operation("GetBucketLogging", "GET", "/{Bucket}?logging"),
         operation("GetBucketMetadataConfiguration", "GET", "/{Bucket}?metadataConfiguration"),
         operation("GetBucketMetadataTableConfiguration", "GET", "/{Bucket}?metadataTable"),
         operation("GetBucketMetricsConfiguration", "GET", "/{Bucket}?metrics"),
-        operation("GetBucketNotification", "GET", "/{Bucket}?notification"),
         operation("GetBucketNotificationConfiguration", "GET", "/{Bucket}?notification"),
         operation("GetBucketOwnershipControls", "GET", "/{Bucket}?ownershipControls"),
         operation("GetBucketPolicy", "GET", "/{Bucket}?policy"),
@@ -126,11 +124,9 @@ pub static SERVICE: wire::Service = wire::Service {
             "/{Bucket}?intelligent-tiering",
         ),
         operation("PutBucketInventoryConfiguration", "PUT", "/{Bucket}?inventory"),
-        operation("PutBucketLifecycle", "PUT", "/{Bucket}?lifecycle"),
         operation("PutBucketLifecycleConfiguration", "PUT", "/{Bucket}?lifecycle"),
         operation("PutBucketLogging", "PUT", "/{Bucket}?logging"),
         operation("PutBucketMetricsConfiguration", "PUT", "/{Bucket}?metrics"),
-        operation("PutBucketNotification", "PUT", "/{Bucket}?notification"),
         operation("PutBucketNotificationConfiguration", "PUT", "/{Bucket}?notification"),
         operation("PutBucketOwnershipControls", "PUT", "/{Bucket}?ownershipControls"),
         operation("PutBucketPolicy", "PUT", "/{Bucket}?policy"),
@@ -171,6 +167,13 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("WriteGetObjectResponse", "POST", "/WriteGetObjectResponse"),
     ],
     errors: &[
+        error(
+            "AccessControlListNotSupported",
+            ("AccessControlListNotSupported", "AccessControlListNotSupported"),
+            400,
+            true,
+            &schema::ACCESS_CONTROL_LIST_NOT_SUPPORTED,
+        ),
         error("AccessDenied", ("AccessDenied", "AccessDenied"), 403, true, &schema::ACCESS_DENIED),
         error(
             "AccountProblem",
@@ -215,6 +218,7 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::AUTHORIZATION_QUERY_PARAMETERS_ERROR,
         ),
         error("BadDigest", ("BadDigest", "BadDigest"), 400, true, &schema::BAD_DIGEST),
+        error("BadRequest", ("BadRequest", "BadRequest"), 400, true, &schema::BAD_REQUEST),
         error(
             "BucketAlreadyExists",
             ("BucketAlreadyExists", "BucketAlreadyExists"),
@@ -329,11 +333,25 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INVALID_ARGUMENT,
         ),
         error(
+            "InvalidBucketAclWithObjectOwnership",
+            ("InvalidBucketAclWithObjectOwnership", "InvalidBucketAclWithObjectOwnership"),
+            400,
+            true,
+            &schema::INVALID_BUCKET_ACL_WITH_OBJECT_OWNERSHIP,
+        ),
+        error(
             "InvalidBucketName",
             ("InvalidBucketName", "InvalidBucketName"),
             400,
             true,
             &schema::INVALID_BUCKET_NAME,
+        ),
+        error(
+            "InvalidBucketOwnerAWSAccountID",
+            ("InvalidBucketOwnerAWSAccountID", "InvalidBucketOwnerAWSAccountID"),
+            400,
+            true,
+            &schema::INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
         ),
         error(
             "InvalidBucketState",
@@ -371,6 +389,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INVALID_OBJECT_STATE,
         ),
         error("InvalidPart", ("InvalidPart", "InvalidPart"), 400, true, &schema::INVALID_PART),
+        error(
+            "InvalidPartNumber",
+            ("InvalidPartNumber", "InvalidPartNumber"),
+            416,
+            true,
+            &schema::INVALID_PART_NUMBER,
+        ),
         error(
             "InvalidPartOrder",
             ("InvalidPartOrder", "InvalidPartOrder"),
@@ -517,6 +542,13 @@ pub static SERVICE: wire::Service = wire::Service {
             404,
             true,
             &schema::NO_SUCH_LIFECYCLE_CONFIGURATION,
+        ),
+        error(
+            "NoSuchPublicAccessBlockConfiguration",
+            ("NoSuchPublicAccessBlockConfiguration", "NoSuchPublicAccessBlockConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION,
         ),
         error(
             "NoSuchTagSet",
@@ -838,6 +870,30 @@ impl wire::OperationShape for DeleteBucket {
     };
 }
 
+pub struct DeleteBucketEncryption;
+
+impl wire::OperationShape for DeleteBucketEncryption {
+    type Input = DeleteBucketEncryptionInput;
+    type Output = DeleteBucketEncryptionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketEncryption",
+            method: "DELETE",
+            uri: "/{Bucket}?encryption",
+            status: 204,
+            input: &schema::DELETE_BUCKET_ENCRYPTION_REQUEST,
+            output: &schema::DELETE_BUCKET_ENCRYPTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketPolicy;
 
 impl wire::OperationShape for DeleteBucketPolicy {
@@ -958,6 +1014,150 @@ impl wire::OperationShape for DeleteObjects {
     };
 }
 
+pub struct DeletePublicAccessBlock;
+
+impl wire::OperationShape for DeletePublicAccessBlock {
+    type Input = DeletePublicAccessBlockInput;
+    type Output = DeletePublicAccessBlockOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeletePublicAccessBlock",
+            method: "DELETE",
+            uri: "/{Bucket}?publicAccessBlock",
+            status: 204,
+            input: &schema::DELETE_PUBLIC_ACCESS_BLOCK_REQUEST,
+            output: &schema::DELETE_PUBLIC_ACCESS_BLOCK_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketAccelerateConfiguration;
+
+impl wire::OperationShape for GetBucketAccelerateConfiguration {
+    type Input = GetBucketAccelerateConfigurationInput;
+    type Output = GetBucketAccelerateConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketAccelerateConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?accelerate",
+            status: 200,
+            input: &schema::GET_BUCKET_ACCELERATE_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "AccelerateConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketAcl;
+
+impl wire::OperationShape for GetBucketAcl {
+    type Input = GetBucketAclInput;
+    type Output = GetBucketAclOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketAcl",
+            method: "GET",
+            uri: "/{Bucket}?acl",
+            status: 200,
+            input: &schema::GET_BUCKET_ACL_REQUEST,
+            output: &schema::GET_BUCKET_ACL_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "AccessControlPolicy",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketCors;
+
+impl wire::OperationShape for GetBucketCors {
+    type Input = GetBucketCorsInput;
+    type Output = GetBucketCorsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketCors",
+            method: "GET",
+            uri: "/{Bucket}?cors",
+            status: 200,
+            input: &schema::GET_BUCKET_CORS_REQUEST,
+            output: &schema::GET_BUCKET_CORS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "CORSConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketEncryption;
+
+impl wire::OperationShape for GetBucketEncryption {
+    type Input = GetBucketEncryptionInput;
+    type Output = GetBucketEncryptionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketEncryption",
+            method: "GET",
+            uri: "/{Bucket}?encryption",
+            status: 200,
+            input: &schema::GET_BUCKET_ENCRYPTION_REQUEST,
+            output: &schema::GET_BUCKET_ENCRYPTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ServerSideEncryptionConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketLifecycleConfiguration;
+
+impl wire::OperationShape for GetBucketLifecycleConfiguration {
+    type Input = GetBucketLifecycleConfigurationInput;
+    type Output = GetBucketLifecycleConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketLifecycleConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?lifecycle",
+            status: 200,
+            input: &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "LifecycleConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetBucketLocation;
 
 impl wire::OperationShape for GetBucketLocation {
@@ -974,6 +1174,30 @@ impl wire::OperationShape for GetBucketLocation {
             result_wrapper: "",
             input_root: "",
             output_root: "LocationConstraint",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketLogging;
+
+impl wire::OperationShape for GetBucketLogging {
+    type Input = GetBucketLoggingInput;
+    type Output = GetBucketLoggingOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketLogging",
+            method: "GET",
+            uri: "/{Bucket}?logging",
+            status: 200,
+            input: &schema::GET_BUCKET_LOGGING_REQUEST,
+            output: &schema::GET_BUCKET_LOGGING_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "BucketLoggingStatus",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1006,6 +1230,30 @@ impl wire::OperationShape for GetBucketNotificationConfiguration {
     };
 }
 
+pub struct GetBucketOwnershipControls;
+
+impl wire::OperationShape for GetBucketOwnershipControls {
+    type Input = GetBucketOwnershipControlsInput;
+    type Output = GetBucketOwnershipControlsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketOwnershipControls",
+            method: "GET",
+            uri: "/{Bucket}?ownershipControls",
+            status: 200,
+            input: &schema::GET_BUCKET_OWNERSHIP_CONTROLS_REQUEST,
+            output: &schema::GET_BUCKET_OWNERSHIP_CONTROLS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "OwnershipControls",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetBucketPolicy;
 
 impl wire::OperationShape for GetBucketPolicy {
@@ -1022,6 +1270,78 @@ impl wire::OperationShape for GetBucketPolicy {
             result_wrapper: "",
             input_root: "",
             output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketPolicyStatus;
+
+impl wire::OperationShape for GetBucketPolicyStatus {
+    type Input = GetBucketPolicyStatusInput;
+    type Output = GetBucketPolicyStatusOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketPolicyStatus",
+            method: "GET",
+            uri: "/{Bucket}?policyStatus",
+            status: 200,
+            input: &schema::GET_BUCKET_POLICY_STATUS_REQUEST,
+            output: &schema::GET_BUCKET_POLICY_STATUS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "PolicyStatus",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketReplication;
+
+impl wire::OperationShape for GetBucketReplication {
+    type Input = GetBucketReplicationInput;
+    type Output = GetBucketReplicationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketReplication",
+            method: "GET",
+            uri: "/{Bucket}?replication",
+            status: 200,
+            input: &schema::GET_BUCKET_REPLICATION_REQUEST,
+            output: &schema::GET_BUCKET_REPLICATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ReplicationConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketRequestPayment;
+
+impl wire::OperationShape for GetBucketRequestPayment {
+    type Input = GetBucketRequestPaymentInput;
+    type Output = GetBucketRequestPaymentOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketRequestPayment",
+            method: "GET",
+            uri: "/{Bucket}?requestPayment",
+            status: 200,
+            input: &schema::GET_BUCKET_REQUEST_PAYMENT_REQUEST,
+            output: &schema::GET_BUCKET_REQUEST_PAYMENT_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "RequestPaymentConfiguration",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1054,6 +1374,54 @@ impl wire::OperationShape for GetBucketTagging {
     };
 }
 
+pub struct GetBucketVersioning;
+
+impl wire::OperationShape for GetBucketVersioning {
+    type Input = GetBucketVersioningInput;
+    type Output = GetBucketVersioningOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketVersioning",
+            method: "GET",
+            uri: "/{Bucket}?versioning",
+            status: 200,
+            input: &schema::GET_BUCKET_VERSIONING_REQUEST,
+            output: &schema::GET_BUCKET_VERSIONING_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "VersioningConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketWebsite;
+
+impl wire::OperationShape for GetBucketWebsite {
+    type Input = GetBucketWebsiteInput;
+    type Output = GetBucketWebsiteOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketWebsite",
+            method: "GET",
+            uri: "/{Bucket}?website",
+            status: 200,
+            input: &schema::GET_BUCKET_WEBSITE_REQUEST,
+            output: &schema::GET_BUCKET_WEBSITE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "WebsiteConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetObject;
 
 impl wire::OperationShape for GetObject {
@@ -1071,6 +1439,30 @@ impl wire::OperationShape for GetObject {
             input_root: "",
             output_root: "",
             errors: &["NoSuchKey", "InvalidObjectState"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetObjectAcl;
+
+impl wire::OperationShape for GetObjectAcl {
+    type Input = GetObjectAclInput;
+    type Output = GetObjectAclOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetObjectAcl",
+            method: "GET",
+            uri: "/{Bucket}/{Key+}?acl",
+            status: 200,
+            input: &schema::GET_OBJECT_ACL_REQUEST,
+            output: &schema::GET_OBJECT_ACL_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "AccessControlPolicy",
+            errors: &["NoSuchKey"],
             unsigned: false,
             checksum_required: false,
         };
@@ -1102,6 +1494,30 @@ impl wire::OperationShape for GetObjectAttributes {
     };
 }
 
+pub struct GetObjectLockConfiguration;
+
+impl wire::OperationShape for GetObjectLockConfiguration {
+    type Input = GetObjectLockConfigurationInput;
+    type Output = GetObjectLockConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetObjectLockConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?object-lock",
+            status: 200,
+            input: &schema::GET_OBJECT_LOCK_CONFIGURATION_REQUEST,
+            output: &schema::GET_OBJECT_LOCK_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ObjectLockConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetObjectTagging;
 
 impl wire::OperationShape for GetObjectTagging {
@@ -1118,6 +1534,30 @@ impl wire::OperationShape for GetObjectTagging {
             result_wrapper: "",
             input_root: "",
             output_root: "Tagging",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetPublicAccessBlock;
+
+impl wire::OperationShape for GetPublicAccessBlock {
+    type Input = GetPublicAccessBlockInput;
+    type Output = GetPublicAccessBlockOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetPublicAccessBlock",
+            method: "GET",
+            uri: "/{Bucket}?publicAccessBlock",
+            status: 200,
+            input: &schema::GET_PUBLIC_ACCESS_BLOCK_REQUEST,
+            output: &schema::GET_PUBLIC_ACCESS_BLOCK_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "PublicAccessBlockConfiguration",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1294,6 +1734,30 @@ impl wire::OperationShape for ListParts {
     };
 }
 
+pub struct PutBucketEncryption;
+
+impl wire::OperationShape for PutBucketEncryption {
+    type Input = PutBucketEncryptionInput;
+    type Output = PutBucketEncryptionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketEncryption",
+            method: "PUT",
+            uri: "/{Bucket}?encryption",
+            status: 200,
+            input: &schema::PUT_BUCKET_ENCRYPTION_REQUEST,
+            output: &schema::PUT_BUCKET_ENCRYPTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "ServerSideEncryptionConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketNotificationConfiguration;
 
 impl wire::OperationShape for PutBucketNotificationConfiguration {
@@ -1419,6 +1883,30 @@ impl wire::OperationShape for PutObjectTagging {
     };
 }
 
+pub struct PutPublicAccessBlock;
+
+impl wire::OperationShape for PutPublicAccessBlock {
+    type Input = PutPublicAccessBlockInput;
+    type Output = PutPublicAccessBlockOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutPublicAccessBlock",
+            method: "PUT",
+            uri: "/{Bucket}?publicAccessBlock",
+            status: 200,
+            input: &schema::PUT_PUBLIC_ACCESS_BLOCK_REQUEST,
+            output: &schema::PUT_PUBLIC_ACCESS_BLOCK_OUTPUT,
+            result_wrapper: "",
+            input_root: "PublicAccessBlockConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UploadPart;
 
 impl wire::OperationShape for UploadPart {
@@ -1470,6 +1958,15 @@ impl wire::OperationShape for UploadPartCopy {
 pub type GetBucketNotificationConfigurationOutput = NotificationConfiguration;
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AbortIncompleteMultipartUpload {
+    pub days_after_initiation: Option<i32>,
+}
+
+wire::structure!(AbortIncompleteMultipartUpload, schema::ABORT_INCOMPLETE_MULTIPART_UPLOAD, {
+    0 => days_after_initiation,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AbortMultipartUploadOutput {
     pub request_charged: Option<RequestCharged>,
     pub version_id: Option<String>,
@@ -1492,6 +1989,15 @@ pub struct AbortMultipartUploadInput {
 wire::structure!(AbortMultipartUploadInput, schema::ABORT_MULTIPART_UPLOAD_REQUEST, {
     0 => bucket, 1 => key, 2 => upload_id, 3 => request_payer, 4 => expected_bucket_owner,
     5 => if_match_initiated_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessControlTranslation {
+    pub owner: OwnerOverride,
+}
+
+wire::structure!(AccessControlTranslation, schema::ACCESS_CONTROL_TRANSLATION, {
+    0 => owner,
 });
 
 wire::enumeration!(AnnotationDirective {
@@ -1519,6 +2025,15 @@ wire::structure!(BadDigest, schema::BAD_DIGEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct BlockedEncryptionTypes {
+    pub encryption_type: Option<Vec<EncryptionType>>,
+}
+
+wire::structure!(BlockedEncryptionTypes, schema::BLOCKED_ENCRYPTION_TYPES, {
+    0 => encryption_type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bucket {
     pub name: Option<String>,
     pub creation_date: Option<wire::Timestamp>,
@@ -1528,6 +2043,11 @@ pub struct Bucket {
 
 wire::structure!(Bucket, schema::BUCKET, {
     0 => name, 1 => creation_date, 2 => bucket_region, 3 => bucket_arn,
+});
+
+wire::enumeration!(BucketAccelerateStatus {
+    Enabled = "Enabled",
+    Suspended = "Suspended",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1558,6 +2078,12 @@ wire::structure!(BucketInfo, schema::BUCKET_INFO, {
     0 => data_redundancy, 1 => r#type,
 });
 
+wire::enumeration!(BucketLogsPermission {
+    FullControl = "FULL_CONTROL",
+    Read = "READ",
+    Write = "WRITE",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BucketNotEmpty {
     pub bucket_name: Option<String>,
@@ -1569,6 +2095,26 @@ wire::structure!(BucketNotEmpty, schema::BUCKET_NOT_EMPTY, {
 
 wire::enumeration!(BucketType {
     Directory = "Directory",
+});
+
+wire::enumeration!(BucketVersioningStatus {
+    Enabled = "Enabled",
+    Suspended = "Suspended",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CORSRule {
+    pub id: Option<String>,
+    pub allowed_headers: Option<Vec<String>>,
+    pub allowed_methods: Vec<String>,
+    pub allowed_origins: Vec<String>,
+    pub expose_headers: Option<Vec<String>>,
+    pub max_age_seconds: Option<i32>,
+}
+
+wire::structure!(CORSRule, schema::CORS_RULE, {
+    0 => id, 1 => allowed_headers, 2 => allowed_methods, 3 => allowed_origins, 4 => expose_headers,
+    5 => max_age_seconds,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1699,6 +2245,16 @@ wire::structure!(CompletedPart, schema::COMPLETED_PART, {
     0 => e_tag, 1 => checksum_crc32, 2 => checksum_crc32_c, 3 => checksum_crc64_nvme,
     4 => checksum_sha1, 5 => checksum_sha256, 6 => checksum_sha512, 7 => checksum_md5,
     8 => checksum_xxhash64, 9 => checksum_xxhash3, 10 => checksum_xxhash128, 11 => part_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    pub http_error_code_returned_equals: Option<String>,
+    pub key_prefix_equals: Option<String>,
+}
+
+wire::structure!(Condition, schema::CONDITION, {
+    0 => http_error_code_returned_equals, 1 => key_prefix_equals,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1973,6 +2529,18 @@ wire::enumeration!(DataRedundancy {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DefaultRetention {
+    pub mode: Option<ObjectLockRetentionMode>,
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+    pub default_event_hold: Option<EventHoldDuration>,
+}
+
+wire::structure!(DefaultRetention, schema::DEFAULT_RETENTION, {
+    0 => mode, 1 => days, 2 => years, 3 => default_event_hold,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delete {
     pub objects: Vec<ObjectIdentifier>,
     pub quiet: Option<bool>,
@@ -1980,6 +2548,21 @@ pub struct Delete {
 
 wire::structure!(Delete, schema::DELETE, {
     0 => objects, 1 => quiet,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketEncryptionOutput {}
+
+wire::structure!(DeleteBucketEncryptionOutput, schema::DELETE_BUCKET_ENCRYPTION_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketEncryptionInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketEncryptionInput, schema::DELETE_BUCKET_ENCRYPTION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2025,6 +2608,20 @@ pub struct DeleteBucketTaggingInput {
 
 wire::structure!(DeleteBucketTaggingInput, schema::DELETE_BUCKET_TAGGING_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteMarkerReplication {
+    pub status: Option<DeleteMarkerReplicationStatus>,
+}
+
+wire::structure!(DeleteMarkerReplication, schema::DELETE_MARKER_REPLICATION, {
+    0 => status,
+});
+
+wire::enumeration!(DeleteMarkerReplicationStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2107,6 +2704,21 @@ wire::structure!(DeleteObjectsInput, schema::DELETE_OBJECTS_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletePublicAccessBlockOutput {}
+
+wire::structure!(DeletePublicAccessBlockOutput, schema::DELETE_PUBLIC_ACCESS_BLOCK_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletePublicAccessBlockInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeletePublicAccessBlockInput, schema::DELETE_PUBLIC_ACCESS_BLOCK_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletedObject {
     pub key: Option<String>,
     pub version_id: Option<String>,
@@ -2116,6 +2728,36 @@ pub struct DeletedObject {
 
 wire::structure!(DeletedObject, schema::DELETED_OBJECT, {
     0 => key, 1 => version_id, 2 => delete_marker, 3 => delete_marker_version_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Destination {
+    pub bucket: String,
+    pub account: Option<String>,
+    pub storage_class: Option<String>,
+    pub access_control_translation: Option<AccessControlTranslation>,
+    pub encryption_configuration: Option<EncryptionConfiguration>,
+    pub replication_time: Option<ReplicationTime>,
+    pub metrics: Option<Metrics>,
+}
+
+wire::structure!(Destination, schema::DESTINATION, {
+    0 => bucket, 1 => account, 2 => storage_class, 3 => access_control_translation,
+    4 => encryption_configuration, 5 => replication_time, 6 => metrics,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EncryptionConfiguration {
+    pub replica_kms_key_id: Option<String>,
+}
+
+wire::structure!(EncryptionConfiguration, schema::ENCRYPTION_CONFIGURATION, {
+    0 => replica_kms_key_id,
+});
+
+wire::enumeration!(EncryptionType {
+    None = "NONE",
+    SseC = "SSE-C",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2153,13 +2795,51 @@ wire::structure!(Error, schema::ERROR, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ErrorDocument {
+    pub key: String,
+}
+
+wire::structure!(ErrorDocument, schema::ERROR_DOCUMENT, {
+    0 => key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventBridgeConfiguration {}
 
 wire::structure!(EventBridgeConfiguration, schema::EVENT_BRIDGE_CONFIGURATION, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventHoldDuration {
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+}
+
+wire::structure!(EventHoldDuration, schema::EVENT_HOLD_DURATION, {
+    0 => days, 1 => years,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExistingObjectReplication {
+    pub status: ExistingObjectReplicationStatus,
+}
+
+wire::structure!(ExistingObjectReplication, schema::EXISTING_OBJECT_REPLICATION, {
+    0 => status,
+});
+
+wire::enumeration!(ExistingObjectReplicationStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
+wire::enumeration!(ExpirationStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilterRule {
-    pub name: Option<FilterRuleName>,
+    pub name: Option<String>,
     pub value: Option<String>,
 }
 
@@ -2167,9 +2847,103 @@ wire::structure!(FilterRule, schema::FILTER_RULE, {
     0 => name, 1 => value,
 });
 
-wire::enumeration!(FilterRuleName {
-    Prefix = "prefix",
-    Suffix = "suffix",
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAccelerateConfigurationOutput {
+    pub status: Option<BucketAccelerateStatus>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(GetBucketAccelerateConfigurationOutput, schema::GET_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT, {
+    0 => status, 1 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAccelerateConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+    pub request_payer: Option<String>,
+}
+
+wire::structure!(GetBucketAccelerateConfigurationInput, schema::GET_BUCKET_ACCELERATE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner, 2 => request_payer,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAclOutput {
+    pub owner: Option<Owner>,
+    pub grants: Option<Vec<Grant>>,
+}
+
+wire::structure!(GetBucketAclOutput, schema::GET_BUCKET_ACL_OUTPUT, {
+    0 => owner, 1 => grants,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAclInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketAclInput, schema::GET_BUCKET_ACL_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketCorsOutput {
+    pub cors_rules: Option<Vec<CORSRule>>,
+}
+
+wire::structure!(GetBucketCorsOutput, schema::GET_BUCKET_CORS_OUTPUT, {
+    0 => cors_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketCorsInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketCorsInput, schema::GET_BUCKET_CORS_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketEncryptionOutput {
+    pub server_side_encryption_configuration: Option<ServerSideEncryptionConfiguration>,
+}
+
+wire::structure!(GetBucketEncryptionOutput, schema::GET_BUCKET_ENCRYPTION_OUTPUT, {
+    0 => server_side_encryption_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketEncryptionInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketEncryptionInput, schema::GET_BUCKET_ENCRYPTION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLifecycleConfigurationOutput {
+    pub rules: Option<Vec<LifecycleRule>>,
+    pub transition_default_minimum_object_size: Option<TransitionDefaultMinimumObjectSize>,
+}
+
+wire::structure!(GetBucketLifecycleConfigurationOutput, schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT, {
+    0 => rules, 1 => transition_default_minimum_object_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLifecycleConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketLifecycleConfigurationInput, schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2192,12 +2966,50 @@ wire::structure!(GetBucketLocationInput, schema::GET_BUCKET_LOCATION_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLoggingOutput {
+    pub logging_enabled: Option<LoggingEnabled>,
+}
+
+wire::structure!(GetBucketLoggingOutput, schema::GET_BUCKET_LOGGING_OUTPUT, {
+    0 => logging_enabled,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketLoggingInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketLoggingInput, schema::GET_BUCKET_LOGGING_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketNotificationConfigurationInput {
     pub bucket: String,
     pub expected_bucket_owner: Option<String>,
 }
 
 wire::structure!(GetBucketNotificationConfigurationInput, schema::GET_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketOwnershipControlsOutput {
+    pub ownership_controls: Option<OwnershipControls>,
+}
+
+wire::structure!(GetBucketOwnershipControlsOutput, schema::GET_BUCKET_OWNERSHIP_CONTROLS_OUTPUT, {
+    0 => ownership_controls,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketOwnershipControlsInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketOwnershipControlsInput, schema::GET_BUCKET_OWNERSHIP_CONTROLS_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
 });
 
@@ -2221,6 +3033,63 @@ wire::structure!(GetBucketPolicyInput, schema::GET_BUCKET_POLICY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyStatusOutput {
+    pub policy_status: Option<PolicyStatus>,
+}
+
+wire::structure!(GetBucketPolicyStatusOutput, schema::GET_BUCKET_POLICY_STATUS_OUTPUT, {
+    0 => policy_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketPolicyStatusInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketPolicyStatusInput, schema::GET_BUCKET_POLICY_STATUS_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketReplicationOutput {
+    pub replication_configuration: Option<ReplicationConfiguration>,
+}
+
+wire::structure!(GetBucketReplicationOutput, schema::GET_BUCKET_REPLICATION_OUTPUT, {
+    0 => replication_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketReplicationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketReplicationInput, schema::GET_BUCKET_REPLICATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketRequestPaymentOutput {
+    pub payer: Option<Payer>,
+}
+
+wire::structure!(GetBucketRequestPaymentOutput, schema::GET_BUCKET_REQUEST_PAYMENT_OUTPUT, {
+    0 => payer,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketRequestPaymentInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketRequestPaymentInput, schema::GET_BUCKET_REQUEST_PAYMENT_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketTaggingOutput {
     pub tag_set: Option<Vec<Tag>>,
 }
@@ -2237,6 +3106,72 @@ pub struct GetBucketTaggingInput {
 
 wire::structure!(GetBucketTaggingInput, schema::GET_BUCKET_TAGGING_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketVersioningOutput {
+    pub status: Option<BucketVersioningStatus>,
+    pub mfa_delete: Option<String>,
+}
+
+wire::structure!(GetBucketVersioningOutput, schema::GET_BUCKET_VERSIONING_OUTPUT, {
+    0 => status, 1 => mfa_delete,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketVersioningInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketVersioningInput, schema::GET_BUCKET_VERSIONING_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketWebsiteOutput {
+    pub redirect_all_requests_to: Option<RedirectAllRequestsTo>,
+    pub index_document: Option<IndexDocument>,
+    pub error_document: Option<ErrorDocument>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+
+wire::structure!(GetBucketWebsiteOutput, schema::GET_BUCKET_WEBSITE_OUTPUT, {
+    0 => redirect_all_requests_to, 1 => index_document, 2 => error_document, 3 => routing_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketWebsiteInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketWebsiteInput, schema::GET_BUCKET_WEBSITE_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectAclOutput {
+    pub owner: Option<Owner>,
+    pub grants: Option<Vec<Grant>>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(GetObjectAclOutput, schema::GET_OBJECT_ACL_OUTPUT, {
+    0 => owner, 1 => grants, 2 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectAclInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetObjectAclInput, schema::GET_OBJECT_ACL_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => request_payer, 4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2293,6 +3228,25 @@ wire::structure!(GetObjectAttributesInput, schema::GET_OBJECT_ATTRIBUTES_REQUEST
     8 => request_payer, 9 => expected_bucket_owner, 10 => object_attributes,
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLockConfigurationOutput {
+    pub object_lock_configuration: Option<ObjectLockConfiguration>,
+}
+
+wire::structure!(GetObjectLockConfigurationOutput, schema::GET_OBJECT_LOCK_CONFIGURATION_OUTPUT, {
+    0 => object_lock_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLockConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetObjectLockConfigurationInput, schema::GET_OBJECT_LOCK_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
 #[derive(Debug, Default)]
 pub struct GetObjectOutput {
     pub body: wire::Body,
@@ -2341,6 +3295,7 @@ pub struct GetObjectOutput {
     pub object_lock_event_hold: Option<ObjectLockEventHold>,
     pub object_lock_event_hold_duration_days: Option<i32>,
     pub object_lock_event_hold_duration_years: Option<i32>,
+    pub status_code: Option<i32>,
 }
 
 wire::structure!(GetObjectOutput, schema::GET_OBJECT_OUTPUT, {
@@ -2357,6 +3312,7 @@ wire::structure!(GetObjectOutput, schema::GET_OBJECT_OUTPUT, {
     40 => object_lock_mode, 41 => object_lock_retain_until_date,
     42 => object_lock_legal_hold_status, 43 => object_lock_event_hold,
     44 => object_lock_event_hold_duration_days, 45 => object_lock_event_hold_duration_years,
+    46 => status_code,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2415,6 +3371,48 @@ pub struct GetObjectTaggingInput {
 
 wire::structure!(GetObjectTaggingInput, schema::GET_OBJECT_TAGGING_REQUEST, {
     0 => bucket, 1 => key, 2 => version_id, 3 => expected_bucket_owner, 4 => request_payer,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPublicAccessBlockOutput {
+    pub public_access_block_configuration: Option<PublicAccessBlockConfiguration>,
+}
+
+wire::structure!(GetPublicAccessBlockOutput, schema::GET_PUBLIC_ACCESS_BLOCK_OUTPUT, {
+    0 => public_access_block_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetPublicAccessBlockInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetPublicAccessBlockInput, schema::GET_PUBLIC_ACCESS_BLOCK_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grant {
+    pub grantee: Option<Grantee>,
+    pub permission: Option<Permission>,
+}
+
+wire::structure!(Grant, schema::GRANT, {
+    0 => grantee, 1 => permission,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grantee {
+    pub display_name: Option<String>,
+    pub email_address: Option<String>,
+    pub id: Option<String>,
+    pub r#type: Type,
+    pub uri: Option<String>,
+}
+
+wire::structure!(Grantee, schema::GRANTEE, {
+    0 => display_name, 1 => email_address, 2 => id, 3 => r#type, 4 => uri,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2489,6 +3487,7 @@ pub struct HeadObjectOutput {
     pub object_lock_event_hold: Option<ObjectLockEventHold>,
     pub object_lock_event_hold_duration_days: Option<i32>,
     pub object_lock_event_hold_duration_years: Option<i32>,
+    pub status_code: Option<i32>,
 }
 
 wire::structure!(HeadObjectOutput, schema::HEAD_OBJECT_OUTPUT, {
@@ -2505,6 +3504,7 @@ wire::structure!(HeadObjectOutput, schema::HEAD_OBJECT_OUTPUT, {
     40 => object_lock_mode, 41 => object_lock_retain_until_date,
     42 => object_lock_legal_hold_status, 43 => object_lock_event_hold,
     44 => object_lock_event_hold_duration_days, 45 => object_lock_event_hold_duration_years,
+    46 => status_code,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2540,6 +3540,15 @@ wire::structure!(HeadObjectInput, schema::HEAD_OBJECT_REQUEST, {
     13 => version_id, 14 => sse_customer_algorithm, 15 => sse_customer_key,
     16 => sse_customer_key_md5, 17 => request_payer, 18 => part_number, 19 => expected_bucket_owner,
     20 => checksum_mode,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IndexDocument {
+    pub suffix: String,
+}
+
+wire::structure!(IndexDocument, schema::INDEX_DOCUMENT, {
+    0 => suffix,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2625,6 +3634,16 @@ wire::structure!(InvalidPart, schema::INVALID_PART, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidPartNumber {
+    pub actual_part_count: Option<String>,
+    pub part_number_requested: Option<String>,
+}
+
+wire::structure!(InvalidPartNumber, schema::INVALID_PART_NUMBER, {
+    0 => actual_part_count, 1 => part_number_requested,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidPartOrder {
     pub upload_id: Option<String>,
 }
@@ -2691,6 +3710,61 @@ pub struct LambdaFunctionConfiguration {
 
 wire::structure!(LambdaFunctionConfiguration, schema::LAMBDA_FUNCTION_CONFIGURATION, {
     0 => id, 1 => lambda_function_arn, 2 => events, 3 => filter,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleExpiration {
+    pub date: Option<wire::Timestamp>,
+    pub days: Option<i32>,
+    pub expired_object_delete_marker: Option<bool>,
+}
+
+wire::structure!(LifecycleExpiration, schema::LIFECYCLE_EXPIRATION, {
+    0 => date, 1 => days, 2 => expired_object_delete_marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRule {
+    pub expiration: Option<LifecycleExpiration>,
+    pub id: Option<String>,
+    pub prefix: Option<String>,
+    pub filter: Option<LifecycleRuleFilter>,
+    pub status: ExpirationStatus,
+    pub transitions: Option<Vec<Transition>>,
+    pub noncurrent_version_transitions: Option<Vec<NoncurrentVersionTransition>>,
+    pub noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
+    pub abort_incomplete_multipart_upload: Option<AbortIncompleteMultipartUpload>,
+}
+
+wire::structure!(LifecycleRule, schema::LIFECYCLE_RULE, {
+    0 => expiration, 1 => id, 2 => prefix, 3 => filter, 4 => status, 5 => transitions,
+    6 => noncurrent_version_transitions, 7 => noncurrent_version_expiration,
+    8 => abort_incomplete_multipart_upload,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRuleAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub object_size_greater_than: Option<i64>,
+    pub object_size_less_than: Option<i64>,
+}
+
+wire::structure!(LifecycleRuleAndOperator, schema::LIFECYCLE_RULE_AND_OPERATOR, {
+    0 => prefix, 1 => tags, 2 => object_size_greater_than, 3 => object_size_less_than,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LifecycleRuleFilter {
+    pub prefix: Option<String>,
+    pub tag: Option<Tag>,
+    pub object_size_greater_than: Option<i64>,
+    pub object_size_less_than: Option<i64>,
+    pub and: Option<LifecycleRuleAndOperator>,
+}
+
+wire::structure!(LifecycleRuleFilter, schema::LIFECYCLE_RULE_FILTER, {
+    0 => prefix, 1 => tag, 2 => object_size_greater_than, 3 => object_size_less_than, 4 => and,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2905,6 +3979,18 @@ wire::enumeration!(LocationType {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoggingEnabled {
+    pub target_bucket: String,
+    pub target_grants: Option<Vec<TargetGrant>>,
+    pub target_prefix: String,
+    pub target_object_key_format: Option<TargetObjectKeyFormat>,
+}
+
+wire::structure!(LoggingEnabled, schema::LOGGING_ENABLED, {
+    0 => target_bucket, 1 => target_grants, 2 => target_prefix, 3 => target_object_key_format,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MaxMessageLengthExceeded {
     pub max_message_length_bytes: Option<String>,
 }
@@ -2931,6 +4017,21 @@ pub struct MethodNotAllowed {
 
 wire::structure!(MethodNotAllowed, schema::METHOD_NOT_ALLOWED, {
     0 => method, 1 => resource_type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    pub status: MetricsStatus,
+    pub event_threshold: Option<ReplicationTimeValue>,
+}
+
+wire::structure!(Metrics, schema::METRICS, {
+    0 => status, 1 => event_threshold,
+});
+
+wire::enumeration!(MetricsStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2997,6 +4098,15 @@ wire::structure!(NoSuchLifecycleConfiguration, schema::NO_SUCH_LIFECYCLE_CONFIGU
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchPublicAccessBlockConfiguration {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(NoSuchPublicAccessBlockConfiguration, schema::NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NoSuchTagSet {
     pub bucket_name: Option<String>,
 }
@@ -3031,6 +4141,27 @@ pub struct NoSuchWebsiteConfiguration {
 
 wire::structure!(NoSuchWebsiteConfiguration, schema::NO_SUCH_WEBSITE_CONFIGURATION, {
     0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoncurrentVersionExpiration {
+    pub noncurrent_days: Option<i32>,
+    pub newer_noncurrent_versions: Option<i32>,
+}
+
+wire::structure!(NoncurrentVersionExpiration, schema::NONCURRENT_VERSION_EXPIRATION, {
+    0 => noncurrent_days, 1 => newer_noncurrent_versions,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoncurrentVersionTransition {
+    pub noncurrent_days: Option<i32>,
+    pub storage_class: Option<TransitionStorageClass>,
+    pub newer_noncurrent_versions: Option<i32>,
+}
+
+wire::structure!(NoncurrentVersionTransition, schema::NONCURRENT_VERSION_TRANSITION, {
+    0 => noncurrent_days, 1 => storage_class, 2 => newer_noncurrent_versions,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3096,6 +4227,16 @@ wire::structure!(ObjectIdentifier, schema::OBJECT_IDENTIFIER, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockConfiguration {
+    pub object_lock_enabled: Option<ObjectLockEnabled>,
+    pub rule: Option<ObjectLockRule>,
+}
+
+wire::structure!(ObjectLockConfiguration, schema::OBJECT_LOCK_CONFIGURATION, {
+    0 => object_lock_enabled, 1 => rule,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectLockConfigurationNotFoundError {
     pub bucket_name: Option<String>,
 }
@@ -3104,9 +4245,27 @@ wire::structure!(ObjectLockConfigurationNotFoundError, schema::OBJECT_LOCK_CONFI
     0 => bucket_name,
 });
 
+wire::enumeration!(ObjectLockEnabled {
+    Enabled = "Enabled",
+});
+
 wire::enumeration!(ObjectLockEventHold {
     On = "ON",
     Off = "OFF",
+});
+
+wire::enumeration!(ObjectLockRetentionMode {
+    Governance = "GOVERNANCE",
+    Compliance = "COMPLIANCE",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockRule {
+    pub default_retention: Option<DefaultRetention>,
+}
+
+wire::structure!(ObjectLockRule, schema::OBJECT_LOCK_RULE, {
+    0 => default_retention,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3141,6 +4300,19 @@ wire::structure!(Owner, schema::OWNER, {
     0 => display_name, 1 => id,
 });
 
+wire::enumeration!(OwnerOverride {
+    Destination = "Destination",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnershipControls {
+    pub rules: Vec<OwnershipControlsRule>,
+}
+
+wire::structure!(OwnershipControls, schema::OWNERSHIP_CONTROLS, {
+    0 => rules,
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnershipControlsNotFoundError {
     pub bucket_name: Option<String>,
@@ -3148,6 +4320,15 @@ pub struct OwnershipControlsNotFoundError {
 
 wire::structure!(OwnershipControlsNotFoundError, schema::OWNERSHIP_CONTROLS_NOT_FOUND_ERROR, {
     0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnershipControlsRule {
+    pub object_ownership: String,
+}
+
+wire::structure!(OwnershipControlsRule, schema::OWNERSHIP_CONTROLS_RULE, {
+    0 => object_ownership,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3175,6 +4356,25 @@ wire::structure!(Part, schema::PART, {
     13 => checksum_xxhash128,
 });
 
+wire::enumeration!(PartitionDateSource {
+    EventTime = "EventTime",
+    DeliveryTime = "DeliveryTime",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PartitionedPrefix {
+    pub partition_date_source: Option<PartitionDateSource>,
+}
+
+wire::structure!(PartitionedPrefix, schema::PARTITIONED_PREFIX, {
+    0 => partition_date_source,
+});
+
+wire::enumeration!(Payer {
+    Requester = "Requester",
+    BucketOwner = "BucketOwner",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PermanentRedirect {
     pub endpoint: Option<String>,
@@ -3185,6 +4385,23 @@ wire::structure!(PermanentRedirect, schema::PERMANENT_REDIRECT, {
     0 => endpoint, 1 => bucket,
 });
 
+wire::enumeration!(Permission {
+    FullControl = "FULL_CONTROL",
+    Write = "WRITE",
+    WriteAcp = "WRITE_ACP",
+    Read = "READ",
+    ReadAcp = "READ_ACP",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyStatus {
+    pub is_public: Option<bool>,
+}
+
+wire::structure!(PolicyStatus, schema::POLICY_STATUS, {
+    0 => is_public,
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PreconditionFailed {
     pub condition: Option<String>,
@@ -3192,6 +4409,43 @@ pub struct PreconditionFailed {
 
 wire::structure!(PreconditionFailed, schema::PRECONDITION_FAILED, {
     0 => condition,
+});
+
+wire::enumeration!(Protocol {
+    Http = "http",
+    Https = "https",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublicAccessBlockConfiguration {
+    pub block_public_acls: Option<bool>,
+    pub ignore_public_acls: Option<bool>,
+    pub block_public_policy: Option<bool>,
+    pub restrict_public_buckets: Option<bool>,
+}
+
+wire::structure!(PublicAccessBlockConfiguration, schema::PUBLIC_ACCESS_BLOCK_CONFIGURATION, {
+    0 => block_public_acls, 1 => ignore_public_acls, 2 => block_public_policy,
+    3 => restrict_public_buckets,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketEncryptionOutput {}
+
+wire::structure!(PutBucketEncryptionOutput, schema::PUT_BUCKET_ENCRYPTION_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketEncryptionInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub server_side_encryption_configuration: ServerSideEncryptionConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketEncryptionInput, schema::PUT_BUCKET_ENCRYPTION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm,
+    3 => server_side_encryption_configuration, 4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3387,6 +4641,25 @@ wire::structure!(PutObjectTaggingInput, schema::PUT_OBJECT_TAGGING_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutPublicAccessBlockOutput {}
+
+wire::structure!(PutPublicAccessBlockOutput, schema::PUT_PUBLIC_ACCESS_BLOCK_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutPublicAccessBlockInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub public_access_block_configuration: PublicAccessBlockConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutPublicAccessBlockInput, schema::PUT_PUBLIC_ACCESS_BLOCK_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => public_access_block_configuration,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueConfiguration {
     pub id: Option<String>,
     pub queue_arn: String,
@@ -3398,12 +4671,130 @@ wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {
     0 => id, 1 => queue_arn, 2 => events, 3 => filter,
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Redirect {
+    pub host_name: Option<String>,
+    pub http_redirect_code: Option<String>,
+    pub protocol: Option<Protocol>,
+    pub replace_key_prefix_with: Option<String>,
+    pub replace_key_with: Option<String>,
+    pub endpoint: Option<String>,
+    pub bucket: Option<String>,
+}
+
+wire::structure!(Redirect, schema::REDIRECT, {
+    0 => host_name, 1 => http_redirect_code, 2 => protocol, 3 => replace_key_prefix_with,
+    4 => replace_key_with, 5 => endpoint, 6 => bucket,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RedirectAllRequestsTo {
+    pub host_name: String,
+    pub protocol: Option<Protocol>,
+}
+
+wire::structure!(RedirectAllRequestsTo, schema::REDIRECT_ALL_REQUESTS_TO, {
+    0 => host_name, 1 => protocol,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicaModifications {
+    pub status: ReplicaModificationsStatus,
+}
+
+wire::structure!(ReplicaModifications, schema::REPLICA_MODIFICATIONS, {
+    0 => status,
+});
+
+wire::enumeration!(ReplicaModificationsStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationConfiguration {
+    pub role: String,
+    pub rules: Vec<ReplicationRule>,
+}
+
+wire::structure!(ReplicationConfiguration, schema::REPLICATION_CONFIGURATION, {
+    0 => role, 1 => rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRule {
+    pub id: Option<String>,
+    pub priority: Option<i32>,
+    pub prefix: Option<String>,
+    pub filter: Option<ReplicationRuleFilter>,
+    pub status: ReplicationRuleStatus,
+    pub source_selection_criteria: Option<SourceSelectionCriteria>,
+    pub existing_object_replication: Option<ExistingObjectReplication>,
+    pub destination: Destination,
+    pub delete_marker_replication: Option<DeleteMarkerReplication>,
+}
+
+wire::structure!(ReplicationRule, schema::REPLICATION_RULE, {
+    0 => id, 1 => priority, 2 => prefix, 3 => filter, 4 => status, 5 => source_selection_criteria,
+    6 => existing_object_replication, 7 => destination, 8 => delete_marker_replication,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRuleAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(ReplicationRuleAndOperator, schema::REPLICATION_RULE_AND_OPERATOR, {
+    0 => prefix, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationRuleFilter {
+    pub prefix: Option<String>,
+    pub tag: Option<Tag>,
+    pub and: Option<ReplicationRuleAndOperator>,
+}
+
+wire::structure!(ReplicationRuleFilter, schema::REPLICATION_RULE_FILTER, {
+    0 => prefix, 1 => tag, 2 => and,
+});
+
+wire::enumeration!(ReplicationRuleStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
 wire::enumeration!(ReplicationStatus {
     Complete = "COMPLETE",
     Pending = "PENDING",
     Failed = "FAILED",
     Replica = "REPLICA",
     Completed = "COMPLETED",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationTime {
+    pub status: ReplicationTimeStatus,
+    pub time: ReplicationTimeValue,
+}
+
+wire::structure!(ReplicationTime, schema::REPLICATION_TIME, {
+    0 => status, 1 => time,
+});
+
+wire::enumeration!(ReplicationTimeStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplicationTimeValue {
+    pub minutes: Option<i32>,
+}
+
+wire::structure!(ReplicationTimeValue, schema::REPLICATION_TIME_VALUE, {
+    0 => minutes,
 });
 
 wire::enumeration!(RequestCharged {
@@ -3432,6 +4823,16 @@ wire::structure!(RestoreStatus, schema::RESTORE_STATUS, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoutingRule {
+    pub condition: Option<Condition>,
+    pub redirect: Redirect,
+}
+
+wire::structure!(RoutingRule, schema::ROUTING_RULE, {
+    0 => condition, 1 => redirect,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3KeyFilter {
     pub filter_rules: Option<Vec<FilterRule>>,
 }
@@ -3441,12 +4842,43 @@ wire::structure!(S3KeyFilter, schema::S3_KEY_FILTER, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionByDefault {
+    pub sse_algorithm: String,
+    pub kms_master_key_id: Option<String>,
+}
+
+wire::structure!(ServerSideEncryptionByDefault, schema::SERVER_SIDE_ENCRYPTION_BY_DEFAULT, {
+    0 => sse_algorithm, 1 => kms_master_key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionConfiguration {
+    pub rules: Vec<ServerSideEncryptionRule>,
+}
+
+wire::structure!(ServerSideEncryptionConfiguration, schema::SERVER_SIDE_ENCRYPTION_CONFIGURATION, {
+    0 => rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerSideEncryptionConfigurationNotFoundError {
     pub bucket_name: Option<String>,
 }
 
 wire::structure!(ServerSideEncryptionConfigurationNotFoundError, schema::SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR, {
     0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerSideEncryptionRule {
+    pub apply_server_side_encryption_by_default: Option<ServerSideEncryptionByDefault>,
+    pub bucket_key_enabled: Option<bool>,
+    pub blocked_encryption_types: Option<BlockedEncryptionTypes>,
+}
+
+wire::structure!(ServerSideEncryptionRule, schema::SERVER_SIDE_ENCRYPTION_RULE, {
+    0 => apply_server_side_encryption_by_default, 1 => bucket_key_enabled,
+    2 => blocked_encryption_types,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3462,6 +4894,35 @@ pub struct SignatureDoesNotMatch {
 wire::structure!(SignatureDoesNotMatch, schema::SIGNATURE_DOES_NOT_MATCH, {
     0 => aws_access_key_id, 1 => string_to_sign, 2 => signature_provided, 3 => string_to_sign_bytes,
     4 => canonical_request, 5 => canonical_request_bytes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimplePrefix {}
+
+wire::structure!(SimplePrefix, schema::SIMPLE_PREFIX, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SourceSelectionCriteria {
+    pub sse_kms_encrypted_objects: Option<SseKmsEncryptedObjects>,
+    pub replica_modifications: Option<ReplicaModifications>,
+}
+
+wire::structure!(SourceSelectionCriteria, schema::SOURCE_SELECTION_CRITERIA, {
+    0 => sse_kms_encrypted_objects, 1 => replica_modifications,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SseKmsEncryptedObjects {
+    pub status: SseKmsEncryptedObjectsStatus,
+}
+
+wire::structure!(SseKmsEncryptedObjects, schema::SSE_KMS_ENCRYPTED_OBJECTS, {
+    0 => status,
+});
+
+wire::enumeration!(SseKmsEncryptedObjectsStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3484,6 +4945,26 @@ wire::structure!(Tagging, schema::TAGGING, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetGrant {
+    pub grantee: Option<Grantee>,
+    pub permission: Option<BucketLogsPermission>,
+}
+
+wire::structure!(TargetGrant, schema::TARGET_GRANT, {
+    0 => grantee, 1 => permission,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetObjectKeyFormat {
+    pub simple_prefix: Option<SimplePrefix>,
+    pub partitioned_prefix: Option<PartitionedPrefix>,
+}
+
+wire::structure!(TargetObjectKeyFormat, schema::TARGET_OBJECT_KEY_FORMAT, {
+    0 => simple_prefix, 1 => partitioned_prefix,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopicConfiguration {
     pub id: Option<String>,
     pub topic_arn: String,
@@ -3493,6 +4974,37 @@ pub struct TopicConfiguration {
 
 wire::structure!(TopicConfiguration, schema::TOPIC_CONFIGURATION, {
     0 => id, 1 => topic_arn, 2 => events, 3 => filter,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Transition {
+    pub date: Option<wire::Timestamp>,
+    pub days: Option<i32>,
+    pub storage_class: Option<TransitionStorageClass>,
+}
+
+wire::structure!(Transition, schema::TRANSITION, {
+    0 => date, 1 => days, 2 => storage_class,
+});
+
+wire::enumeration!(TransitionDefaultMinimumObjectSize {
+    VariesByStorageClass = "varies_by_storage_class",
+    AllStorageClasses128K = "all_storage_classes_128K",
+});
+
+wire::enumeration!(TransitionStorageClass {
+    Glacier = "GLACIER",
+    StandardIa = "STANDARD_IA",
+    OnezoneIa = "ONEZONE_IA",
+    IntelligentTiering = "INTELLIGENT_TIERING",
+    DeepArchive = "DEEP_ARCHIVE",
+    GlacierIr = "GLACIER_IR",
+});
+
+wire::enumeration!(Type {
+    CanonicalUser = "CanonicalUser",
+    AmazonCustomerByEmail = "AmazonCustomerByEmail",
+    Group = "Group",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3718,6 +5230,11 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ABORT_INCOMPLETE_MULTIPART_UPLOAD: Schema = schema(
+        "AbortIncompleteMultipartUpload",
+        Kind::Structure(&[body("DaysAfterInitiation", &INTEGER, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static ABORT_MULTIPART_UPLOAD_OUTPUT: Schema = schema(
         "AbortMultipartUploadOutput",
         Kind::Structure(&[
@@ -3750,12 +5267,25 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ACCESS_CONTROL_LIST_NOT_SUPPORTED: Schema =
+        schema("AccessControlListNotSupported", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_CONTROL_TRANSLATION: Schema = schema(
+        "AccessControlTranslation",
+        Kind::Structure(&[body("Owner", &OWNER_OVERRIDE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static ACCESS_DENIED: Schema =
         schema("AccessDenied", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCOUNT_PROBLEM: Schema =
         schema("AccountProblem", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ALL_ACCESS_DISABLED: Schema =
         schema("AllAccessDisabled", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ALLOWED_HEADERS: Schema =
+        schema("AllowedHeaders", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static ALLOWED_METHODS: Schema =
+        schema("AllowedMethods", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static ALLOWED_ORIGINS: Schema =
+        schema("AllowedOrigins", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static ANNOTATION_DIRECTIVE: Schema = schema(
         "AnnotationDirective",
         Kind::Enum(super::AnnotationDirective::NAMES),
@@ -3780,6 +5310,13 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static BAD_REQUEST: Schema =
+        schema("BadRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static BLOCKED_ENCRYPTION_TYPES: Schema = schema(
+        "BlockedEncryptionTypes",
+        Kind::Structure(&[body("EncryptionType", &ENCRYPTION_TYPE_LIST, Flags::FLATTENED)]),
+        Constraint::NONE,
+    );
     pub(super) static BUCKET: Schema = schema(
         "Bucket",
         Kind::Structure(&[
@@ -3788,6 +5325,11 @@ mod schema {
             body("BucketRegion", &STRING, Flags::NONE),
             body("BucketArn", &STRING, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_ACCELERATE_STATUS: Schema = schema(
+        "BucketAccelerateStatus",
+        Kind::Enum(super::BucketAccelerateStatus::NAMES),
         Constraint::NONE,
     );
     pub(super) static BUCKET_ALREADY_EXISTS: Schema = schema(
@@ -3808,6 +5350,11 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static BUCKET_LOGS_PERMISSION: Schema = schema(
+        "BucketLogsPermission",
+        Kind::Enum(super::BucketLogsPermission::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static BUCKET_NOT_EMPTY: Schema = schema(
         "BucketNotEmpty",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
@@ -3815,8 +5362,39 @@ mod schema {
     );
     pub(super) static BUCKET_TYPE: Schema =
         schema("BucketType", Kind::Enum(super::BucketType::NAMES), Constraint::NONE);
+    pub(super) static BUCKET_VERSIONING_STATUS: Schema = schema(
+        "BucketVersioningStatus",
+        Kind::Enum(super::BucketVersioningStatus::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static BUCKETS: Schema =
         schema("Buckets", list(&BUCKET, "Bucket", false, false), Constraint::NONE);
+    pub(super) static CORS_RULE: Schema = schema(
+        "CORSRule",
+        Kind::Structure(&[
+            body("ID", &STRING, Flags::NONE),
+            bound("AllowedHeaders", &ALLOWED_HEADERS, Body, "AllowedHeader", Flags::FLATTENED),
+            bound(
+                "AllowedMethods",
+                &ALLOWED_METHODS,
+                Body,
+                "AllowedMethod",
+                Flags::REQUIRED.and(Flags::FLATTENED),
+            ),
+            bound(
+                "AllowedOrigins",
+                &ALLOWED_ORIGINS,
+                Body,
+                "AllowedOrigin",
+                Flags::REQUIRED.and(Flags::FLATTENED),
+            ),
+            bound("ExposeHeaders", &EXPOSE_HEADERS, Body, "ExposeHeader", Flags::FLATTENED),
+            body("MaxAgeSeconds", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CORS_RULES: Schema =
+        schema("CORSRules", list(&CORS_RULE, "member", true, false), Constraint::NONE);
     pub(super) static CHECKSUM: Schema = schema(
         "Checksum",
         Kind::Structure(&[
@@ -3975,6 +5553,14 @@ mod schema {
     );
     pub(super) static COMPLETED_PART_LIST: Schema =
         schema("CompletedPartList", list(&COMPLETED_PART, "member", true, false), Constraint::NONE);
+    pub(super) static CONDITION: Schema = schema(
+        "Condition",
+        Kind::Structure(&[
+            body("HttpErrorCodeReturnedEquals", &STRING, Flags::NONE),
+            body("KeyPrefixEquals", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CONDITIONAL_REQUEST_CONFLICT: Schema = schema(
         "ConditionalRequestConflict",
         Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
@@ -4512,6 +6098,18 @@ mod schema {
     );
     pub(super) static DATA_REDUNDANCY: Schema =
         schema("DataRedundancy", Kind::Enum(super::DataRedundancy::NAMES), Constraint::NONE);
+    pub(super) static DATE: Schema =
+        schema("Date", Kind::Timestamp(Some(TimestampFormat::DateTime)), Constraint::NONE);
+    pub(super) static DEFAULT_RETENTION: Schema = schema(
+        "DefaultRetention",
+        Kind::Structure(&[
+            body("Mode", &OBJECT_LOCK_RETENTION_MODE, Flags::NONE),
+            body("Days", &INTEGER, Flags::NONE),
+            body("Years", &INTEGER, Flags::NONE),
+            body("DefaultEventHold", &EVENT_HOLD_DURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE: Schema = schema(
         "Delete",
         Kind::Structure(&[
@@ -4523,6 +6121,22 @@ mod schema {
                 Flags::REQUIRED.and(Flags::FLATTENED),
             ),
             body("Quiet", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_ENCRYPTION_OUTPUT: Schema =
+        schema("DeleteBucketEncryptionOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_ENCRYPTION_REQUEST: Schema = schema(
+        "DeleteBucketEncryptionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
         ]),
         Constraint::NONE,
     );
@@ -4572,6 +6186,16 @@ mod schema {
                 Flags::NONE,
             ),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_MARKER_REPLICATION: Schema = schema(
+        "DeleteMarkerReplication",
+        Kind::Structure(&[body("Status", &DELETE_MARKER_REPLICATION_STATUS, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_MARKER_REPLICATION_STATUS: Schema = schema(
+        "DeleteMarkerReplicationStatus",
+        Kind::Enum(super::DeleteMarkerReplicationStatus::NAMES),
         Constraint::NONE,
     );
     pub(super) static DELETE_OBJECT_OUTPUT: Schema = schema(
@@ -4681,6 +6305,22 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema =
+        schema("DeletePublicAccessBlockOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_PUBLIC_ACCESS_BLOCK_REQUEST: Schema = schema(
+        "DeletePublicAccessBlockRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETED_OBJECT: Schema = schema(
         "DeletedObject",
         Kind::Structure(&[
@@ -4693,6 +6333,31 @@ mod schema {
     );
     pub(super) static DELETED_OBJECTS: Schema =
         schema("DeletedObjects", list(&DELETED_OBJECT, "member", true, false), Constraint::NONE);
+    pub(super) static DESTINATION: Schema = schema(
+        "Destination",
+        Kind::Structure(&[
+            body("Bucket", &STRING, Flags::REQUIRED),
+            body("Account", &STRING, Flags::NONE),
+            body("StorageClass", &STRING, Flags::NONE),
+            body("AccessControlTranslation", &ACCESS_CONTROL_TRANSLATION, Flags::NONE),
+            body("EncryptionConfiguration", &ENCRYPTION_CONFIGURATION, Flags::NONE),
+            body("ReplicationTime", &REPLICATION_TIME, Flags::NONE),
+            body("Metrics", &METRICS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENCRYPTION_CONFIGURATION: Schema = schema(
+        "EncryptionConfiguration",
+        Kind::Structure(&[body("ReplicaKmsKeyID", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ENCRYPTION_TYPE: Schema =
+        schema("EncryptionType", Kind::Enum(super::EncryptionType::NAMES), Constraint::NONE);
+    pub(super) static ENCRYPTION_TYPE_LIST: Schema = schema(
+        "EncryptionTypeList",
+        list(&ENCRYPTION_TYPE, "EncryptionType", true, false),
+        Constraint::NONE,
+    );
     pub(super) static ENCRYPTION_TYPE_MISMATCH: Schema =
         schema("EncryptionTypeMismatch", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ENTITY_TOO_LARGE: Schema = schema(
@@ -4723,26 +6388,165 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ERROR_DOCUMENT: Schema = schema(
+        "ErrorDocument",
+        Kind::Structure(&[body("Key", &OBJECT_KEY, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static ERRORS: Schema =
         schema("Errors", list(&ERROR, "member", true, false), Constraint::NONE);
     pub(super) static EVENT_BRIDGE_CONFIGURATION: Schema =
         schema("EventBridgeConfiguration", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVENT_HOLD_DURATION: Schema = schema(
+        "EventHoldDuration",
+        Kind::Structure(&[
+            body("Days", &INTEGER, Flags::NONE),
+            body("Years", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static EVENT_LIST: Schema =
         schema("EventList", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static EXISTING_OBJECT_REPLICATION: Schema = schema(
+        "ExistingObjectReplication",
+        Kind::Structure(&[body("Status", &EXISTING_OBJECT_REPLICATION_STATUS, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static EXISTING_OBJECT_REPLICATION_STATUS: Schema = schema(
+        "ExistingObjectReplicationStatus",
+        Kind::Enum(super::ExistingObjectReplicationStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static EXPIRATION_STATUS: Schema =
+        schema("ExpirationStatus", Kind::Enum(super::ExpirationStatus::NAMES), Constraint::NONE);
     pub(super) static EXPIRED_TOKEN: Schema =
         schema("ExpiredToken", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EXPOSE_HEADERS: Schema =
+        schema("ExposeHeaders", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static FILTER_RULE: Schema = schema(
         "FilterRule",
-        Kind::Structure(&[
-            body("Name", &FILTER_RULE_NAME, Flags::NONE),
-            body("Value", &STRING, Flags::NONE),
-        ]),
+        Kind::Structure(&[body("Name", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static FILTER_RULE_LIST: Schema =
         schema("FilterRuleList", list(&FILTER_RULE, "member", true, false), Constraint::NONE);
-    pub(super) static FILTER_RULE_NAME: Schema =
-        schema("FilterRuleName", Kind::Enum(super::FilterRuleName::NAMES), Constraint::NONE);
+    pub(super) static GET_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketAccelerateConfigurationOutput",
+        Kind::Structure(&[
+            body("Status", &BUCKET_ACCELERATE_STATUS, Flags::NONE),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ACCELERATE_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketAccelerateConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ACL_OUTPUT: Schema = schema(
+        "GetBucketAclOutput",
+        Kind::Structure(&[
+            body("Owner", &OWNER, Flags::NONE),
+            bound("Grants", &GRANTS, Body, "AccessControlList", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ACL_REQUEST: Schema = schema(
+        "GetBucketAclRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_CORS_OUTPUT: Schema = schema(
+        "GetBucketCorsOutput",
+        Kind::Structure(&[bound("CORSRules", &CORS_RULES, Body, "CORSRule", Flags::FLATTENED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_CORS_REQUEST: Schema = schema(
+        "GetBucketCorsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ENCRYPTION_OUTPUT: Schema = schema(
+        "GetBucketEncryptionOutput",
+        Kind::Structure(&[bound(
+            "ServerSideEncryptionConfiguration",
+            &SERVER_SIDE_ENCRYPTION_CONFIGURATION,
+            Payload,
+            "ServerSideEncryptionConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ENCRYPTION_REQUEST: Schema = schema(
+        "GetBucketEncryptionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketLifecycleConfigurationOutput",
+        Kind::Structure(&[
+            bound("Rules", &LIFECYCLE_RULES, Body, "Rule", Flags::FLATTENED),
+            bound(
+                "TransitionDefaultMinimumObjectSize",
+                &TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE,
+                Header,
+                "x-amz-transition-default-minimum-object-size",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketLifecycleConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_BUCKET_LOCATION_OUTPUT: Schema = schema(
         "GetBucketLocationOutput",
         Kind::Structure(&[body("LocationConstraint", &STRING, Flags::NONE)]),
@@ -4762,8 +6566,52 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_BUCKET_LOGGING_OUTPUT: Schema = schema(
+        "GetBucketLoggingOutput",
+        Kind::Structure(&[body("LoggingEnabled", &LOGGING_ENABLED, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_LOGGING_REQUEST: Schema = schema(
+        "GetBucketLoggingRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST: Schema = schema(
         "GetBucketNotificationConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_OWNERSHIP_CONTROLS_OUTPUT: Schema = schema(
+        "GetBucketOwnershipControlsOutput",
+        Kind::Structure(&[bound(
+            "OwnershipControls",
+            &OWNERSHIP_CONTROLS,
+            Payload,
+            "OwnershipControls",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_OWNERSHIP_CONTROLS_REQUEST: Schema = schema(
+        "GetBucketOwnershipControlsRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
             bound(
@@ -4795,6 +6643,75 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_BUCKET_POLICY_STATUS_OUTPUT: Schema = schema(
+        "GetBucketPolicyStatusOutput",
+        Kind::Structure(&[bound(
+            "PolicyStatus",
+            &POLICY_STATUS,
+            Payload,
+            "PolicyStatus",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_POLICY_STATUS_REQUEST: Schema = schema(
+        "GetBucketPolicyStatusRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_REPLICATION_OUTPUT: Schema = schema(
+        "GetBucketReplicationOutput",
+        Kind::Structure(&[bound(
+            "ReplicationConfiguration",
+            &REPLICATION_CONFIGURATION,
+            Payload,
+            "ReplicationConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_REPLICATION_REQUEST: Schema = schema(
+        "GetBucketReplicationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_REQUEST_PAYMENT_OUTPUT: Schema = schema(
+        "GetBucketRequestPaymentOutput",
+        Kind::Structure(&[body("Payer", &PAYER, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_REQUEST_PAYMENT_REQUEST: Schema = schema(
+        "GetBucketRequestPaymentRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_BUCKET_TAGGING_OUTPUT: Schema = schema(
         "GetBucketTaggingOutput",
         Kind::Structure(&[body("TagSet", &TAG_SET, Flags::REQUIRED)]),
@@ -4804,6 +6721,78 @@ mod schema {
         "GetBucketTaggingRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_VERSIONING_OUTPUT: Schema = schema(
+        "GetBucketVersioningOutput",
+        Kind::Structure(&[
+            body("Status", &BUCKET_VERSIONING_STATUS, Flags::NONE),
+            bound("MFADelete", &STRING, Body, "MfaDelete", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_VERSIONING_REQUEST: Schema = schema(
+        "GetBucketVersioningRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_WEBSITE_OUTPUT: Schema = schema(
+        "GetBucketWebsiteOutput",
+        Kind::Structure(&[
+            body("RedirectAllRequestsTo", &REDIRECT_ALL_REQUESTS_TO, Flags::NONE),
+            body("IndexDocument", &INDEX_DOCUMENT, Flags::NONE),
+            body("ErrorDocument", &ERROR_DOCUMENT, Flags::NONE),
+            body("RoutingRules", &ROUTING_RULES, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_WEBSITE_REQUEST: Schema = schema(
+        "GetBucketWebsiteRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_ACL_OUTPUT: Schema = schema(
+        "GetObjectAclOutput",
+        Kind::Structure(&[
+            body("Owner", &OWNER, Flags::NONE),
+            bound("Grants", &GRANTS, Body, "AccessControlList", Flags::NONE),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_ACL_REQUEST: Schema = schema(
+        "GetObjectAclRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -4884,6 +6873,31 @@ mod schema {
                 Header,
                 "x-amz-object-attributes",
                 Flags::REQUIRED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_LOCK_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetObjectLockConfigurationOutput",
+        Kind::Structure(&[bound(
+            "ObjectLockConfiguration",
+            &OBJECT_LOCK_CONFIGURATION,
+            Payload,
+            "ObjectLockConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_LOCK_CONFIGURATION_REQUEST: Schema = schema(
+        "GetObjectLockConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
             ),
         ]),
         Constraint::NONE,
@@ -5009,6 +7023,7 @@ mod schema {
                 "x-amz-object-lock-event-hold-duration-years",
                 Flags::NONE,
             ),
+            bound("StatusCode", &INTEGER, StatusCode, "StatusCode", Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -5106,6 +7121,55 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema = schema(
+        "GetPublicAccessBlockOutput",
+        Kind::Structure(&[bound(
+            "PublicAccessBlockConfiguration",
+            &PUBLIC_ACCESS_BLOCK_CONFIGURATION,
+            Payload,
+            "PublicAccessBlockConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_PUBLIC_ACCESS_BLOCK_REQUEST: Schema = schema(
+        "GetPublicAccessBlockRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GRANT: Schema = schema(
+        "Grant",
+        Kind::Structure(&[
+            namespace(
+                "http://www.w3.org/2001/XMLSchema-instance",
+                body("Grantee", &GRANTEE, Flags::NONE),
+            ),
+            body("Permission", &PERMISSION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GRANTEE: Schema = schema(
+        "Grantee",
+        Kind::Structure(&[
+            body("DisplayName", &STRING, Flags::NONE),
+            body("EmailAddress", &STRING, Flags::NONE),
+            body("ID", &STRING, Flags::NONE),
+            bound("Type", &TYPE, Body, "xsi:type", Flags::REQUIRED.and(Flags::XML_ATTRIBUTE)),
+            body("URI", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GRANTS: Schema =
+        schema("Grants", list(&GRANT, "Grant", false, false), Constraint::NONE);
     pub(super) static HEAD_BUCKET_OUTPUT: Schema = schema(
         "HeadBucketOutput",
         Kind::Structure(&[
@@ -5258,6 +7322,7 @@ mod schema {
                 "x-amz-object-lock-event-hold-duration-years",
                 Flags::NONE,
             ),
+            bound("StatusCode", &INTEGER, StatusCode, "StatusCode", Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -5350,6 +7415,11 @@ mod schema {
         schema("IllegalVersionIdException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INCOMPLETE_BODY: Schema =
         schema("IncompleteBody", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INDEX_DOCUMENT: Schema = schema(
+        "IndexDocument",
+        Kind::Structure(&[body("Suffix", &STRING, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static INITIATOR: Schema = schema(
         "Initiator",
         Kind::Structure(&[
@@ -5380,11 +7450,15 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_BUCKET_ACL_WITH_OBJECT_OWNERSHIP: Schema =
+        schema("InvalidBucketAclWithObjectOwnership", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_BUCKET_NAME: Schema = schema(
         "InvalidBucketName",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID: Schema =
+        schema("InvalidBucketOwnerAWSAccountID", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_BUCKET_STATE: Schema =
         schema("InvalidBucketState", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_DIGEST: Schema = schema(
@@ -5413,6 +7487,14 @@ mod schema {
             body("UploadId", &STRING, Flags::NONE),
             body("PartNumber", &STRING, Flags::NONE),
             body("ETag", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVALID_PART_NUMBER: Schema = schema(
+        "InvalidPartNumber",
+        Kind::Structure(&[
+            body("ActualPartCount", &STRING, Flags::NONE),
+            body("PartNumberRequested", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -5487,6 +7569,59 @@ mod schema {
         Kind::Timestamp(Some(TimestampFormat::HttpDate)),
         Constraint::NONE,
     );
+    pub(super) static LIFECYCLE_EXPIRATION: Schema = schema(
+        "LifecycleExpiration",
+        Kind::Structure(&[
+            body("Date", &DATE, Flags::NONE),
+            body("Days", &INTEGER, Flags::NONE),
+            body("ExpiredObjectDeleteMarker", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIFECYCLE_RULE: Schema = schema(
+        "LifecycleRule",
+        Kind::Structure(&[
+            body("Expiration", &LIFECYCLE_EXPIRATION, Flags::NONE),
+            body("ID", &STRING, Flags::NONE),
+            body("Prefix", &STRING, Flags::NONE),
+            body("Filter", &LIFECYCLE_RULE_FILTER, Flags::NONE),
+            body("Status", &EXPIRATION_STATUS, Flags::REQUIRED),
+            bound("Transitions", &TRANSITION_LIST, Body, "Transition", Flags::FLATTENED),
+            bound(
+                "NoncurrentVersionTransitions",
+                &NONCURRENT_VERSION_TRANSITION_LIST,
+                Body,
+                "NoncurrentVersionTransition",
+                Flags::FLATTENED,
+            ),
+            body("NoncurrentVersionExpiration", &NONCURRENT_VERSION_EXPIRATION, Flags::NONE),
+            body("AbortIncompleteMultipartUpload", &ABORT_INCOMPLETE_MULTIPART_UPLOAD, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIFECYCLE_RULE_AND_OPERATOR: Schema = schema(
+        "LifecycleRuleAndOperator",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            bound("Tags", &TAG_SET, Body, "Tag", Flags::FLATTENED),
+            body("ObjectSizeGreaterThan", &LONG, Flags::NONE),
+            body("ObjectSizeLessThan", &LONG, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIFECYCLE_RULE_FILTER: Schema = schema(
+        "LifecycleRuleFilter",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            body("Tag", &TAG, Flags::NONE),
+            body("ObjectSizeGreaterThan", &LONG, Flags::NONE),
+            body("ObjectSizeLessThan", &LONG, Flags::NONE),
+            body("And", &LIFECYCLE_RULE_AND_OPERATOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIFECYCLE_RULES: Schema =
+        schema("LifecycleRules", list(&LIFECYCLE_RULE, "member", true, false), Constraint::NONE);
     pub(super) static LIST_BUCKETS_OUTPUT: Schema = schema(
         "ListBucketsOutput",
         Kind::Structure(&[
@@ -5712,6 +7847,16 @@ mod schema {
     );
     pub(super) static LOCATION_TYPE: Schema =
         schema("LocationType", Kind::Enum(super::LocationType::NAMES), Constraint::NONE);
+    pub(super) static LOGGING_ENABLED: Schema = schema(
+        "LoggingEnabled",
+        Kind::Structure(&[
+            body("TargetBucket", &STRING, Flags::REQUIRED),
+            body("TargetGrants", &TARGET_GRANTS, Flags::NONE),
+            body("TargetPrefix", &STRING, Flags::REQUIRED),
+            body("TargetObjectKeyFormat", &TARGET_OBJECT_KEY_FORMAT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static MALFORMED_ACL_ERROR: Schema =
         schema("MalformedACLError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MALFORMED_POST_REQUEST: Schema =
@@ -5748,6 +7893,16 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static METRICS: Schema = schema(
+        "Metrics",
+        Kind::Structure(&[
+            body("Status", &METRICS_STATUS, Flags::REQUIRED),
+            body("EventThreshold", &REPLICATION_TIME_VALUE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METRICS_STATUS: Schema =
+        schema("MetricsStatus", Kind::Enum(super::MetricsStatus::NAMES), Constraint::NONE);
     pub(super) static MISSING_CONTENT_LENGTH: Schema =
         schema("MissingContentLength", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MISSING_REQUEST_BODY_ERROR: Schema =
@@ -5799,6 +7954,11 @@ mod schema {
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION: Schema = schema(
+        "NoSuchPublicAccessBlockConfiguration",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static NO_SUCH_TAG_SET: Schema = schema(
         "NoSuchTagSet",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
@@ -5822,6 +7982,28 @@ mod schema {
     pub(super) static NO_SUCH_WEBSITE_CONFIGURATION: Schema = schema(
         "NoSuchWebsiteConfiguration",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NONCURRENT_VERSION_EXPIRATION: Schema = schema(
+        "NoncurrentVersionExpiration",
+        Kind::Structure(&[
+            body("NoncurrentDays", &INTEGER, Flags::NONE),
+            body("NewerNoncurrentVersions", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static NONCURRENT_VERSION_TRANSITION: Schema = schema(
+        "NoncurrentVersionTransition",
+        Kind::Structure(&[
+            body("NoncurrentDays", &INTEGER, Flags::NONE),
+            body("StorageClass", &TRANSITION_STORAGE_CLASS, Flags::NONE),
+            body("NewerNoncurrentVersions", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static NONCURRENT_VERSION_TRANSITION_LIST: Schema = schema(
+        "NoncurrentVersionTransitionList",
+        list(&NONCURRENT_VERSION_TRANSITION, "member", true, false),
         Constraint::NONE,
     );
     pub(super) static NOT_IMPLEMENTED: Schema = schema(
@@ -5904,11 +8086,21 @@ mod schema {
     pub(super) static OBJECT_KEY: Schema = schema("ObjectKey", Kind::String, limits(Some(1), None));
     pub(super) static OBJECT_LIST: Schema =
         schema("ObjectList", list(&OBJECT, "member", true, false), Constraint::NONE);
+    pub(super) static OBJECT_LOCK_CONFIGURATION: Schema = schema(
+        "ObjectLockConfiguration",
+        Kind::Structure(&[
+            body("ObjectLockEnabled", &OBJECT_LOCK_ENABLED, Flags::NONE),
+            body("Rule", &OBJECT_LOCK_RULE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static OBJECT_LOCK_CONFIGURATION_NOT_FOUND_ERROR: Schema = schema(
         "ObjectLockConfigurationNotFoundError",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static OBJECT_LOCK_ENABLED: Schema =
+        schema("ObjectLockEnabled", Kind::Enum(super::ObjectLockEnabled::NAMES), Constraint::NONE);
     pub(super) static OBJECT_LOCK_EVENT_HOLD: Schema = schema(
         "ObjectLockEventHold",
         Kind::Enum(super::ObjectLockEventHold::NAMES),
@@ -5917,6 +8109,16 @@ mod schema {
     pub(super) static OBJECT_LOCK_RETAIN_UNTIL_DATE: Schema = schema(
         "ObjectLockRetainUntilDate",
         Kind::Timestamp(Some(TimestampFormat::DateTime)),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_LOCK_RETENTION_MODE: Schema = schema(
+        "ObjectLockRetentionMode",
+        Kind::Enum(super::ObjectLockRetentionMode::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_LOCK_RULE: Schema = schema(
+        "ObjectLockRule",
+        Kind::Structure(&[body("DefaultRetention", &DEFAULT_RETENTION, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static OBJECT_NOT_IN_ACTIVE_TIER_ERROR: Schema =
@@ -5952,9 +8154,32 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static OWNER_OVERRIDE: Schema =
+        schema("OwnerOverride", Kind::Enum(super::OwnerOverride::NAMES), Constraint::NONE);
+    pub(super) static OWNERSHIP_CONTROLS: Schema = schema(
+        "OwnershipControls",
+        Kind::Structure(&[bound(
+            "Rules",
+            &OWNERSHIP_CONTROLS_RULES,
+            Body,
+            "Rule",
+            Flags::REQUIRED.and(Flags::FLATTENED),
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static OWNERSHIP_CONTROLS_NOT_FOUND_ERROR: Schema = schema(
         "OwnershipControlsNotFoundError",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static OWNERSHIP_CONTROLS_RULE: Schema = schema(
+        "OwnershipControlsRule",
+        Kind::Structure(&[body("ObjectOwnership", &STRING, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static OWNERSHIP_CONTROLS_RULES: Schema = schema(
+        "OwnershipControlsRules",
+        list(&OWNERSHIP_CONTROLS_RULE, "member", true, false),
         Constraint::NONE,
     );
     pub(super) static PART: Schema = schema(
@@ -5977,10 +8202,22 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PARTITION_DATE_SOURCE: Schema = schema(
+        "PartitionDateSource",
+        Kind::Enum(super::PartitionDateSource::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static PARTITIONED_PREFIX: Schema = schema(
+        "PartitionedPrefix",
+        Kind::Structure(&[body("PartitionDateSource", &PARTITION_DATE_SOURCE, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static PARTS: Schema =
         schema("Parts", list(&PART, "member", true, false), Constraint::NONE);
     pub(super) static PARTS_LIST: Schema =
         schema("PartsList", list(&OBJECT_PART, "member", true, false), Constraint::NONE);
+    pub(super) static PAYER: Schema =
+        schema("Payer", Kind::Enum(super::Payer::NAMES), Constraint::NONE);
     pub(super) static PERMANENT_REDIRECT: Schema = schema(
         "PermanentRedirect",
         Kind::Structure(&[
@@ -5989,9 +8226,62 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PERMISSION: Schema =
+        schema("Permission", Kind::Enum(super::Permission::NAMES), Constraint::NONE);
+    pub(super) static POLICY_STATUS: Schema = schema(
+        "PolicyStatus",
+        Kind::Structure(&[body("IsPublic", &BOOLEAN, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static PRECONDITION_FAILED: Schema = schema(
         "PreconditionFailed",
         Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static PROTOCOL: Schema =
+        schema("Protocol", Kind::Enum(super::Protocol::NAMES), Constraint::NONE);
+    pub(super) static PUBLIC_ACCESS_BLOCK_CONFIGURATION: Schema = schema(
+        "PublicAccessBlockConfiguration",
+        Kind::Structure(&[
+            body("BlockPublicAcls", &BOOLEAN, Flags::NONE),
+            body("IgnorePublicAcls", &BOOLEAN, Flags::NONE),
+            body("BlockPublicPolicy", &BOOLEAN, Flags::NONE),
+            body("RestrictPublicBuckets", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_ENCRYPTION_OUTPUT: Schema =
+        schema("PutBucketEncryptionOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_ENCRYPTION_REQUEST: Schema = schema(
+        "PutBucketEncryptionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "ServerSideEncryptionConfiguration",
+                    &SERVER_SIDE_ENCRYPTION_CONFIGURATION,
+                    Payload,
+                    "ServerSideEncryptionConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
         Constraint::NONE,
     );
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT: Schema =
@@ -6330,6 +8620,40 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema =
+        schema("PutPublicAccessBlockOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_PUBLIC_ACCESS_BLOCK_REQUEST: Schema = schema(
+        "PutPublicAccessBlockRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "PublicAccessBlockConfiguration",
+                    &PUBLIC_ACCESS_BLOCK_CONFIGURATION,
+                    Payload,
+                    "PublicAccessBlockConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static QUEUE_CONFIGURATION: Schema = schema(
         "QueueConfiguration",
         Kind::Structure(&[
@@ -6345,10 +8669,109 @@ mod schema {
         list(&QUEUE_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static REDIRECT: Schema = schema(
+        "Redirect",
+        Kind::Structure(&[
+            body("HostName", &STRING, Flags::NONE),
+            body("HttpRedirectCode", &STRING, Flags::NONE),
+            body("Protocol", &PROTOCOL, Flags::NONE),
+            body("ReplaceKeyPrefixWith", &STRING, Flags::NONE),
+            body("ReplaceKeyWith", &STRING, Flags::NONE),
+            body("Endpoint", &STRING, Flags::NONE),
+            body("Bucket", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REDIRECT_ALL_REQUESTS_TO: Schema = schema(
+        "RedirectAllRequestsTo",
+        Kind::Structure(&[
+            body("HostName", &STRING, Flags::REQUIRED),
+            body("Protocol", &PROTOCOL, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICA_MODIFICATIONS: Schema = schema(
+        "ReplicaModifications",
+        Kind::Structure(&[body("Status", &REPLICA_MODIFICATIONS_STATUS, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICA_MODIFICATIONS_STATUS: Schema = schema(
+        "ReplicaModificationsStatus",
+        Kind::Enum(super::ReplicaModificationsStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_CONFIGURATION: Schema = schema(
+        "ReplicationConfiguration",
+        Kind::Structure(&[
+            body("Role", &STRING, Flags::REQUIRED),
+            bound("Rules", &REPLICATION_RULES, Body, "Rule", Flags::REQUIRED.and(Flags::FLATTENED)),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static REPLICATION_CONFIGURATION_NOT_FOUND_ERROR: Schema =
         schema("ReplicationConfigurationNotFoundError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static REPLICATION_RULE: Schema = schema(
+        "ReplicationRule",
+        Kind::Structure(&[
+            body("ID", &STRING, Flags::NONE),
+            body("Priority", &INTEGER, Flags::NONE),
+            body("Prefix", &STRING, Flags::NONE),
+            body("Filter", &REPLICATION_RULE_FILTER, Flags::NONE),
+            body("Status", &REPLICATION_RULE_STATUS, Flags::REQUIRED),
+            body("SourceSelectionCriteria", &SOURCE_SELECTION_CRITERIA, Flags::NONE),
+            body("ExistingObjectReplication", &EXISTING_OBJECT_REPLICATION, Flags::NONE),
+            body("Destination", &DESTINATION, Flags::REQUIRED),
+            body("DeleteMarkerReplication", &DELETE_MARKER_REPLICATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_RULE_AND_OPERATOR: Schema = schema(
+        "ReplicationRuleAndOperator",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            bound("Tags", &TAG_SET, Body, "Tag", Flags::FLATTENED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_RULE_FILTER: Schema = schema(
+        "ReplicationRuleFilter",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            body("Tag", &TAG, Flags::NONE),
+            body("And", &REPLICATION_RULE_AND_OPERATOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_RULE_STATUS: Schema = schema(
+        "ReplicationRuleStatus",
+        Kind::Enum(super::ReplicationRuleStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_RULES: Schema = schema(
+        "ReplicationRules",
+        list(&REPLICATION_RULE, "member", true, false),
+        Constraint::NONE,
+    );
     pub(super) static REPLICATION_STATUS: Schema =
         schema("ReplicationStatus", Kind::Enum(super::ReplicationStatus::NAMES), Constraint::NONE);
+    pub(super) static REPLICATION_TIME: Schema = schema(
+        "ReplicationTime",
+        Kind::Structure(&[
+            body("Status", &REPLICATION_TIME_STATUS, Flags::REQUIRED),
+            body("Time", &REPLICATION_TIME_VALUE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_TIME_STATUS: Schema = schema(
+        "ReplicationTimeStatus",
+        Kind::Enum(super::ReplicationTimeStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICATION_TIME_VALUE: Schema = schema(
+        "ReplicationTimeValue",
+        Kind::Structure(&[body("Minutes", &INTEGER, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static REQUEST_CHARGED: Schema =
         schema("RequestCharged", Kind::Enum(super::RequestCharged::NAMES), Constraint::NONE);
     pub(super) static REQUEST_TIME_TOO_SKEWED: Schema = schema(
@@ -6375,6 +8798,16 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ROUTING_RULE: Schema = schema(
+        "RoutingRule",
+        Kind::Structure(&[
+            body("Condition", &CONDITION, Flags::NONE),
+            body("Redirect", &REDIRECT, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ROUTING_RULES: Schema =
+        schema("RoutingRules", list(&ROUTING_RULE, "RoutingRule", false, false), Constraint::NONE);
     pub(super) static S3_KEY_FILTER: Schema = schema(
         "S3KeyFilter",
         Kind::Structure(&[bound(
@@ -6392,9 +8825,46 @@ mod schema {
         sensitive(schema("SSEKMSEncryptionContext", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_KEY_ID: Schema =
         sensitive(schema("SSEKMSKeyId", Kind::String, Constraint::NONE));
+    pub(super) static SERVER_SIDE_ENCRYPTION_BY_DEFAULT: Schema = schema(
+        "ServerSideEncryptionByDefault",
+        Kind::Structure(&[
+            body("SSEAlgorithm", &STRING, Flags::REQUIRED),
+            body("KMSMasterKeyID", &SSEKMS_KEY_ID, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_SIDE_ENCRYPTION_CONFIGURATION: Schema = schema(
+        "ServerSideEncryptionConfiguration",
+        Kind::Structure(&[bound(
+            "Rules",
+            &SERVER_SIDE_ENCRYPTION_RULES,
+            Body,
+            "Rule",
+            Flags::REQUIRED.and(Flags::FLATTENED),
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR: Schema = schema(
         "ServerSideEncryptionConfigurationNotFoundError",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_SIDE_ENCRYPTION_RULE: Schema = schema(
+        "ServerSideEncryptionRule",
+        Kind::Structure(&[
+            body(
+                "ApplyServerSideEncryptionByDefault",
+                &SERVER_SIDE_ENCRYPTION_BY_DEFAULT,
+                Flags::NONE,
+            ),
+            body("BucketKeyEnabled", &BOOLEAN, Flags::NONE),
+            body("BlockedEncryptionTypes", &BLOCKED_ENCRYPTION_TYPES, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_SIDE_ENCRYPTION_RULES: Schema = schema(
+        "ServerSideEncryptionRules",
+        list(&SERVER_SIDE_ENCRYPTION_RULE, "member", true, false),
         Constraint::NONE,
     );
     pub(super) static SERVICE_UNAVAILABLE: Schema =
@@ -6411,8 +8881,28 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static SIMPLE_PREFIX: Schema =
+        schema("SimplePrefix", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static SLOW_DOWN: Schema =
         schema("SlowDown", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SOURCE_SELECTION_CRITERIA: Schema = schema(
+        "SourceSelectionCriteria",
+        Kind::Structure(&[
+            body("SseKmsEncryptedObjects", &SSE_KMS_ENCRYPTED_OBJECTS, Flags::NONE),
+            body("ReplicaModifications", &REPLICA_MODIFICATIONS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SSE_KMS_ENCRYPTED_OBJECTS: Schema = schema(
+        "SseKmsEncryptedObjects",
+        Kind::Structure(&[body("Status", &SSE_KMS_ENCRYPTED_OBJECTS_STATUS, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static SSE_KMS_ENCRYPTED_OBJECTS_STATUS: Schema = schema(
+        "SseKmsEncryptedObjectsStatus",
+        Kind::Enum(super::SseKmsEncryptedObjectsStatus::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static TAG: Schema = schema(
         "Tag",
         Kind::Structure(&[
@@ -6426,6 +8916,27 @@ mod schema {
     pub(super) static TAGGING: Schema = schema(
         "Tagging",
         Kind::Structure(&[body("TagSet", &TAG_SET, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static TARGET_GRANT: Schema = schema(
+        "TargetGrant",
+        Kind::Structure(&[
+            namespace(
+                "http://www.w3.org/2001/XMLSchema-instance",
+                body("Grantee", &GRANTEE, Flags::NONE),
+            ),
+            body("Permission", &BUCKET_LOGS_PERMISSION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TARGET_GRANTS: Schema =
+        schema("TargetGrants", list(&TARGET_GRANT, "Grant", false, false), Constraint::NONE);
+    pub(super) static TARGET_OBJECT_KEY_FORMAT: Schema = schema(
+        "TargetObjectKeyFormat",
+        Kind::Structure(&[
+            body("SimplePrefix", &SIMPLE_PREFIX, Flags::NONE),
+            body("PartitionedPrefix", &PARTITIONED_PREFIX, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static TOO_MANY_BUCKETS: Schema =
@@ -6447,6 +8958,29 @@ mod schema {
         list(&TOPIC_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static TRANSITION: Schema = schema(
+        "Transition",
+        Kind::Structure(&[
+            body("Date", &DATE, Flags::NONE),
+            body("Days", &INTEGER, Flags::NONE),
+            body("StorageClass", &TRANSITION_STORAGE_CLASS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE: Schema = schema(
+        "TransitionDefaultMinimumObjectSize",
+        Kind::Enum(super::TransitionDefaultMinimumObjectSize::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static TRANSITION_LIST: Schema =
+        schema("TransitionList", list(&TRANSITION, "member", true, false), Constraint::NONE);
+    pub(super) static TRANSITION_STORAGE_CLASS: Schema = schema(
+        "TransitionStorageClass",
+        Kind::Enum(super::TransitionStorageClass::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static TYPE: Schema =
+        schema("Type", Kind::Enum(super::Type::NAMES), Constraint::NONE);
     pub(super) static UNEXPECTED_CONTENT: Schema =
         schema("UnexpectedContent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_MEDIA_TYPE: Schema =

@@ -1,0 +1,151 @@
+//! GetObjectAttributes, and the ACLs of objects, which say what always holds.
+
+use fogbank_core::ReadTx;
+
+use crate::buckets::owner;
+use crate::checksums::{Algorithm, Checksums};
+use crate::error::Error;
+use crate::listing;
+use crate::model::{
+    Checksum as ShownChecksum, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
+    GetObjectAclOutput, GetObjectAttributesInput, GetObjectAttributesOutput,
+    GetObjectAttributesParts, Grant, Grantee, ObjectPart, Permission, Type,
+};
+use crate::objects;
+use crate::rules;
+use crate::store::{self, Object, PARTS};
+
+/// Tells what is asked for of an object, and nothing else.
+pub(crate) fn get(
+    tx: &ReadTx<'_>,
+    input: GetObjectAttributesInput,
+) -> Result<GetObjectAttributesOutput, Error> {
+    const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
+    rules::check_version_id(input.version_id.as_deref())?;
+    if let Some(unknown) =
+        input.object_attributes.iter().find(|attribute| !KNOWN.contains(&attribute.as_str()))
+    {
+        let message = "Invalid attribute name specified.";
+        return Err(Error::argument("x-amz-object-attributes", unknown, message));
+    }
+    if input.expected_bucket_owner.is_some() {
+        store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    }
+    let Some(object) = store::object(tx, &input.bucket, &input.key)? else {
+        return Err(objects::missing(tx, &input.bucket, &input.key));
+    };
+    let wants = |name: &str| input.object_attributes.iter().any(|attribute| attribute == name);
+    let listed = &object.listed;
+    let mut output = GetObjectAttributesOutput {
+        last_modified: Some(listed.modified()),
+        ..GetObjectAttributesOutput::default()
+    };
+    if wants("ETag") {
+        // Here alone the ETag stands without quotes.
+        output.e_tag = Some(listed.e_tag.bare());
+    }
+    if wants("ObjectSize") {
+        output.object_size = i64::try_from(listed.size).ok();
+    }
+    if wants("StorageClass") {
+        output.storage_class = Some(listed.class().to_owned());
+    }
+    if wants("Checksum")
+        && let Some(checksum) = &listed.checksum
+    {
+        let mut shown = ShownChecksum {
+            checksum_type: Some(checksum.type_name().to_owned()),
+            ..ShownChecksum::default()
+        };
+        let bare = crate::checksums::Checksum::full(checksum.algorithm, checksum.value.clone());
+        shown.set_checksum(checksum.algorithm, bare.text(0));
+        output.checksum = Some(shown);
+    }
+    if wants("ObjectParts") {
+        output.object_parts = parts(tx, &input, &object)?;
+    }
+    Ok(output)
+}
+
+/// The parts of an object that was uploaded in parts. S3 lists them only beside a composite checksum.
+fn parts(
+    tx: &ReadTx<'_>,
+    input: &GetObjectAttributesInput,
+    object: &Object,
+) -> Result<Option<GetObjectAttributesParts>, Error> {
+    let Some(upload) = object.upload else { return Ok(None) };
+    let total_parts_count = Some(i32::from(object.listed.e_tag.parts));
+    let composite = object.listed.checksum.as_ref().filter(|checksum| checksum.is_composite);
+    let Some(algorithm) = composite.map(|checksum| checksum.algorithm) else {
+        let parts = GetObjectAttributesParts { total_parts_count, ..Default::default() };
+        return Ok(Some(parts));
+    };
+    let (max_parts, limit) = listing::limit("x-amz-max-parts", input.max_parts)?;
+    let marker = input.part_number_marker.unwrap_or_default();
+    let after = (upload, u16::try_from(marker).unwrap_or(u16::MAX));
+    let (rows, is_truncated) = match limit {
+        0 => (Vec::new(), false),
+        limit => PARTS.page(tx, &(upload,), Some(&after), limit)?,
+    };
+    let next = rows.last().map_or(0, |((_, number), _)| i32::from(*number));
+    let parts = rows.iter().map(|((_, number), part)| shown_part(*number, part, algorithm));
+    Ok(Some(GetObjectAttributesParts {
+        total_parts_count,
+        part_number_marker: Some(marker),
+        next_part_number_marker: Some(next),
+        max_parts: Some(max_parts),
+        is_truncated: Some(is_truncated),
+        parts: Some(parts.collect()),
+    }))
+}
+
+fn shown_part(number: u16, part: &store::Part, algorithm: Algorithm) -> ObjectPart {
+    let mut shown = ObjectPart {
+        part_number: Some(i32::from(number)),
+        size: i64::try_from(part.size).ok(),
+        ..ObjectPart::default()
+    };
+    if part.checksum.algorithm == algorithm {
+        shown.set_checksum(algorithm, part.checksum.text(0));
+    }
+    shown
+}
+
+/// The one grant that there is where the owner of a bucket owns all in it.
+fn full_control(account: &str) -> Vec<Grant> {
+    let grantee = Grantee {
+        r#type: Type::CanonicalUser,
+        id: Some(rules::canonical_id(account)),
+        ..Grantee::default()
+    };
+    vec![Grant { grantee: Some(grantee), permission: Some(Permission::FullControl) }]
+}
+
+/// The ACL of a bucket: its owner may do everything.
+pub(crate) fn bucket_acl(
+    tx: &ReadTx<'_>,
+    input: GetBucketAclInput,
+) -> Result<GetBucketAclOutput, Error> {
+    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    Ok(GetBucketAclOutput {
+        owner: Some(owner(&bucket.account)),
+        grants: Some(full_control(&bucket.account)),
+    })
+}
+
+/// The ACL of an object: the bucket's owner may do everything.
+pub(crate) fn object_acl(
+    tx: &ReadTx<'_>,
+    input: GetObjectAclInput,
+) -> Result<GetObjectAclOutput, Error> {
+    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    rules::check_version_id(input.version_id.as_deref())?;
+    if store::object(tx, &input.bucket, &input.key)?.is_none() {
+        return Err(Error::NoSuchKey { key: input.key });
+    }
+    Ok(GetObjectAclOutput {
+        owner: Some(owner(&bucket.account)),
+        grants: Some(full_control(&bucket.account)),
+        request_charged: None,
+    })
+}

@@ -1,0 +1,316 @@
+//! Bodies on their way in: stored while they are hashed, and held against what the request promised.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fogbank_core::bytes::Bytes;
+use fogbank_core::store::{BlobReader, BlobRef};
+use fogbank_core::wire::{BodyError, Trailers};
+use fogbank_core::{Body, Cx, Fault};
+use sha1::Digest;
+
+use crate::checksums::{Algorithm, Checksum, Checksums, Hasher};
+use crate::error::Error;
+use crate::rules::MAX_UPLOAD_BYTES;
+
+/// The largest body that is collected in memory and stored in the object's row.
+const INLINE_BYTES: u64 = 16 << 10;
+
+/// What a request says of its body beforehand.
+#[derive(Debug, Default)]
+pub(crate) struct Promise {
+    md5: Option<String>,
+    checksum: Option<(Algorithm, Vec<u8>)>,
+    /// The algorithm of the checksum that follows the body, or that is wanted without a promise.
+    algorithm: Option<Algorithm>,
+}
+
+/// A body that was stored, and its hashes.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) body: Vec<BlobRef>,
+    pub(crate) size: u64,
+    pub(crate) md5: [u8; 16],
+    pub(crate) crc64nvme: u64,
+    pub(crate) checksum: Checksum,
+    /// Whether the client named the checksum.
+    pub(crate) is_promised: bool,
+}
+
+impl Promise {
+    /// Reads the promises of PutObject or UploadPart.
+    pub(crate) fn read(
+        input: &impl Checksums,
+        body: &Body,
+        content_md5: Option<&str>,
+        algorithm: Option<&str>,
+    ) -> Result<Promise, Error> {
+        if let Some(digest) = content_md5
+            && Algorithm::Md5.parse(digest).is_none()
+        {
+            return Err(Error::InvalidDigest { digest: digest.to_owned() });
+        }
+        let algorithm = algorithm.map(named).transpose()?;
+        let checksum = promised(input, algorithm)?;
+        if algorithm.is_some() && checksum.is_none() && body.trailers().is_none() {
+            let message = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
+            return Err(Error::request(message));
+        }
+        Ok(Promise { md5: content_md5.map(ToOwned::to_owned), checksum, algorithm })
+    }
+
+    /// Also wishes for a checksum, if the client has named none.
+    pub(crate) fn or_wish(mut self, algorithm: Option<Algorithm>) -> Promise {
+        if self.checksum.is_none() && self.algorithm.is_none() {
+            self.algorithm = algorithm;
+        }
+        self
+    }
+
+    /// The algorithm that the client named before the body.
+    pub(crate) fn algorithm(&self) -> Option<Algorithm> {
+        self.checksum.as_ref().map(|(algorithm, _)| *algorithm).or(self.algorithm)
+    }
+}
+
+/// The algorithm of a `ChecksumAlgorithm`.
+pub(crate) fn named(name: &str) -> Result<Algorithm, Error> {
+    Algorithm::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+        let known = known.join(", ");
+        Error::request(format!(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{known}]"
+        ))
+    })
+}
+
+/// The one checksum among a request's headers.
+pub(crate) fn promised(
+    input: &impl Checksums,
+    algorithm: Option<Algorithm>,
+) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+    let given = input.checksums();
+    let (name, value) = match given[..] {
+        [] => return Ok(None),
+        [one] => one,
+        _ => {
+            let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+            return Err(Error::request(message));
+        }
+    };
+    let found = named(name)?;
+    if algorithm.is_some_and(|algorithm| algorithm != found) {
+        let message = "Value for x-amz-sdk-checksum-algorithm header is invalid.";
+        return Err(Error::request(message));
+    }
+    let bytes = found.parse(value).ok_or_else(|| invalid(found, "header"))?;
+    Ok(Some((found, bytes)))
+}
+
+fn invalid(algorithm: Algorithm, kind: &str) -> Error {
+    let name = algorithm.lower_name();
+    Error::request(format!("Value for x-amz-checksum-{name} {kind} is invalid."))
+}
+
+fn incomplete(error: BodyError) -> Error {
+    let message = Error::IncompleteBody.to_string();
+    Error::Fault(Fault::of_body(error, "IncompleteBody", &message))
+}
+
+/// Stores a client's body and checks every promise. Nothing stays of a body that breaks one.
+pub(crate) async fn receive(cx: &Cx, body: Body, promise: Promise) -> Result<Received, Error> {
+    let Some(len) = body.len() else { return Err(Error::MissingContentLength) };
+    if len > MAX_UPLOAD_BYTES {
+        let (size, limit) = (len.to_string(), MAX_UPLOAD_BYTES.to_string());
+        return Err(Error::EntityTooLarge { size, limit });
+    }
+    let trailers = body.trailers();
+    let mut received = if len <= INLINE_BYTES {
+        whole(body, len, promise.algorithm()).await?
+    } else {
+        stream(cx, body, len, promise.algorithm()).await?
+    };
+    if received.size != len {
+        return Err(Error::IncompleteBody);
+    }
+    check(cx, &mut received, promise, trailers).await?;
+    Ok(received)
+}
+
+/// A small body, which the row will hold.
+async fn whole(body: Body, len: u64, algorithm: Option<Algorithm>) -> Result<Received, Error> {
+    // One byte more than promised is enough to find out.
+    let limit = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
+    let bytes = body.collect(limit).await.map_err(incomplete)?;
+    Ok(of_bytes(bytes, algorithm))
+}
+
+/// The hashes of a small body in memory.
+pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>) -> Received {
+    let md5: [u8; 16] = md5::Md5::digest(&bytes).into();
+    let size = bytes.len() as u64;
+    let body = BlobRef::inline(bytes);
+    let crc64nvme = body.crc64nvme();
+    let checksum = match (algorithm, body.as_inline()) {
+        (None | Some(Algorithm::Crc64Nvme), _) | (_, None) => Checksum::crc64nvme(crc64nvme),
+        (Some(algorithm), Some(bytes)) => Checksum::full(algorithm, algorithm.of(bytes)),
+    };
+    Received { body: vec![body], size, md5, crc64nvme, checksum, is_promised: false }
+}
+
+/// The hashes that are made of a body that streams; the store makes that of CRC-64/NVME by itself.
+struct Hashes {
+    md5: md5::Md5,
+    other: Option<Hasher>,
+}
+
+impl Hashes {
+    fn new(algorithm: Option<Algorithm>) -> Hashes {
+        let other = algorithm.filter(|algorithm| *algorithm != Algorithm::Crc64Nvme);
+        Hashes { md5: md5::Md5::default(), other: other.map(Hasher::new) }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        if let Some(other) = &mut self.other {
+            other.update(bytes);
+        }
+    }
+
+    fn finish(self, crc64nvme: u64) -> ([u8; 16], Checksum) {
+        let checksum = match self.other {
+            Some(other) => Checksum::full(other.algorithm(), other.finish()),
+            None => Checksum::crc64nvme(crc64nvme),
+        };
+        (self.md5.finalize().into(), checksum)
+    }
+}
+
+async fn stream(
+    cx: &Cx,
+    mut body: Body,
+    len: u64,
+    algorithm: Option<Algorithm>,
+) -> Result<Received, Error> {
+    let mut writer = cx.blobs().writer(Some(len));
+    let mut hashes = Hashes::new(algorithm);
+    while let Some(frame) = body.next().await {
+        let frame = frame.map_err(incomplete)?;
+        if writer.len() + frame.len() as u64 > len {
+            return Err(Error::IncompleteBody);
+        }
+        hashes.update(&frame);
+        writer.write(frame).await?;
+    }
+    if writer.len() != len {
+        return Err(Error::IncompleteBody);
+    }
+    stored(writer.finish().await?, hashes)
+}
+
+fn stored(blob: BlobRef, hashes: Hashes) -> Result<Received, Error> {
+    let (size, crc64nvme) = (blob.len(), blob.crc64nvme());
+    let (md5, checksum) = hashes.finish(crc64nvme);
+    Ok(Received { body: vec![blob], size, md5, crc64nvme, checksum, is_promised: false })
+}
+
+/// Holds what was received against what was promised before and after it.
+async fn check(
+    cx: &Cx,
+    received: &mut Received,
+    promise: Promise,
+    trailers: Option<Trailers>,
+) -> Result<(), Error> {
+    if let Some(expected) = &promise.md5 {
+        let calculated = STANDARD.encode(received.md5);
+        if *expected != calculated {
+            return Err(Error::bad_md5(expected, &calculated));
+        }
+    }
+    let trailing = match trailers.as_ref().and_then(|trailers| trailers.get()) {
+        Some(trailers) => trailing(trailers)?,
+        None => None,
+    };
+    let Some((algorithm, value)) = promise.checksum.or(trailing) else { return Ok(()) };
+    if received.checksum.algorithm != algorithm {
+        // The client named the algorithm only after the body.
+        received.checksum = calculate(cx, &received.body, algorithm).await?;
+    }
+    if received.checksum.value != value {
+        return Err(Error::BadDigest { algorithm: algorithm.name().to_owned() });
+    }
+    received.is_promised = true;
+    Ok(())
+}
+
+/// The checksum among the headers that followed the body.
+fn trailing(trailers: &[(String, String)]) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
+    let mut found = trailers
+        .iter()
+        .filter_map(|(name, value)| Some((Algorithm::from_header(name)?, value.trim())));
+    let Some((algorithm, value)) = found.next() else { return Ok(None) };
+    let bytes = algorithm.parse(value).ok_or_else(|| invalid(algorithm, "trailing header"))?;
+    Ok(Some((algorithm, bytes)))
+}
+
+/// Reads stored bytes again for a checksum.
+async fn calculate(cx: &Cx, body: &[BlobRef], algorithm: Algorithm) -> Result<Checksum, Error> {
+    let mut reader = cx.blobs().read_chain(body, ..)?;
+    let mut hasher = Hasher::new(algorithm);
+    while let Some(frame) = reader.next().await {
+        hasher.update(&frame?);
+    }
+    Ok(Checksum::full(algorithm, hasher.finish()))
+}
+
+/// Hashes stored bytes without storing them again.
+pub(crate) async fn rehash(
+    mut reader: BlobReader,
+    algorithm: Algorithm,
+) -> Result<([u8; 16], Checksum), Error> {
+    let mut md5 = md5::Md5::default();
+    let mut hasher = Hasher::new(algorithm);
+    while let Some(frame) = reader.next().await {
+        let frame = frame?;
+        md5.update(&frame);
+        hasher.update(&frame);
+    }
+    Ok((md5.finalize().into(), Checksum::full(algorithm, hasher.finish())))
+}
+
+/// Stores bytes that are read from elsewhere in the store.
+pub(crate) async fn copy(
+    cx: &Cx,
+    mut reader: BlobReader,
+    algorithm: Option<Algorithm>,
+) -> Result<Received, Error> {
+    if reader.len() <= INLINE_BYTES {
+        return Ok(of_bytes(reader.collect().await?, algorithm));
+    }
+    let mut writer = cx.blobs().writer(Some(reader.len()));
+    let mut hashes = Hashes::new(algorithm);
+    while let Some(frame) = reader.next().await {
+        let frame = frame?;
+        hashes.update(&frame);
+        writer.write(frame).await?;
+    }
+    stored(writer.finish().await?, hashes)
+}
+
+/// A body that streams out of the store.
+pub(crate) fn outgoing(reader: BlobReader) -> Body {
+    Body::stream(Some(reader.len()), Frames(reader))
+}
+
+struct Frames(BlobReader);
+
+impl futures_core::Stream for Frames {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        let frame = std::pin::Pin::new(&mut self.0).poll_next(context);
+        frame.map(|frame| frame.map(|bytes| bytes.map_err(Into::into)))
+    }
+}

@@ -1,0 +1,244 @@
+//! Buckets: create, find, list and delete them.
+
+use std::ops::ControlFlow;
+
+use fogbank_core::{ReadTx, Tx, WriteTx, page};
+
+use crate::access::bucket_arn;
+use crate::error::Error;
+use crate::model::{
+    Bucket as ListedBucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
+    DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput,
+    HeadBucketOutput, ListBucketsInput, ListBucketsOutput, Owner,
+};
+use crate::rules;
+use crate::store::{self, BUCKETS, Bucket, PublicAccess};
+use crate::tasks;
+
+/// The most buckets that one answer lists.
+const MAX_BUCKETS: i32 = 10_000;
+
+/// An account as an owner. AWS sends no display name any more.
+pub(crate) fn owner(account: &str) -> Owner {
+    Owner { display_name: None, id: Some(rules::canonical_id(account)) }
+}
+
+/// Creates a bucket.
+pub(crate) fn create(
+    tx: &mut WriteTx<'_>,
+    input: CreateBucketInput,
+) -> Result<CreateBucketOutput, Error> {
+    let name = &input.bucket;
+    if !rules::is_bucket_name(name) {
+        return Err(Error::InvalidBucketName { bucket: name.clone() });
+    }
+    refuse_unsupported(&input)?;
+    let configuration = input.create_bucket_configuration.unwrap_or_default();
+    let (region, location) = place(tx.region(), configuration.location_constraint)?;
+    let tags = rules::pairs(configuration.tags.unwrap_or_default());
+    rules::check_bucket_tags(&tags)?;
+    let output = CreateBucketOutput {
+        location: Some(match &*region {
+            "us-east-1" => format!("/{name}"),
+            _ => format!("{}/{name}", tx.request().endpoint.url()),
+        }),
+        bucket_arn: Some(bucket_arn(name)),
+    };
+    if let Some(known) = BUCKETS.get(tx, name)? {
+        return match known.account == tx.account() {
+            // Only us-east-1 forgives a second creation by the owner.
+            true if known.region == "us-east-1" && region == "us-east-1" => Ok(output),
+            true => Err(Error::BucketAlreadyOwnedByYou { bucket: name.clone() }),
+            false => Err(Error::BucketAlreadyExists { bucket: name.clone() }),
+        };
+    }
+    let bucket = Bucket {
+        id: tx.version(),
+        account: tx.account().to_owned(),
+        region,
+        created_millis: tx.now().millis(),
+        location,
+        notifies: false,
+        policy: 0,
+        public_access: Some(PublicAccess::ALL),
+        bucket_key: false,
+    };
+    BUCKETS.put(tx, name, &bucket)?;
+    store::OWNED.put(tx, &(&*bucket.account, &**name), &())?;
+    if !tags.is_empty() {
+        store::BUCKET_TAGS.put(tx, name, &store::Tags(tags))?;
+    }
+    Ok(output)
+}
+
+fn refuse_unsupported(input: &CreateBucketInput) -> Result<(), Error> {
+    match input.object_ownership.as_deref() {
+        None | Some("BucketOwnerEnforced") => {}
+        Some(ownership @ ("BucketOwnerPreferred" | "ObjectWriter")) => {
+            return Err(Error::header(
+                "x-amz-object-ownership",
+                format!("Fogbank's S3 has no ACLs yet, as {ownership} would need them"),
+            ));
+        }
+        Some(other) => {
+            let message = format!("Invalid x-amz-object-ownership header: {other}");
+            return Err(Error::argument("x-amz-object-ownership", other, message));
+        }
+    }
+    let grants = [
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
+    ];
+    let is_private = input.acl.as_deref().is_none_or(|acl| acl == "private");
+    if !is_private || grants.iter().any(|grant| grant.is_some()) {
+        return Err(Error::InvalidBucketAclWithObjectOwnership);
+    }
+    if input.object_lock_enabled_for_bucket == Some(true) {
+        let detail = "Fogbank's S3 has no Object Lock yet";
+        return Err(Error::header("x-amz-bucket-object-lock-enabled", detail));
+    }
+    Ok(())
+}
+
+/// The region in which a bucket is created, and its location constraint.
+fn place(endpoint: &str, constraint: Option<String>) -> Result<(String, String), Error> {
+    let constraint = constraint.unwrap_or_default();
+    if endpoint != "us-east-1" {
+        let is_here = constraint == endpoint || (constraint == "EU" && endpoint == "eu-west-1");
+        if !is_here {
+            let constraint =
+                if constraint.is_empty() { "unspecified".to_owned() } else { constraint };
+            return Err(Error::IllegalLocationConstraintException { constraint });
+        }
+        return Ok((endpoint.to_owned(), constraint));
+    }
+    match &*constraint {
+        "" => Ok((endpoint.to_owned(), constraint)),
+        "EU" => Ok(("eu-west-1".to_owned(), constraint)),
+        "us-east-1" => Err(Error::InvalidLocationConstraint { constraint }),
+        region if rules::is_region(region) => Ok((region.to_owned(), constraint)),
+        _ => Err(Error::InvalidLocationConstraint { constraint }),
+    }
+}
+
+/// Deletes an empty bucket. Its unfinished uploads follow in the background.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    input: DeleteBucketInput,
+) -> Result<DeleteBucketOutput, Error> {
+    let name = &input.bucket;
+    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    if !store::is_empty(tx, name)? {
+        return Err(Error::BucketNotEmpty { bucket: name.clone() });
+    }
+    BUCKETS.delete(tx, name)?;
+    store::OWNED.delete(tx, &(&*bucket.account, &**name))?;
+    store::POLICIES.delete(tx, name)?;
+    store::BUCKET_TAGS.delete(tx, name)?;
+    store::NOTIFICATIONS.delete(tx, name)?;
+    if store::UPLOADS.first(tx, &(bucket.id,))?.is_some() {
+        store::DELETED.put(tx, &bucket.id, &())?;
+        tx.wake(tasks::PARTS);
+    }
+    Ok(DeleteBucketOutput {})
+}
+
+/// Says that a bucket is there, and where.
+pub(crate) fn head(tx: &ReadTx<'_>, input: HeadBucketInput) -> Result<HeadBucketOutput, Error> {
+    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    Ok(HeadBucketOutput {
+        bucket_arn: Some(bucket_arn(&input.bucket)),
+        bucket_region: Some(bucket.region),
+        access_point_alias: Some(false),
+        ..HeadBucketOutput::default()
+    })
+}
+
+/// The bucket's location constraint; empty for `us-east-1`.
+pub(crate) fn location(
+    tx: &ReadTx<'_>,
+    input: GetBucketLocationInput,
+) -> Result<GetBucketLocationOutput, Error> {
+    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let location_constraint = Some(bucket.location).filter(|location| !location.is_empty());
+    Ok(GetBucketLocationOutput { location_constraint })
+}
+
+/// Lists the caller's buckets by name.
+pub(crate) fn list(tx: &ReadTx<'_>, input: ListBucketsInput) -> Result<ListBucketsOutput, Error> {
+    let limit = match input.max_buckets {
+        Some(count @ 1..=MAX_BUCKETS) => count as usize,
+        Some(count) => {
+            let message = "Argument max-buckets must be an integer between 1 and 10000";
+            return Err(Error::argument("max-buckets", count, message));
+        }
+        None => MAX_BUCKETS as usize,
+    };
+    if let Some(region) = &input.bucket_region
+        && !rules::is_region(region)
+    {
+        let message = format!("Argument value {region} is not a valid AWS Region");
+        return Err(Error::argument("bucket-region", region, message));
+    }
+    let after = match &input.continuation_token {
+        Some(token) => Some(page::parse_text(token).ok_or_else(|| {
+            let message = "The continuation token provided is incorrect";
+            Error::argument("continuation-token", token, message)
+        })?),
+        None => None,
+    };
+    let account = tx.account();
+    let prefix = input.prefix.as_deref().unwrap_or_default();
+    let mut names = store::OWNED.range(&fogbank_core::store::Starting((account,), prefix));
+    if let Some(after) = &after {
+        names = names.after(&(account, &**after));
+    }
+    let mut buckets = Vec::new();
+    let mut next = None;
+    let mut failure = None;
+    names.visit_keys(tx, |(_, name)| match listed(tx, &name, input.bucket_region.as_deref()) {
+        Ok(None) => ControlFlow::Continue(()),
+        Ok(Some(_)) if buckets.len() == limit => {
+            next = buckets.last().and_then(|last: &ListedBucket| last.name.clone());
+            ControlFlow::Break(())
+        }
+        Ok(Some(bucket)) => {
+            buckets.push(bucket);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(ListBucketsOutput {
+            owner: Some(owner(account)),
+            buckets: Some(buckets),
+            continuation_token: next.as_deref().map(page::text_token),
+            prefix: input.prefix,
+        }),
+    }
+}
+
+/// A bucket for the list, unless it lies in another region than is asked for.
+fn listed(
+    tx: &ReadTx<'_>,
+    name: &str,
+    region: Option<&str>,
+) -> Result<Option<ListedBucket>, Error> {
+    let Some(bucket) = BUCKETS.get(tx, name)? else { return Ok(None) };
+    if region.is_some_and(|region| region != bucket.region) {
+        return Ok(None);
+    }
+    Ok(Some(ListedBucket {
+        name: Some(name.to_owned()),
+        creation_date: Some(bucket.created()),
+        bucket_region: Some(bucket.region),
+        bucket_arn: Some(bucket_arn(name)),
+    }))
+}

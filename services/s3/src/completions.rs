@@ -1,0 +1,297 @@
+//! Completing a multipart upload: the parts become an object where they lie.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use fogbank_core::{Tx, WriteTx};
+use sha1::Digest;
+
+use crate::bodies;
+use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
+use crate::error::Error;
+use crate::events::{self, Change};
+use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
+use crate::objects::{self, ENCRYPTION, WriteConditions};
+use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
+use crate::store::{self, Bucket, Listed, Object, PARTS, Part, UPLOADS, Upload};
+
+/// Makes an object of the parts that the request lists, and removes the others.
+pub(crate) fn complete(
+    tx: &mut WriteTx<'_>,
+    mut input: CompleteMultipartUploadInput,
+) -> Result<CompleteMultipartUploadOutput, Error> {
+    let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
+    let name = &*input.bucket;
+    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    let old = store::object(tx, name, &input.key)?;
+    let upload = match store::upload(tx, &bucket, &input.key, &input.upload_id) {
+        // The answer to the first completion was lost.
+        Err(error) => return repeated(tx, &input, old).ok_or(error),
+        Ok(upload) => upload,
+    };
+    conditions.check(&input.key, old.as_ref())?;
+    refuse_conflict(&conditions, &input.key, old.as_ref(), &upload)?;
+    let listed = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
+    let numbers = numbers(&listed, &input.upload_id)?;
+    check_type(&upload, input.checksum_type.as_deref())?;
+    let (chosen, rest) = parts(tx, &upload, &numbers)?;
+    check_parts(&upload, &input.upload_id, &listed, &chosen)?;
+    let size = chosen.iter().map(|(_, part)| part.size).sum();
+    check_size(input.mpu_object_size, size)?;
+    let checksum = checksum(&upload, &chosen);
+    check_promise(&upload, &input, &checksum)?;
+    let object = Object {
+        listed: Listed {
+            size,
+            modified_millis: tx.now().millis(),
+            e_tag: e_tag(&chosen),
+            storage_class: upload.storage_class,
+            checksum: Some(checksum),
+        },
+        version: tx.version(),
+        upload: Some(upload.number),
+        headers: upload.headers,
+        metadata: upload.metadata,
+        tags: upload.tags,
+        body: Vec::new(),
+    };
+    for (number, part) in rest {
+        store::delete_part(tx, (upload.number, number), &part)?;
+    }
+    UPLOADS.delete(tx, &(bucket.id, &*input.key, &*input.upload_id))?;
+    store::put_object(tx, (name, &input.key), &object, old.as_ref())?;
+    announce(tx, &bucket, &input, &object)?;
+    Ok(answer(tx, input, &object.listed))
+}
+
+fn announce(
+    tx: &mut WriteTx<'_>,
+    bucket: &Bucket,
+    input: &CompleteMultipartUploadInput,
+    object: &Object,
+) -> Result<(), Error> {
+    let change = Change::created("CompleteMultipartUpload", &input.key, object);
+    events::emit(tx, bucket, &input.bucket, &change)
+}
+
+fn answer(
+    tx: &WriteTx<'_>,
+    input: CompleteMultipartUploadInput,
+    listed: &Listed,
+) -> CompleteMultipartUploadOutput {
+    let url = tx.request().endpoint.url();
+    let mut output = CompleteMultipartUploadOutput {
+        location: Some(format!("{url}/{}/{}", input.bucket, crate::rules::url_encode(&input.key))),
+        e_tag: Some(listed.e_tag.quoted()),
+        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        ..CompleteMultipartUploadOutput::default()
+    };
+    let mut checksum_type = None;
+    objects::tell_checksum(&mut output, &mut checksum_type, listed);
+    output.checksum_type = checksum_type;
+    output
+}
+
+/// The answer to a completion that has happened already, if its object is still there.
+fn repeated(
+    tx: &WriteTx<'_>,
+    input: &CompleteMultipartUploadInput,
+    object: Option<Object>,
+) -> Option<CompleteMultipartUploadOutput> {
+    let number = input.upload_id.get(..16).and_then(|hex| u64::from_str_radix(hex, 16).ok())?;
+    let object = object.filter(|object| object.upload == Some(number))?;
+    Some(answer(tx, input.clone(), &object.listed))
+}
+
+/// Refuses a completion on a condition if the object was written since the upload began.
+fn refuse_conflict(
+    conditions: &WriteConditions,
+    key: &str,
+    old: Option<&Object>,
+    upload: &Upload,
+) -> Result<(), Error> {
+    let is_newer = old.is_some_and(|old| old.version > upload.number);
+    if conditions.if_match.is_some() && is_newer {
+        let condition = "If-Match".to_owned();
+        return Err(Error::ConditionalRequestConflict { condition, key: key.to_owned() });
+    }
+    Ok(())
+}
+
+/// The numbers of the listed parts, which must ascend.
+fn numbers(listed: &[CompletedPart], upload_id: &str) -> Result<Vec<u16>, Error> {
+    if listed.is_empty() {
+        return Err(Error::request("You must specify at least one part"));
+    }
+    let mut numbers: Vec<u16> = Vec::with_capacity(listed.len());
+    for part in listed {
+        let given = part.part_number.unwrap_or_default();
+        let number = u16::try_from(given).ok().filter(|number| (1..=MAX_PARTS).contains(number));
+        let Some(number) = number else {
+            let message = "Part number must be an integer between 1 and 10000, inclusive";
+            return Err(Error::argument("partNumber", given, message));
+        };
+        if numbers.last().is_some_and(|last| *last >= number) {
+            return Err(Error::InvalidPartOrder { upload: upload_id.to_owned() });
+        }
+        numbers.push(number);
+    }
+    Ok(numbers)
+}
+
+fn check_type(upload: &Upload, given: Option<&str>) -> Result<(), Error> {
+    let kind = upload.checksum.map_or("null", |(_, is_composite)| type_name(is_composite));
+    match given {
+        Some(given) if given != kind => Err(Error::request(format!(
+            "The upload was created using the {kind} checksum mode. The complete request must use the same checksum mode."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+type Numbered = Vec<(u16, Part)>;
+
+/// The upload's parts that are listed, and the others.
+fn parts(
+    tx: &WriteTx<'_>,
+    upload: &Upload,
+    numbers: &[u16],
+) -> Result<(Numbered, Numbered), Error> {
+    let (mut chosen, mut rest) = (Vec::new(), Vec::new());
+    PARTS.scan(tx, &(upload.number,), |(_, number), part| {
+        let list = if numbers.binary_search(&number).is_ok() { &mut chosen } else { &mut rest };
+        list.push((number, part));
+        ControlFlow::Continue(())
+    })?;
+    Ok((chosen, rest))
+}
+
+/// Holds the listed parts against those that were uploaded.
+fn check_parts(
+    upload: &Upload,
+    upload_id: &str,
+    listed: &[CompletedPart],
+    chosen: &Numbered,
+) -> Result<(), Error> {
+    let known: BTreeMap<i32, &Part> =
+        chosen.iter().map(|(number, part)| (i32::from(*number), part)).collect();
+    for (index, given) in listed.iter().enumerate() {
+        let number = given.part_number.unwrap_or_default();
+        let tag = given.e_tag.as_deref().unwrap_or_default().trim_matches('"');
+        let invalid = || Error::InvalidPart {
+            e_tag: tag.to_owned(),
+            part: number.to_string(),
+            upload: upload_id.to_owned(),
+        };
+        let part = known.get(&number).copied().ok_or_else(invalid)?;
+        if tag != hex::encode(part.md5) {
+            return Err(invalid());
+        }
+        check_part_checksum(upload, given, part, number)?.then_some(()).ok_or_else(invalid)?;
+        let is_last = index + 1 == listed.len();
+        if !is_last && part.size < MIN_PART_BYTES {
+            return Err(Error::EntityTooSmall {
+                e_tag: tag.to_owned(),
+                limit: MIN_PART_BYTES.to_string(),
+                part: number.to_string(),
+                size: part.size.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the checksum that the request lists for a part, if it must or does list one, is right.
+fn check_part_checksum(
+    upload: &Upload,
+    given: &CompletedPart,
+    part: &Part,
+    number: i32,
+) -> Result<bool, Error> {
+    let checksums = given.checksums();
+    let Some((algorithm, is_composite)) = upload.checksum else { return Ok(checksums.is_empty()) };
+    let found = checksums.iter().find(|(name, _)| *name == algorithm.name());
+    match found {
+        Some((_, value)) => Ok(algorithm.parse(value).is_some_and(|v| v == part.checksum.value)),
+        None if !is_composite => Ok(true),
+        None => match checksums.first() {
+            Some((name, _)) => {
+                let name = name.to_ascii_lowercase();
+                let message = format!(
+                    "The {name} you specified for part {number} did not match what we received."
+                );
+                Err(Error::Fault(fogbank_core::Fault::new("BadDigest", message)))
+            }
+            None => Err(Error::request(format!(
+                "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing for part {number} in the request.",
+                algorithm.lower_name()
+            ))),
+        },
+    }
+}
+
+fn check_size(promised: Option<i64>, size: u64) -> Result<(), Error> {
+    match promised {
+        Some(promised) if u64::try_from(promised).ok() != Some(size) => {
+            Err(Error::request(format!(
+                "The provided 'x-amz-mp-object-size' header value {promised} does not match what was computed: {size}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The MD5 of the parts' MD5s, and their number.
+fn e_tag(parts: &Numbered) -> ETag {
+    let mut md5 = md5::Md5::default();
+    parts.iter().for_each(|(_, part)| md5.update(part.md5));
+    ETag { md5: md5.finalize().into(), parts: u16::try_from(parts.len()).unwrap_or(MAX_PARTS) }
+}
+
+/// The checksum of the object: what the client chose, or that which S3 computes by itself.
+fn checksum(upload: &Upload, parts: &Numbered) -> Checksum {
+    if let Some((algorithm, is_composite)) = upload.checksum {
+        let values = parts.iter().map(|(_, part)| &*part.checksum.value);
+        if is_composite {
+            return composite(algorithm, values);
+        }
+        let lens = parts.iter().map(|(_, part)| part.size);
+        if let Some(whole) = combined(algorithm, values.zip(lens)) {
+            return whole;
+        }
+    }
+    let crcs: Vec<_> =
+        parts.iter().map(|(_, part)| (part.crc64nvme.to_be_bytes(), part.size)).collect();
+    let crcs = crcs.iter().map(|(crc, len)| (&crc[..], *len));
+    combined(Algorithm::Crc64Nvme, crcs).unwrap_or_else(|| Checksum::crc64nvme(0))
+}
+
+/// Holds the checksum of the object against the one that the request promises.
+fn check_promise(
+    upload: &Upload,
+    input: &CompleteMultipartUploadInput,
+    checksum: &Checksum,
+) -> Result<(), Error> {
+    // A composite checksum is promised with the number of parts behind it.
+    let mut bare = input.clone();
+    if checksum.is_composite {
+        for (name, value) in input.checksums() {
+            let value = value.split_once('-').map_or(value, |(value, _)| value);
+            if let Some(algorithm) = Algorithm::from_name(name) {
+                bare.set_checksum(algorithm, value.to_owned());
+            }
+        }
+    }
+    let Some((algorithm, value)) = bodies::promised(&bare, None)? else { return Ok(()) };
+    let is_right = algorithm == checksum.algorithm && value == checksum.value;
+    // S3 takes the promise of a full checksum only beside its type.
+    let is_typed =
+        input.checksum_type.is_some() || upload.checksum.is_none() || checksum.is_composite;
+    if is_right && is_typed {
+        return Ok(());
+    }
+    let name = upload.checksum.map_or(checksum.algorithm, |(algorithm, _)| algorithm);
+    Err(Error::BadDigest { algorithm: name.lower_name() })
+}

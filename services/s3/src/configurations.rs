@@ -1,0 +1,228 @@
+//! What tools ask of every bucket: what is configured, and that the rest is not.
+
+use fogbank_core::{ReadTx, WriteTx};
+
+use crate::error::Error;
+use crate::model::*;
+use crate::store::{self, BUCKETS, Bucket, PublicAccess};
+
+/// A question about one bucket.
+macro_rules! looked_up {
+    ($tx:ident, $input:ident) => {
+        store::expected_bucket($tx, &$input.bucket, $input.expected_bucket_owner.as_deref())?
+    };
+}
+
+/// What the bucket blocks of public access.
+pub(crate) fn public_access_block(
+    tx: &ReadTx<'_>,
+    input: GetPublicAccessBlockInput,
+) -> Result<GetPublicAccessBlockOutput, Error> {
+    let Some(block) = looked_up!(tx, input).public_access else {
+        return Err(Error::NoSuchPublicAccessBlockConfiguration { bucket: input.bucket });
+    };
+    Ok(GetPublicAccessBlockOutput {
+        public_access_block_configuration: Some(PublicAccessBlockConfiguration {
+            block_public_acls: Some(block.block_acls),
+            ignore_public_acls: Some(block.ignore_acls),
+            block_public_policy: Some(block.block_policy),
+            restrict_public_buckets: Some(block.restrict_buckets),
+        }),
+    })
+}
+
+fn update(
+    tx: &mut WriteTx<'_>,
+    name: &str,
+    mut bucket: Bucket,
+    change: impl FnOnce(&mut Bucket),
+) -> Result<(), Error> {
+    change(&mut bucket);
+    Ok(BUCKETS.put(tx, name, &bucket)?)
+}
+
+/// Sets what the bucket blocks of public access.
+pub(crate) fn put_public_access_block(
+    tx: &mut WriteTx<'_>,
+    input: PutPublicAccessBlockInput,
+) -> Result<PutPublicAccessBlockOutput, Error> {
+    let given = &input.public_access_block_configuration;
+    let flags = [
+        given.block_public_acls,
+        given.ignore_public_acls,
+        given.block_public_policy,
+        given.restrict_public_buckets,
+    ];
+    if flags.iter().all(Option::is_none) {
+        return Err(Error::MalformedXML);
+    }
+    let [block_acls, ignore_acls, block_policy, restrict_buckets] =
+        flags.map(Option::unwrap_or_default);
+    let block = PublicAccess { block_acls, ignore_acls, block_policy, restrict_buckets };
+    let bucket = looked_up!(tx, input);
+    update(tx, &input.bucket, bucket, |bucket| bucket.public_access = Some(block))?;
+    Ok(PutPublicAccessBlockOutput {})
+}
+
+/// Blocks nothing of public access any more.
+pub(crate) fn delete_public_access_block(
+    tx: &mut WriteTx<'_>,
+    input: DeletePublicAccessBlockInput,
+) -> Result<DeletePublicAccessBlockOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    update(tx, &input.bucket, bucket, |bucket| bucket.public_access = None)?;
+    Ok(DeletePublicAccessBlockOutput {})
+}
+
+/// The owner of the bucket owns every object in it.
+pub(crate) fn ownership_controls(
+    tx: &ReadTx<'_>,
+    input: GetBucketOwnershipControlsInput,
+) -> Result<GetBucketOwnershipControlsOutput, Error> {
+    looked_up!(tx, input);
+    let rule = OwnershipControlsRule { object_ownership: "BucketOwnerEnforced".to_owned() };
+    Ok(GetBucketOwnershipControlsOutput {
+        ownership_controls: Some(OwnershipControls { rules: vec![rule] }),
+    })
+}
+
+/// How new objects are encrypted: as S3 does where nothing is said.
+pub(crate) fn encryption(
+    tx: &ReadTx<'_>,
+    input: GetBucketEncryptionInput,
+) -> Result<GetBucketEncryptionOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    let rule = ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
+            sse_algorithm: "AES256".to_owned(),
+            kms_master_key_id: None,
+        }),
+        bucket_key_enabled: Some(bucket.bucket_key),
+        ..ServerSideEncryptionRule::default()
+    };
+    Ok(GetBucketEncryptionOutput {
+        server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
+            rules: vec![rule],
+        }),
+    })
+}
+
+/// Sets how new objects are encrypted, for which there is one way so far.
+pub(crate) fn put_encryption(
+    tx: &mut WriteTx<'_>,
+    input: PutBucketEncryptionInput,
+) -> Result<PutBucketEncryptionOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    let [rule] = &input.server_side_encryption_configuration.rules[..] else {
+        return Err(Error::MalformedXML);
+    };
+    let Some(default) = &rule.apply_server_side_encryption_by_default else {
+        return Err(Error::MalformedXML);
+    };
+    match &*default.sse_algorithm {
+        "AES256" if default.kms_master_key_id.is_some() => {
+            let message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
+            return Err(Error::argument("ApplyServerSideEncryptionByDefault", "", message));
+        }
+        "AES256" => {}
+        kms @ ("aws:kms" | "aws:kms:dsse") => {
+            let detail = format!("Fogbank's S3 does not encrypt with {kms} yet");
+            return Err(Error::header("SSEAlgorithm", detail));
+        }
+        _ => return Err(Error::MalformedXML),
+    }
+    let bucket_key = rule.bucket_key_enabled.unwrap_or_default();
+    update(tx, &input.bucket, bucket, |bucket| bucket.bucket_key = bucket_key)?;
+    Ok(PutBucketEncryptionOutput {})
+}
+
+/// Goes back to the encryption that S3 has where nothing is said.
+pub(crate) fn delete_encryption(
+    tx: &mut WriteTx<'_>,
+    input: DeleteBucketEncryptionInput,
+) -> Result<DeleteBucketEncryptionOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    update(tx, &input.bucket, bucket, |bucket| bucket.bucket_key = false)?;
+    Ok(DeleteBucketEncryptionOutput {})
+}
+
+/// Versioning was never enabled.
+pub(crate) fn versioning(
+    tx: &ReadTx<'_>,
+    input: GetBucketVersioningInput,
+) -> Result<GetBucketVersioningOutput, Error> {
+    looked_up!(tx, input);
+    Ok(GetBucketVersioningOutput::default())
+}
+
+/// Transfer acceleration was never enabled.
+pub(crate) fn acceleration(
+    tx: &ReadTx<'_>,
+    input: GetBucketAccelerateConfigurationInput,
+) -> Result<GetBucketAccelerateConfigurationOutput, Error> {
+    looked_up!(tx, input);
+    Ok(GetBucketAccelerateConfigurationOutput::default())
+}
+
+/// There is no configuration of CORS.
+pub(crate) fn cors(
+    tx: &ReadTx<'_>,
+    input: GetBucketCorsInput,
+) -> Result<GetBucketCorsOutput, Error> {
+    looked_up!(tx, input);
+    Err(Error::NoSuchCORSConfiguration { bucket: input.bucket })
+}
+
+/// There is no lifecycle.
+pub(crate) fn lifecycle(
+    tx: &ReadTx<'_>,
+    input: GetBucketLifecycleConfigurationInput,
+) -> Result<GetBucketLifecycleConfigurationOutput, Error> {
+    looked_up!(tx, input);
+    Err(Error::NoSuchLifecycleConfiguration { bucket: input.bucket })
+}
+
+/// Nothing is logged.
+pub(crate) fn logging(
+    tx: &ReadTx<'_>,
+    input: GetBucketLoggingInput,
+) -> Result<GetBucketLoggingOutput, Error> {
+    looked_up!(tx, input);
+    Ok(GetBucketLoggingOutput::default())
+}
+
+/// Nothing is replicated.
+pub(crate) fn replication(
+    tx: &ReadTx<'_>,
+    input: GetBucketReplicationInput,
+) -> Result<GetBucketReplicationOutput, Error> {
+    looked_up!(tx, input);
+    Err(Error::ReplicationConfigurationNotFoundError { bucket: input.bucket })
+}
+
+/// The owner pays.
+pub(crate) fn request_payment(
+    tx: &ReadTx<'_>,
+    input: GetBucketRequestPaymentInput,
+) -> Result<GetBucketRequestPaymentOutput, Error> {
+    looked_up!(tx, input);
+    Ok(GetBucketRequestPaymentOutput { payer: Some(Payer::BucketOwner) })
+}
+
+/// There is no website.
+pub(crate) fn website(
+    tx: &ReadTx<'_>,
+    input: GetBucketWebsiteInput,
+) -> Result<GetBucketWebsiteOutput, Error> {
+    looked_up!(tx, input);
+    Err(Error::NoSuchWebsiteConfiguration { bucket: input.bucket })
+}
+
+/// There is no Object Lock.
+pub(crate) fn object_lock(
+    tx: &ReadTx<'_>,
+    input: GetObjectLockConfigurationInput,
+) -> Result<GetObjectLockConfigurationOutput, Error> {
+    looked_up!(tx, input);
+    Err(Error::ObjectLockConfigurationNotFoundError { bucket: input.bucket })
+}

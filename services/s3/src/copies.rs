@@ -1,0 +1,236 @@
+//! Copying objects. The bytes are shared, not copied; they are read again only where a hash of them is not known.
+
+use fogbank_core::store::BlobRef;
+use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx};
+
+use crate::bodies;
+use crate::checksums::{Algorithm, Checksum};
+use crate::error::Error;
+use crate::events::{self, Change};
+use crate::metadata::{Draft, Writes};
+use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
+use crate::objects::{self, ENCRYPTION, WriteConditions};
+use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
+use crate::store::{self, Bucket, Listed, Object};
+
+/// How often a copy begins again because its source changed meanwhile.
+const MAX_TRIES: usize = 8;
+
+/// The conditions of a copy upon its source.
+pub(crate) struct SourceConditions<'a> {
+    pub(crate) if_match: Option<&'a str>,
+    pub(crate) if_none_match: Option<&'a str>,
+    pub(crate) if_modified_since: Option<Timestamp>,
+    pub(crate) if_unmodified_since: Option<Timestamp>,
+    pub(crate) expected_owner: Option<&'a str>,
+}
+
+/// Refuses customers' keys, with which nothing of ours is encrypted.
+pub(crate) fn refuse_customer_keys(
+    destination: Option<&String>,
+    source: Option<&String>,
+) -> Result<(), Error> {
+    let header = match (destination, source) {
+        (Some(_), _) => "x-amz-server-side-encryption-customer-algorithm",
+        (_, Some(_)) => "x-amz-copy-source-server-side-encryption-customer-algorithm",
+        (None, None) => return Ok(()),
+    };
+    Err(Error::header(header, "Fogbank's S3 does not encrypt with customers' keys yet"))
+}
+
+/// The object that is copied from, and its bucket.
+pub(crate) fn source(
+    tx: &(impl Tx + ?Sized),
+    source: &Source,
+    conditions: &SourceConditions<'_>,
+) -> Result<(Bucket, Object), Error> {
+    let bucket = store::expected_bucket(tx, &source.bucket, conditions.expected_owner)?;
+    rules::check_version_id(source.version_id.as_deref())?;
+    let Some(object) = store::object(tx, &source.bucket, &source.key)? else {
+        return Err(objects::missing(tx, &source.bucket, &source.key));
+    };
+    let listed = &object.listed;
+    if matches!(listed.class(), "GLACIER" | "DEEP_ARCHIVE") {
+        let message = "Operation is not valid for the source object's storage class";
+        let fault = Fault::new("InvalidObjectState", message).with("StorageClass", listed.class());
+        return Err(Error::Fault(fault));
+    }
+    let judged = Conditions {
+        if_match: conditions.if_match,
+        if_none_match: conditions.if_none_match,
+        if_modified_since: conditions.if_modified_since,
+        if_unmodified_since: conditions.if_unmodified_since,
+    };
+    let failed = match judged.evaluate(&listed.e_tag, listed.modified(), tx.now()) {
+        Verdict::Holds => return Ok((bucket, object)),
+        Verdict::Fails(condition) => condition,
+        Verdict::NotModified => judged.not_modified_by(),
+    };
+    Err(Error::PreconditionFailed { condition: format!("x-amz-copy-source-{failed}") })
+}
+
+/// What of the source is kept, and what the request sets anew.
+struct Plan<'a> {
+    source: Source,
+    conditions: SourceConditions<'a>,
+    draft: Draft,
+    replaces_metadata: bool,
+    replaces_tags: bool,
+    algorithm: Option<Algorithm>,
+    write: WriteConditions,
+}
+
+/// The hashes of what is copied.
+#[derive(Clone)]
+struct Hashes {
+    e_tag: ETag,
+    checksum: Checksum,
+}
+
+/// Copies an object within the store.
+pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObjectOutput, Error> {
+    refuse_customer_keys(
+        input.sse_customer_algorithm.as_ref(),
+        input.copy_source_sse_customer_algorithm.as_ref(),
+    )?;
+    let changes_class = input.storage_class.is_some();
+    let changes_encryption = input.server_side_encryption.is_some();
+    let draft = input.draft()?;
+    let plan = Plan {
+        source: rules::copy_source(&input.copy_source)?,
+        conditions: SourceConditions {
+            if_match: input.copy_source_if_match.as_deref(),
+            if_none_match: input.copy_source_if_none_match.as_deref(),
+            if_modified_since: input.copy_source_if_modified_since,
+            if_unmodified_since: input.copy_source_if_unmodified_since,
+            expected_owner: input.expected_source_bucket_owner.as_deref(),
+        },
+        replaces_metadata: directive("metadata", input.metadata_directive.as_deref())?,
+        replaces_tags: directive("tagging", input.tagging_directive.as_deref())?,
+        algorithm: input.checksum_algorithm.as_deref().map(bodies::named).transpose()?,
+        write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
+        draft,
+    };
+    let is_itself = plan.source.bucket == input.bucket && plan.source.key == input.key;
+    let changes = plan.replaces_metadata
+        || changes_class
+        || changes_encryption
+        || plan.draft.headers.website_redirect.is_some();
+    if is_itself && !changes {
+        let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
+        return Err(Error::request(message));
+    }
+    for _ in 0..MAX_TRIES {
+        let (version, hashes) = hashes(cx, &plan).await?;
+        let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
+        if let Some(listed) = written {
+            return Ok(answer(&listed));
+        }
+    }
+    Err(Fault::new("ServiceUnavailable", "Please reduce your request rate.").into())
+}
+
+/// Reads a directive: whether what the source has is replaced.
+fn directive(name: &str, given: Option<&str>) -> Result<bool, Error> {
+    match given {
+        None | Some("COPY") => Ok(false),
+        Some("REPLACE") => Ok(true),
+        Some(other) => {
+            let message = format!("Unknown {name} directive.");
+            Err(Error::argument(&format!("x-amz-{name}-directive"), other, message))
+        }
+    }
+}
+
+/// The hashes of the source in this version of it: those that are known, or else newly made.
+async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
+    let (version, listed, blobs) = cx.read(|tx| {
+        let (_, mut object) = source(tx, &plan.source, &plan.conditions)?;
+        if object.listed.size > MAX_COPY_BYTES {
+            return Err(Error::request(format!(
+                "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY_BYTES}"
+            )));
+        }
+        let blobs = store::body(tx, &mut object)?;
+        Ok((object.version, object.listed, blobs))
+    })?;
+    let algorithm = plan
+        .algorithm
+        .or(listed.checksum.as_ref().map(|checksum| checksum.algorithm))
+        .unwrap_or(Algorithm::Crc64Nvme);
+    let known = match (&listed.checksum, &blobs[..]) {
+        (Some(checksum), _) if checksum.algorithm == algorithm && !checksum.is_composite => {
+            Some(checksum.clone())
+        }
+        (_, [blob]) if algorithm == Algorithm::Crc64Nvme => {
+            Some(Checksum::crc64nvme(blob.crc64nvme()))
+        }
+        _ => None,
+    };
+    // What was uploaded in parts gets the ETag of an object that was not.
+    if let (0, Some(checksum)) = (listed.e_tag.parts, known) {
+        return Ok((version, Hashes { e_tag: listed.e_tag, checksum }));
+    }
+    let (md5, checksum) = bodies::rehash(cx.blobs().read_chain(&blobs, ..)?, algorithm).await?;
+    Ok((version, Hashes { e_tag: ETag::plain(md5), checksum }))
+}
+
+/// Writes the copy, unless the source is not the one any more whose hashes are known.
+fn write(
+    tx: &mut WriteTx<'_>,
+    input: &CopyObjectInput,
+    plan: &Plan<'_>,
+    version: u64,
+    hashes: &Hashes,
+) -> Result<Option<Listed>, Error> {
+    let at = (&*input.bucket, &*input.key);
+    let bucket = store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
+    let (_, mut from) = source(tx, &plan.source, &plan.conditions)?;
+    if from.version != version {
+        return Ok(None);
+    }
+    let old = store::object(tx, at.0, at.1)?;
+    plan.write.check(at.1, old.as_ref())?;
+    let body: Vec<BlobRef> = store::body(tx, &mut from)?;
+    for blob in &body {
+        tx.retain_blob(blob)?;
+    }
+    let draft = &plan.draft;
+    let mut headers = if plan.replaces_metadata { draft.headers.clone() } else { from.headers };
+    // A redirect is a matter of the place, not of the object.
+    headers.website_redirect.clone_from(&draft.headers.website_redirect);
+    let object = Object {
+        listed: Listed {
+            size: from.listed.size,
+            modified_millis: tx.now().millis(),
+            e_tag: hashes.e_tag,
+            storage_class: draft.storage_class.clone(),
+            checksum: Some(hashes.checksum.clone()),
+        },
+        version: tx.version(),
+        upload: None,
+        headers,
+        metadata: if plan.replaces_metadata { draft.metadata.clone() } else { from.metadata },
+        tags: if plan.replaces_tags { draft.tags.clone() } else { from.tags },
+        body,
+    };
+    store::put_object(tx, at, &object, old.as_ref())?;
+    events::emit(tx, &bucket, at.0, &Change::created("Copy", at.1, &object))?;
+    Ok(Some(object.listed))
+}
+
+fn answer(listed: &Listed) -> CopyObjectOutput {
+    let mut result = CopyObjectResult {
+        e_tag: Some(listed.e_tag.quoted()),
+        last_modified: Some(listed.modified()),
+        ..CopyObjectResult::default()
+    };
+    let mut checksum_type = None;
+    objects::tell_checksum(&mut result, &mut checksum_type, listed);
+    result.checksum_type = checksum_type;
+    CopyObjectOutput {
+        copy_object_result: Some(result),
+        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        ..CopyObjectOutput::default()
+    }
+}

@@ -1,0 +1,108 @@
+//! Removing many objects with one request.
+
+use fogbank_core::{Access, Cx, Fault, WriteTx};
+
+use crate::access::object_arn;
+use crate::error::Error;
+use crate::model::{
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
+};
+use crate::objects;
+use crate::store;
+
+/// The most keys that one request removes.
+const MAX_KEYS: usize = 1000;
+
+/// Removes objects in one transaction; each key is allowed, removed or refused by itself.
+pub(crate) async fn delete(
+    cx: &Cx,
+    input: DeleteObjectsInput,
+) -> Result<DeleteObjectsOutput, Error> {
+    let keys = &input.delete.objects;
+    if keys.is_empty() || keys.len() > MAX_KEYS {
+        return Err(Error::MalformedXML);
+    }
+    let name = &*input.bucket;
+    let expected = input.expected_bucket_owner.as_deref();
+    cx.read(|tx| store::expected_bucket(tx, name, expected).map(|_| ()))?;
+    let allowed: Vec<Result<(), Error>> =
+        keys.iter().map(|key| Ok(cx.authorise(&access(name, key))?)).collect();
+    let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed)).await?;
+    let is_quiet = input.delete.quiet.unwrap_or_default();
+    let mut output = DeleteObjectsOutput::default();
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let refusals = allowed.into_iter().map(Result::err);
+    for ((key, refusal), outcome) in keys.iter().zip(refusals).zip(outcomes) {
+        match refusal.or(outcome) {
+            Some(error) => errors.push(refused(key, error)),
+            None if is_quiet => {}
+            None => deleted.push(DeletedObject {
+                key: Some(key.key.clone()),
+                version_id: key.version_id.clone(),
+                ..DeletedObject::default()
+            }),
+        }
+    }
+    output.deleted = Some(deleted);
+    output.errors = Some(errors);
+    Ok(output)
+}
+
+fn access(bucket: &str, key: &ObjectIdentifier) -> Access {
+    let action = match key.version_id {
+        None => "s3:DeleteObject",
+        Some(_) => "s3:DeleteObjectVersion",
+    };
+    Access::to(action, object_arn(bucket, &key.key))
+}
+
+/// Removes what is allowed, and says why not of what remains.
+fn remove_all(
+    tx: &mut WriteTx<'_>,
+    name: &str,
+    keys: &[ObjectIdentifier],
+    allowed: &[Result<(), Error>],
+) -> Result<Vec<Option<Error>>, Error> {
+    let bucket = store::bucket(tx, name)?;
+    let mut outcomes = Vec::with_capacity(keys.len());
+    for (key, allowed) in keys.iter().zip(allowed) {
+        let outcome = match allowed {
+            Ok(()) => remove(tx, &bucket, name, key),
+            Err(_) => Ok(()),
+        };
+        match outcome {
+            // What the store refuses aborts the whole.
+            Err(Error::Fault(fault)) if fault.name() == "InternalFailure" => {
+                return Err(Error::Fault(fault));
+            }
+            outcome => outcomes.push(outcome.err()),
+        }
+    }
+    Ok(outcomes)
+}
+
+fn remove(
+    tx: &mut WriteTx<'_>,
+    bucket: &store::Bucket,
+    name: &str,
+    key: &ObjectIdentifier,
+) -> Result<(), Error> {
+    if key.last_modified_time.is_some() || key.size.is_some() {
+        return Err(Error::header("LastModifiedTime, Size", ""));
+    }
+    if key.version_id.as_deref().is_some_and(|version| version != "null") {
+        let fault = Fault::new("NoSuchVersion", "The specified version does not exist.");
+        return Err(Error::Fault(fault));
+    }
+    objects::remove(tx, bucket, (name, &key.key), key.e_tag.as_deref())
+}
+
+fn refused(key: &ObjectIdentifier, error: Error) -> Refused {
+    let fault = Fault::from(error);
+    Refused {
+        key: Some(key.key.clone()),
+        version_id: key.version_id.clone(),
+        code: Some(fault.name().to_owned()),
+        message: Some(fault.message().to_owned()),
+    }
+}

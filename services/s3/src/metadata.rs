@@ -1,0 +1,170 @@
+//! What a request says of the object that it writes: headers, metadata, tags, class, and what is not supported.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
+use crate::rules::{self, MAX_METADATA_BYTES};
+use crate::store::Headers;
+
+/// What is to be stored beside a body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) headers: Headers,
+    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) tags: Vec<(String, String)>,
+    /// None for `STANDARD`.
+    pub(crate) storage_class: Option<String>,
+}
+
+/// A request that writes an object.
+pub(crate) trait Writes {
+    /// Takes the draft out of the request, or says what in it S3 or Fogbank refuses.
+    fn draft(&mut self) -> Result<Draft, Error>;
+}
+
+/// What no object of ours can have yet.
+struct Refused<'a> {
+    acl: Option<&'a str>,
+    grants: [&'a Option<String>; 4],
+    encryption: Option<&'a str>,
+    customer_key: bool,
+    kms_key: bool,
+    lock: bool,
+}
+
+impl Refused<'_> {
+    fn check(&self) -> Result<(), Error> {
+        // Bucket owner enforced: only ACLs that say what holds anyway.
+        let is_plain =
+            self.acl.is_none_or(|acl| matches!(acl, "bucket-owner-full-control" | "private"));
+        if !is_plain || self.grants.iter().any(|grant| grant.is_some()) {
+            return Err(Error::AccessControlListNotSupported);
+        }
+        match self.encryption {
+            None | Some("AES256") if self.kms_key => {
+                return Err(Error::header(
+                    "x-amz-server-side-encryption-aws-kms-key-id",
+                    "Fogbank's S3 does not encrypt with KMS yet",
+                ));
+            }
+            None | Some("AES256") => {}
+            Some(kms @ ("aws:kms" | "aws:kms:dsse")) => {
+                return Err(Error::header(
+                    "x-amz-server-side-encryption",
+                    format!("Fogbank's S3 does not encrypt with {kms} yet"),
+                ));
+            }
+            Some(other) => {
+                let message = "The encryption method specified is not supported";
+                return Err(Error::argument("x-amz-server-side-encryption", other, message));
+            }
+        }
+        if self.customer_key {
+            return Err(Error::header(
+                "x-amz-server-side-encryption-customer-algorithm",
+                "Fogbank's S3 does not encrypt with customers' keys yet",
+            ));
+        }
+        if self.lock {
+            return Err(Error::request("Bucket is missing Object Lock Configuration"));
+        }
+        Ok(())
+    }
+}
+
+/// User metadata in the order of its names, which are in lower case.
+fn user_metadata(map: Option<BTreeMap<String, String>>) -> Result<Vec<(String, String)>, Error> {
+    let metadata: Vec<(String, String)> =
+        map.into_iter().flatten().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_METADATA_BYTES {
+        let (size, limit) = (size.to_string(), MAX_METADATA_BYTES.to_string());
+        return Err(Error::MetadataTooLarge { size, limit });
+    }
+    Ok(metadata)
+}
+
+macro_rules! writes {
+    ($($input:ident)*) => {$(
+        impl Writes for $input {
+            fn draft(&mut self) -> Result<Draft, Error> {
+                rules::check_key(&self.key)?;
+                let refused = Refused {
+                    acl: self.acl.as_deref(),
+                    grants: [
+                        &self.grant_full_control,
+                        &self.grant_read,
+                        &self.grant_read_acp,
+                        &self.grant_write_acp,
+                    ],
+                    encryption: self.server_side_encryption.as_deref(),
+                    customer_key: self.sse_customer_algorithm.is_some()
+                        || self.sse_customer_key.is_some(),
+                    kms_key: self.ssekms_key_id.is_some(),
+                    lock: self.object_lock_mode.is_some()
+                        || self.object_lock_retain_until_date.is_some()
+                        || self.object_lock_legal_hold_status.is_some()
+                        || self.object_lock_event_hold.is_some(),
+                };
+                refused.check()?;
+                Ok(Draft {
+                    headers: Headers {
+                        content_type: self.content_type.take(),
+                        cache_control: self.cache_control.take(),
+                        content_disposition: self.content_disposition.take(),
+                        content_encoding: rules::stored_encoding(self.content_encoding.take()),
+                        content_language: self.content_language.take(),
+                        expires: self.expires.take(),
+                        website_redirect: self.website_redirect_location.take(),
+                    },
+                    metadata: user_metadata(self.metadata.take())?,
+                    tags: self
+                        .tagging
+                        .as_deref()
+                        .map(rules::tagging_header)
+                        .transpose()?
+                        .unwrap_or_default(),
+                    storage_class: rules::storage_class(self.storage_class.take())?,
+                })
+            }
+        }
+    )*};
+}
+
+writes! { PutObjectInput CopyObjectInput CreateMultipartUploadInput }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put() -> PutObjectInput {
+        PutObjectInput { key: "k".into(), ..PutObjectInput::default() }
+    }
+
+    #[test]
+    fn metadata_has_a_limit_and_lower_case_names() {
+        let map = |value: String| Some(BTreeMap::from([("Name".to_owned(), value)]));
+        let mut input = PutObjectInput { metadata: map("x".repeat(2044)), ..put() };
+        assert_eq!(input.draft().expect("a draft").metadata[0].0, "name");
+        let mut input = PutObjectInput { metadata: map("x".repeat(2045)), ..put() };
+        assert!(matches!(input.draft(), Err(Error::MetadataTooLarge { .. })));
+    }
+
+    #[test]
+    fn what_is_not_supported_is_said() {
+        let text = |text: &str| Some(text.to_owned());
+        let mut input = PutObjectInput { acl: text("public-read"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::AccessControlListNotSupported)));
+        let mut input = PutObjectInput { server_side_encryption: text("aws:kms"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
+        let mut input = PutObjectInput { server_side_encryption: text("rot13"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
+        let mut input = PutObjectInput { sse_customer_algorithm: text("AES256"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
+        let mut input = PutObjectInput { object_lock_mode: text("COMPLIANCE"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::InvalidRequest { .. })));
+        let mut input = PutObjectInput { key: "k".repeat(1025), ..put() };
+        assert!(matches!(input.draft(), Err(Error::KeyTooLongError { .. })));
+    }
+}

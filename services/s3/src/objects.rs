@@ -1,0 +1,222 @@
+//! Objects: write, read and remove them.
+
+use fogbank_core::{Cx, ReadTx, Tx, WriteTx};
+
+use crate::access;
+use crate::bodies::{self, Promise, Received};
+use crate::checksums::Checksums;
+use crate::error::Error;
+use crate::events::{self, Change};
+use crate::metadata::{Draft, Writes};
+use crate::model::{
+    DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
+    HeadObjectOutput, PutObjectInput, PutObjectOutput,
+};
+use crate::reads;
+use crate::rules::{self, ETag};
+use crate::store::{self, Listed, Object};
+
+/// The encryption that every object has.
+pub(crate) const ENCRYPTION: &str = "AES256";
+
+/// The conditions of a write upon what lies under its key.
+#[derive(Debug, Default)]
+pub(crate) struct WriteConditions {
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_match: bool,
+}
+
+impl WriteConditions {
+    /// Reads `If-Match` and `If-None-Match` of a write, of which S3 takes an ETag and `*`, and one at a time.
+    pub(crate) fn read(
+        if_match: Option<String>,
+        if_none_match: Option<String>,
+    ) -> Result<WriteConditions, Error> {
+        let unsupported = |name: &str| {
+            let detail =
+                format!("We don't accept the provided value of {name} header for this API");
+            Error::header(name, detail)
+        };
+        match (if_match, if_none_match) {
+            (Some(_), Some(_)) => {
+                let detail = "Multiple conditional request headers present in the request";
+                Err(Error::header("If-Match,If-None-Match", detail))
+            }
+            (Some(tag), None) if tag.trim() == "*" => Err(unsupported("If-Match")),
+            (None, Some(tag)) if tag.trim() != "*" => Err(unsupported("If-None-Match")),
+            (if_match, none) => Ok(WriteConditions { if_match, if_none_match: none.is_some() }),
+        }
+    }
+
+    /// Refuses the write if what lies under the key is not what the caller thinks.
+    pub(crate) fn check(&self, key: &str, old: Option<&Object>) -> Result<(), Error> {
+        let fails = |condition: &str| Error::PreconditionFailed { condition: condition.to_owned() };
+        if self.if_none_match && old.is_some() {
+            return Err(fails("If-None-Match"));
+        }
+        match (&self.if_match, old) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Error::NoSuchKey { key: key.to_owned() }),
+            (Some(tag), Some(old)) if old.listed.e_tag.is_named_by(tag) => Ok(()),
+            (Some(_), Some(_)) => Err(fails("If-Match")),
+        }
+    }
+}
+
+/// An object of a draft and a body.
+pub(crate) fn compose(draft: Draft, received: Received, modified_millis: i64) -> Object {
+    Object {
+        listed: Listed {
+            size: received.size,
+            modified_millis,
+            e_tag: ETag::plain(received.md5),
+            storage_class: draft.storage_class,
+            checksum: Some(received.checksum),
+        },
+        version: 0,
+        upload: None,
+        headers: draft.headers,
+        metadata: draft.metadata,
+        tags: draft.tags,
+        body: received.body,
+    }
+}
+
+/// Sets the members of an answer that tell an object's checksum.
+pub(crate) fn tell_checksum(
+    output: &mut impl Checksums,
+    checksum_type: &mut Option<String>,
+    listed: &Listed,
+) {
+    if let Some(checksum) = &listed.checksum {
+        output.set_checksum(checksum.algorithm, checksum.text(listed.e_tag.parts));
+        *checksum_type = Some(checksum.type_name().to_owned());
+    }
+}
+
+/// Writes an object. Its row, the end of the one before and the events are one transaction.
+pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectOutput, Error> {
+    if input.write_offset_bytes.is_some() {
+        return Err(Error::header("x-amz-write-offset-bytes", "Only directory buckets append"));
+    }
+    let draft = input.draft()?;
+    let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
+    let body = std::mem::take(&mut input.body);
+    let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
+    let promise = Promise::read(&input, &body, md5, algorithm)?;
+    let received = bodies::receive(cx, body, promise).await?;
+    let mut object = compose(draft, received, cx.request().now.millis());
+    let (name, key) = (&*input.bucket, &*input.key);
+    cx.write(|tx| {
+        let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+        let old = store::object(tx, name, key)?;
+        conditions.check(key, old.as_ref())?;
+        object.version = tx.version();
+        store::put_object(tx, (name, key), &object, old.as_ref())?;
+        events::emit(tx, &bucket, name, &Change::created("Put", key, &object))
+    })
+    .await?;
+    let mut output = PutObjectOutput {
+        e_tag: Some(object.listed.e_tag.quoted()),
+        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        ..PutObjectOutput::default()
+    };
+    let mut checksum_type = None;
+    tell_checksum(&mut output, &mut checksum_type, &object.listed);
+    output.checksum_type = checksum_type;
+    Ok(output)
+}
+
+/// Reads an object or a part of it.
+pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
+    let asked = reads::asked!(input);
+    let mut found = reads::find(tx, &asked)?;
+    if found.content.is_unchanged {
+        return Ok(GetObjectOutput {
+            status_code: Some(304),
+            e_tag: Some(found.object.listed.e_tag.quoted()),
+            last_modified: Some(found.object.listed.modified()),
+            ..GetObjectOutput::default()
+        });
+    }
+    if matches!(found.object.listed.class(), "GLACIER" | "DEEP_ARCHIVE") {
+        let class = found.object.listed.class().to_owned();
+        return Err(Error::InvalidObjectState { class });
+    }
+    let body = reads::body(tx, &mut found)?;
+    let mut output = reads::answer!(GetObjectOutput, input, found);
+    output.body = body;
+    Ok(output)
+}
+
+/// Says all of an object but its body.
+pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObjectOutput, Error> {
+    let asked = reads::asked!(input);
+    let found = reads::find(tx, &asked)?;
+    if found.content.is_unchanged {
+        return Ok(HeadObjectOutput {
+            status_code: Some(304),
+            e_tag: Some(found.object.listed.e_tag.quoted()),
+            last_modified: Some(found.object.listed.modified()),
+            ..HeadObjectOutput::default()
+        });
+    }
+    Ok(reads::answer!(HeadObjectOutput, input, found))
+}
+
+/// Removes an object; that it is not there is no error.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    input: DeleteObjectInput,
+) -> Result<DeleteObjectOutput, Error> {
+    for (header, is_given) in [
+        ("x-amz-if-match-last-modified-time", input.if_match_last_modified_time.is_some()),
+        ("x-amz-if-match-size", input.if_match_size.is_some()),
+    ] {
+        if is_given {
+            return Err(Error::header(header, ""));
+        }
+    }
+    if input.bypass_governance_retention == Some(true) {
+        let name = "x-amz-bypass-governance-retention";
+        let message = format!("{name} is only applicable to Object Lock enabled buckets.");
+        return Err(Error::argument(name, "", message));
+    }
+    let name = &*input.bucket;
+    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    rules::check_version_id(input.version_id.as_deref())?;
+    remove(tx, &bucket, (name, &input.key), input.if_match.as_deref())?;
+    Ok(DeleteObjectOutput { version_id: input.version_id, ..DeleteObjectOutput::default() })
+}
+
+/// Removes what lies under a key, if it is what `if_match` names, and tells of it.
+pub(crate) fn remove(
+    tx: &mut WriteTx<'_>,
+    bucket: &store::Bucket,
+    (name, key): (&str, &str),
+    if_match: Option<&str>,
+) -> Result<(), Error> {
+    let Some(old) = store::object(tx, name, key)? else {
+        return match if_match {
+            Some(_) => Err(Error::NoSuchKey { key: key.to_owned() }),
+            None => Ok(()),
+        };
+    };
+    if if_match.is_some_and(|tag| !old.listed.e_tag.is_named_by(tag)) {
+        return Err(Error::PreconditionFailed { condition: "If-Match".to_owned() });
+    }
+    store::delete_object(tx, (name, key), &old)?;
+    events::emit(tx, bucket, name, &Change::removed(key, tx.version()))
+}
+
+/// Why there is nothing to read under a key: those who may not list the bucket do not learn whether it is there.
+pub(crate) fn missing(tx: &(impl Tx + ?Sized), bucket: &str, key: &str) -> Error {
+    let refused = store::bucket(tx, bucket).map(|_| ()).and_then(|()| {
+        let list = fogbank_core::Access::to("s3:ListBucket", access::bucket_arn(bucket));
+        Ok(tx.cx().authorise(&list)?)
+    });
+    match refused {
+        Err(error) => error,
+        Ok(()) => Error::NoSuchKey { key: key.to_owned() },
+    }
+}

@@ -1,0 +1,239 @@
+//! Parts of multipart uploads: store, copy and list them.
+
+use std::ops::Range;
+
+use fogbank_core::store::BlobRef;
+use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
+
+use crate::bodies::{self, Promise, Received};
+use crate::buckets::owner;
+use crate::checksums::{Algorithm, Checksums, type_name};
+use crate::copies::{self, SourceConditions};
+use crate::error::Error;
+use crate::listing;
+use crate::model::{
+    CopyPartResult, ListPartsInput, ListPartsOutput, Part as ListedPart, UploadPartCopyInput,
+    UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
+};
+use crate::objects::ENCRYPTION;
+use crate::rules::{self, ETag, MAX_PARTS, MAX_UPLOAD_BYTES};
+use crate::store::{self, PARTS, Part, Upload};
+use crate::uploads;
+
+/// Where a part belongs.
+struct Place<'a> {
+    bucket: &'a str,
+    key: &'a str,
+    upload_id: &'a str,
+    number: u16,
+    expected_owner: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// The upload, if it is still there.
+    fn upload(&self, tx: &(impl Tx + ?Sized)) -> Result<Upload, Error> {
+        let bucket = store::expected_bucket(tx, self.bucket, self.expected_owner)?;
+        store::upload(tx, &bucket, self.key, self.upload_id)
+    }
+
+    /// Keeps a part in place of the one that had its number.
+    async fn keep(&self, cx: &Cx, received: Received) -> Result<Part, Error> {
+        let part = Part {
+            size: received.size,
+            md5: received.md5,
+            modified_millis: cx.request().now.millis(),
+            crc64nvme: received.crc64nvme,
+            checksum: received.checksum,
+            body: received.body,
+        };
+        cx.write(|tx| {
+            let at = (self.upload(tx)?.number, self.number);
+            if let Some(old) = PARTS.get(tx, &at)? {
+                store::delete_part(tx, at, &old)?;
+            }
+            Ok::<_, Error>(PARTS.put(tx, &at, &part)?)
+        })
+        .await?;
+        Ok(part)
+    }
+}
+
+/// Reads a part's number.
+fn number(given: i32) -> Result<u16, Error> {
+    u16::try_from(given).ok().filter(|number| (1..=MAX_PARTS).contains(number)).ok_or_else(|| {
+        let message = "Part number must be an integer between 1 and 10000, inclusive";
+        Error::argument("partNumber", given, message)
+    })
+}
+
+/// Refuses a part whose checksum is of another algorithm than that of its upload.
+fn check_algorithm(upload: &Upload, given: Option<Algorithm>) -> Result<(), Error> {
+    let Some((expected, is_composite)) = upload.checksum else { return Ok(()) };
+    // S3 computes what the client leaves out, unless the completion must name it.
+    if given == Some(expected) || (given.is_none() && !is_composite) {
+        return Ok(());
+    }
+    let name = |algorithm: Option<Algorithm>| {
+        algorithm.map_or_else(|| "null".to_owned(), Algorithm::lower_name)
+    };
+    Err(Error::request(format!(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+        name(Some(expected)),
+        name(given)
+    )))
+}
+
+/// Stores a part.
+pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<UploadPartOutput, Error> {
+    if input.sse_customer_algorithm.is_some() || input.sse_customer_key.is_some() {
+        let header = "x-amz-server-side-encryption-customer-algorithm";
+        return Err(Error::header(header, "The upload is not encrypted with a customer's key"));
+    }
+    let body = std::mem::take(&mut input.body);
+    let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
+    let promise = Promise::read(&input, &body, md5, algorithm)?;
+    let place = Place {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload_id: &input.upload_id,
+        number: number(input.part_number)?,
+        expected_owner: input.expected_bucket_owner.as_deref(),
+    };
+    let upload = cx.read(|tx| place.upload(tx))?;
+    // An algorithm that is named only behind the body is checked there.
+    let is_open = promise.algorithm().is_none() && body.trailers().is_some();
+    if !is_open {
+        check_algorithm(&upload, promise.algorithm())?;
+    }
+    let promise = promise.or_wish(upload.checksum.map(|(algorithm, _)| algorithm));
+    let received = bodies::receive(cx, body, promise).await?;
+    if is_open {
+        let given = received.is_promised.then_some(received.checksum.algorithm);
+        check_algorithm(&upload, given)?;
+    }
+    let tells = received.is_promised || upload.checksum.is_some();
+    let part = place.keep(cx, received).await?;
+    let mut output = UploadPartOutput {
+        e_tag: Some(ETag::plain(part.md5).quoted()),
+        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        ..UploadPartOutput::default()
+    };
+    if tells {
+        output.set_checksum(part.checksum.algorithm, part.checksum.text(0));
+    }
+    Ok(output)
+}
+
+/// Stores a part that is read from an object.
+pub(crate) async fn copy(
+    cx: &Cx,
+    input: UploadPartCopyInput,
+) -> Result<UploadPartCopyOutput, Error> {
+    copies::refuse_customer_keys(
+        input.sse_customer_algorithm.as_ref(),
+        input.copy_source_sse_customer_algorithm.as_ref(),
+    )?;
+    let source = rules::copy_source(&input.copy_source)?;
+    let place = Place {
+        bucket: &input.bucket,
+        key: &input.key,
+        upload_id: &input.upload_id,
+        number: number(input.part_number)?,
+        expected_owner: input.expected_bucket_owner.as_deref(),
+    };
+    let conditions = SourceConditions {
+        if_match: input.copy_source_if_match.as_deref(),
+        if_none_match: input.copy_source_if_none_match.as_deref(),
+        if_modified_since: input.copy_source_if_modified_since,
+        if_unmodified_since: input.copy_source_if_unmodified_since,
+        expected_owner: input.expected_source_bucket_owner.as_deref(),
+    };
+    let (upload, blobs, range) = cx.read(|tx| {
+        let upload = place.upload(tx)?;
+        let (_, mut object) = copies::source(tx, &source, &conditions)?;
+        let range = part_range(input.copy_source_range.as_deref(), object.listed.size)?;
+        Ok::<(Upload, Vec<BlobRef>, Range<u64>), Error>((
+            upload,
+            store::body(tx, &mut object)?,
+            range,
+        ))
+    })?;
+    let reader = cx.blobs().read_chain(&blobs, range)?;
+    let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
+    let received = bodies::copy(cx, reader, algorithm).await?;
+    let part = place.keep(cx, received).await?;
+    let mut result = CopyPartResult {
+        e_tag: Some(ETag::plain(part.md5).quoted()),
+        last_modified: Some(Timestamp::from_millis(part.modified_millis)),
+        ..CopyPartResult::default()
+    };
+    if upload.checksum.is_some() {
+        result.set_checksum(part.checksum.algorithm, part.checksum.text(0));
+    }
+    Ok(UploadPartCopyOutput {
+        copy_part_result: Some(result),
+        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        ..UploadPartCopyOutput::default()
+    })
+}
+
+/// The bytes of the source that become the part.
+fn part_range(header: Option<&str>, size: u64) -> Result<Range<u64>, Error> {
+    let range = match header {
+        Some(header) => rules::copy_range(header, size)?,
+        None => 0..size,
+    };
+    let len = range.end - range.start;
+    if len > MAX_UPLOAD_BYTES {
+        let (size, limit) = (len.to_string(), MAX_UPLOAD_BYTES.to_string());
+        return Err(Error::EntityTooLarge { size, limit });
+    }
+    Ok(range)
+}
+
+/// Lists the parts of an upload.
+pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOutput, Error> {
+    let (max_parts, limit) = listing::limit("max-parts", input.max_parts)?;
+    let marker = input.part_number_marker.unwrap_or_default();
+    let Ok(after) = u64::try_from(marker) else {
+        let message = "Argument part-number-marker must be an integer between 0 and 2147483647";
+        return Err(Error::argument("part-number-marker", marker, message));
+    };
+    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let upload = store::upload(tx, &bucket, &input.key, &input.upload_id)?;
+    let after = (upload.number, u16::try_from(after).unwrap_or(u16::MAX));
+    let (rows, is_truncated) = match limit {
+        0 => (Vec::new(), false),
+        limit => PARTS.page(tx, &(upload.number,), Some(&after), limit)?,
+    };
+    let next = rows.last().map_or(0, |((_, number), _)| i32::from(*number));
+    let parts = rows.into_iter().map(|((_, number), part)| {
+        let mut listed = ListedPart {
+            part_number: Some(i32::from(number)),
+            last_modified: Some(Timestamp::from_millis(part.modified_millis)),
+            e_tag: Some(ETag::plain(part.md5).quoted()),
+            size: i64::try_from(part.size).ok(),
+            ..ListedPart::default()
+        };
+        if upload.checksum.is_some() {
+            listed.set_checksum(part.checksum.algorithm, part.checksum.text(0));
+        }
+        listed
+    });
+    Ok(ListPartsOutput {
+        parts: Some(parts.collect()),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(input.upload_id),
+        initiator: Some(uploads::shown_initiator(&upload)),
+        owner: Some(owner(&bucket.account)),
+        checksum_algorithm: upload.checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
+        checksum_type: upload.checksum.map(|(_, composite)| type_name(composite).to_owned()),
+        storage_class: Some(upload.storage_class.unwrap_or_else(|| "STANDARD".to_owned())),
+        part_number_marker: Some(marker),
+        next_part_number_marker: Some(next),
+        max_parts: Some(max_parts),
+        is_truncated: Some(is_truncated),
+        ..ListPartsOutput::default()
+    })
+}

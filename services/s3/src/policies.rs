@@ -1,0 +1,285 @@
+//! Policies of buckets, and who is kept out by the block of public access.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fogbank_core::policy::{Document, Kind};
+use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
+use serde_json::Value;
+
+use crate::access::bucket_arn;
+use crate::error::Error;
+use crate::model::{
+    DeleteBucketPolicyInput, DeleteBucketPolicyOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
+    GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, PolicyStatus, PutBucketPolicyInput,
+    PutBucketPolicyOutput,
+};
+use crate::store::{self, BUCKETS, Bucket, POLICIES};
+
+/// The longest policy, in bytes.
+const MAX_POLICY_BYTES: usize = 20 * 1024;
+/// How many compiled policies are kept.
+const MAX_CACHED: usize = 1024;
+
+/// Compiled policies by bucket, each with the number of the policy that it was made of.
+#[derive(Default)]
+struct Compiled(Mutex<HashMap<String, (u64, Arc<Document>, bool)>>);
+
+/// The owner and the policy of the bucket that an ARN of S3 names.
+///
+/// A bucket that does not exist is said to be so before anybody asks whether the caller may use it, as S3 does.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourcePolicy>, Fault> {
+    let Some(resource) = arn.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
+    let name = resource.split_once('/').map_or(resource, |(bucket, _)| bucket);
+    let request = tx.request();
+    if request.service == "s3" && request.operation == "CreateBucket" {
+        return Ok(None);
+    }
+    let bucket = match BUCKETS.get(tx, name)? {
+        Some(bucket) => bucket,
+        None if request.service == "s3" => {
+            return Err(store::bucket(tx, name).err().unwrap_or(Error::AccessDenied).into());
+        }
+        None => return Ok(None),
+    };
+    let document = match bucket.policy {
+        0 => None,
+        _ => compiled(tx, name, &bucket)?
+            .filter(|(_, is_public)| !is_restricted(tx, &bucket, *is_public))
+            .map(|(document, _)| document),
+    };
+    Ok(Some(ResourcePolicy { owner: bucket.account, document }))
+}
+
+/// Whether a public policy means nothing to this caller: only the owner's account and services are let in.
+fn is_restricted(tx: &ReadTx<'_>, bucket: &Bucket, is_public: bool) -> bool {
+    let principal = &tx.request().principal;
+    is_public
+        && bucket.public_access.is_some_and(|block| block.restrict_buckets)
+        && principal.account != bucket.account
+        && !matches!(principal.kind, PrincipalKind::Service { .. })
+}
+
+/// The compiled policy of a bucket, and whether it is public.
+fn compiled(
+    tx: &ReadTx<'_>,
+    name: &str,
+    bucket: &Bucket,
+) -> Result<Option<(Arc<Document>, bool)>, Fault> {
+    let cache = tx.cx().state(Compiled::default);
+    let known = cache.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    if let Some((number, document, is_public)) = known
+        && number == bucket.policy
+    {
+        return Ok(Some((document, is_public)));
+    }
+    let Some(text) = POLICIES.get(tx, name)? else { return Ok(None) };
+    let document = Document::parse(&text, Kind::Resource).map_err(Fault::internal)?;
+    let compiled = (Arc::new(document), is_public(&text));
+    let mut policies = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if policies.len() >= MAX_CACHED {
+        policies.clear();
+    }
+    policies.insert(name.to_owned(), (bucket.policy, compiled.0.clone(), compiled.1));
+    Ok(Some(compiled))
+}
+
+/// Sets the policy of a bucket.
+pub(crate) fn put(
+    tx: &mut WriteTx<'_>,
+    input: PutBucketPolicyInput,
+) -> Result<PutBucketPolicyOutput, Error> {
+    let name = &input.bucket;
+    let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    check(name, &input.policy)?;
+    if bucket.public_access.is_some_and(|block| block.block_policy) && is_public(&input.policy) {
+        let (caller, arn) = (&tx.request().principal.arn, bucket_arn(name));
+        return Err(Error::Fault(Fault::access_denied(format!(
+            "User: {caller} is not authorized to perform: s3:PutBucketPolicy on resource: \"{arn}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access."
+        ))));
+    }
+    POLICIES.put(tx, name, &input.policy)?;
+    bucket.policy = tx.version();
+    BUCKETS.put(tx, name, &bucket)?;
+    Ok(PutBucketPolicyOutput {})
+}
+
+/// The policy of a bucket, as it was given.
+pub(crate) fn get(
+    tx: &ReadTx<'_>,
+    input: GetBucketPolicyInput,
+) -> Result<GetBucketPolicyOutput, Error> {
+    let name = &input.bucket;
+    store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    match POLICIES.get(tx, name)? {
+        Some(policy) => Ok(GetBucketPolicyOutput { policy: Some(policy) }),
+        None => Err(Error::NoSuchBucketPolicy { bucket: name.clone() }),
+    }
+}
+
+/// Removes the policy of a bucket.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    input: DeleteBucketPolicyInput,
+) -> Result<DeleteBucketPolicyOutput, Error> {
+    let name = &input.bucket;
+    let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    POLICIES.delete(tx, name)?;
+    bucket.policy = 0;
+    BUCKETS.put(tx, name, &bucket)?;
+    Ok(DeleteBucketPolicyOutput {})
+}
+
+/// Whether the policy of a bucket is public.
+pub(crate) fn status(
+    tx: &ReadTx<'_>,
+    input: GetBucketPolicyStatusInput,
+) -> Result<GetBucketPolicyStatusOutput, Error> {
+    let name = &input.bucket;
+    store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    match POLICIES.get(tx, name)? {
+        Some(policy) => Ok(GetBucketPolicyStatusOutput {
+            policy_status: Some(PolicyStatus { is_public: Some(is_public(&policy)) }),
+        }),
+        None => Err(Error::NoSuchBucketPolicy { bucket: name.clone() }),
+    }
+}
+
+/// Refuses what is no policy, and policies on what is not this bucket.
+fn check(bucket: &str, policy: &str) -> Result<(), Error> {
+    let malformed = |message: &str| Error::MalformedPolicy { message: message.to_owned() };
+    if policy.len() > MAX_POLICY_BYTES {
+        return Err(malformed(
+            "Normalized policy document exceeds the maximum allowed size of 20480 bytes.",
+        ));
+    }
+    let is_object = serde_json::from_str::<Value>(policy).is_ok_and(|value| value.is_object());
+    if !is_object || !policy.starts_with('{') {
+        return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
+    }
+    let document = Document::parse(policy, Kind::Resource).map_err(|fault| {
+        let message = fault.to_string();
+        // S3 names a principal that cannot be without its value.
+        let is_principal = message.starts_with("Invalid principal in policy");
+        malformed(if is_principal { "Invalid principal in policy" } else { &message })
+    })?;
+    if document.lacks_resources() {
+        return Err(malformed("Missing required field Resource"));
+    }
+    let arn = bucket_arn(bucket);
+    if !document.resources().all(|resource| resource.starts_with(&arn)) {
+        return Err(malformed("Policy has invalid resource"));
+    }
+    let is_ours = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");
+    if !document.actions().all(is_ours) {
+        return Err(malformed("Policy has invalid action"));
+    }
+    Ok(())
+}
+
+/// Whether a policy allows something to everybody, and no condition names who is meant.
+fn is_public(policy: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
+    statements(&policy["Statement"]).any(|statement| {
+        statement["Effect"] == "Allow"
+            && is_everybody(&statement["Principal"])
+            && !names_somebody(&statement["Condition"])
+    })
+}
+
+fn statements(value: &Value) -> impl Iterator<Item = &Value> {
+    match value {
+        Value::Array(statements) => statements.iter(),
+        one => std::slice::from_ref(one).iter(),
+    }
+}
+
+fn is_everybody(principal: &Value) -> bool {
+    match principal {
+        Value::String(name) => name == "*",
+        Value::Object(kinds) => {
+            kinds.get("AWS").is_some_and(|aws| texts(aws).any(|arn| arn == "*"))
+        }
+        _ => false,
+    }
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    statements(value).filter_map(Value::as_str)
+}
+
+/// Whether a condition narrows the callers to fixed values of a key that S3 counts as naming them.
+fn names_somebody(condition: &Value) -> bool {
+    const KEYS: [&str; 12] = [
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+    ];
+    let Value::Object(operators) = condition else { return false };
+    operators.iter().filter(|(operator, _)| !operator.contains("Not")).any(|(_, keys)| {
+        keys.as_object().is_some_and(|keys| {
+            keys.iter().any(|(key, values)| {
+                KEYS.contains(&&*key.to_ascii_lowercase())
+                    && texts(values).next().is_some()
+                    && texts(values).all(|value| value != "*" && !value.ends_with("/0"))
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(principal: &str, condition: &str) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"{condition}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn public_is_what_everybody_may() {
+        let with = |condition: &str| format!(r#","Condition":{condition}"#);
+        assert!(is_public(&policy("\"*\"", "")));
+        assert!(is_public(&policy(r#"{"AWS":["*"]}"#, "")));
+        assert!(!is_public(&policy(r#"{"AWS":"arn:aws:iam::111111111111:root"}"#, "")));
+        assert!(!is_public(&policy(r#"{"Service":"sns.amazonaws.com"}"#, "")));
+        let narrow = with(r#"{"StringEquals":{"aws:SourceAccount":"111111111111"}}"#);
+        assert!(!is_public(&policy("\"*\"", &narrow)));
+        let wide = with(r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#);
+        assert!(is_public(&policy("\"*\"", &wide)));
+        let other = with(r#"{"StringEquals":{"s3:prefix":"a"}}"#);
+        assert!(is_public(&policy("\"*\"", &other)));
+        assert!(!is_public("nonsense"));
+    }
+
+    fn refusal(text: &str) -> String {
+        check("b", text).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn policies_are_checked_in_s3s_words() {
+        let json = "Policies must be valid JSON and the first byte must be '{'";
+        assert_eq!(refusal(""), json);
+        assert_eq!(refusal("random"), json);
+        assert_eq!(refusal("[]"), json);
+        assert_eq!(refusal("{}"), "Missing required field Statement");
+        assert_eq!(refusal(&policy("\"*\"", "")), "");
+        let elsewhere = policy("\"*\"", "").replace(":::b/", ":::c/");
+        assert_eq!(refusal(&elsewhere), "Policy has invalid resource");
+        let other = policy("\"*\"", "").replace("s3:GetObject", "sqs:SendMessage");
+        assert_eq!(refusal(&other), "Policy has invalid action");
+        let nobody = policy(r#"{"AWS":"nobody"}"#, "");
+        assert_eq!(refusal(&nobody), "Invalid principal in policy");
+        assert!(refusal(&format!("{{{}}}", " ".repeat(20_480))).contains("20480"));
+    }
+}

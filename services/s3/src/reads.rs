@@ -1,0 +1,247 @@
+//! What GetObject and HeadObject have in common: conditions, ranges, parts and the headers of the answer.
+
+use std::ops::{ControlFlow, Range};
+
+use fogbank_core::{Body, ReadTx, Timestamp, Tx};
+
+use crate::bodies;
+use crate::checksums::Checksum;
+use crate::error::Error;
+use crate::objects;
+use crate::rules::{self, Conditions, Part, Verdict};
+use crate::store::{self, Object, PARTS};
+
+/// What a read asks for.
+pub(crate) struct Asked<'a> {
+    pub(crate) bucket: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) version_id: Option<&'a str>,
+    pub(crate) expected_owner: Option<&'a str>,
+    pub(crate) conditions: Conditions<'a>,
+    pub(crate) range: Option<&'a str>,
+    pub(crate) part_number: Option<i32>,
+    pub(crate) wants_checksum: bool,
+    /// Whether headers of the answer are replaced, which only those who sign may ask.
+    pub(crate) overrides: bool,
+}
+
+/// The input of GetObject or HeadObject as what it asks for.
+macro_rules! asked {
+    ($input:ident) => {
+        crate::reads::Asked {
+            bucket: &$input.bucket,
+            key: &$input.key,
+            version_id: $input.version_id.as_deref(),
+            expected_owner: $input.expected_bucket_owner.as_deref(),
+            conditions: crate::rules::Conditions {
+                if_match: $input.if_match.as_deref(),
+                if_none_match: $input.if_none_match.as_deref(),
+                if_modified_since: $input.if_modified_since,
+                if_unmodified_since: $input.if_unmodified_since,
+            },
+            range: $input.range.as_deref(),
+            part_number: $input.part_number,
+            wants_checksum: $input.checksum_mode.as_deref() == Some("ENABLED"),
+            overrides: $input.response_cache_control.is_some()
+                || $input.response_content_disposition.is_some()
+                || $input.response_content_encoding.is_some()
+                || $input.response_content_language.is_some()
+                || $input.response_content_type.is_some()
+                || $input.response_expires.is_some(),
+        }
+    };
+}
+
+/// The answer of GetObject or HeadObject, without a body.
+macro_rules! answer {
+    ($output:ident, $input:ident, $found:ident) => {{
+        let crate::reads::Found { object, content, checksum, parts_count } = $found;
+        let crate::store::Object { listed, headers, metadata, tags, .. } = object;
+        let mut output = $output {
+            status_code: content.range.is_some().then_some(206),
+            accept_ranges: Some("bytes".to_owned()),
+            last_modified: Some(listed.modified()),
+            content_length: i64::try_from(content.len(listed.size)).ok(),
+            content_range: content.header(listed.size),
+            e_tag: Some(listed.e_tag.quoted()),
+            cache_control: $input.response_cache_control.or(headers.cache_control),
+            content_disposition: $input
+                .response_content_disposition
+                .or(headers.content_disposition),
+            content_encoding: $input.response_content_encoding.or(headers.content_encoding),
+            content_language: $input.response_content_language.or(headers.content_language),
+            content_type: $input
+                .response_content_type
+                .or(headers.content_type)
+                .or_else(|| Some("binary/octet-stream".to_owned())),
+            expires: $input.response_expires.map(crate::reads::http_date).or(headers.expires),
+            website_redirect_location: headers.website_redirect,
+            server_side_encryption: Some(crate::objects::ENCRYPTION.to_owned()),
+            metadata: Some(metadata.into_iter().collect()),
+            storage_class: listed.storage_class,
+            parts_count,
+            tag_count: i32::try_from(tags.len()).ok().filter(|count| *count > 0),
+            ..$output::default()
+        };
+        if let Some(checksum) = checksum {
+            use crate::checksums::Checksums;
+            // The checksum of a part is no checksum of checksums.
+            let text = checksum.text(listed.e_tag.parts);
+            output.set_checksum(checksum.algorithm, text);
+            let of_object = listed.checksum.as_ref().unwrap_or(&checksum);
+            output.checksum_type = Some(of_object.type_name().to_owned());
+        }
+        output
+    }};
+}
+
+pub(crate) use {answer, asked};
+
+/// An object, and what of it is to be answered.
+pub(crate) struct Found {
+    pub(crate) object: Object,
+    pub(crate) content: Content,
+    pub(crate) checksum: Option<Checksum>,
+    pub(crate) parts_count: Option<i32>,
+}
+
+/// The bytes to be answered.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// A part of the object; none for all of it.
+    pub(crate) range: Option<Range<u64>>,
+    /// Whether the client has it already.
+    pub(crate) is_unchanged: bool,
+}
+
+impl Content {
+    /// All of the object.
+    const WHOLE: Content = Content { range: None, is_unchanged: false };
+
+    fn of(range: Range<u64>) -> Content {
+        Content { range: Some(range), is_unchanged: false }
+    }
+
+    /// The number of bytes.
+    pub(crate) fn len(&self, size: u64) -> u64 {
+        self.range.as_ref().map_or(size, |range| range.end - range.start)
+    }
+
+    /// `Content-Range`.
+    pub(crate) fn header(&self, size: u64) -> Option<String> {
+        let range = self.range.as_ref().filter(|range| !range.is_empty())?;
+        Some(format!("bytes {}-{}/{size}", range.start, range.end - 1))
+    }
+}
+
+/// Finds the object and what of it is asked for.
+pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
+    rules::check_version_id(asked.version_id)?;
+    if asked.overrides && tx.request().principal.is_anonymous() {
+        let message =
+            "Request specific response headers cannot be used for anonymous GET requests.";
+        return Err(Error::request(message));
+    }
+    if asked.range.is_some() && asked.part_number.is_some() {
+        let message = "Cannot specify both Range header and partNumber query parameter";
+        return Err(Error::request(message));
+    }
+    if asked.expected_owner.is_some() {
+        store::expected_bucket(tx, asked.bucket, asked.expected_owner)?;
+    }
+    let Some(object) = store::object(tx, asked.bucket, asked.key)? else {
+        return Err(objects::missing(tx, asked.bucket, asked.key));
+    };
+    let listed = &object.listed;
+    match asked.conditions.evaluate(&listed.e_tag, listed.modified(), tx.now()) {
+        Verdict::Holds => {}
+        Verdict::Fails(condition) => {
+            return Err(Error::PreconditionFailed { condition: condition.to_owned() });
+        }
+        Verdict::NotModified => {
+            let content = Content { range: None, is_unchanged: true };
+            return Ok(Found { object, content, checksum: None, parts_count: None });
+        }
+    }
+    if let Some(number) = asked.part_number {
+        return part(tx, asked, object, number);
+    }
+    let content = match asked.range.map_or(Part::Whole, |range| rules::range(range, listed.size)) {
+        Part::Whole => Content::WHOLE,
+        Part::Bytes(range) => Content::of(range),
+        Part::Unsatisfiable => {
+            let requested = asked.range.unwrap_or_default().to_owned();
+            return Err(Error::InvalidRange { requested, size: listed.size.to_string() });
+        }
+    };
+    let tells = asked.wants_checksum && content.range.is_none();
+    let checksum = listed.checksum.clone().filter(|_| tells);
+    Ok(Found { object, content, checksum, parts_count: None })
+}
+
+/// Finds one of the parts in which the object was uploaded.
+fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Result<Found, Error> {
+    let Some(number) = u16::try_from(number).ok().filter(|n| (1..=rules::MAX_PARTS).contains(n))
+    else {
+        let message = "Part number must be an integer between 1 and 10000, inclusive";
+        return Err(Error::argument("partNumber", number, message));
+    };
+    let Some(upload) = object.upload else {
+        if number != 1 {
+            return Err(no_part(1, number));
+        }
+        let size = object.listed.size;
+        let content = if size == 0 { Content::WHOLE } else { Content::of(0..size) };
+        let checksum = object.listed.checksum.clone().filter(|_| asked.wants_checksum);
+        return Ok(Found { object, content, checksum, parts_count: None });
+    };
+    let mut start = 0;
+    let mut found = None;
+    PARTS.scan(tx, &(upload,), |(_, other), part| {
+        if other == number {
+            found = Some(part);
+            return ControlFlow::Break(());
+        }
+        start += part.size;
+        ControlFlow::Continue(())
+    })?;
+    let parts = object.listed.e_tag.parts;
+    let Some(part) = found else { return Err(no_part(parts, number)) };
+    let algorithm = object.listed.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let tells = asked.wants_checksum && algorithm == Some(part.checksum.algorithm);
+    Ok(Found {
+        content: Content::of(start..start + part.size),
+        checksum: Some(part.checksum).filter(|_| tells),
+        parts_count: Some(i32::from(parts)),
+        object,
+    })
+}
+
+fn no_part(actual: u16, requested: u16) -> Error {
+    Error::InvalidPartNumber { actual: actual.to_string(), requested: requested.to_string() }
+}
+
+/// The bytes that are asked for: from the row at once, or as a stream.
+pub(crate) fn body(tx: &ReadTx<'_>, found: &mut Found) -> Result<Body, Error> {
+    let size = found.object.listed.size;
+    let range = found.content.range.clone().unwrap_or(0..size);
+    if range.is_empty() {
+        return Ok(Body::empty());
+    }
+    let blobs = store::body(tx, &mut found.object)?;
+    if let [blob] = &blobs[..]
+        && let Some(bytes) = blob.as_inline()
+        && let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
+        && end <= bytes.len()
+    {
+        return Ok(bytes.slice(start..end).into());
+    }
+    Ok(bodies::outgoing(tx.cx().blobs().read_chain(&blobs, range)?))
+}
+
+/// A time as headers have it.
+pub(crate) fn http_date(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.millis())
+        .map(|time| time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .unwrap_or_default()
+}

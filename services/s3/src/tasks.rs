@@ -1,0 +1,42 @@
+//! Background work: parts that belong to nothing any more are removed bit by bit.
+
+use std::time::Duration;
+
+use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
+
+use crate::error::Error;
+use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
+
+/// The topic and name of the task that removes parts.
+pub(crate) const PARTS: &str = "s3.parts";
+
+/// The reconcilers of S3.
+pub(crate) static TASKS: &[Task] =
+    &[Task { name: PARTS, every: Duration::from_secs(3600), run: remove_parts }];
+
+/// Removes the parts of uploads that are gone, and the uploads of buckets that are gone.
+fn remove_parts(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
+    Box::pin(async move {
+        while cx.write(|tx| remove_some(tx)).await? {}
+        Ok(())
+    })
+}
+
+/// Removes a bounded number of rows; false when nothing is left to remove.
+fn remove_some(tx: &mut WriteTx<'_>) -> Result<bool, Error> {
+    if let Some((number, ())) = ORPHANS.first(tx, &())? {
+        if delete_parts(tx, number, PARTS_AT_ONCE)? < PARTS_AT_ONCE {
+            ORPHANS.delete(tx, &number)?;
+        }
+        return Ok(true);
+    }
+    let Some((bucket, ())) = DELETED.first(tx, &())? else { return Ok(false) };
+    match UPLOADS.first(tx, &(bucket,))? {
+        None => DELETED.delete(tx, &bucket)?,
+        Some((key, upload)) => {
+            ORPHANS.put(tx, &upload.number, &())?;
+            UPLOADS.delete(tx, &key)?;
+        }
+    }
+    Ok(true)
+}
