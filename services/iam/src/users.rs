@@ -1,6 +1,6 @@
 //! Users.
 
-use fogbank_core::{PrincipalKind, ReadTx, Tx, WriteTx};
+use fogbank_core::{Access, PrincipalKind, ReadTx, Tx, WriteTx};
 use fogbank_identity::rows::{self, Grants};
 
 use crate::boundaries;
@@ -39,7 +39,6 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetUserInput) -> Result<GetUserOutput,
             let root = User {
                 user_id: Some(principal.account.clone()),
                 arn: Some(principal.arn.clone()),
-                create_date: store::time(0),
                 ..User::default()
             };
             return Ok(GetUserOutput { user: Some(root) });
@@ -76,6 +75,8 @@ pub(crate) fn update(
     if let Some(path) = input.new_path {
         new.path = path;
     }
+    // Renaming needs permission on both names, or else one could slip under another's policies.
+    tx.cx().authorise(&Access::on(new.arn(tx.account())))?;
     store::rename(tx, &old, &new)?;
     Ok(UpdateUserOutput {})
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod decisions;
+mod formats;
 
 use fogbank_core::store::{Db, Error};
 use fogbank_core::{

@@ -86,6 +86,17 @@ async fn resources_have_their_paths() {
 }
 
 #[tokio::test]
+async fn renaming_needs_permission_on_both_names() {
+    let world = world();
+    let own = "arn:aws:iam::000000000000:user/dev/*";
+    let ann = user(&world, "ann", allow("iam:UpdateUser", own)).await;
+    good(&world, "CreateUser", json!({"UserName": "dora", "Path": "/dev/"})).await;
+    let rename = |path: &str| json!({"UserName": "dora", "NewUserName": "dina", "NewPath": path});
+    assert!(!may(&world, &ann, "UpdateUser", rename("/ops/")).await);
+    assert!(may(&world, &ann, "UpdateUser", rename("/dev/x/")).await);
+}
+
+#[tokio::test]
 async fn conditions_see_tags_policies_and_boundaries() {
     let world = world();
     let mut statement = allow("iam:AttachUserPolicy", "*");

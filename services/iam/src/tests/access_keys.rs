@@ -63,3 +63,25 @@ async fn the_root_has_keys_too() {
     let id = &made["AccessKey"]["AccessKeyId"];
     good(&world, "DeleteAccessKey", json!({"AccessKeyId": id})).await;
 }
+
+#[tokio::test]
+async fn uses_are_noted_and_written_down() {
+    let world = world();
+    let mut ann = user(&world, "ann", allow("iam:GetUser", "*")).await;
+    let made = good(&world, "CreateAccessKey", json!({"UserName": "ann"})).await;
+    let id = made["AccessKey"]["AccessKeyId"].as_str().expect("an id").to_owned();
+    ann.access_key_id = Some(id.clone());
+    world.clock().advance(5_000);
+    world.call_as(ann, "iam:GetUser", json!({})).await.expect("allowed");
+    let used = json!({"LastUsedDate": 1_767_225_605, "ServiceName": "iam", "Region": "us-east-1"});
+    let shown = async || {
+        good(&world, "GetAccessKeyLastUsed", json!({"AccessKeyId": id})).await["AccessKeyLastUsed"]
+            .take()
+    };
+    assert_eq!(shown().await, used);
+    let cx = fogbank_core::Cx::background(world.cloud().clone(), "iam", "Test");
+    (crate::SERVICE.tasks[0].run)(cx).await.expect("a round");
+    let noted = &fogbank_identity::Identities::of(world.cloud()).last_uses;
+    assert!(noted.pending().is_empty());
+    assert_eq!(shown().await, used);
+}

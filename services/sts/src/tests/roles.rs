@@ -257,3 +257,17 @@ async fn a_source_identity_stays() {
     assert_eq!(kept["SourceIdentity"], "ann");
     assert!(assume(&world, &first, with(next, "SourceIdentity", "eve")).await.is_err());
 }
+
+#[tokio::test]
+async fn on_a_developers_machine_the_root_may() {
+    let world = world();
+    role(&world, "r", trust("000000000000"), allow("s3:*", "*")).await;
+    let root = Principal::root("000000000000");
+    assert!(assume(&world, &root, asked()).await.is_ok());
+    let lambda = json!({"Service": "lambda.amazonaws.com"});
+    let mut statement = trust("x");
+    statement["Principal"] = lambda;
+    let input = json!({"RoleName": "r", "PolicyDocument": document(&statement)});
+    good(&world, "iam:UpdateAssumeRolePolicy", input).await;
+    assert!(assume(&world, &root, asked()).await.is_err(), "the role does not trust it");
+}
