@@ -44,9 +44,12 @@ fn users_groups_and_roles() {
         groups: vec!["g".into()],
         access_keys: vec!["AKIA1".into()],
     };
-    check(&user, expect![[r#"
+    check(
+        &user,
+        expect![[r#"
         0103616e6e012f05414944413180e4ad950d01016b0176010169027b7d010561726e3a61010561726e3a620101670105
-        414b494131"#]]);
+        414b494131"#]],
+    );
     let group = Group {
         name: "g".into(),
         path: "/".into(),
@@ -67,9 +70,12 @@ fn users_groups_and_roles() {
         tags: Vec::new(),
         grants: grants(),
     };
-    check(&role, expect![[r#"
+    check(
+        &role,
+        expect![[r#"
         010172012f0541524f413102010164027b7d010561726e3a75054149444131901c00010169027b7d010561726e3a6101
-        0561726e3a62"#]]);
+        0561726e3a62"#]],
+    );
     let entity = Entity { account: "000000000000".into(), kind: Kind::Role, folded: "r".into() };
     check(&entity, expect!["010c303030303030303030303030010172"]);
 }
@@ -119,9 +125,12 @@ fn keys_and_sessions() {
         expires_secs: 2,
         transitive_tags: vec!["k".into()],
     };
-    check(&credential, expect![[r#"
+    check(
+        &credential,
+        expect![[r#"
         0101730174000c3030303030303030303030301e61726e3a6177733a69616d3a3a3030303030303030303030303a726f
-        6f740c303030303030303030303030000101027b7d010561726e3a6101016b017601020103616e6e0401016b"#]]);
+        6f740c303030303030303030303030000101027b7d010561726e3a6101016b017601020103616e6e0401016b"#]],
+    );
     let last = LastUse { secs: 1, service: "s3".into(), region: "us-east-1".into() };
     check(&last, expect!["01020273330975732d656173742d31"]);
     check(&Account { root_access_keys: vec!["AKIA1".into()] }, expect!["010105414b494131"]);
