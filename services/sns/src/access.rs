@@ -1,0 +1,99 @@
+//! For every operation: the action, the topic's ARN and the condition keys.
+
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Fault, Request, arn};
+
+use crate::model::{CreateTopicInput, PublishInput, SubscribeInput, TagResourceInput};
+use crate::rules::names;
+use crate::store;
+
+fn input<T: Struct>(input: &dyn Struct) -> Result<&T, Fault> {
+    input.downcast_ref().ok_or_else(|| Fault::internal("the input is of another operation"))
+}
+
+fn topic_arn(request: &Request, parameter: &str, text: &str) -> Result<String, Fault> {
+    Ok(store::topic_arn(&names::topic(request, parameter, text)?))
+}
+
+/// The operation on the topic that `TopicArn` names; a batch is authorised as single messages are.
+pub(crate) fn topic(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let text = given.text("TopicArn").unwrap_or_default();
+    let resource = topic_arn(request, "TopicArn", text)?;
+    Ok(match request.operation.strip_suffix("Batch") {
+        Some(single) => Access::to(format!("sns:{single}"), resource),
+        None => Access::on(resource),
+    })
+}
+
+/// `CreateTopic`, and `TagResource` if it comes with tags.
+pub(crate) fn create(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let given = input::<CreateTopicInput>(given)?;
+    let resource = arn::arn("sns", &request.region, &request.account, &given.name);
+    let tags = given.tags.as_deref().unwrap_or_default();
+    if tags.is_empty() {
+        return Ok(Access::on(resource));
+    }
+    let mut access = Access::on(resource.clone()).and("sns:TagResource", resource);
+    for tag in tags {
+        access = access.with(format!("aws:RequestTag/{}", tag.key), [tag.value.clone()]);
+    }
+    Ok(access.with("aws:TagKeys", tags.iter().map(|tag| tag.key.clone())))
+}
+
+/// `Publish`: to a topic, or to a phone number, for which AWS has no ARN.
+pub(crate) fn publish(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let given = input::<PublishInput>(given)?;
+    if given.phone_number.is_some() {
+        return Ok(Access::on_all());
+    }
+    let (parameter, text) = match (&given.topic_arn, &given.target_arn) {
+        (Some(text), _) => ("TopicArn", text),
+        (None, Some(text)) if text.contains(":endpoint/") => return Ok(Access::on(text)),
+        (None, Some(text)) => ("TargetArn", text),
+        (None, None) => return Ok(Access::on_all()),
+    };
+    Ok(Access::on(topic_arn(request, parameter, text)?))
+}
+
+/// `Subscribe`.
+pub(crate) fn subscribe(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let given = input::<SubscribeInput>(given)?;
+    let access = Access::on(topic_arn(request, "TopicArn", &given.topic_arn)?);
+    Ok(access
+        .with("sns:Protocol", [given.protocol.clone()])
+        .with("sns:Endpoint", given.endpoint.clone()))
+}
+
+/// The operation on the topic of the subscription that `SubscriptionArn` names.
+pub(crate) fn subscription(_: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let (key, _) = names::subscription(given.text("SubscriptionArn").unwrap_or_default())?;
+    Ok(Access::on(store::topic_arn(&key)))
+}
+
+/// `Unsubscribe`, which the link in a message lets anybody do unless the subscription is guarded.
+pub(crate) fn unsubscribe(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    if request.principal.is_anonymous() { Ok(Access::open()) } else { subscription(request, given) }
+}
+
+/// `ConfirmSubscription`: the token is the permission of those who have not signed.
+pub(crate) fn confirm(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    if request.principal.is_anonymous() { Ok(Access::open()) } else { topic(request, given) }
+}
+
+/// The operation on the topic that `ResourceArn` names.
+pub(crate) fn resource(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let text = given.text("ResourceArn").unwrap_or_default();
+    let mut access = Access::on(topic_arn(request, "ResourceArn", text)?);
+    if let Some(given) = given.downcast_ref::<TagResourceInput>() {
+        for tag in &given.tags {
+            access = access.with(format!("aws:RequestTag/{}", tag.key), [tag.value.clone()]);
+        }
+        access = access.with("aws:TagKeys", given.tags.iter().map(|tag| tag.key.clone()));
+    }
+    Ok(access)
+}
+
+/// Listings, which AWS defines on no topic.
+pub(crate) fn all(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on_all())
+}
