@@ -57,7 +57,6 @@ async fn main() -> anyhow::Result<()> {
     if options.spawn.is_some() {
         report_start(started, &server);
     }
-    workload::set_up(&authority).await?;
     header();
     for workload in Workload::all() {
         let chosen = options.workloads.is_empty()
@@ -65,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
         if !chosen {
             continue;
         }
+        workload::set_up(&authority, workload).await?;
         for concurrency in &options.concurrency {
             let requests = workload.requests(&authority);
             let span = Duration::from_secs(options.seconds);

@@ -66,32 +66,49 @@ pub(crate) async fn wait_until_ready(authority: &str) -> anyhow::Result<Duration
     bail!("no answer from {authority} within 30 seconds")
 }
 
-/// Makes what the workloads need.
-pub(crate) async fn set_up(authority: &str) -> anyhow::Result<()> {
-    let create_table = format!(
+/// Makes what a workload needs, unless it is there from an earlier run.
+pub(crate) async fn set_up(authority: &str, workload: &Workload) -> anyhow::Result<()> {
+    match workload.name {
+        "list-buckets" => Ok(()),
+        "get-item" | "put-item" => set_up_table(authority).await,
+        "send-message" => {
+            let create = format!(r#"{{"QueueName":"{QUEUE}"}}"#);
+            expect_success(authority, &sqs(authority, "CreateQueue", create)).await
+        }
+        _ => {
+            for step in [
+                s3(authority, "PUT", &format!("/{BUCKET}"), &[]),
+                s3(authority, "PUT", &object("1k"), &[7; 1024]),
+                s3(authority, "PUT", &object("1m"), &vec![7; 1 << 20]),
+            ] {
+                expect_success(authority, &step).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn set_up_table(authority: &str) -> anyhow::Result<()> {
+    let create = format!(
         r#"{{"TableName":"{TABLE}","BillingMode":"PAY_PER_REQUEST",
         "AttributeDefinitions":[{{"AttributeName":"pk","AttributeType":"S"}}],
         "KeySchema":[{{"AttributeName":"pk","KeyType":"HASH"}}]}}"#
     );
-    let create_queue = format!(r#"{{"QueueName":"{QUEUE}"}}"#);
-    let mut steps = vec![
-        dynamodb(authority, "CreateTable", create_table),
-        sqs(authority, "CreateQueue", create_queue),
-        s3(authority, "PUT", &format!("/{BUCKET}"), &[]),
-        s3(authority, "PUT", &object("1k"), &[7; 1024]),
-        s3(authority, "PUT", &object("1m"), &vec![7; 1 << 20]),
-    ];
-    // The table may exist from an earlier run, and needs a moment to become active.
-    Connection::open(authority).await?.exchange(&steps.remove(0)).await?;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    steps.extend(spread(|n| put_item(authority, n)));
-    for step in steps {
-        let mut connection = Connection::open(authority).await?;
-        let status = connection.exchange(&step).await?;
-        if !matches!(status, 200..=299 | 409) {
-            let head = String::from_utf8_lossy(&step[..step.len().min(120)]).into_owned();
-            bail!("setting up failed with status {status}: {head}");
-        }
+    // It may be there, and a new one needs a moment to become active.
+    let mut connection = Connection::open(authority).await?;
+    connection.exchange(&dynamodb(authority, "CreateTable", create)).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for item in spread(|n| put_item(authority, n)) {
+        expect_success(authority, &item).await?;
+    }
+    Ok(())
+}
+
+async fn expect_success(authority: &str, request: &[u8]) -> anyhow::Result<()> {
+    let status = Connection::open(authority).await?.exchange(request).await?;
+    if !matches!(status, 200..=299 | 409) {
+        let head = String::from_utf8_lossy(&request[..request.len().min(120)]).into_owned();
+        bail!("setting up failed with status {status}: {head}");
     }
     Ok(())
 }

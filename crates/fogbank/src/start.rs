@@ -63,7 +63,7 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
     let options =
         Options { allow_remote: config.allow_remote, banner: banner::health(config) };
     let gateway =
-        Gateway::new(cloud.clone(), SERVICES, directory, crate::services::admin_routes(), options);
+        Gateway::new(cloud.clone(), SERVICES, directory, crate::services::admin_routes(config.mode), options);
     let background = fogbank_tasks::start(&cloud, SERVICES);
     banner::print(config, address, begun.elapsed());
     if let Some((id, secret)) = made {
