@@ -5642,7 +5642,7 @@ mod schema {
             bound("ContentEncoding", &STRING, Header, "Content-Encoding", Flags::NONE),
             bound("ContentLanguage", &STRING, Header, "Content-Language", Flags::NONE),
             bound("ContentType", &STRING, Header, "Content-Type", Flags::NONE),
-            bound("CopySource", &COPY_SOURCE, Header, "x-amz-copy-source", Flags::REQUIRED),
+            bound("CopySource", &STRING, Header, "x-amz-copy-source", Flags::REQUIRED),
             bound("CopySourceIfMatch", &STRING, Header, "x-amz-copy-source-if-match", Flags::NONE),
             bound(
                 "CopySourceIfModifiedSince",
@@ -5852,16 +5852,6 @@ mod schema {
             body("ChecksumXXHASH128", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
-    );
-    pub(super) static COPY_SOURCE: Schema = schema(
-        "CopySource",
-        Kind::String,
-        matching(
-            None,
-            None,
-            r"\/?.+\/.+",
-            r"/?[^\n\r\x{85}\x{2028}\x{2029}]+/[^\n\r\x{85}\x{2028}\x{2029}]+",
-        ),
     );
     pub(super) static COPY_SOURCE_SSE_CUSTOMER_KEY: Schema =
         sensitive(schema("CopySourceSSECustomerKey", Kind::String, Constraint::NONE));
@@ -7635,7 +7625,7 @@ mod schema {
     pub(super) static LIST_BUCKETS_REQUEST: Schema = schema(
         "ListBucketsRequest",
         Kind::Structure(&[
-            bound("MaxBuckets", &MAX_BUCKETS, Query, "max-buckets", Flags::NONE),
+            bound("MaxBuckets", &INTEGER, Query, "max-buckets", Flags::NONE),
             bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
             bound("Prefix", &STRING, Query, "prefix", Flags::NONE),
             bound("BucketRegion", &STRING, Query, "bucket-region", Flags::NONE),
@@ -7865,8 +7855,6 @@ mod schema {
         schema("MalformedPolicy", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MALFORMED_XML: Schema =
         schema("MalformedXML", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static MAX_BUCKETS: Schema =
-        schema("MaxBuckets", Kind::Integer, limits(Some(1), Some(10000)));
     pub(super) static MAX_MESSAGE_LENGTH_EXCEEDED: Schema = schema(
         "MaxMessageLengthExceeded",
         Kind::Structure(&[body("MaxMessageLengthBytes", &STRING, Flags::NONE)]),
@@ -9040,7 +9028,7 @@ mod schema {
         "UploadPartCopyRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
-            bound("CopySource", &COPY_SOURCE, Header, "x-amz-copy-source", Flags::REQUIRED),
+            bound("CopySource", &STRING, Header, "x-amz-copy-source", Flags::REQUIRED),
             bound("CopySourceIfMatch", &STRING, Header, "x-amz-copy-source-if-match", Flags::NONE),
             bound(
                 "CopySourceIfModifiedSince",

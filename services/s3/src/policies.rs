@@ -153,9 +153,13 @@ fn check(bucket: &str, policy: &str) -> Result<(), Error> {
             "Normalized policy document exceeds the maximum allowed size of 20480 bytes.",
         ));
     }
-    let is_object = serde_json::from_str::<Value>(policy).is_ok_and(|value| value.is_object());
-    if !is_object || !policy.starts_with('{') {
+    let Some(Value::Object(elements)) =
+        serde_json::from_str(policy).ok().filter(|_| policy.starts_with('{'))
+    else {
         return Err(malformed("Policies must be valid JSON and the first byte must be '{'"));
+    };
+    if !elements.contains_key("Statement") {
+        return Err(malformed("Missing required field Statement"));
     }
     let document = Document::parse(policy, Kind::Resource).map_err(|fault| {
         let message = fault.to_string();

@@ -1,1 +1,97 @@
-//! Tests through the whole pipeline, in process.
+//! The operations through the whole pipeline, in process.
+
+mod buckets;
+mod conditions;
+mod configurations;
+mod copies;
+mod listing;
+mod notifications;
+mod objects;
+mod policies;
+mod tagging;
+mod uploads;
+
+use fogbank_core::bytes::Bytes;
+use fogbank_core::{Body, Fault, Principal, Service};
+use fogbank_testkit::{ACCOUNT, Value, World, json};
+
+pub(crate) static SERVICES: &[&Service] = &[&crate::SERVICE];
+
+/// A world with the bucket `photos`.
+pub(crate) async fn with_bucket() -> World {
+    let world = World::new(SERVICES);
+    world.call("s3:CreateBucket", json!({"Bucket": "photos"})).await.expect("a bucket");
+    world
+}
+
+/// Adds the members of `more` to an input.
+pub(crate) fn with(mut input: Value, more: Value) -> Value {
+    for (name, value) in more.as_object().expect("members") {
+        input[name] = value.clone();
+    }
+    input
+}
+
+/// Calls an operation on the bucket `photos`.
+pub(crate) async fn call(world: &World, operation: &str, more: Value) -> Result<Value, Fault> {
+    world.call(&format!("s3:{operation}"), with(json!({"Bucket": "photos"}), more)).await
+}
+
+/// Writes a body with an operation on the bucket `photos`.
+pub(crate) async fn send(
+    world: &World,
+    operation: &str,
+    more: Value,
+    body: impl Into<Body>,
+) -> Result<Value, Fault> {
+    let input = with(json!({"Bucket": "photos"}), more);
+    let action = format!("s3:{operation}");
+    let reply = world.send(Principal::root(ACCOUNT), &action, input, body.into()).await?;
+    Ok(reply.output)
+}
+
+/// Writes an object into the bucket `photos`.
+pub(crate) async fn put(world: &World, key: &str, body: impl Into<Body>) -> Value {
+    send(world, "PutObject", json!({"Key": key}), body).await.expect("written")
+}
+
+/// Reads an object of the bucket `photos`: the answer's members and its body.
+pub(crate) async fn get(world: &World, more: Value) -> Result<(Value, Bytes), Fault> {
+    let input = with(json!({"Bucket": "photos"}), more);
+    let reply = world.send(Principal::root(ACCOUNT), "s3:GetObject", input, Body::empty()).await?;
+    let output = reply.output.clone();
+    Ok((output, reply.bytes(64 << 20).await?))
+}
+
+/// The body under a key of the bucket `photos`.
+pub(crate) async fn body_of(world: &World, key: &str) -> Bytes {
+    get(world, json!({"Key": key})).await.expect("an object").1
+}
+
+/// A refusal: name, message and elements.
+pub(crate) fn refused<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> String {
+    let fault = outcome.expect_err("a refusal");
+    let elements: String =
+        fault.extra().iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    format!("{}: {}{elements}", fault.name(), fault.message())
+}
+
+/// Bytes that do not repeat soon.
+pub(crate) fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x2545_F491_4F6C_DD1Du64;
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+/// The ETag of bytes that were written at once.
+pub(crate) fn e_tag(bytes: &[u8]) -> String {
+    use sha1::Digest;
+    format!("\"{}\"", hex::encode(md5::Md5::digest(bytes)))
+}
