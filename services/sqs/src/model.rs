@@ -51,6 +51,13 @@ pub static SERVICE: wire::Service = wire::Service {
     ],
     errors: &[
         error(
+            "AccessDeniedException",
+            ("AccessDeniedException", "AccessDenied"),
+            403,
+            true,
+            &schema::ACCESS_DENIED_EXCEPTION,
+        ),
+        error(
             "BatchEntryIdsNotDistinct",
             ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
             400,
@@ -1518,6 +1525,8 @@ mod schema {
 
     pub(super) static AWS_ACCOUNT_ID_LIST: Schema =
         schema("AWSAccountIdList", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static ACCESS_DENIED_EXCEPTION: Schema =
+        schema("AccessDeniedException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACTION_NAME_LIST: Schema =
         schema("ActionNameList", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static ADD_PERMISSION_OUTPUT: Schema =
