@@ -51,6 +51,10 @@ fn code<'a>(name: &'a str, form: &Form<'_>) -> &'a str {
         "AccessDenied" if model.error("AuthorizationErrorException").is_some() => {
             "AuthorizationErrorException"
         }
+        // So that the old code of services that once spoke query is found as well.
+        "AccessDenied" if is_json && model.error("AccessDeniedException").is_some() => {
+            "AccessDeniedException"
+        }
         "UnknownOperation" if is_json => "UnknownOperationException",
         "UnknownOperation" if model.name == "s3" => "MethodNotAllowed",
         "UnknownOperation" => "InvalidAction",
