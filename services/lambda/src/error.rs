@@ -11,7 +11,7 @@ fogbank_core::errors! {
         AccessDeniedException(String),
         #[error("{0}")]
         InvalidParameterValueException(String),
-        #[error("Could not parse request body into json: Could not parse payload into json: {0}")]
+        #[error("Could not parse request body into json: {0}")]
         InvalidRequestContentException(String),
         #[error("{0}")]
         InvalidRuntimeException(String),

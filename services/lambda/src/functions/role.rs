@@ -36,7 +36,7 @@ pub(super) async fn check(cx: &Cx, target: &Target, role: &str) -> Result<(), Er
 pub(crate) async fn assume(cx: &Cx, target: &Target, role: &str) -> Result<Credentials, Error> {
     let input = json!({
         "RoleArn": role,
-        "RoleSessionName": target.name,
+        "RoleSessionName": session_name(&target.name),
         "DurationSeconds": CREDENTIALS_SECS,
     });
     let cx = cx.located(&target.account, &target.region);
@@ -51,6 +51,11 @@ pub(crate) async fn assume(cx: &Cx, target: &Target, role: &str) -> Result<Crede
     };
     credentials(&output, role, &target.account, cx.now().secs())
         .ok_or_else(|| Error::Fault(Fault::internal("AssumeRole's answer is incomplete")))
+}
+
+/// The session's name is the function's, but STS takes none of one letter.
+fn session_name(function: &str) -> String {
+    if function.len() < 2 { format!("lambda-{function}") } else { function.to_owned() }
 }
 
 fn credentials(output: &Value, role: &str, account: &str, now: i64) -> Option<Credentials> {

@@ -70,7 +70,7 @@ fn start_of_line(payload: &[u8], line: usize) -> usize {
 
 fn placed(what: &str, line: usize, column: usize) -> String {
     format!(
-        "{what}\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); \
+        "Could not parse payload into json: {what}\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); \
          line: {line}, column: {column}]"
     )
 }
