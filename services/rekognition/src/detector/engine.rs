@@ -1,24 +1,14 @@
-//! The cascade itself: squares with a score in a grey picture.
+//! Squares with a score in a grey picture: our settings of the cascade.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use image::GrayImage;
-use rustface::{ImageData, Model};
 
 use super::ImageError;
+use super::cascade::{Cascade, Grey, ModelError, Window};
 
-/// The model that the `rustface` package carries (SeetaFace frontal detector 1.0, BSD-2-Clause).
+/// The SeetaFace frontal detector 1.0 (BSD-2-Clause), which the `rustface` package carries.
 pub(super) static MODEL: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/face_model.bin"));
-
-/// The smallest face that is looked for, in pixels of the searched picture: the side of the cascade's window.
-const SMALLEST_FACE: u32 = 40;
-
-/// How far the window moves at a time, in pixels of each level of the pyramid.
-const STEP: u32 = 4;
-
-/// The ratio of the sizes of two neighbouring levels of the pyramid.
-const PYRAMID_RATIO: f32 = 0.8;
 
 /// The lowest score of a face.
 ///
@@ -37,39 +27,25 @@ pub(super) struct Square {
 
 /// Finds all faces in a picture.
 pub(super) fn find(picture: &GrayImage) -> Result<Vec<Square>, ImageError> {
-    let (width, height) = picture.dimensions();
-    if width.min(height) < SMALLEST_FACE {
-        return Ok(Vec::new());
-    }
-    let model = model()?;
-    // The crate asserts what it expects of a picture. We keep to it, and a slip must not take the process down.
-    catch_unwind(AssertUnwindSafe(|| search(model.clone(), picture)))
-        .map_err(|_| ImageError::Detector("the cascade panicked".to_owned()))
+    let cascade = cascade()?;
+    let found = cascade.search(Grey::new(picture.as_raw(), picture.width() as usize));
+    Ok(found.iter().filter(|window| window.score >= LOWEST_SCORE).filter_map(square).collect())
 }
 
-fn search(model: Model, picture: &GrayImage) -> Vec<Square> {
-    let mut detector = rustface::create_detector_with_model(model);
-    detector.set_min_face_size(SMALLEST_FACE);
-    detector.set_score_thresh(LOWEST_SCORE);
-    detector.set_pyramid_scale_factor(PYRAMID_RATIO);
-    detector.set_slide_window_step(STEP, STEP);
-    detector
-        .detect(&ImageData::new(picture.as_raw(), picture.width(), picture.height()))
-        .iter()
-        .map(|face| Square {
-            left: face.bbox().x(),
-            top: face.bbox().y(),
-            side: face.bbox().width(),
-            score: face.score(),
-        })
-        .filter(|square| square.side > 0)
-        .collect()
+/// There is none for a window without pixels.
+fn square(window: &Window) -> Option<Square> {
+    Some(Square {
+        left: i32::try_from(window.left).ok()?,
+        top: i32::try_from(window.top).ok()?,
+        side: u32::try_from(window.side).ok().filter(|side| *side > 0)?,
+        score: window.score,
+    })
 }
 
-fn model() -> Result<&'static Model, ImageError> {
-    static LOADED: OnceLock<Result<Model, String>> = OnceLock::new();
+fn cascade() -> Result<&'static Cascade, ImageError> {
+    static LOADED: OnceLock<Result<Cascade, ModelError>> = OnceLock::new();
     LOADED
-        .get_or_init(|| rustface::read_model(MODEL).map_err(|error| error.to_string()))
+        .get_or_init(|| Cascade::read(MODEL))
         .as_ref()
-        .map_err(|error| ImageError::Detector(error.clone()))
+        .map_err(|error| ImageError::Detector(error.to_string()))
 }

@@ -5,6 +5,7 @@
 //! is and how sure it is. Brightness and sharpness are measured from pixels. Landmarks, pose, age, emotions and the
 //! like are not known and therefore not part of [`Face`]: an attribute that is absent is better than one invented.
 
+mod cascade;
 mod engine;
 mod picture;
 mod quality;
@@ -57,7 +58,7 @@ pub struct BoundingBox {
 
 /// Finds the faces in an image of at most [`MAX_BYTES`] bytes.
 ///
-/// It takes some 50 to 150 ms of one core for a photograph, so call it where blocking is allowed.
+/// It takes some 10 to 100 ms of one core for a photograph, so call it where blocking is allowed.
 pub fn detect(image_bytes: &[u8]) -> Result<Detection, ImageError> {
     let picture = Picture::decode(image_bytes)?;
     let mut found = engine::find(&picture.luma)?;

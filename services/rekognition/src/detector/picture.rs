@@ -24,7 +24,7 @@ pub const MAX_DECODED_BYTES: u64 = 192_000_000;
 
 /// The longest side of the picture that is searched; larger images are scaled down to it.
 ///
-/// It is a matter of time, and of arithmetic too: the cascade's sums of squares hold up to 1,651 pixels in a row.
+/// It is a matter of time: the cascade looks at every part of a picture at some twenty sizes.
 const SEARCHED_SIDE: u32 = 1024;
 
 /// Memory that a decoder may take beside the picture itself.

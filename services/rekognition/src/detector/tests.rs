@@ -51,7 +51,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// The photographs of the test run: `scripts/test` sets the variable, and then a missing photograph is a failure.
-fn photo(name: &str) -> Option<Vec<u8>> {
+pub(super) fn photo(name: &str) -> Option<Vec<u8>> {
     let Some(folder) = std::env::var_os("FOGBANK_TEST_PHOTOS") else {
         eprintln!(
             "SKIPPED: FOGBANK_TEST_PHOTOS is not set, so {name} was not searched; scripts/test sets it"
