@@ -42,7 +42,9 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
     let mut input = (known.op.input)();
     wire::from_json(&call.input, &mut *input)
         .map_err(|rejection| pipeline::rejected(&rejection, entry.first_protocol(), entry))?;
-    wire::put_body(&mut *input, call.body);
+    if !call.body.is_empty() && !wire::put_body(&mut *input, call.body) {
+        return Err(Fault::internal(format!("{} takes no streaming body", call.action)));
+    }
     let settings = cloud.settings();
     let request = Request {
         id: cloud.ids().uuid(),

@@ -361,9 +361,14 @@ impl Exchange<'_> {
             Some(cause) if fault.name() == "InternalFailure" => {
                 tracing::error!(service, %method, path, id, cause, "a request failed");
             }
-            cause => {
+            // What the caller is not told is told here, without being asked.
+            Some(cause) => {
                 let (code, message) = (fault.name(), fault.message());
-                tracing::debug!(service, %method, path, id, code, message, cause, "a request was refused");
+                tracing::info!(service, %method, path, id, code, message, cause, "a request was refused");
+            }
+            None => {
+                let (code, message) = (fault.name(), fault.message());
+                tracing::debug!(service, %method, path, id, code, message, "a request was refused");
             }
         }
     }

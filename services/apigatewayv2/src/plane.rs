@@ -189,10 +189,13 @@ impl Exchange<'_> {
         };
         let Api { account, region, .. } = &self.target.api;
         let cx = self.cx.located(account, region);
-        let input = json!({ "FunctionName": function, "InvocationType": "RequestResponse" });
+        let input = json!({
+            "FunctionName": function,
+            "InvocationType": "RequestResponse",
+            "Payload": STANDARD.encode(event.to_string()),
+        });
         let principal = Principal::service("apigateway.amazonaws.com");
         let mut call = cx.prepare(principal, "lambda:Invoke", input);
-        call.body = event.to_string().into();
         call.source = Some((self.source_arn(), account.clone()));
         let broken = Refusal::Message(500, "Internal Server Error");
         let reply = match cx.cloud().call(call).await {
