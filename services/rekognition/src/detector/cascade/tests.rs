@@ -97,6 +97,7 @@ fn is_as_fast_as_rustface() {
         eprintln!(
             "{name}, {width} x {height}: {ours:?} to {theirs:?}, ratio {ratio:.3}, {windows:?}"
         );
+        assert!(ratio < 1.0, "{name}: {ratio}");
     }
 }
 
