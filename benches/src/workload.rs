@@ -29,13 +29,19 @@ impl Workload {
             Workload { name: "list-buckets", make: |host| vec![s3(host, "GET", "/", &[])] },
             Workload { name: "get-item", make: |host| spread(|n| get_item(host, n)) },
             Workload { name: "put-item", make: |host| spread(|n| put_item(host, n)) },
-            Workload { name: "get-object-1k", make: |host| vec![s3(host, "GET", &object("1k"), &[])] },
+            Workload {
+                name: "get-object-1k",
+                make: |host| vec![s3(host, "GET", &object("1k"), &[])],
+            },
             Workload {
                 name: "put-object-1k",
                 make: |host| spread(|n| s3(host, "PUT", &object(&format!("p{n}")), &[7; 1024])),
             },
             Workload { name: "send-message", make: |host| spread(|n| send_message(host, n)) },
-            Workload { name: "get-object-1m", make: |host| vec![s3(host, "GET", &object("1m"), &[])] },
+            Workload {
+                name: "get-object-1m",
+                make: |host| vec![s3(host, "GET", &object("1m"), &[])],
+            },
             Workload {
                 name: "put-object-1m",
                 make: |host| {

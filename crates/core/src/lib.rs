@@ -28,11 +28,11 @@ pub use cloud::{Cloud, Settings};
 pub use cx::Cx;
 pub use fault::Fault;
 pub use ids::Ids;
-pub use op::{BoxFuture, Op, Run};
+pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
-pub use service::{DataPlane, Job, Service, Task};
+pub use service::{DataPlane, Job, PolicyLookUp, Service, Task};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 

@@ -10,6 +10,9 @@ use crate::{Access, Cx, Fault, ReadTx, Request, WriteTx};
 /// A future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What a handler answers, before the protocol's form.
+pub type Answer = Result<Box<dyn Struct>, Fault>;
+
 /// An implemented operation.
 pub struct Op {
     /// The operation in the model.
@@ -25,11 +28,11 @@ pub struct Op {
 /// What a handler may do.
 pub enum Run {
     /// It reads in one snapshot.
-    Read(fn(&ReadTx<'_>, Box<dyn Struct>) -> Result<Box<dyn Struct>, Fault>),
+    Read(fn(&ReadTx<'_>, Box<dyn Struct>) -> Answer),
     /// It writes in one transaction, which is durable before the caller hears of it.
-    Write(fn(&mut WriteTx<'_>, Box<dyn Struct>) -> Result<Box<dyn Struct>, Fault>),
+    Write(fn(&mut WriteTx<'_>, Box<dyn Struct>) -> Answer),
     /// It waits, streams or calls others, with as many transactions as it needs.
-    Task(fn(Cx, Box<dyn Struct>) -> BoxFuture<'static, Result<Box<dyn Struct>, Fault>>),
+    Task(fn(Cx, Box<dyn Struct>) -> BoxFuture<'static, Answer>),
 }
 
 /// Declares a service's operations.
@@ -46,6 +49,7 @@ pub enum Run {
 /// `fn(&Request, &dyn Struct) -> Result<Access, Fault>` that says what must be allowed.
 /// The compiler checks the handler's types against the model.
 #[macro_export]
+#[expect(clippy::crate_in_macro_def, reason = "the model is the calling crate's")]
 macro_rules! operations {
     ($( $kind:ident $operation:ident => $handler:path, $access:expr; )*) => {
         &[$( $crate::Op {

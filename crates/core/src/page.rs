@@ -12,7 +12,7 @@ pub fn token(last_key: &[u8]) -> String {
 /// Reads a token back; `None` if it is none of ours.
 pub fn parse(token: &str) -> Option<Vec<u8>> {
     let digits = token.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     let digit = |byte: u8| (byte as char).to_digit(16);

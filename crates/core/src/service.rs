@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy};
 
+/// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
+pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
+
 /// A service: its model, its handlers, its background work and its own host names.
 pub struct Service {
     /// The service in the model.
@@ -20,7 +23,7 @@ pub struct Service {
     /// Work that effects of the outbox ask for.
     pub jobs: &'static [Job],
     /// The policy and owner of the resource with this ARN, for services with resource policies.
-    pub resource_policy: Option<fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>>,
+    pub resource_policy: Option<PolicyLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
 }

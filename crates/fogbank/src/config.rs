@@ -123,11 +123,7 @@ impl Config {
                 .or(parse_choice(&variable, "DURABILITY")?)
                 .or(file.durability)
                 .unwrap_or_default(),
-            mode: flags
-                .mode
-                .or(parse_choice(&variable, "MODE")?)
-                .or(file.mode)
-                .unwrap_or_default(),
+            mode: flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default(),
             accept_any_credentials: accept_flag || localstack.is_present,
             accept_reason: if accept_flag { "as you asked" } else { "LocalStack settings found" },
             allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
@@ -162,7 +158,8 @@ impl Config {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let is_account = self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit());
+        let is_account =
+            self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit());
         ensure!(is_account, "the account must have 12 digits, not {:?}", self.account);
         let is_server = self.mode == Mode::Server;
         ensure!(
@@ -215,9 +212,7 @@ fn default_data_dir(variables: &BTreeMap<String, String>) -> anyhow::Result<Path
 }
 
 /// The `FOGBANK_…` variables without their prefix; one that is not known is refused.
-fn variables_of_ours(
-    variables: &BTreeMap<String, String>,
-) -> anyhow::Result<BTreeMap<&str, &str>> {
+fn variables_of_ours(variables: &BTreeMap<String, String>) -> anyhow::Result<BTreeMap<&str, &str>> {
     let mut ours = BTreeMap::new();
     for (name, value) in variables {
         let Some(key) = name.strip_prefix("FOGBANK_") else { continue };

@@ -89,11 +89,9 @@ fn compute() -> Vec<Finding> {
                 says: check.detail,
             })
             .collect(),
-        Err(error) => vec![Finding {
-            subject: "compute".to_owned(),
-            good: false,
-            says: format!("{error:#}"),
-        }],
+        Err(error) => {
+            vec![Finding { subject: "compute".to_owned(), good: false, says: format!("{error:#}") }]
+        }
     }
 }
 

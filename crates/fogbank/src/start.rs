@@ -49,9 +49,9 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
     let compute = compute(config, &cloud)?;
     cloud.state(|| compute);
     let mode = match config.mode {
-        Mode::Dev => fogbank_identity::Mode::Dev {
-            accept_any_credentials: config.accept_any_credentials,
-        },
+        Mode::Dev => {
+            fogbank_identity::Mode::Dev { accept_any_credentials: config.accept_any_credentials }
+        }
         Mode::Server => fogbank_identity::Mode::Server,
     };
     let directory = Arc::new(Directory::new(mode, &config.account));
@@ -60,10 +60,14 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
         .ensure_root(&db, cloud.ids(), &config.account, cloud.clock().now())
         .await
         .context("cannot make the root's access key")?;
-    let options =
-        Options { allow_remote: config.allow_remote, banner: banner::health(config) };
-    let gateway =
-        Gateway::new(cloud.clone(), SERVICES, directory, crate::services::admin_routes(config.mode), options);
+    let options = Options { allow_remote: config.allow_remote, banner: banner::health(config) };
+    let gateway = Gateway::new(
+        cloud.clone(),
+        SERVICES,
+        directory,
+        crate::services::admin_routes(config.mode),
+        options,
+    );
     let background = fogbank_tasks::start(&cloud, SERVICES);
     banner::print(config, address, begun.elapsed());
     if let Some((id, secret)) = made {
@@ -119,7 +123,11 @@ fn start_log(filter: &str) -> anyhow::Result<()> {
         .parse(filter)
         .with_context(|| format!("the log filter {filter:?}"))?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { log.init() } else { log.json().init() }
+    if std::io::stderr().is_terminal() {
+        log.init()
+    } else {
+        log.json().init()
+    }
     Ok(())
 }
 

@@ -28,9 +28,11 @@ pub struct AdminRoute {
     pub serve: fn(Cx, HttpRequest) -> BoxFuture<'static, HttpResponse>,
 }
 
-/// Whether the path is one of Fogbank's own.
-pub(crate) fn claims(path: &str) -> bool {
-    path.starts_with("/_fogbank") || path.starts_with("/_localstack")
+/// Whether the path is one of Fogbank's own. A signed request for `/metrics` means a bucket.
+pub(crate) fn claims(path: &str, is_signed: bool) -> bool {
+    path.starts_with("/_fogbank")
+        || path.starts_with("/_localstack")
+        || (path == "/metrics" && !is_signed)
 }
 
 /// Serves one of Fogbank's own paths.
@@ -38,7 +40,7 @@ pub(crate) async fn serve(gateway: &Inner, cx: Cx, request: HttpRequest) -> Http
     match request.uri().path() {
         "/_fogbank/health" => json_response(200, &health(gateway)),
         "/_localstack/health" => json_response(200, &localstack_health(gateway)),
-        "/_fogbank/metrics" => {
+        "/_fogbank/metrics" | "/metrics" => {
             let text = metrics::render(&gateway.catalogue);
             response(200, "text/plain; version=0.0.4", text.into())
         }

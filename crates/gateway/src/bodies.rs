@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fogbank_core::wire::{Body, BodyError, Trailers};
@@ -9,6 +10,7 @@ use fogbank_core::{Fault, HttpResponse};
 use fogbank_sigv4::ChunkedDecoder;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
+use tokio::time::Sleep;
 
 use crate::authenticate;
 
@@ -57,10 +59,17 @@ where
         return Body::empty();
     }
     let len = body.size_hint().exact();
-    Body::stream(len, Frames(Box::pin(body)))
+    Body::stream(len, Frames { body: Box::pin(body), patience: None })
 }
 
-struct Frames<B>(Pin<Box<B>>);
+/// How long a sender may pause within a body before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Frames<B> {
+    body: Pin<Box<B>>,
+    /// Runs while the next frame is awaited.
+    patience: Option<Pin<Box<Sleep>>>,
+}
 
 impl<B> futures_core::Stream for Frames<B>
 where
@@ -74,9 +83,14 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            let Some(frame) = ready!(self.0.as_mut().poll_frame(context)) else {
-                return Poll::Ready(None);
+            let Poll::Ready(frame) = self.body.as_mut().poll_frame(context) else {
+                let patience =
+                    self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+                ready!(patience.as_mut().poll(context));
+                return Poll::Ready(Some(Err(Box::new(timed_out()))));
             };
+            self.patience = None;
+            let Some(frame) = frame else { return Poll::Ready(None) };
             match frame {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
                 // Trailers of HTTP itself carry nothing that AWS defines.
@@ -88,6 +102,12 @@ where
             }
         }
     }
+}
+
+fn timed_out() -> Fault {
+    let message = "Your socket connection to the server was not read from or written to within \
+                   the timeout period. Idle connections will be closed.";
+    Fault::new("RequestTimeout", message).with_status(400)
 }
 
 /// A body whose SHA-256 was promised in the signature: its end is an error if the promise is broken.

@@ -42,10 +42,8 @@ pub(crate) fn render(fault: &Fault, form: &Form<'_>) -> Response {
 /// protocol's matter.
 fn code<'a>(name: &'a str, form: &Form<'_>) -> &'a str {
     let model = form.entry.service.model;
-    let is_json = !matches!(
-        form.protocol,
-        Protocol::AwsQuery | Protocol::Ec2Query | Protocol::RestXml
-    );
+    let is_json =
+        !matches!(form.protocol, Protocol::AwsQuery | Protocol::Ec2Query | Protocol::RestXml);
     match name {
         // SNS has an error of its own for what everybody else calls AccessDenied.
         "AccessDenied" if model.error("AuthorizationErrorException").is_some() => {

@@ -49,7 +49,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         peer,
         id: gateway.cloud.ids().uuid(),
     };
-    if admin::claims(parts.uri.path()) {
+    if admin::claims(parts.uri.path(), is_signed) {
         let cx = exchange.anonymous("fogbank");
         return admin::serve(gateway, cx, HttpRequest::from_parts(parts, body)).await;
     }
@@ -200,8 +200,12 @@ impl Exchange<'_> {
             self.log(service, &parts, &fault);
             failures::render(&fault, &form)
         });
+        let took = begun.elapsed();
         if let Some(known) = known {
-            known.counters.count(response.status, begun.elapsed());
+            known.counters.count(response.status, took);
+            let (operation, status) = (known.op.model.name, response.status);
+            let micros = took.as_micros();
+            tracing::debug!(service, operation, status, micros, id = self.id, "answered");
         }
         into_http(response)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{Timestamp, ReadTx, Tx, WriteTx};
+use fogbank_core::{ReadTx, Timestamp, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::model::{
@@ -48,7 +48,12 @@ pub(crate) fn create(
     store::recast(&shown(tx, &id, api))
 }
 
-fn quick_create(tx: &mut WriteTx<'_>, api: &str, target: &str, route_key: &str) -> Result<(), Error> {
+fn quick_create(
+    tx: &mut WriteTx<'_>,
+    api: &str,
+    target: &str,
+    route_key: &str,
+) -> Result<(), Error> {
     matching::check_route_key(route_key)?;
     let now = tx.now().millis();
     let integration = integrations::quick(target)?;
@@ -84,8 +89,7 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetApiInput) -> Result<GetApiOutput, E
 /// Lists the APIs of the account and region.
 pub(crate) fn list(tx: &ReadTx<'_>, input: GetApisInput) -> Result<GetApisOutput, Error> {
     let place = (tx.account().to_owned(), tx.region().to_owned());
-    let ids: Vec<String> =
-        OWNED.range(&place).keys(tx)?.into_iter().map(|(_, _, id)| id).collect();
+    let ids: Vec<String> = OWNED.range(&place).keys(tx)?.into_iter().map(|(_, _, id)| id).collect();
     let (ids, next_token) = store::paged(
         ids,
         String::as_str,

@@ -58,9 +58,8 @@ pub(crate) fn version_2(incoming: &Incoming<'_>) -> Value {
         },
         "isBase64Encoded": is_base64,
     });
-    let cookies: Vec<&str> = header_values(incoming.headers, "cookie")
-        .flat_map(|line| line.split("; "))
-        .collect();
+    let cookies: Vec<&str> =
+        header_values(incoming.headers, "cookie").flat_map(|line| line.split("; ")).collect();
     if !cookies.is_empty() {
         event["cookies"] = json!(cookies);
     }
@@ -168,9 +167,10 @@ fn header_values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item =
 }
 
 fn joined_headers(headers: &HeaderMap) -> Map<String, Value> {
-    let pairs = headers.iter().filter(|(name, _)| *name != "cookie").filter_map(|(name, value)| {
-        Some((name.to_string(), value.to_str().ok()?.to_owned()))
-    });
+    let pairs = headers
+        .iter()
+        .filter(|(name, _)| *name != "cookie")
+        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     joined(pairs)
 }
 

@@ -126,8 +126,13 @@ mod tests {
     #[test]
     fn the_most_specific_route_wins() {
         let keys = [
-            "$default", "ANY /{proxy+}", "GET /photos", "GET /photos/{id}", "ANY /photos/{id}",
-            "GET /photos/latest", "GET /photos/{id}/{rest+}",
+            "$default",
+            "ANY /{proxy+}",
+            "GET /photos",
+            "GET /photos/{id}",
+            "ANY /photos/{id}",
+            "GET /photos/latest",
+            "GET /photos/{id}/{rest+}",
         ];
         let expect = |method: &str, path: &str, key: &str| {
             let found = chosen(&keys, method, path).map(|(key, _)| key);
@@ -147,8 +152,7 @@ mod tests {
 
     #[test]
     fn variables_are_taken_from_the_path() {
-        let (_, variables) =
-            chosen(&["GET /a/{b}/{c+}"], "GET", "/a/x%20y/1/2").expect("a route");
+        let (_, variables) = chosen(&["GET /a/{b}/{c+}"], "GET", "/a/x%20y/1/2").expect("a route");
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(variables, [pair("b", "x%20y"), pair("c", "1/2")]);
     }
@@ -158,7 +162,9 @@ mod tests {
         for good in ["$default", "GET /", "ANY /a/{b}/{c+}", "POST /a-b_c.d"] {
             assert!(check_route_key(good).is_ok(), "{good}");
         }
-        for bad in ["", "GET", "GET photos", "BREW /", "GET /{a+}/b", "GET /{}", "GET /a{b}", "GET //"] {
+        for bad in
+            ["", "GET", "GET photos", "BREW /", "GET /{a+}/b", "GET /{}", "GET /a{b}", "GET //"]
+        {
             assert!(check_route_key(bad).is_err(), "{bad}");
         }
     }

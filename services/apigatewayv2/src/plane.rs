@@ -6,18 +6,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use fogbank_core::{
-    Body, Cloud, Cx, Fault, HttpRequest, HttpResponse, Principal, arn, tracing,
-};
+use fogbank_core::{Body, Cloud, Cx, Fault, HttpRequest, HttpResponse, Principal, arn, tracing};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use serde_json::json;
 
 use crate::error::Error;
 use crate::event::{self, Incoming};
-use crate::store::{
-    self, APIS, Api, Cors, DEPLOYMENTS, Integration, Route, STAGES, Stage,
-};
+use crate::store::{self, APIS, Api, Cors, DEPLOYMENTS, Integration, Route, STAGES, Stage};
 use crate::{integrations, matching, response};
 
 /// Where APIs are reached without any DNS.
@@ -109,8 +105,7 @@ async fn answer(cx: &Cx, request: HttpRequest) -> Result<HttpResponse, Refusal> 
     let exchange = Exchange { cx, parts: &parts, target: &target, chosen: &chosen, body };
     let span = Duration::from_millis(u64::try_from(integration.timeout_millis).unwrap_or(30_000));
     let answered = tokio::time::timeout(span, exchange.integrate(integration)).await;
-    let mut answer =
-        answered.map_err(|_| Refusal::Message(503, "Service Unavailable"))??;
+    let mut answer = answered.map_err(|_| Refusal::Message(503, "Service Unavailable"))??;
     answer.extensions_mut().insert(target.api.cors.clone());
     Ok(answer)
 }
@@ -127,8 +122,7 @@ fn find(cx: &Cx, parts: &Parts) -> Result<Target, Refusal> {
     let api_id = api_id.to_owned();
     cx.read(|tx| {
         let api = APIS.get(tx, &api_id)?.ok_or(NOT_FOUND)?;
-        let (first, rest) =
-            raw_path[1..].split_once('/').unwrap_or((&raw_path[1..], ""));
+        let (first, rest) = raw_path[1..].split_once('/').unwrap_or((&raw_path[1..], ""));
         let named = STAGES.get(tx, &(api_id.clone(), first.to_owned()))?;
         let (stage_name, stage, path) = match named.filter(|_| first != "$default") {
             Some(stage) => (first.to_owned(), stage, format!("/{rest}")),
@@ -182,11 +176,8 @@ impl Exchange<'_> {
         let is_version_2 = integration.payload_format_version == "2.0";
         let variables = self.decoded_variables();
         let incoming = self.incoming(&variables);
-        let event = if is_version_2 {
-            event::version_2(&incoming)
-        } else {
-            event::version_1(&incoming)
-        };
+        let event =
+            if is_version_2 { event::version_2(&incoming) } else { event::version_1(&incoming) };
         let Api { account, region, .. } = &self.target.api;
         let cx = self.cx.located(account, region);
         let input = json!({
@@ -324,9 +315,11 @@ fn preflight(cors: &Cors, parts: &Parts) -> HttpResponse {
 
 fn allow_origin(cors: &Cors, origin: &HeaderValue, answer: &mut HttpResponse) {
     let Ok(asked) = origin.to_str() else { return };
-    let allowed = cors.allow_origins.iter().flatten().any(|allowed| {
-        allowed == "*" || allowed == asked || wildcard_scheme(allowed, asked)
-    });
+    let allowed = cors
+        .allow_origins
+        .iter()
+        .flatten()
+        .any(|allowed| allowed == "*" || allowed == asked || wildcard_scheme(allowed, asked));
     if !allowed {
         return;
     }
@@ -346,9 +339,9 @@ fn allow_origin(cors: &Cors, origin: &HeaderValue, answer: &mut HttpResponse) {
 
 /// `https://*` and `http://*` allow every origin of their scheme.
 fn wildcard_scheme(allowed: &str, asked: &str) -> bool {
-    allowed.strip_suffix('*').is_some_and(|scheme| {
-        scheme.ends_with("://") && asked.starts_with(scheme)
-    })
+    allowed
+        .strip_suffix('*')
+        .is_some_and(|scheme| scheme.ends_with("://") && asked.starts_with(scheme))
 }
 
 fn host(parts: &Parts) -> &str {

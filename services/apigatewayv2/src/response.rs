@@ -29,7 +29,9 @@ pub(crate) fn of_function(payload: &[u8], is_version_2: bool) -> Option<HttpResp
     for (name, value) in pairs(value.get("headers")) {
         insert(&mut response, name, value, false)?;
     }
-    for (name, values) in value.get("multiValueHeaders").and_then(Value::as_object).into_iter().flatten() {
+    for (name, values) in
+        value.get("multiValueHeaders").and_then(Value::as_object).into_iter().flatten()
+    {
         for (index, value) in values.as_array()?.iter().enumerate() {
             insert(&mut response, name, value, index > 0)?;
         }

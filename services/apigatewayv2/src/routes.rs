@@ -32,7 +32,10 @@ pub(crate) fn create(
     store::recast(&shown(&id, route))
 }
 
-fn refuse_authorization(kind: Option<AuthorizationType>, api_key: Option<bool>) -> Result<(), Error> {
+fn refuse_authorization(
+    kind: Option<AuthorizationType>,
+    api_key: Option<bool>,
+) -> Result<(), Error> {
     if kind.is_some_and(|kind| kind != AuthorizationType::None) {
         return Err(Error::missing("authorization of routes"));
     }

@@ -18,9 +18,11 @@ pub(crate) static OWNED: Table<(String, String, String), ()> =
 pub(crate) static INTEGRATIONS: Table<(String, String), Integration> =
     Table::new("apigatewayv2.integrations", 0x0703);
 /// API, route.
-pub(crate) static ROUTES: Table<(String, String), Route> = Table::new("apigatewayv2.routes", 0x0704);
+pub(crate) static ROUTES: Table<(String, String), Route> =
+    Table::new("apigatewayv2.routes", 0x0704);
 /// API, stage.
-pub(crate) static STAGES: Table<(String, String), Stage> = Table::new("apigatewayv2.stages", 0x0705);
+pub(crate) static STAGES: Table<(String, String), Stage> =
+    Table::new("apigatewayv2.stages", 0x0705);
 /// API, deployment.
 pub(crate) static DEPLOYMENTS: Table<(String, String), Deployment> =
     Table::new("apigatewayv2.deployments", 0x0706);
@@ -164,7 +166,8 @@ pub(crate) fn paged<T>(
     };
     let after = match next_token {
         Some(token) => Some(
-            page::parse_text(token).ok_or_else(|| Error::bad("Invalid nextToken value specified"))?,
+            page::parse_text(token)
+                .ok_or_else(|| Error::bad("Invalid nextToken value specified"))?,
         ),
         None => None,
     };

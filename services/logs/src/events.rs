@@ -95,10 +95,7 @@ pub(crate) fn sequence_token(stream: &Stream) -> String {
 }
 
 /// Reads a stream's events, the latest first unless told otherwise.
-pub(crate) fn get(
-    tx: &ReadTx<'_>,
-    input: GetLogEventsInput,
-) -> Result<GetLogEventsOutput, Error> {
+pub(crate) fn get(tx: &ReadTx<'_>, input: GetLogEventsInput) -> Result<GetLogEventsOutput, Error> {
     let identifier = input.log_group_name.or(input.log_group_identifier);
     let identifier = identifier
         .ok_or_else(|| Error::invalid("Either logGroupName or logGroupIdentifier is required."))?;
@@ -183,7 +180,8 @@ pub(crate) fn filter(
     let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or_default())?;
     let after = match &input.next_token {
         Some(token) => Some(
-            parse_place(token).ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?,
+            parse_place(token)
+                .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?,
         ),
         None => None,
     };
@@ -255,7 +253,8 @@ impl Search<'_> {
         let mut taken = 0;
         range.visit(tx, |(_, millis, place), event| {
             let key = (millis, name.to_owned(), place);
-            if self.after.is_some_and(|after| key <= *after) || !self.pattern.matches(&event.message)
+            if self.after.is_some_and(|after| key <= *after)
+                || !self.pattern.matches(&event.message)
             {
                 return ControlFlow::Continue(());
             }

@@ -24,7 +24,9 @@ pub(crate) fn create(
 ) -> Result<CreateLogGroupOutput, Error> {
     let key = store::group_key(tx, &input.log_group_name);
     if GROUPS.contains(tx, &key)? {
-        return Err(Error::ResourceAlreadyExistsException("The specified log group already exists"));
+        return Err(Error::ResourceAlreadyExistsException(
+            "The specified log group already exists",
+        ));
     }
     let group = Group {
         created_millis: tx.now().millis(),

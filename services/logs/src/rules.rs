@@ -35,7 +35,8 @@ impl Pattern {
     pub(crate) fn parse(text: &str) -> Result<Pattern, Error> {
         let text = text.trim();
         if text.starts_with(['{', '[']) || text.contains('%') {
-            let fault = fogbank_core::Fault::not_implemented("logs", "filter patterns of this kind");
+            let fault =
+                fogbank_core::Fault::not_implemented("logs", "filter patterns of this kind");
             return Err(fault.into());
         }
         let mut pattern = Pattern { all: Vec::new(), any: Vec::new(), none: Vec::new() };

@@ -100,8 +100,7 @@ pub(crate) fn describe(
     let rest = &found[skipped..];
     let shown_part = &rest[..rest.len().min(limit)];
     let more = rest.len() > limit;
-    let next_token =
-        shown_part.last().filter(|_| more).map(|(name, _)| page::text_token(name));
+    let next_token = shown_part.last().filter(|_| more).map(|(name, _)| page::text_token(name));
     let log_streams =
         shown_part.iter().map(|(name, stream)| shown(tx, group, name, stream)).collect();
     Ok(DescribeLogStreamsOutput { log_streams: Some(log_streams), next_token })

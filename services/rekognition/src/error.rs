@@ -19,11 +19,11 @@ fogbank_core::errors! {
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Error {
         match error {
-            ImageError::InvalidFormat { .. } => Error::InvalidImageFormatException,
+            ImageError::InvalidFormat => Error::InvalidImageFormatException,
             ImageError::TooManyBytes { .. } | ImageError::TooLarge { .. } => {
                 Error::ImageTooLargeException(error.to_string())
             }
-            ImageError::TooSmall { .. } => Error::InvalidParameterException(error.to_string()),
+            ImageError::TooSmall => Error::InvalidParameterException(error.to_string()),
             ImageError::Detector { .. } => Error::Fault(fogbank_core::Fault::internal(error)),
         }
     }

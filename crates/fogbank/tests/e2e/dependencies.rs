@@ -90,7 +90,9 @@ fn hyper_and_tls_are_known_to_the_gateway_alone() {
     for (package, uses) in dependencies() {
         let http: Vec<_> = uses
             .iter()
-            .filter(|name| matches!(name.as_str(), "hyper" | "hyper-util" | "rustls" | "tokio-rustls"))
+            .filter(|name| {
+                matches!(name.as_str(), "hyper" | "hyper-util" | "rustls" | "tokio-rustls")
+            })
             .collect();
         assert!(
             http.is_empty() || may.contains(&package.as_str()),

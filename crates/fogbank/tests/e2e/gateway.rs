@@ -72,9 +72,19 @@ fn wrong_signatures_are_refused_with_awss_words() {
 fn garbage_gets_an_error_and_never_ours() {
     let server = Server::ephemeral();
     let bodies = [
-        "", "{", "[]", "null", "\"text\"", "{\"logGroupName\":", "{\"logGroupName\":7}",
-        "{\"logGroupName\":[{}]}", "{\"limit\":\"many\"}", "{\"limit\":1e400}", "<xml/>",
-        "a=b&c=%zz", "\u{0}\u{1}\u{2}",
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"text\"",
+        "{\"logGroupName\":",
+        "{\"logGroupName\":7}",
+        "{\"logGroupName\":[{}]}",
+        "{\"limit\":\"many\"}",
+        "{\"limit\":1e400}",
+        "<xml/>",
+        "a=b&c=%zz",
+        "\u{0}\u{1}\u{2}",
     ];
     let deep = "[".repeat(100_000);
     let targets = ["Logs_20140328", "DynamoDB_20120810", "AmazonSQS", "RekognitionService"];
@@ -87,7 +97,8 @@ fn garbage_gets_an_error_and_never_ours() {
                 let shown = &body[..body.len().min(40)];
                 let honest = answer.body.contains("NotImplemented");
                 assert!(
-                    (400..500).contains(&answer.status) || (honest && answer.status == 501)
+                    (400..500).contains(&answer.status)
+                        || (honest && answer.status == 501)
                         || answer.status == 200,
                     "{target} {shown}: {answer:?}"
                 );
@@ -123,7 +134,8 @@ fn garbage_gets_an_error_and_never_ours() {
 #[test]
 fn browsers_cannot_be_made_to_call() {
     let server = Server::ephemeral();
-    let rebound = "GET /_fogbank/health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let rebound =
+        "GET /_fogbank/health HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
     assert_eq!(server.raw(rebound.as_bytes()).status, 403);
     let crossed = format!(
         "POST / HTTP/1.1\r\nhost: {}\r\norigin: https://evil.example\r\ncontent-length: 0\r\n\
@@ -165,7 +177,7 @@ fn health_and_metrics_answer() {
     assert_eq!(health.status, 200);
     assert!(health.body.contains("\"logs\": \"running\""), "{}", health.body);
     server.json("logs", DESCRIBE, "{}");
-    let metrics = server.get("/_fogbank/metrics");
+    let metrics = server.get("/metrics");
     let counted = "operation=\"DescribeLogGroups\",outcome=\"success\"} 1";
     assert!(metrics.body.contains(counted), "{}", metrics.body);
     let unknown = server.get("/_localstack/nothing");

@@ -61,7 +61,8 @@ async fn route_keys_are_unique_and_integrations_are_kept_while_used() {
         "ApiId": id, "RouteKey": "GET /photos", "Target": format!("integrations/{integration}"),
     });
     world.call("apigatewayv2:CreateRoute", route.clone()).await.expect("created");
-    let again = expect!["ConflictException: Route with key GET /photos already exists for this API"];
+    let again =
+        expect!["ConflictException: Route with key GET /photos already exists for this API"];
     world.check("apigatewayv2:CreateRoute", route, again).await;
     let input = json!({ "ApiId": id, "IntegrationId": integration });
     let kept = world.call("apigatewayv2:DeleteIntegration", input).await.expect_err("kept");

@@ -17,7 +17,8 @@ async fn backend() -> String {
             let count = stream.read(&mut bytes).await.unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes[..count]).into_owned();
             let line = text.lines().next().unwrap_or_default();
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close", line.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close", line.len());
             let _ = stream.write_all(format!("{head}\r\n\r\n{line}").as_bytes()).await;
         }
     });

@@ -52,11 +52,11 @@ async fn events_come_back_in_order_and_in_pages() {
 #[tokio::test]
 async fn events_out_of_time_are_refused() {
     let world = world_with_stream().await;
-    let answer = put(&world, "a", &[
-        (-15 * 24 * 3600 * 1000, "too old"),
-        (0, "good"),
-        (3 * 3600 * 1000, "too new"),
-    ])
+    let answer = put(
+        &world,
+        "a",
+        &[(-15 * 24 * 3600 * 1000, "too old"), (0, "good"), (3 * 3600 * 1000, "too new")],
+    )
     .await;
     let rejected = &answer["rejectedLogEventsInfo"];
     assert_eq!(rejected["tooOldLogEventEndIndex"], 1);
@@ -65,7 +65,9 @@ async fn events_out_of_time_are_refused() {
         "logGroupName": "g", "logStreamName": "a",
         "logEvents": [{ "timestamp": NOW, "message": "b" }, { "timestamp": NOW - 1, "message": "a" }],
     });
-    let expected = expect!["InvalidParameterException: Log events in a single PutLogEvents request must be in chronological order."];
+    let expected = expect![
+        "InvalidParameterException: Log events in a single PutLogEvents request must be in chronological order."
+    ];
     world.check("logs:PutLogEvents", input, expected).await;
     let input = json!({
         "logGroupName": "g", "logStreamName": "missing",
