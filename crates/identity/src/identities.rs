@@ -3,6 +3,7 @@
 //! Everything here can be forgotten at any time: the rows are the truth. What was made of them is kept with the number
 //! of changes ([`crate::rows::changed`]) that had happened when it was read, and is used as long as there are no more.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -318,7 +319,17 @@ fn message(call: &Call<'_>, explanation: &Explanation<'_>) -> String {
         _ => {
             let name_any_resource = matches!(service, "lambda" | "iam" | "sts");
             let style = MessageStyle { name_any_resource, ..MessageStyle::default() };
-            explanation.access_denied_message(call, style)
+            let action = &*spelled(service, call.action);
+            explanation.access_denied_message(&Call { action, ..*call }, style)
         }
+    }
+}
+
+/// An action as the service's messages spell it: `sqs:sendmessage`, `SNS:Publish`.
+fn spelled<'a>(service: &str, action: &'a str) -> Cow<'a, str> {
+    match service {
+        "sqs" => action.to_ascii_lowercase().into(),
+        "sns" => action.replacen("sns:", "SNS:", 1).into(),
+        _ => action.into(),
     }
 }

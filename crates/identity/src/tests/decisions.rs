@@ -34,9 +34,14 @@ fn a_user_may_what_its_policies_allow() {
         assert!(may(&house, &ann, "sqs:SendMessage", QUEUE));
         assert_eq!(
             refusal(&house, &ann, "sqs:DeleteQueue", QUEUE),
-            "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:DeleteQueue on \
+            "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:deletequeue on \
              resource: arn:aws:sqs:eu-west-1:000000000000:jobs because no identity-based policy allows the \
-             sqs:DeleteQueue action"
+             sqs:deletequeue action"
+        );
+        assert_eq!(
+            refusal(&house, &ann, "sns:Publish", "arn:aws:sns:eu-west-1:000000000000:news"),
+            "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: SNS:Publish on resource: \
+             arn:aws:sns:eu-west-1:000000000000:news because no identity-based policy allows the SNS:Publish action"
         );
         assert_eq!(
             refusal(&house, &ann, "s3:GetObject", "arn:aws:s3:::photos/a.jpg"),
@@ -47,7 +52,7 @@ fn a_user_may_what_its_policies_allow() {
         house.user("ann", &[&allow("sqs:*", "*", ""), &deny]);
         assert_eq!(
             refusal(&house, &ann, "sqs:SendMessage", QUEUE),
-            "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:SendMessage on resource: \
+            "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: sqs:sendmessage on resource: \
              arn:aws:sqs:eu-west-1:000000000000:jobs with an explicit deny in an identity-based policy"
         );
     }
@@ -120,7 +125,7 @@ fn boundaries_and_session_policies_limit() {
     assert!(may(&house, &principal, "sqs:SendMessage", QUEUE));
     assert!(
         refusal(&house, &principal, "sns:Publish", "arn:aws:sns:eu-west-1:000000000000:t")
-            .ends_with("because no permissions boundary allows the sns:Publish action")
+            .ends_with("because no permissions boundary allows the SNS:Publish action")
     );
     let session = Session {
         policies: vec![allow("sqs:Receive*", "*", "")],
@@ -133,7 +138,7 @@ fn boundaries_and_session_policies_limit() {
     assert!(may(&house, &principal, "sqs:GetQueueAttributes", QUEUE));
     assert!(
         refusal(&house, &principal, "sqs:SendMessage", QUEUE)
-            .ends_with("because no session policy allows the sqs:SendMessage action")
+            .ends_with("because no session policy allows the sqs:sendmessage action")
     );
     // A policy that is gone allows nothing.
     ann.grants.boundary = Some("arn:aws:iam::000000000000:policy/gone".to_owned());
