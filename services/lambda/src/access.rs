@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Check, Fault, Request};
 
+use crate::mappings;
 use crate::model::{
     AddPermissionInput, CreateFunctionInput, TagResourceInput, UntagResourceInput,
     UpdateFunctionConfigurationInput,
@@ -71,6 +72,18 @@ pub(crate) fn add_permission(request: &Request, input: &dyn Struct) -> Result<Ac
         }
         None => access,
     })
+}
+
+/// Giving a queue's messages to a function.
+pub(crate) fn create_mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let arn = target(request, input)?.arn();
+    Ok(Access::on_all().with("lambda:FunctionArn", [arn]))
+}
+
+/// The event source mapping that `UUID` names.
+pub(crate) fn mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let uuid = input.text("UUID").unwrap_or_default();
+    Ok(Access::on(mappings::arn(&request.account, &request.region, uuid)))
 }
 
 /// The resource of which tags are listed.

@@ -34,6 +34,9 @@ pub(crate) static EVENTS: Table<EventKey, Event> = Table::new("lambda.events", 0
 /// Versions that are being created or updated.
 pub(crate) static TRANSITIONS: Table<VersionKey, ()> = Table::new("lambda.transitions", 0x0607);
 
+/// Event source mappings by account, region and UUID.
+pub(crate) static MAPPINGS: Table<FunctionKey, Mapping> = Table::new("lambda.mappings", 0x0608);
+
 /// A function: what all its versions share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Function {
@@ -203,6 +206,40 @@ impl Event {
             qualifier: self.qualifier.clone(),
         }
     }
+}
+
+/// A queue whose messages a function gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mapping {
+    pub(crate) queue_arn: String,
+    /// The function's name and the qualifier, if one was given.
+    pub(crate) function: String,
+    pub(crate) qualifier: Option<String>,
+    pub(crate) enabled: bool,
+    pub(crate) phase: Phase,
+    pub(crate) batch_size: u32,
+    pub(crate) window_secs: u32,
+    /// Whether the function's answer names the messages that it could not handle.
+    pub(crate) reports_failures: bool,
+    /// How many batches it gets at one time.
+    pub(crate) max_concurrency: Option<u32>,
+    pub(crate) modified_millis: i64,
+    /// Changes with every update.
+    pub(crate) revision: String,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+row!(Mapping, 1);
+
+/// How far a mapping has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    Creating,
+    Updating,
+    Enabling,
+    Disabling,
+    Deleting,
+    Settled,
 }
 
 /// The function, or the error that it does not exist.

@@ -1,35 +1,93 @@
-//! Tags of functions.
+//! Tags of functions and event source mappings.
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
 
 use crate::error::{Error, invalid, unsupported};
 use crate::functions::touch;
+use crate::mappings;
 use crate::model::{
     ListTagsInput, ListTagsOutput, TagResourceInput, TagResourceOutput, UntagResourceInput,
     UntagResourceOutput,
 };
 use crate::rules::target::Target;
-use crate::store::{self, FUNCTIONS};
+use crate::store::{self, FUNCTIONS, Function, FunctionKey, MAPPINGS, Mapping};
 
 /// The most tags that a resource may have.
 const MAX_TAGS: usize = 50;
+
+/// A resource with tags.
+enum Tagged {
+    Function(Target),
+    Mapping(FunctionKey),
+}
+
+impl Tagged {
+    /// The resource with this ARN.
+    fn of_arn(tx: &impl Tx, arn: &str) -> Result<Tagged, Error> {
+        if let Some(target) = Target::of_arn(arn) {
+            if target.qualifier.is_some() {
+                return Err(invalid(
+                    "Tags on function aliases and versions are not supported. Please specify a function ARN.",
+                ));
+            }
+            // The region decides where the function is looked for, as with every other ARN.
+            return Target::parse(arn, None, tx.account(), tx.region()).map(Tagged::Function);
+        }
+        let parsed = Arn::parse(arn);
+        let mapping = parsed.as_ref().and_then(|arn| {
+            let uuid = arn.resource.strip_prefix("event-source-mapping:")?;
+            Some((arn.account.to_owned(), arn.region.to_owned(), uuid.to_owned()))
+        });
+        mapping.map(Tagged::Mapping).ok_or_else(|| unsupported("tags on this kind of resource"))
+    }
+
+    /// The resource's tags, if it exists.
+    fn tags(&self, tx: &impl Tx) -> Result<BTreeMap<String, String>, Error> {
+        match self {
+            Tagged::Function(target) => Ok(store::function(tx, target)?.tags),
+            Tagged::Mapping(key) => Ok(mapping(tx, key)?.tags),
+        }
+    }
+
+    fn put(&self, tx: &mut WriteTx<'_>, tags: BTreeMap<String, String>) -> Result<(), Error> {
+        match self {
+            Tagged::Function(target) => {
+                let function = Function { tags, ..store::function(tx, target)? };
+                FUNCTIONS.put(tx, &target.key(), &function)?;
+                touch(tx, target)?;
+            }
+            Tagged::Mapping(key) => {
+                let mapping = Mapping { tags, ..mapping(tx, key)? };
+                MAPPINGS.put(tx, key, &mapping)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mapping(tx: &impl Tx, key: &FunctionKey) -> Result<Mapping, Error> {
+    MAPPINGS.get(tx, key)?.ok_or_else(|| {
+        let (account, region, uuid) = key;
+        let arn = mappings::arn(account, region, uuid);
+        Error::ResourceNotFoundException(format!("Event source mapping not found: {arn}"))
+    })
+}
 
 /// Adds tags, or changes the values of those that are there.
 pub(crate) fn add(
     tx: &mut WriteTx<'_>,
     input: TagResourceInput,
 ) -> Result<TagResourceOutput, Error> {
-    let target = target(tx, &input.resource)?;
-    let mut function = store::function(tx, &target)?;
+    let resource = Tagged::of_arn(tx, &input.resource)?;
+    let mut tags = resource.tags(tx)?;
     if input.tags.is_empty() {
         return Err(invalid("An error occurred and the request cannot be processed."));
     }
-    function.tags.extend(input.tags);
-    check(&function.tags)?;
-    FUNCTIONS.put(tx, &target.key(), &function)?;
-    touch(tx, &target)?;
+    tags.extend(input.tags);
+    check(&tags)?;
+    resource.put(tx, tags)?;
     Ok(TagResourceOutput {})
 }
 
@@ -38,18 +96,17 @@ pub(crate) fn remove(
     tx: &mut WriteTx<'_>,
     input: UntagResourceInput,
 ) -> Result<UntagResourceOutput, Error> {
-    let target = target(tx, &input.resource)?;
-    let mut function = store::function(tx, &target)?;
-    function.tags.retain(|key, _| !input.tag_keys.contains(key));
-    FUNCTIONS.put(tx, &target.key(), &function)?;
-    touch(tx, &target)?;
+    let resource = Tagged::of_arn(tx, &input.resource)?;
+    let mut tags = resource.tags(tx)?;
+    tags.retain(|key, _| !input.tag_keys.contains(key));
+    resource.put(tx, tags)?;
     Ok(UntagResourceOutput {})
 }
 
 /// Lists the tags.
 pub(crate) fn list(tx: &ReadTx<'_>, input: ListTagsInput) -> Result<ListTagsOutput, Error> {
-    let target = target(tx, &input.resource)?;
-    Ok(ListTagsOutput { tags: Some(store::function(tx, &target)?.tags) })
+    let resource = Tagged::of_arn(tx, &input.resource)?;
+    Ok(ListTagsOutput { tags: Some(resource.tags(tx)?) })
 }
 
 /// Refuses tags that AWS refuses.
@@ -58,16 +115,4 @@ pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<(), Error> {
         return Err(invalid("Number of tags exceeds resource tag limit."));
     }
     Ok(())
-}
-
-fn target(tx: &impl Tx, arn: &str) -> Result<Target, Error> {
-    let target =
-        Target::of_arn(arn).ok_or_else(|| unsupported("tags on anything but functions"))?;
-    if target.qualifier.is_some() {
-        return Err(invalid(
-            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
-        ));
-    }
-    // The region decides where the function is looked for, as with every other ARN.
-    Target::parse(arn, None, tx.account(), tx.region())
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use crate::engine::{LOGS, engine};
 use crate::events::EVENTS_TASK;
 use crate::functions::{SETTLE, settled_topic};
+use crate::mappings::MAPPINGS_TASK;
 use crate::rules::target::Target;
 use crate::store::{self, State, TRANSITIONS, VERSIONS, VersionKey};
 
@@ -16,6 +17,7 @@ pub(crate) static TASKS: &[Task] = &[
     Task { name: SETTLE, every: Duration::from_secs(60), run: |cx| Box::pin(settle(cx)) },
     EVENTS_TASK,
     LOGS,
+    MAPPINGS_TASK,
 ];
 
 /// How many transitions are looked at in one read.

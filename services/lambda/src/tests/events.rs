@@ -120,7 +120,8 @@ async fn errors_are_tried_again_after_one_and_two_minutes() {
           "responsePayload": 3,
           "timestamp": "2026-01-01T00:03:00.000Z",
           "version": "1.0"
-        }"#]].assert_eq(&serde_json::to_string_pretty(&record).expect("JSON"));
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&record).expect("JSON"));
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use super::{ECHO, Lambda, ROLE, python, zipped};
 async fn a_function_is_created_and_becomes_active() {
     let lambda = Lambda::still().await;
     let input = python("echo", ECHO, json!({"Environment": {"Variables": {"TABLE": "t"}}}));
-    lambda.check("lambda:CreateFunction", input, expect![[r#"
+    lambda
+        .check(
+            "lambda:CreateFunction",
+            input,
+            expect![[r#"
         {
           "Architectures": [
             "x86_64"
@@ -49,7 +53,9 @@ async fn a_function_is_created_and_becomes_active() {
             "Mode": "PassThrough"
           },
           "Version": "$LATEST"
-        }"#]]).await;
+        }"#]],
+        )
+        .await;
     let _background = lambda.background();
     lambda.settled("echo").await;
     let function = lambda.call("lambda:GetFunction", json!({"FunctionName": "echo"})).await;
@@ -148,7 +154,7 @@ async fn what_aws_refuses_is_refused() {
         ValidationException: 1 validation error detected: Value 'b' at 'code.s3Bucket' failed to satisfy constraint: Member must have length greater than or equal to 3
         InvalidParameterValueException: Fogbank does not support functions of container images yet.
         InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Rese
-        ValidationException: 1 validation error detected: Value '{***Sensitive Data Redacted***=***Sensitive Data Redacted***}' at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [Member m
+        InvalidParameterValueException: Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit. String measured: {"AB":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
         ValidationException: 1 validation error detected: Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member must have length less than or equal to 1
         ValidationException: 1 validation error detected: Value '[mips]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]]
         ValidationException: 1 validation error detected: Value '511' at 'ephemeralStorage.size' failed to satisfy constraint: Member must have value greater than or equal to 512
@@ -249,7 +255,13 @@ async fn lists_are_paged() {
     let rest = json!({"FunctionVersion": "ALL", "Marker": page["NextMarker"]});
     let page = lambda.call("lambda:ListFunctions", rest).await.expect("a page");
     assert_eq!(names(&page), ["c:$LATEST"]);
-    lambda.check("lambda:ListFunctions", json!({"Marker": "zz"}), expect!["InvalidParameterValueException: Invalid marker"]).await;
+    lambda
+        .check(
+            "lambda:ListFunctions",
+            json!({"Marker": "zz"}),
+            expect!["InvalidParameterValueException: Invalid marker"],
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -304,7 +316,13 @@ async fn tags_are_kept() {
     let many: std::collections::BTreeMap<String, &str> =
         (0..49).map(|number| (format!("k{number}"), "v")).collect();
     let many = json!({"Resource": arn, "Tags": many});
-    lambda.check("lambda:TagResource", many, expect!["InvalidParameterValueException: Number of tags exceeds resource tag limit."]).await;
+    lambda
+        .check(
+            "lambda:TagResource",
+            many,
+            expect!["InvalidParameterValueException: Number of tags exceeds resource tag limit."],
+        )
+        .await;
     let version = json!({"Resource": format!("{}:1", arn.as_str().expect("an ARN"))});
     lambda.check("lambda:ListTags", version, expect!["InvalidParameterValueException: Tags on function aliases and versions are not supported. Please specify a function ARN."]).await;
     let nobody = json!({"Resource": "arn:aws:lambda:us-east-1:000000000000:function:nobody"});
@@ -336,7 +354,11 @@ async fn a_role_is_passed_with_permission_only() {
 async fn the_account_counts() {
     let lambda = Lambda::new().await;
     lambda.python("f", ECHO).await;
-    lambda.shows("lambda:GetAccountSettings", json!({}), expect![[r#"
+    lambda
+        .shows(
+            "lambda:GetAccountSettings",
+            json!({}),
+            expect![[r#"
         {
           "AccountLimit": {
             "CodeSizeUnzipped": 262144000,
@@ -349,5 +371,7 @@ async fn the_account_counts() {
             "FunctionCount": 1,
             "TotalCodeSize": 155
           }
-        }"#]]).await;
+        }"#]],
+        )
+        .await;
 }

@@ -61,7 +61,8 @@ async fn a_function_knows_itself() {
           "memory": "256",
           "token": true,
           "version": "$LATEST"
-        }"#]].assert_eq(&serde_json::to_string_pretty(&about).expect("JSON"));
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&about).expect("JSON"));
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ async fn what_cannot_run_says_so() {
         ValidationException: 1 validation error detected: Value 'Later' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]
         InvalidRequestContentException: Could not parse request body into json: Could not parse payload into json: Unexpected end-of-input: expected close marker
          at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 1]
-        InvalidRequestContentException: Could not parse request body into json: Could not parse payload into json: Client context must be a valid Base64-encoded JSON object.
+        InvalidRequestContentException: Could not parse request body into json: Client context must be a valid Base64-encoded JSON object.
         ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody:$LATEST
         ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody:$LATEST
         RequestEntityTooLargeException: Request must be smaller than 1048576 bytes for the InvokeFunction operation"#]].assert_eq(&seen.join("\n"));

@@ -61,8 +61,20 @@ async fn a_service_needs_a_permission() {
     let remove = json!({"FunctionName": "f", "StatementId": "s3"});
     lambda.call("lambda:RemovePermission", remove.clone()).await.expect("an end");
     assert!(invoked_by_s3(&lambda, "f", "photos").await.is_err());
-    lambda.check("lambda:RemovePermission", remove, expect!["ResourceNotFoundException: No policy is associated with the given resource."]).await;
-    lambda.check("lambda:GetPolicy", json!({"FunctionName": "f"}), expect!["ResourceNotFoundException: The resource you requested does not exist."]).await;
+    lambda
+        .check(
+            "lambda:RemovePermission",
+            remove,
+            expect!["ResourceNotFoundException: No policy is associated with the given resource."],
+        )
+        .await;
+    lambda
+        .check(
+            "lambda:GetPolicy",
+            json!({"FunctionName": "f"}),
+            expect!["ResourceNotFoundException: The resource you requested does not exist."],
+        )
+        .await;
 }
 
 #[tokio::test]

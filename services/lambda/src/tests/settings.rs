@@ -57,7 +57,11 @@ async fn destinations_are_kept() {
         "MaximumRetryAttempts": 1,
         "DestinationConfig": {"OnSuccess": {"Destination": g}},
     });
-    lambda.check("lambda:PutFunctionEventInvokeConfig", put, expect![[r#"
+    lambda
+        .check(
+            "lambda:PutFunctionEventInvokeConfig",
+            put,
+            expect![[r#"
         {
           "DestinationConfig": {
             "OnFailure": {},
@@ -68,7 +72,9 @@ async fn destinations_are_kept() {
           "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST",
           "LastModified": 1767225600,
           "MaximumRetryAttempts": 1
-        }"#]]).await;
+        }"#]],
+        )
+        .await;
     let update = json!({"FunctionName": "f", "MaximumEventAgeInSeconds": 60});
     let updated = lambda.call("lambda:UpdateFunctionEventInvokeConfig", update).await;
     let updated = updated.expect("an update");
