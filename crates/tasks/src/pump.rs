@@ -55,10 +55,7 @@ struct Due {
     later: Option<Timestamp>,
 }
 
-fn next_due(
-    cloud: &Cloud,
-    under_way: &HashSet<Key>,
-) -> Result<Due, fogbank_core::store::Error> {
+fn next_due(cloud: &Cloud, under_way: &HashSet<Key>) -> Result<Due, fogbank_core::store::Error> {
     let now = cloud.clock().now().millis().max(0).unsigned_abs();
     let mut due = Due { now: Vec::new(), later: None };
     let room = AT_ONCE.saturating_sub(under_way.len());
@@ -131,11 +128,10 @@ impl Performance {
 
     async fn job(&self, effect: &Effect, input: serde_json::Value) -> Result<(), Fault> {
         let (service, name) = effect.target.split_once(':').unwrap_or_default();
-        let found = self
-            .services
-            .iter()
-            .find(|candidate| candidate.model.name == service)
-            .and_then(|found| found.jobs.iter().find(|job| job.name == name).map(|job| (found, job)));
+        let found =
+            self.services.iter().find(|candidate| candidate.model.name == service).and_then(
+                |found| found.jobs.iter().find(|job| job.name == name).map(|job| (found, job)),
+            );
         let Some((service, job)) = found else {
             return Err(Fault::internal(format!("there is no job {}", effect.target)));
         };
