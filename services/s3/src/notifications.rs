@@ -1,7 +1,8 @@
 //! The notifications of buckets: which destinations hear of which events.
 
 use fogbank_core::{Arn, Cx, Fault, Principal, ReadTx};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::access::bucket_arn;
 use crate::error::Error;
@@ -204,8 +205,8 @@ async fn validate(
     let mut refusals = Vec::new();
     for destination in destinations {
         if let Err(fault) = try_out(cx, name, bucket, destination).await {
-            let (argument, value) = refusal(destination, &fault);
-            refusals.push((argument, value));
+            let is_denied = is_denial(&fault) && exists(cx, destination).await;
+            refusals.push(refusal(destination, is_denied));
         }
     }
     if refusals.is_empty() {
@@ -236,7 +237,7 @@ async fn try_out(
             let input = json!({ "FunctionName": destination.arn, "InvocationType": "DryRun" });
             ("lambda:Invoke", input)
         }
-        _ => events::call(destination, &test_event(cx, name).to_string()),
+        _ => events::call(destination, &test_event(cx, name)?),
     };
     let mut call = cx.prepare(Principal::service(events::SERVICE), target, input);
     if let Some(arn) = Arn::parse(&destination.arn) {
@@ -247,24 +248,54 @@ async fn try_out(
     cx.cloud().call(call).await.map(|_| ())
 }
 
-/// The message that a new destination gets.
-fn test_event(cx: &Cx, bucket: &str) -> Value {
+/// The message that a new destination gets, in the order of AWS's members.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TestEvent<'a> {
+    service: &'static str,
+    event: &'static str,
+    time: String,
+    bucket: &'a str,
+    request_id: &'a str,
+    host_id: &'a str,
+}
+
+fn test_event(cx: &Cx, bucket: &str) -> Result<String, Fault> {
     let request = cx.request();
-    json!({
-        "Service": "Amazon S3",
-        "Event": "s3:TestEvent",
-        "Time": events::iso(request.now),
-        "Bucket": bucket,
-        "RequestId": request.id,
-        "HostId": request.id,
-    })
+    let event = TestEvent {
+        service: "Amazon S3",
+        event: "s3:TestEvent",
+        time: events::iso(request.now),
+        bucket,
+        request_id: &request.id,
+        host_id: &request.id,
+    };
+    serde_json::to_string(&event).map_err(Fault::internal)
+}
+
+/// Whether a queue or topic is there, which S3 finds out by itself.
+async fn exists(cx: &Cx, destination: &Destination) -> bool {
+    let Some(arn) = Arn::parse(&destination.arn) else { return false };
+    let (target, input) = match destination.kind {
+        DestinationKind::Queue => ("sqs:GetQueueUrl", json!({ "QueueName": arn.resource })),
+        DestinationKind::Topic => {
+            ("sns:GetTopicAttributes", json!({ "TopicArn": destination.arn }))
+        }
+        DestinationKind::Function => return true,
+    };
+    let mut call = cx.prepare(Principal::root(arn.account), target, input);
+    arn.account.clone_into(&mut call.account);
+    arn.region.clone_into(&mut call.region);
+    cx.cloud().call(call).await.is_ok()
+}
+
+fn is_denial(fault: &Fault) -> bool {
+    fault.name().starts_with("AccessDenied") || fault.name() == "AuthorizationError"
 }
 
 /// Why a destination was refused, in AWS's words.
-fn refusal(destination: &Destination, fault: &Fault) -> (String, String) {
+fn refusal(destination: &Destination, is_denied: bool) -> (String, String) {
     let arn = &destination.arn;
-    let is_denied =
-        fault.name().starts_with("AccessDenied") || fault.name() == "AuthorizationError";
     let permissions = |kind: &str| {
         format!(
             "Permissions on the destination {kind} do not allow S3 to publish notifications from this bucket"

@@ -21,9 +21,18 @@ const MAX_POLICY_BYTES: usize = 20 * 1024;
 /// How many compiled policies are kept.
 const MAX_CACHED: usize = 1024;
 
-/// Compiled policies by bucket, each with the number of the policy that it was made of.
+/// A policy that was compiled.
+#[derive(Clone)]
+struct Compiled {
+    /// The number of the policy that it was made of.
+    number: u64,
+    document: Arc<Document>,
+    is_public: bool,
+}
+
+/// Compiled policies by bucket.
 #[derive(Default)]
-struct Compiled(Mutex<HashMap<String, (u64, Arc<Document>, bool)>>);
+struct Cache(Mutex<HashMap<String, Compiled>>);
 
 /// The owner and the policy of the bucket that an ARN of S3 names.
 ///
@@ -45,8 +54,8 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
     let document = match bucket.policy {
         0 => None,
         _ => compiled(tx, name, &bucket)?
-            .filter(|(_, is_public)| !is_restricted(tx, &bucket, *is_public))
-            .map(|(document, _)| document),
+            .filter(|policy| !is_restricted(tx, &bucket, policy.is_public))
+            .map(|policy| policy.document),
     };
     Ok(Some(ResourcePolicy { owner: bucket.account, document }))
 }
@@ -60,27 +69,24 @@ fn is_restricted(tx: &ReadTx<'_>, bucket: &Bucket, is_public: bool) -> bool {
         && !matches!(principal.kind, PrincipalKind::Service { .. })
 }
 
-/// The compiled policy of a bucket, and whether it is public.
-fn compiled(
-    tx: &ReadTx<'_>,
-    name: &str,
-    bucket: &Bucket,
-) -> Result<Option<(Arc<Document>, bool)>, Fault> {
-    let cache = tx.cx().state(Compiled::default);
+/// The compiled policy of a bucket, which is compiled once after every change.
+fn compiled(tx: &ReadTx<'_>, name: &str, bucket: &Bucket) -> Result<Option<Compiled>, Fault> {
+    let cache = tx.cx().state(Cache::default);
     let known = cache.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-    if let Some((number, document, is_public)) = known
-        && number == bucket.policy
+    if let Some(known) = known
+        && known.number == bucket.policy
     {
-        return Ok(Some((document, is_public)));
+        return Ok(Some(known));
     }
     let Some(text) = POLICIES.get(tx, name)? else { return Ok(None) };
     let document = Document::parse(&text, Kind::Resource).map_err(Fault::internal)?;
-    let compiled = (Arc::new(document), is_public(&text));
+    let (number, is_public) = (bucket.policy, is_public(&text));
+    let compiled = Compiled { number, document: Arc::new(document), is_public };
     let mut policies = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
     if policies.len() >= MAX_CACHED {
         policies.clear();
     }
-    policies.insert(name.to_owned(), (bucket.policy, compiled.0.clone(), compiled.1));
+    policies.insert(name.to_owned(), compiled.clone());
     Ok(Some(compiled))
 }
 

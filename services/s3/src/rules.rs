@@ -54,7 +54,7 @@ pub(crate) fn is_region(name: &str) -> bool {
     let parts: Vec<&str> = name.split('-').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
     parts.len() >= 3
-        && parts[..parts.len() - 1].iter().all(|part| is_word(part))
+        && parts[..parts.len() - 1].iter().all(is_word)
         && parts[0].len() == 2
         && parts
             .last()

@@ -17,7 +17,7 @@ pub(crate) static TASKS: &[Task] =
 /// Removes the parts of uploads that are gone, and the uploads of buckets that are gone.
 fn remove_parts(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
     Box::pin(async move {
-        while cx.write(|tx| remove_some(tx)).await? {}
+        while cx.write(remove_some).await? {}
         Ok(())
     })
 }
