@@ -31,6 +31,9 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// What AWS says of the same item twice.
 const DUPLICATES: &str = "Provided list of item keys contains duplicates";
 
+/// What AWS says of a key that does not fit the table.
+const KEY_MISMATCH: &str = "The provided key element does not match the schema";
+
 /// The part of a `BatchGetItem` that concerns one table.
 struct Keys {
     table: String,
@@ -148,7 +151,13 @@ pub(crate) async fn write(cx: &Cx, input: BatchWriteItemInput) -> Result<BatchWr
             found.push((store::table(tx, &write.table)?, empty_key()));
         }
         for (write, (table, key)) in writes.iter().zip(&mut found) {
-            *key = write.key(table)?;
+            *key = match &write.what {
+                // A batch words it as for keys, though the key is a part of the item.
+                What::Put(item) if lacks_key(table, item) => {
+                    return Err(Error::invalid(KEY_MISMATCH));
+                }
+                _ => write.key(table)?,
+            };
             if !seen.insert(row_key(table.id(), key)) {
                 return Err(Error::invalid(DUPLICATES));
             }
@@ -178,6 +187,13 @@ pub(crate) async fn write(cx: &Cx, input: BatchWriteItemInput) -> Result<BatchWr
         })
     })
     .await
+}
+
+/// Whether an item has not the table's key attributes in their types.
+fn lacks_key(table: &Definition, item: &Item) -> bool {
+    table.key.attributes().any(|attribute| {
+        item.get(&attribute.name).map(|value| value.kind()) != Some(attribute.kind)
+    })
 }
 
 /// Stands for a key that has not been found yet.

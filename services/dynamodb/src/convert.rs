@@ -34,6 +34,9 @@ pub(crate) fn value(wire: model::AttributeValue) -> Result<AttributeValue, Inval
 
 /// Takes attributes from the wire.
 pub(crate) fn item(wire: WireItem) -> Result<Item, Invalid> {
+    if wire.contains_key("") {
+        return Err(Invalid::parameter("Empty attribute name"));
+    }
     wire.into_iter().map(|(name, wire)| Ok((name, value(wire)?))).collect()
 }
 

@@ -1137,19 +1137,19 @@ wire::structure!(Capacity, schema::CAPACITY, {
 });
 
 wire::enumeration!(ComparisonOperator {
-    Eq = "EQ",
-    Ne = "NE",
     In = "IN",
-    Le = "LE",
-    Lt = "LT",
-    Ge = "GE",
-    Gt = "GT",
-    Between = "BETWEEN",
-    NotNull = "NOT_NULL",
     Null = "NULL",
-    Contains = "CONTAINS",
+    Between = "BETWEEN",
+    Lt = "LT",
     NotContains = "NOT_CONTAINS",
+    Eq = "EQ",
+    Gt = "GT",
+    NotNull = "NOT_NULL",
+    Ne = "NE",
+    Le = "LE",
     BeginsWith = "BEGINS_WITH",
+    Ge = "GE",
+    Contains = "CONTAINS",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1188,8 +1188,8 @@ wire::structure!(ConditionalCheckFailedException, schema::CONDITIONAL_CHECK_FAIL
 });
 
 wire::enumeration!(ConditionalOperator {
-    And = "AND",
     Or = "OR",
+    And = "AND",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1260,9 +1260,9 @@ wire::structure!(CreateReplicationGroupMemberAction, schema::CREATE_REPLICATION_
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTableInput {
-    pub attribute_definitions: Vec<AttributeDefinition>,
+    pub attribute_definitions: Option<Vec<AttributeDefinition>>,
     pub table_name: Option<String>,
-    pub key_schema: Vec<KeySchemaElement>,
+    pub key_schema: Option<Vec<KeySchemaElement>>,
     pub local_secondary_indexes: Option<Vec<LocalSecondaryIndex>>,
     pub global_secondary_indexes: Option<Vec<GlobalSecondaryIndex>>,
     pub billing_mode: Option<BillingMode>,
@@ -1831,8 +1831,8 @@ wire::structure!(Projection, schema::PROJECTION, {
 
 wire::enumeration!(ProjectionType {
     All = "ALL",
-    KeysOnly = "KEYS_ONLY",
     Include = "INCLUDE",
+    KeysOnly = "KEYS_ONLY",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2072,10 +2072,10 @@ wire::enumeration!(ReturnItemCollectionMetrics {
 });
 
 wire::enumeration!(ReturnValue {
-    None = "NONE",
-    AllOld = "ALL_OLD",
-    UpdatedOld = "UPDATED_OLD",
     AllNew = "ALL_NEW",
+    UpdatedOld = "UPDATED_OLD",
+    AllOld = "ALL_OLD",
+    None = "NONE",
     UpdatedNew = "UPDATED_NEW",
 });
 
@@ -2113,9 +2113,9 @@ wire::enumeration!(SSEType {
 });
 
 wire::enumeration!(ScalarAttributeType {
-    S = "S",
-    N = "N",
     B = "B",
+    N = "N",
+    S = "S",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2175,10 +2175,10 @@ wire::enumeration!(SearchSchemaElementType {
 });
 
 wire::enumeration!(Select {
-    AllAttributes = "ALL_ATTRIBUTES",
-    AllProjectedAttributes = "ALL_PROJECTED_ATTRIBUTES",
     SpecificAttributes = "SPECIFIC_ATTRIBUTES",
     Count = "COUNT",
+    AllAttributes = "ALL_ATTRIBUTES",
+    AllProjectedAttributes = "ALL_PROJECTED_ATTRIBUTES",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3028,9 +3028,9 @@ mod schema {
     pub(super) static CREATE_TABLE_INPUT: Schema = schema(
         "CreateTableInput",
         Kind::Structure(&[
-            body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS, Flags::REQUIRED),
+            body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS, Flags::NONE),
             body("TableName", &TABLE_ARN, Flags::NONE),
-            body("KeySchema", &KEY_SCHEMA, Flags::REQUIRED),
+            body("KeySchema", &KEY_SCHEMA, Flags::NONE),
             body("LocalSecondaryIndexes", &LOCAL_SECONDARY_INDEX_LIST, Flags::NONE),
             body("GlobalSecondaryIndexes", &GLOBAL_SECONDARY_INDEX_LIST, Flags::NONE),
             body("BillingMode", &BILLING_MODE, Flags::NONE),

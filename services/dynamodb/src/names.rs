@@ -32,28 +32,30 @@ impl<'a> TableName<'a> {
     /// Takes the name of a table that an operation on items is about, and refuses it in the framework's words.
     pub(crate) fn of_data(text: &'a str) -> Result<TableName<'a>> {
         let table = TableName::of(text);
+        match table.violations(text) {
+            broken if broken.is_empty() => Ok(table),
+            broken => Err(violated(&broken)),
+        }
+    }
+
+    /// What the framework finds wrong with a name.
+    pub(crate) fn violations(&self, text: &str) -> Vec<String> {
         let mut broken = Vec::new();
         let mut breaks = |constraint: &str| {
             broken.push(format!(
                 "Value '{text}' at 'tableName' failed to satisfy constraint: Member must {constraint}"
             ));
         };
-        if !is_word(table.name) {
+        if !is_word(self.name) {
             breaks("satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
         }
-        if table.name.len() < 3 {
+        if self.name.len() < 3 {
             breaks("have length greater than or equal to 3");
         }
-        if table.name.len() > 255 {
+        if self.name.len() > 255 {
             breaks("have length less than or equal to 255");
         }
-        if broken.is_empty() {
-            return Ok(table);
-        }
-        let plural = if broken.len() == 1 { "" } else { "s" };
-        let count = broken.len();
-        let list = broken.join("; ");
-        Err(Error::invalid(format!("{count} validation error{plural} detected: {list}")))
+        broken
     }
 
     /// Takes the name of a table that an operation on tables is about.
@@ -65,6 +67,13 @@ impl<'a> TableName<'a> {
         };
         TableName::of_data(text)
     }
+}
+
+/// The framework's refusal of a request that violates constraints.
+pub(crate) fn violated(broken: &[String]) -> Error {
+    let plural = if broken.len() == 1 { "" } else { "s" };
+    let list = broken.join("; ");
+    Error::invalid(format!("{} validation error{plural} detected: {list}", broken.len()))
 }
 
 /// Whether a name has only the characters that names of tables and indexes may have, and at least one.

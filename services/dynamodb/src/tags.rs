@@ -1,7 +1,8 @@
 //! Tags of tables.
 
-use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
 use std::sync::Arc;
+
+use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
 
 use crate::definition::Definition;
 use crate::error::{Error, Result};
@@ -12,10 +13,8 @@ use crate::model::{
 use crate::names::{self, TableName};
 use crate::store;
 
-/// How many tags a table may have.
+/// How many tags a table may have. A listing shows them all.
 const MAX_TAGS: usize = 50;
-/// How many tags a page has.
-const PAGE: usize = 10;
 
 /// Refuses tags that a request may not give.
 pub(crate) fn check(tags: &[Tag]) -> Result<()> {
@@ -26,11 +25,22 @@ pub(crate) fn check(tags: &[Tag]) -> Result<()> {
                 "System tags starting with 'aws:' cannot be specified by a client",
             ));
         }
+        for text in [&tag.key, &tag.value] {
+            if let Some(wrong) = text.chars().find(|letter| !may_stand(*letter)) {
+                // The limit is AWS's; its words are not known.
+                return Err(Error::parameter(format!("Tags cannot contain the character {wrong}")));
+            }
+        }
         if !seen.insert(&tag.key) {
             return Err(Error::parameter(format!("Duplicate tag key: {}", tag.key)));
         }
     }
     too_many(tags.len())
+}
+
+/// Whether a character may stand in a tag.
+fn may_stand(letter: char) -> bool {
+    letter.is_alphanumeric() || letter.is_whitespace() || "+-=._:/@".contains(letter)
 }
 
 fn too_many(count: usize) -> Result<()> {
@@ -47,8 +57,13 @@ fn find(
     tx: &impl Tx,
     arn: Option<&str>,
     check: impl FnOnce() -> Result<()>,
-) -> Result<Arc<Definition>> {
+) -> Result<Option<Arc<Definition>>> {
     let Some(text) = arn else { return Err(Error::invalid("Invalid TableArn")) };
+    if !text.starts_with("arn:") {
+        return Err(Error::invalid(format!(
+            "Invalid TableArn: ARNs must start with 'arn:': {text}"
+        )));
+    }
     let bad = || {
         Error::invalid(format!("Invalid TableArn: Invalid ResourceArn provided as input {text}"))
     };
@@ -59,7 +74,11 @@ fn find(
     }
     check()?;
     let table = TableName { account: Some(parsed.account), region: Some(parsed.region), name };
-    store::find(tx, table)?.ok_or_else(|| Error::no_resource(text))
+    store::find(tx, table)
+}
+
+fn no_resource(arn: Option<&str>) -> Error {
+    Error::no_resource(arn.unwrap_or_default())
 }
 
 /// Adds tags to a table, or changes them.
@@ -70,6 +89,7 @@ pub(crate) fn tag(tx: &mut WriteTx<'_>, input: TagResourceInput) -> Result<TagRe
         }
         check(&input.tags)
     })?;
+    let table = table.ok_or_else(|| no_resource(input.resource_arn.as_deref()))?;
     let mut row = table.row.clone();
     row.tags.extend(input.tags.into_iter().map(|tag| (tag.key, tag.value)));
     too_many(row.tags.len())?;
@@ -88,6 +108,7 @@ pub(crate) fn untag(
         }
         Ok(())
     })?;
+    let table = table.ok_or(Error::ResourceNotFoundException)?;
     let mut row = table.row.clone();
     for key in &input.tag_keys {
         row.tags.remove(key);
@@ -102,23 +123,8 @@ pub(crate) fn list(
     input: ListTagsOfResourceInput,
 ) -> Result<ListTagsOfResourceOutput> {
     let table = find(tx, input.resource_arn.as_deref(), || Ok(()))?;
-    let after = match &input.next_token {
-        Some(token) => Some(
-            fogbank_core::page::parse_text(token)
-                .ok_or_else(|| Error::invalid("Invalid NextToken"))?,
-        ),
-        None => None,
-    };
-    let mut left = table
-        .row
-        .tags
-        .iter()
-        .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
-        .map(|(key, value)| Tag { key: key.clone(), value: value.clone() })
-        .peekable();
-    let tags: Vec<Tag> = left.by_ref().take(PAGE).collect();
-    let more = left.peek().is_some();
-    let next_token =
-        tags.last().filter(|_| more).map(|tag| fogbank_core::page::text_token(&tag.key));
-    Ok(ListTagsOfResourceOutput { tags: Some(tags), next_token })
+    let table = table.ok_or_else(|| no_resource(input.resource_arn.as_deref()))?;
+    let tags = table.row.tags.iter();
+    let tags = tags.map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+    Ok(ListTagsOfResourceOutput { tags: Some(tags), next_token: None })
 }

@@ -30,6 +30,9 @@ const TOKEN_MILLIS: i64 = 10 * 60 * 1000;
 /// How many times the units of a single request an action of a transaction uses: to prepare and to commit.
 const TRANSACT_FACTOR: f64 = 2.0;
 
+/// What AWS says of two actions on one item.
+const MULTIPLE: &str = "Transaction request cannot include multiple operations on one item";
+
 /// Writes several items, or none.
 pub(crate) async fn write(
     cx: &Cx,
@@ -90,14 +93,15 @@ fn prepare<'w>(tx: &WriteTx<'_>, writes: &'w [Write]) -> Result<Vec<Prepared<'w>
         .collect::<Result<Vec<Arc<Definition>>>>()?;
     let keys: Vec<Result<Key>> =
         writes.iter().zip(&tables).map(|(write, table)| write.key(table)).collect();
+    if let Some(reasons) = first_invalid(&keys) {
+        return Err(cancelled(reasons));
+    }
     let mut seen = HashSet::new();
     for (table, key) in tables.iter().zip(&keys) {
         if let Ok(key) = key
             && !seen.insert(row_key(table.id(), key))
         {
-            return Err(Error::invalid(
-                "Transaction request cannot include multiple operations on one item",
-            ));
+            return Err(Error::invalid(MULTIPLE));
         }
     }
     let mut prepared = Vec::with_capacity(writes.len());
@@ -125,14 +129,22 @@ fn prepare<'w>(tx: &WriteTx<'_>, writes: &'w [Write]) -> Result<Vec<Prepared<'w>
     Ok(prepared)
 }
 
+/// If a key does not fit its table, why: AWS looks at no action after the first such.
+fn first_invalid(keys: &[Result<Key>]) -> Option<Vec<CancellationReason>> {
+    let at = keys.iter().position(|key| matches!(key, Err(Error::ValidationException(_))))?;
+    let reasons = keys.iter().enumerate().map(|(index, key)| match key {
+        Err(Error::ValidationException(message)) if index == at => invalid(message.clone()),
+        _ => none(),
+    });
+    Some(reasons.collect())
+}
+
 fn check_size(prepared: &[Prepared<'_>]) -> Result<()> {
     let bytes: usize =
         prepared.iter().filter_map(|action| action.new.as_deref()).map(item_size).sum();
     if bytes > MAX_BYTES {
-        // The code is AWS's; its words are not known.
-        return Err(Error::invalid(
-            "Transaction request size has exceeded the maximum allowed size of 4194304 bytes",
-        ));
+        // AWS's words are only partly known.
+        return Err(Error::invalid("Transaction request size cannot exceed 4194304 bytes"));
     }
     Ok(())
 }
@@ -315,25 +327,20 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: TransactGetItemsInput) -> Result<Trans
         .collect::<Result<Vec<_>>>()?;
     let tables =
         gets.iter().map(|(table, ..)| store::table(tx, table)).collect::<Result<Vec<_>>>()?;
-    let mut keys = Vec::with_capacity(gets.len());
-    let mut reasons = Vec::with_capacity(gets.len());
-    let mut seen = HashSet::new();
-    for ((_, key, _), table) in gets.iter().zip(&tables) {
-        match table.key.check_key(key) {
-            Ok(key) => {
-                if !seen.insert(row_key(table.id(), &key)) {
-                    return Err(Error::invalid(
-                        "Transaction request cannot include multiple operations on one item",
-                    ));
-                }
-                keys.push(key);
-                reasons.push(none());
-            }
-            Err(error) => reasons.push(invalid(error.message)),
-        }
-    }
-    if keys.len() < gets.len() {
+    let keys: Vec<Result<Key>> = gets
+        .iter()
+        .zip(&tables)
+        .map(|((_, key, _), table)| Ok(table.key.check_key(key)?))
+        .collect();
+    if let Some(reasons) = first_invalid(&keys) {
         return Err(cancelled(reasons));
+    }
+    let keys = keys.into_iter().collect::<Result<Vec<Key>>>()?;
+    let mut seen = HashSet::new();
+    for (key, table) in keys.iter().zip(&tables) {
+        if !seen.insert(row_key(table.id(), key)) {
+            return Err(Error::invalid(MULTIPLE));
+        }
     }
     let mut used: BTreeMap<String, Consumed> = BTreeMap::new();
     let mut responses = Vec::with_capacity(gets.len());

@@ -226,7 +226,16 @@ impl AttributeValue {
         }
     }
 
-    /// What `size()` answers: characters' bytes, bytes, members or elements; `None` where there is no size.
+    /// What `size()` answers: UTF-16 units of a string, as Java counts them, bytes, members or elements; `None` where
+    /// there is no size.
+    pub fn extent(&self) -> Option<usize> {
+        match self {
+            Self::S(text) if !text.is_ascii() => Some(text.encode_utf16().count()),
+            other => other.length(),
+        }
+    }
+
+    /// Bytes of a string or of binary data, members or elements; `None` for numbers, booleans and null.
     pub fn length(&self) -> Option<usize> {
         match self {
             Self::S(text) => Some(text.len()),

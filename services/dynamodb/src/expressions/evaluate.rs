@@ -15,7 +15,7 @@ impl Operand {
             Self::Path(path) => path.find(item).map(Cow::Borrowed),
             Self::Value(value) => Some(Cow::Borrowed(value)),
             Self::Size(operand) => {
-                let length = operand.value(item)?.length()?;
+                let length = operand.value(item)?.extent()?;
                 Some(Cow::Owned(AttributeValue::N(Number::from(length as u64))))
             }
         }

@@ -34,9 +34,13 @@ pub struct KeyQuery {
 impl KeyConditions {
     /// Parses and checks a `KeyConditionExpression`.
     pub fn parse(source: &str, placeholders: &mut Placeholders) -> Result<Self, Invalid> {
-        let condition = Condition::parse(ExpressionKind::KeyCondition, source, placeholders)?;
+        Self::of(&Condition::parse(ExpressionKind::KeyCondition, source, placeholders)?)
+    }
+
+    /// Checks a `KeyConditionExpression` that has been parsed.
+    pub fn of(condition: &Condition) -> Result<Self, Invalid> {
         let mut conditions = Vec::new();
-        collect(&condition, &mut conditions)?;
+        collect(condition, &mut conditions)?;
         Self::new(conditions)
     }
 

@@ -187,6 +187,9 @@ pub fn key_conditions(
 
 /// The update that `AttributeUpdates` stands for.
 pub fn attribute_updates(updates: &BTreeMap<String, AttributeUpdate>) -> Result<Update, Invalid> {
+    if updates.contains_key("") {
+        return Err(Invalid::parameter("Empty attribute name"));
+    }
     let actions = updates
         .iter()
         .map(|(name, update)| Ok((Path::attribute(name.clone()), update_action(update)?)))
@@ -196,6 +199,9 @@ pub fn attribute_updates(updates: &BTreeMap<String, AttributeUpdate>) -> Result<
 
 /// The projection that `AttributesToGet` stands for.
 pub fn attributes_to_get(names: &[String]) -> Result<Projection, Invalid> {
+    if names.iter().any(String::is_empty) {
+        return Err(Invalid::parameter("Empty attribute name"));
+    }
     let mut seen = BTreeSet::new();
     if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
         return Err(Invalid::parameter(format!("Duplicate value in attribute name: {name}")));

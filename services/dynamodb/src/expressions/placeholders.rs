@@ -26,6 +26,12 @@ impl Placeholders {
     ) -> Result<Self, Invalid> {
         check_keys("ExpressionAttributeNames", '#', names.as_ref().map(BTreeMap::keys))?;
         check_keys("ExpressionAttributeValues", ':', values.as_ref().map(BTreeMap::keys))?;
+        let empty = names.iter().flatten().find(|(_, name)| name.is_empty());
+        if let Some((key, _)) = empty {
+            return Err(Invalid::new(format!(
+                "ExpressionAttributeNames contains invalid value: Empty attribute name for key {key}"
+            )));
+        }
         Ok(Self {
             names: names.unwrap_or_default(),
             values: values.unwrap_or_default(),

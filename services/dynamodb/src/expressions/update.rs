@@ -83,6 +83,13 @@ impl Update {
         &self.actions
     }
 
+    /// Whether it can only take away, so that it makes no item where there is none. An update of nothing makes one.
+    pub fn only_removes(&self) -> bool {
+        let removes =
+            |(_, action): &(Path, Action)| matches!(action, Action::Remove | Action::Delete(_));
+        !self.actions.is_empty() && self.actions.iter().all(removes)
+    }
+
     /// The attributes that `UPDATED_OLD` and `UPDATED_NEW` return.
     pub fn projection(&self) -> Projection {
         Projection::of_paths(self.actions.iter().map(|(path, _)| path.clone()).collect())

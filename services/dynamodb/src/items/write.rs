@@ -128,11 +128,29 @@ fn updated(
     old: Option<&Item>,
     key: &Key,
 ) -> Result<Option<Item>> {
+    if old.is_none() && update.only_removes() {
+        return Ok(None);
+    }
     let new = update.apply(old, &key.to_item(&table.key))?;
-    table.check_index_keys(&new)?;
+    if let Err(error) = table.check_index_keys(&new) {
+        return Err(if has_other_type(table, &new) {
+            Error::invalid(
+                "The update expression attempted to update the secondary index key to unsupported type",
+            )
+        } else {
+            error
+        });
+    }
     check_item_nesting(&new)?;
     check_update_size(&new)?;
     Ok(Some(new))
+}
+
+/// Whether an item has a key attribute of an index in another type than the index's.
+fn has_other_type(table: &Definition, item: &Item) -> bool {
+    table.indexes.iter().flat_map(|index| index.key.attributes()).any(|attribute| {
+        item.get(&attribute.name).is_some_and(|value| value.kind() != attribute.kind)
+    })
 }
 
 impl Prepared<'_> {

@@ -8,13 +8,13 @@ use super::{Source, leads_to, legacy_filter, start, start_key};
 use crate::capacity::Kind;
 use crate::error::{Error, Result};
 use crate::expressions::{
-    Condition, ExpressionKind, KeyConditions, Projection, attributes_to_get, check_parameters,
-    key_conditions,
+    Condition, ExpressionKind, KeyConditions, KeyQuery, Projection, attributes_to_get,
+    check_parameters, key_conditions,
 };
-use crate::keys::{KeyRange, SortCondition, partition_prefix};
+use crate::keys::{Key, KeyRange, partition_prefix};
 use crate::model::{QueryInput, QueryOutput};
 use crate::names::TableName;
-use crate::value::{AttributeValue, Item};
+use crate::value::Item;
 use crate::{conditions, convert, store};
 
 /// A query whose request has been parsed.
@@ -37,6 +37,8 @@ pub(crate) fn query(tx: &ReadTx<'_>, mut input: QueryInput) -> Result<QueryOutpu
     if query.start.as_ref().is_some_and(|start| start.len() != attributes) {
         return Err(start::invalid());
     }
+    let ordering = |start| start::ordering_key(source, start);
+    let start_key = query.start.as_ref().map(ordering).transpose()?;
     let keys = query.keys.resolve(source.key())?;
     let is_reverse = input.scan_index_forward == Some(false);
     let prefix = partition_prefix(source.id(), &keys.partition);
@@ -44,8 +46,8 @@ pub(crate) fn query(tx: &ReadTx<'_>, mut input: QueryInput) -> Result<QueryOutpu
         Some(condition) => condition.range(&prefix),
         None => KeyRange::of_prefix(prefix),
     };
-    if let Some(start) = &query.start {
-        let after = start_row(source, start, &keys.partition, keys.sort.as_ref())?;
+    if let (Some(start), Some(key)) = (&query.start, start_key) {
+        let after = start_row(source, start, &key, &keys)?;
         go_on(&mut range, after, is_reverse);
     }
     if let Some(projection) = &query.projection {
@@ -55,6 +57,9 @@ pub(crate) fn query(tx: &ReadTx<'_>, mut input: QueryInput) -> Result<QueryOutpu
         check_filter(source, filter, query.filter_name)?;
     }
     let selection = Selection::new(source, input.select, query.projection)?;
+    if let Some(filter) = &query.filter {
+        table.check_paths(filter.paths())?;
+    }
     let request = Request {
         source,
         range,
@@ -102,8 +107,9 @@ fn parse(input: &mut QueryInput) -> Result<Query> {
         input.expression_attribute_names.take(),
         input.expression_attribute_values.take(),
     )?;
-    let parse_keys = |source: &String| KeyConditions::parse(source, &mut placeholders);
-    let keys = input.key_condition_expression.as_ref().map(parse_keys).transpose()?;
+    let parse =
+        |source: &String| Condition::parse(ExpressionKind::KeyCondition, source, &mut placeholders);
+    let keys = input.key_condition_expression.as_ref().map(parse).transpose()?;
     let parse =
         |source: &String| Condition::parse(ExpressionKind::Filter, source, &mut placeholders);
     let filter = input.filter_expression.as_ref().map(parse).transpose()?;
@@ -111,7 +117,7 @@ fn parse(input: &mut QueryInput) -> Result<Query> {
     let projection = input.projection_expression.as_ref().map(parse).transpose()?;
     placeholders.check_all_used()?;
     let keys = match keys {
-        Some(keys) => keys,
+        Some(keys) => KeyConditions::of(&keys)?,
         None => {
             let wire = input.key_conditions.take().unwrap_or_default();
             key_conditions(&conditions::legacy(wire)?)?
@@ -160,27 +166,30 @@ fn check_filter(source: Source<'_>, filter: &Condition, name: &str) -> Result<()
             )));
         }
     }
-    source.table.check_paths(paths)
+    Ok(())
 }
 
 /// The store's key of the row after which the query goes on, which must be one that the query could return.
-fn start_row(
-    source: Source<'_>,
-    start: &Item,
-    partition: &AttributeValue,
-    sort: Option<&SortCondition>,
-) -> Result<Vec<u8>> {
-    let start = start::find(source, start)?;
-    let is_other = start.key.partition != *partition;
-    let Some(sort) = sort else {
+fn start_row(source: Source<'_>, start: &Item, key: &Key, query: &KeyQuery) -> Result<Vec<u8>> {
+    let row = start::row(source, start, key)?;
+    let is_other = key.partition != query.partition;
+    let Some(sort) = &query.sort else {
         if is_other {
             return Err(Error::invalid(
                 "The provided starting key is outside query boundaries based on provided conditions",
             ));
         }
-        return Ok(start.row);
+        if source.index.is_none() && key.sort.is_none() {
+            // There is but one item, and nothing after it.
+            return Err(Error::invalid(format!(
+                "The provided exclusive start key is invalid: ExclusiveStartKey: {{{}=AttributeValue: {}}}",
+                source.table.key.partition.name,
+                key.partition.describe()
+            )));
+        }
+        return Ok(row);
     };
-    if !start.key.sort.as_ref().is_some_and(|value| sort.holds(value)) {
+    if !key.sort.as_ref().is_some_and(|value| sort.holds(value)) {
         return Err(Error::invalid(
             "The provided starting key does not match the range key predicate",
         ));
@@ -188,7 +197,7 @@ fn start_row(
     if is_other {
         return Err(Error::invalid("The query can return at most one row and cannot be restarted"));
     }
-    Ok(start.row)
+    Ok(row)
 }
 
 /// Narrows a range to what follows a row.

@@ -42,11 +42,16 @@ pub(crate) fn scan(tx: &ReadTx<'_>, mut input: ScanInput) -> Result<ScanOutput> 
             ),
         });
     }
+    let start_key = match &scan.start {
+        Some(start) if source.index.is_some() => Some(start::ordering_key(source, start)?),
+        Some(start) => Some(start::table_key(source, start)?),
+        None => None,
+    };
     let selection = Selection::new(source, input.select, scan.projection)?;
     let (segment, total) = scan.segment;
     let mut range = KeyRange::of_hashes(source.id(), segment_hashes(segment, total));
-    if let Some(item) = &scan.start {
-        let row = start_row(source, item)?;
+    if let (Some(item), Some(key)) = (&scan.start, &start_key) {
+        let row = start::row(source, item, key)?;
         if row < range.start || row >= range.end {
             return Err(Error::invalid(format!(
                 "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: {total} Segment: {segment}"
@@ -77,18 +82,6 @@ pub(crate) fn scan(tx: &ReadTx<'_>, mut input: ScanInput) -> Result<ScanOutput> 
         scanned_count: Some(page.scanned as i32),
         last_evaluated_key: page.last.map(convert::to_wire),
         consumed_capacity: page.consumed.report(table.name(), wanted, Kind::Plain),
-    })
-}
-
-/// The store's key of the row after which the scan goes on.
-fn start_row(source: Source<'_>, item: &Item) -> Result<Vec<u8>> {
-    start::find(source, item).map(|start| start.row).map_err(|error| match error {
-        Error::ValidationException(message)
-            if source.index.is_none() && !message.starts_with("The provided starting key") =>
-        {
-            Error::invalid(format!("The provided starting key is invalid: {message}"))
-        }
-        other => other,
     })
 }
 

@@ -6,10 +6,10 @@ use super::{describe, rules};
 use crate::definition::Definition;
 use crate::error::{Error, Result};
 use crate::model::{
-    BillingMode, CreateTableInput, CreateTableOutput, SSESpecification, SSEType,
-    StreamSpecification,
+    AttributeDefinition, BillingMode, CreateTableInput, CreateTableOutput, KeySchemaElement,
+    Projection, SSESpecification, SSEType, StreamSpecification,
 };
-use crate::names::TableName;
+use crate::names::{self, TableName};
 use crate::store::{self, IndexRow, KeyRow, StreamRow, TableRow};
 use crate::tags;
 
@@ -18,8 +18,8 @@ const MAX_TABLES: usize = 2500;
 
 /// Creates a table.
 pub(crate) fn create(tx: &mut WriteTx<'_>, input: CreateTableInput) -> Result<CreateTableOutput> {
-    let name = TableName::of_control(input.table_name.as_deref())?;
-    let key = check(&input)?;
+    let (name, given) = given(&input)?;
+    let key = check(&input, &given)?;
     let (account, region) = (
         name.account.unwrap_or(tx.account()).to_owned(),
         name.region.unwrap_or(tx.region()).to_owned(),
@@ -35,16 +35,44 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, input: CreateTableInput) -> Result<Cr
             "Subscriber limit exceeded: There is a limit of {MAX_TABLES} tables per subscriber"
         )));
     }
-    let row = row(tx, &input, name, key)?;
+    let row = row(tx, &input, &given, name, key)?;
     store::put_table(tx, &account, &region, &row)?;
     let table = Definition::new(&account, &region, row)?;
     let description = describe::description(&tx.as_read(), &table, "CREATING")?;
     Ok(CreateTableOutput { table_description: Some(description) })
 }
 
+/// What a definition must have.
+struct Given<'a> {
+    attributes: &'a [AttributeDefinition],
+    key: &'a [KeySchemaElement],
+}
+
+/// Takes from a request what it must have.
+fn given(input: &CreateTableInput) -> Result<(TableName<'_>, Given<'_>)> {
+    let Some(text) = input.table_name.as_deref() else {
+        return TableName::of_control(None).map(|name| (name, Given { attributes: &[], key: &[] }));
+    };
+    let name = TableName::of(text);
+    let mut broken = name.violations(text);
+    let members = [
+        ("attributeDefinitions", input.attribute_definitions.is_none()),
+        ("keySchema", input.key_schema.is_none()),
+    ];
+    for (member, _) in members.iter().filter(|(_, is_missing)| *is_missing) {
+        broken.push(format!(
+            "Value null at '{member}' failed to satisfy constraint: Member must not be null"
+        ));
+    }
+    match (&input.attribute_definitions, &input.key_schema) {
+        (Some(attributes), Some(key)) if broken.is_empty() => Ok((name, Given { attributes, key })),
+        _ => Err(names::violated(&broken)),
+    }
+}
+
 /// Refuses a definition that contradicts itself. The order is AWS's.
-fn check(input: &CreateTableInput) -> Result<KeyRow> {
-    rules::check_key_length(&input.key_schema)?;
+fn check(input: &CreateTableInput, given: &Given<'_>) -> Result<KeyRow> {
+    rules::check_key_length(given.key)?;
     let is_on_demand = input.billing_mode == Some(BillingMode::PayPerRequest);
     match &input.provisioned_throughput {
         Some(_) if is_on_demand => {
@@ -60,18 +88,18 @@ fn check(input: &CreateTableInput) -> Result<KeyRow> {
         Some(throughput) => rules::check_units(throughput)?,
         None => {}
     }
-    let attributes = &input.attribute_definitions;
-    if input.key_schema.len() > attributes.len() {
+    let attributes = given.attributes;
+    if given.key.len() > attributes.len() {
         return Err(Error::invalid(
             "Invalid KeySchema: Some index key attribute have no definition",
         ));
     }
     rules::check_declarations(attributes)?;
-    rules::check_declared(&input.key_schema, attributes)?;
-    let key = rules::key(&input.key_schema)?;
-    check_local_indexes(input, &key)?;
-    check_global_indexes(input, is_on_demand)?;
-    check_unused(input)?;
+    rules::check_declared(given.key, attributes)?;
+    let key = rules::key(given.key)?;
+    check_local_indexes(input, attributes, &key)?;
+    check_global_indexes(input, attributes, is_on_demand)?;
+    check_unused(input, given)?;
     if input.vector_indexes.as_ref().is_some_and(|indexes| !indexes.is_empty()) {
         return Err(Error::invalid("VectorIndexes are not supported by this endpoint"));
     }
@@ -80,7 +108,11 @@ fn check(input: &CreateTableInput) -> Result<KeyRow> {
     Ok(key)
 }
 
-fn check_local_indexes(input: &CreateTableInput, key: &KeyRow) -> Result<()> {
+fn check_local_indexes(
+    input: &CreateTableInput,
+    attributes: &[AttributeDefinition],
+    key: &KeyRow,
+) -> Result<()> {
     let Some(indexes) = &input.local_secondary_indexes else { return Ok(()) };
     if indexes.is_empty() {
         return Err(Error::parameter("List of LocalSecondaryIndexes is empty"));
@@ -91,7 +123,7 @@ fn check_local_indexes(input: &CreateTableInput, key: &KeyRow) -> Result<()> {
         ));
     }
     for index in indexes {
-        rules::check_local(index, key, &input.attribute_definitions)?;
+        rules::check_local(index, key, attributes)?;
     }
     rules::check_names(indexes.iter().map(|index| index.index_name.as_str()))?;
     if indexes.len() > rules::MAX_LOCAL_INDEXES {
@@ -102,13 +134,17 @@ fn check_local_indexes(input: &CreateTableInput, key: &KeyRow) -> Result<()> {
     Ok(())
 }
 
-fn check_global_indexes(input: &CreateTableInput, is_on_demand: bool) -> Result<()> {
+fn check_global_indexes(
+    input: &CreateTableInput,
+    attributes: &[AttributeDefinition],
+    is_on_demand: bool,
+) -> Result<()> {
     let Some(indexes) = &input.global_secondary_indexes else { return Ok(()) };
     if indexes.is_empty() {
         return Err(Error::parameter("List of GlobalSecondaryIndexes is empty"));
     }
     for index in indexes {
-        rules::check_global(index, &input.attribute_definitions, is_on_demand)?;
+        rules::check_global(index, attributes, is_on_demand)?;
     }
     let local = input.local_secondary_indexes.iter().flatten();
     let local = local.map(|index| (index.index_name.as_str(), &index.projection));
@@ -125,16 +161,16 @@ fn check_global_indexes(input: &CreateTableInput, is_on_demand: bool) -> Result<
 }
 
 /// Refuses attributes that are declared and are in no key.
-fn check_unused(input: &CreateTableInput) -> Result<()> {
+fn check_unused(input: &CreateTableInput, given: &Given<'_>) -> Result<()> {
     let local = input.local_secondary_indexes.iter().flatten().map(|index| &index.key_schema);
     let global = input.global_secondary_indexes.iter().flatten().map(|index| &index.key_schema);
-    let keys: Vec<&str> = std::iter::once(&input.key_schema)
-        .chain(local)
-        .chain(global)
-        .flatten()
+    let keys: Vec<&str> = given
+        .key
+        .iter()
+        .chain(local.chain(global).flatten())
         .map(|element| element.attribute_name.as_str())
         .collect();
-    let mut declared = input.attribute_definitions.iter();
+    let mut declared = given.attributes.iter();
     if declared.all(|attribute| keys.contains(&attribute.attribute_name.as_str())) {
         return Ok(());
     }
@@ -144,7 +180,7 @@ fn check_unused(input: &CreateTableInput) -> Result<()> {
         ));
     }
     let list = |names: Vec<&str>| names.join(", ");
-    let declared = input.attribute_definitions.iter();
+    let declared = given.attributes.iter();
     let declared = declared.map(|attribute| attribute.attribute_name.as_str()).collect();
     let mut keys = keys;
     keys.sort_unstable();
@@ -156,7 +192,13 @@ fn check_unused(input: &CreateTableInput) -> Result<()> {
     )))
 }
 
-fn row(tx: &WriteTx<'_>, input: &CreateTableInput, name: String, key: KeyRow) -> Result<TableRow> {
+fn row(
+    tx: &WriteTx<'_>,
+    input: &CreateTableInput,
+    given: &Given<'_>,
+    name: String,
+    key: KeyRow,
+) -> Result<TableRow> {
     let is_on_demand = input.billing_mode == Some(BillingMode::PayPerRequest);
     let now = tx.now();
     let mut numbers = 1..;
@@ -181,8 +223,8 @@ fn row(tx: &WriteTx<'_>, input: &CreateTableInput, name: String, key: KeyRow) ->
         uuid: tx.ids().uuid(),
         name,
         created_millis: now.millis(),
-        attributes: input
-            .attribute_definitions
+        attributes: given
+            .attributes
             .iter()
             .map(|attribute| {
                 (attribute.attribute_name.clone(), attribute.attribute_type.as_str().to_owned())
@@ -209,8 +251,8 @@ fn row(tx: &WriteTx<'_>, input: &CreateTableInput, name: String, key: KeyRow) ->
 pub(super) fn index_row(
     id: u64,
     name: &str,
-    key: &[crate::model::KeySchemaElement],
-    projection: &crate::model::Projection,
+    key: &[KeySchemaElement],
+    projection: &Projection,
 ) -> Result<IndexRow> {
     let (projection, non_key_attributes) = rules::projection(projection)?;
     Ok(IndexRow {

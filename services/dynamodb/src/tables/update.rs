@@ -9,8 +9,8 @@ use crate::definition::Definition;
 use crate::error::{Error, Result};
 use crate::model::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
-    ProvisionedThroughput, ScalarAttributeType, TableDescription, UpdateGlobalSecondaryIndexAction,
-    UpdateTableInput, UpdateTableOutput,
+    ProvisionedThroughput, TableDescription, UpdateGlobalSecondaryIndexAction, UpdateTableInput,
+    UpdateTableOutput,
 };
 use crate::store::{self, IndexRow, TableRow, ThroughputRow};
 use crate::tasks;
@@ -29,7 +29,12 @@ pub(crate) fn update(tx: &mut WriteTx<'_>, input: UpdateTableInput) -> Result<Up
     let mut added = Vec::new();
     for update in input.global_secondary_index_updates.iter().flatten() {
         match (&update.create, &update.update, &update.delete) {
-            (Some(create), ..) => added.push(add_index(tx, &mut row, create)?),
+            (Some(create), ..) => {
+                // The types must be given again even of attributes that are known.
+                let attributes = input.attribute_definitions.as_deref().unwrap_or_default();
+                rules::check_declared(&create.key_schema, attributes)?;
+                added.push(add_index(tx, &mut row, create)?);
+            }
             (_, Some(update), _) => change_index(&mut row, update, now)?,
             (.., Some(delete)) => removed.push(remove_index(&mut row, &delete.index_name)?),
             (None, None, None) => {}
@@ -235,15 +240,6 @@ fn add_index(
             "Subscriber limit exceeded: Number of global secondary indexes exceeds the per-table limit of 20".to_owned(),
         ));
     }
-    let declared: Vec<AttributeDefinition> = row
-        .attributes
-        .iter()
-        .map(|(name, kind)| AttributeDefinition {
-            attribute_name: name.clone(),
-            attribute_type: ScalarAttributeType::from_name(kind).unwrap_or_default(),
-        })
-        .collect();
-    rules::check_declared(&wire.key_schema, &declared)?;
     let throughput = wire.provisioned_throughput.as_ref();
     rules::check_global_throughput(name, throughput, row.is_on_demand)?;
     let id = store::new_id(tx, 1 + row.global_indexes.len() as u8);
