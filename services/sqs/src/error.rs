@@ -39,8 +39,6 @@ fogbank_core::errors! {
         ReceiptHandleIsInvalid(String),
         #[error("Maximum number of entries per request are 10. You have sent {0}.")]
         TooManyEntriesInBatchRequest(usize),
-        #[error("{0}")]
-        UnsupportedOperation(String),
     }
 }
 

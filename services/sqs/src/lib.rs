@@ -5,6 +5,10 @@
 //! receipt handle of a receive. A message that was received too often moves to the **dead-letter queue**
 //! of the redrive policy, in the transaction of the receive that would have been one too many.
 //!
+//! A **FIFO queue** keeps the order of each message group: a message is received only when all before it in its
+//! group are gone or come with it. Within five minutes a message with a known deduplication id is a copy, which is
+//! acknowledged and not delivered.
+//!
 //! Both protocols (JSON, and the older query) run the same handlers. Queue URLs are built from the address
 //! that the caller used, and any host is taken in those that come back.
 //!
@@ -13,8 +17,8 @@
 //!
 //! What differs from AWS: the approximate counts are exact; a queue may be created again at once after its
 //! deletion (AWS makes one wait 60 s); the limit of 120,000 messages in flight is not enforced; messages are
-//! not encrypted with KMS keys, whose ids are kept as attributes only. Missing: FIFO queues, whose creation is
-//! refused, and message move tasks.
+//! not encrypted with KMS keys, whose ids are kept as attributes only; nothing limits the throughput of FIFO
+//! queues, and `ReceiveRequestAttemptId` is not heeded. Missing: message move tasks.
 
 mod access;
 mod attributes;

@@ -12,7 +12,7 @@ use crate::model::{
     GetQueueUrlOutput, ListDeadLetterSourceQueuesInput, ListDeadLetterSourceQueuesOutput,
     ListQueuesInput, ListQueuesOutput, PurgeQueueInput, PurgeQueueOutput,
 };
-use crate::rules::attributes::{Redrive, Settings};
+use crate::rules::attributes::{Fifo, Redrive, Settings};
 use crate::rules::{batch, names};
 use crate::store::{self, QUEUES, Queue, QueueKey, SOURCES};
 use crate::tags;
@@ -28,12 +28,12 @@ pub(crate) fn create(
     input: CreateQueueInput,
 ) -> Result<CreateQueueOutput, Error> {
     let given = input.attributes.unwrap_or_default();
-    if given.get("FifoQueue").is_some_and(|on| on == "true") {
-        return Err(Error::UnsupportedOperation(
-            "Fogbank does not implement FIFO queues yet.".to_owned(),
-        ));
+    let is_fifo = given.get("FifoQueue").is_some_and(|on| on.eq_ignore_ascii_case("true"));
+    if is_fifo {
+        names::check_fifo_name(&input.queue_name)?;
+    } else {
+        names::check_name(&input.queue_name)?;
     }
-    names::check_name(&input.queue_name)?;
     let key = (tx.account().to_owned(), tx.region().to_owned(), input.queue_name);
     match QUEUES.get(tx, &key)? {
         Some(queue) => {
@@ -52,7 +52,8 @@ fn create_new(
     given: &BTreeMap<String, String>,
     given_tags: BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let mut settings = Settings::default();
+    let fifo = key.2.ends_with(".fifo").then(Fifo::default);
+    let mut settings = Settings { fifo, ..Settings::default() };
     settings.change(given)?;
     let number = store::fresh_number(tx);
     let mut queue = Queue {
@@ -103,6 +104,9 @@ pub(crate) fn point_to_dead_letters(
         let Some(queue) = QUEUES.get(tx, &target)? else {
             return Err(refuse("Dead letter target does not exist."));
         };
+        if key.2.ends_with(".fifo") != queue.settings.fifo.is_some() {
+            return Err(refuse("Dead-letter queue must be same type of queue as the source."));
+        }
         if !queue.settings.allows_source(&source_arn) {
             // Guessed: AWS's words for this are not known.
             return Err(refuse("Dead letter target does not allow redrive from this queue."));

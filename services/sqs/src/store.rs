@@ -12,13 +12,20 @@
 //! | `sqs.totals` | space | how many messages there are |
 //! | `sqs.sources` | account, region, dead-letter queue, source queue | – |
 //! | `sqs.garbage` | space | – |
+//! | `sqs.order` | space, group, sequence | when the message becomes visible |
+//! | `sqs.groups` | space, group | [`GroupHead`] |
+//! | `sqs.turns` | space, time of visibility, sequence of the head | the group |
+//! | `sqs.originals` | space, scope, deduplication id | [`Original`] |
+//! | `sqs.originals-by-age` | space, time, sequence | scope and deduplication id |
 //!
-//! Sequences follow the order of commits. Every message has exactly one row in `sqs.ready`.
+//! Sequences follow the order of commits. Every message has exactly one row in `sqs.ready`. The last
+//! five tables are of FIFO queues: a group that has messages has one turn, which comes when its first
+//! message becomes visible.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use fogbank_core::store::{self, Read, Table, row};
+use fogbank_core::store::{self, KeyPrefix, Read, Table, row};
 use fogbank_core::{Request, Tx, WriteTx, arn};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +44,14 @@ pub(crate) static TOTALS: Table<(u64,), u64> = Table::new("sqs.totals", 0x0405);
 pub(crate) static SOURCES: Table<(String, String, String, String), ()> =
     Table::new("sqs.sources", 0x0406);
 pub(crate) static GARBAGE: Table<(u64,), ()> = Table::new("sqs.garbage", 0x0407);
+
+pub(crate) static ORDER: Table<(u64, String, u64), u64> = Table::new("sqs.order", 0x0408);
+pub(crate) static GROUPS: Table<(u64, String), GroupHead> = Table::new("sqs.groups", 0x0409);
+pub(crate) static TURNS: Table<(u64, u64, u64), String> = Table::new("sqs.turns", 0x040a);
+pub(crate) static ORIGINALS: Table<(u64, String, String), Original> =
+    Table::new("sqs.originals", 0x040b);
+pub(crate) static ORIGINALS_BY_AGE: Table<(u64, u64, u64), String> =
+    Table::new("sqs.originals-by-age", 0x040c);
 
 /// How many messages one transaction may create; sequences leave room for as many.
 pub(crate) const MESSAGES_PER_TRANSACTION: u64 = 64;
@@ -59,6 +74,13 @@ pub(crate) struct Queue {
 }
 
 row!(Queue, 1);
+
+impl Queue {
+    /// The group in whose order a message comes; none outside of FIFO queues.
+    pub(crate) fn group<'m>(&self, message: &'m Message) -> Option<&'m str> {
+        self.settings.fifo.and(message.group_id.as_deref())
+    }
+}
 
 /// A message as it was sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,9 +126,30 @@ pub(crate) struct State {
     pub(crate) receives: u32,
     pub(crate) first_received_millis: u64,
     pub(crate) received_millis: u64,
+    /// The message's group, if its queue is a FIFO queue.
+    pub(crate) group_id: Option<String>,
 }
 
 row!(State, 1);
+
+/// The first message of a group of a FIFO queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GroupHead {
+    pub(crate) visible_millis: u64,
+    pub(crate) sequence: u64,
+}
+
+row!(GroupHead, 1);
+
+/// The message that others with the same deduplication id are copies of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Original {
+    pub(crate) message_id: String,
+    pub(crate) sequence: u64,
+    pub(crate) sent_millis: u64,
+}
+
+row!(Original, 1);
 
 /// Why a message is hidden, as long as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,22 +215,32 @@ pub(crate) fn sequence(tx: &WriteTx<'_>, index: usize) -> u64 {
 /// Adds a message that becomes visible at `message.visible_millis`.
 pub(crate) fn insert(
     tx: &mut WriteTx<'_>,
-    space: u64,
+    queue: &Queue,
     sequence: u64,
     message: &Message,
     state: Option<&State>,
 ) -> Result<(), Error> {
-    let visible = message.visible_millis;
+    let (space, visible) = (queue.space, message.visible_millis);
     MESSAGES.put(tx, &(space, sequence), message)?;
     READY.put(tx, &(space, visible, sequence), &Hidden::Delayed)?;
     if let Some(state) = state {
         STATES.put(tx, &(space, sequence), state)?;
     }
-    heads(tx).lower(space, visible);
-    Ok(())
+    match queue.group(message) {
+        Some(group) => {
+            ORDER.put(tx, &(space, group, sequence), &visible)?;
+            // Whoever stands behind others waits for his turn with them.
+            if GROUPS.contains(tx, &(space, group))? { Ok(()) } else { take_turn(tx, space, group) }
+        }
+        None => {
+            heads(tx).lower(space, visible);
+            Ok(())
+        }
+    }
 }
 
-/// Hides a message until `state.visible_millis`; it was due at `visible_before`.
+/// Hides a message until `state.visible_millis`; it was due at `visible_before`. Afterwards its group
+/// must [`take_turn`].
 pub(crate) fn hide(
     tx: &mut WriteTx<'_>,
     space: u64,
@@ -198,21 +251,91 @@ pub(crate) fn hide(
     READY.delete(tx, &(space, visible_before, sequence))?;
     READY.put(tx, &(space, state.visible_millis, sequence), &Hidden::InFlight)?;
     STATES.put(tx, &(space, sequence), state)?;
-    heads(tx).lower(space, state.visible_millis);
+    match &state.group_id {
+        Some(group) => ORDER.put(tx, &(space, group, sequence), &state.visible_millis)?,
+        None => heads(tx).lower(space, state.visible_millis),
+    }
     Ok(())
 }
 
-/// Removes a message that is due at `visible`.
+/// Removes a message that is due at `visible`. Afterwards its group must [`take_turn`].
 pub(crate) fn remove(
     tx: &mut WriteTx<'_>,
     space: u64,
     sequence: u64,
     visible: u64,
+    group: Option<&str>,
 ) -> Result<(), Error> {
     MESSAGES.delete(tx, &(space, sequence))?;
     STATES.delete(tx, &(space, sequence))?;
     READY.delete(tx, &(space, visible, sequence))?;
+    if let Some(group) = group {
+        ORDER.delete(tx, &(space, group, sequence))?;
+    }
     Ok(())
+}
+
+/// Puts a group's turn where its first message is now.
+pub(crate) fn take_turn(tx: &mut WriteTx<'_>, space: u64, group: &str) -> Result<(), Error> {
+    let before = GROUPS.get(tx, &(space, group))?;
+    // The first message never gets an earlier sequence: begin there, past what was removed.
+    let from = before.map_or(0, |head| head.sequence);
+    let first = ORDER.range(&(space, group)).from(&(space, group, from)).limit(1).list(tx)?.pop();
+    let after =
+        first.map(|((_, _, sequence), visible_millis)| GroupHead { visible_millis, sequence });
+    if before == after {
+        return Ok(());
+    }
+    if let Some(head) = before {
+        TURNS.delete(tx, &(space, head.visible_millis, head.sequence))?;
+    }
+    match after {
+        Some(head) => {
+            TURNS.put(tx, &(space, head.visible_millis, head.sequence), &group.to_owned())?;
+            GROUPS.put(tx, &(space, group), &head)?;
+            heads(tx).lower(space, head.visible_millis);
+        }
+        None => GROUPS.delete(tx, &(space, group))?,
+    }
+    Ok(())
+}
+
+/// Remembers a message for those that will be copies of it.
+pub(crate) fn remember(
+    tx: &mut WriteTx<'_>,
+    space: u64,
+    scope: &str,
+    id: &str,
+    original: &Original,
+) -> Result<(), Error> {
+    ORIGINALS.put(tx, &(space, scope, id), original)?;
+    // Neither a group's nor a deduplication's id can hold a line break.
+    let name = format!("{scope}\n{id}");
+    ORIGINALS_BY_AGE.put(tx, &(space, original.sent_millis, original.sequence), &name)?;
+    Ok(())
+}
+
+/// Forgets up to `limit` messages that were sent before `millis`; returns whether it was all.
+pub(crate) fn forget_originals(
+    tx: &mut WriteTx<'_>,
+    space: u64,
+    millis: u64,
+    limit: usize,
+) -> Result<bool, Error> {
+    let old =
+        ORIGINALS_BY_AGE.range(&(space,)).before(&(space, millis, 0)).limit(limit).list(tx)?;
+    for (key, name) in &old {
+        ORIGINALS_BY_AGE.delete(tx, key)?;
+        let (scope, id) = name.split_once('\n').unwrap_or_default();
+        // A later message with the same id is an original of its own.
+        let is_same = ORIGINALS
+            .get(tx, &(space, scope, id))?
+            .is_some_and(|original| original.sequence == key.2);
+        if is_same {
+            ORIGINALS.delete(tx, &(space, scope, id))?;
+        }
+    }
+    Ok(old.len() < limit)
 }
 
 /// Counts messages that came (or, with a negative number, went).
@@ -255,23 +378,41 @@ pub(crate) fn millis(time: fogbank_core::Timestamp) -> u64 {
     time.millis().max(0).unsigned_abs()
 }
 
-/// Removes up to `limit` rows of a space that no queue uses; returns whether it was all.
+/// Removes up to `limit` rows of each table of a space that no queue uses; returns whether it was all.
 pub(crate) fn clean(tx: &mut WriteTx<'_>, space: u64, limit: usize) -> Result<bool, Error> {
     let messages = MESSAGES.range(&(space,)).limit(limit).keys(tx)?;
     for key in &messages {
         MESSAGES.delete(tx, key)?;
         STATES.delete(tx, key)?;
     }
-    let ready = READY.range(&(space,)).limit(limit).keys(tx)?;
-    for key in &ready {
-        READY.delete(tx, key)?;
-    }
-    let is_all = messages.len() < limit && ready.len() < limit;
+    let mut is_all = messages.len() < limit;
+    is_all &= empty(tx, &READY, space, limit)?;
+    is_all &= empty(tx, &ORDER, space, limit)?;
+    is_all &= empty(tx, &GROUPS, space, limit)?;
+    is_all &= empty(tx, &TURNS, space, limit)?;
+    is_all &= empty(tx, &ORIGINALS, space, limit)?;
+    is_all &= empty(tx, &ORIGINALS_BY_AGE, space, limit)?;
     if is_all {
         TOTALS.delete(tx, &(space,))?;
         GARBAGE.delete(tx, &(space,))?;
     }
     Ok(is_all)
+}
+
+fn empty<K: store::Key, V: store::Value>(
+    tx: &mut WriteTx<'_>,
+    table: &Table<K, V>,
+    space: u64,
+    limit: usize,
+) -> Result<bool, Error>
+where
+    (u64,): KeyPrefix<K>,
+{
+    let keys = table.range(&(space,)).limit(limit).keys(tx)?;
+    for key in &keys {
+        table.delete(tx, key)?;
+    }
+    Ok(keys.len() < limit)
 }
 
 /// Leaves a space to be cleaned up in the background.

@@ -7,6 +7,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::error::Error;
 use crate::heads::Heads;
+use crate::rules::message::DEDUPLICATION_MILLIS;
 use crate::store::{self, GARBAGE, MESSAGES, Message, QUEUES, QueueKey, STATES};
 
 /// The name of the task, and the topic that wakes it.
@@ -30,6 +31,7 @@ async fn sweep(cx: &Cx) -> Result<(), Fault> {
     let mut after = None;
     while let Some(key) = cx.read(|tx| next_queue(tx, after.as_ref()))? {
         expire(cx, &key).await?;
+        forget(cx, &key).await?;
         after = Some(key);
     }
     Ok(())
@@ -57,6 +59,15 @@ async fn expire(cx: &Cx, key: &QueueKey) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// Forgets the messages of a FIFO queue that are too old to have copies.
+async fn forget(cx: &Cx, key: &QueueKey) -> Result<(), Fault> {
+    let queue = cx.read(|tx| QUEUES.get(tx, key).map_err(Error::from))?;
+    let Some(queue) = queue.filter(|queue| queue.settings.fifo.is_some()) else { return Ok(()) };
+    let before = store::millis(cx.now()).saturating_sub(DEDUPLICATION_MILLIS);
+    while !cx.write(|tx| store::forget_originals(tx, queue.space, before, ROWS)).await? {}
+    Ok(())
 }
 
 /// The sequences of messages at the queue's end that are too old, up to a transaction's worth.
@@ -97,15 +108,19 @@ fn remove(
     space: u64,
     sequences: &[u64],
 ) -> Result<(), Error> {
-    if QUEUES.get(tx, key)?.is_none_or(|queue| queue.space != space) {
+    let Some(queue) = QUEUES.get(tx, key)?.filter(|queue| queue.space == space) else {
         return Ok(());
-    }
+    };
     let mut removed = 0;
     for &sequence in sequences {
         let Some(message) = MESSAGES.get(tx, &(space, sequence))? else { continue };
         let state = STATES.get(tx, &(space, sequence))?;
         let visible = state.map_or(message.visible_millis, |state| state.visible_millis);
-        store::remove(tx, space, sequence, visible)?;
+        let group = queue.group(&message);
+        store::remove(tx, space, sequence, visible, group)?;
+        if let Some(group) = group {
+            store::take_turn(tx, space, group)?;
+        }
         removed += 1;
     }
     if removed > 0 { store::count(tx, space, -removed) } else { Ok(()) }

@@ -55,19 +55,29 @@ pub(crate) fn batch(
 
 /// Removes the message that was received with this handle; returns whether it was still there.
 ///
-/// The handle of an earlier receive will do as well: AWS promises nothing of it, and whoever has
-/// worked a message off should not see it again.
+/// Of a standard queue the handle of an earlier receive will do as well: AWS promises nothing of it, and
+/// whoever has worked a message off should not see it again. A FIFO queue takes a handle only as long as
+/// its receive hides the message.
 fn delete(tx: &mut WriteTx<'_>, queue: &Queue, handle: &str) -> Result<bool, Error> {
     let receipt = Receipt::parse(handle, &queue.secret)?;
     if receipt.space != queue.space {
         // The queue was purged since.
         return Ok(false);
     }
-    match STATES.get(tx, &(receipt.space, receipt.sequence))? {
-        Some(state) => {
-            store::remove(tx, receipt.space, receipt.sequence, state.visible_millis)?;
-            Ok(true)
-        }
-        None => Ok(false),
+    let Some(state) = STATES.get(tx, &(receipt.space, receipt.sequence))? else {
+        return Ok(false);
+    };
+    let group = state.group_id.as_deref();
+    let is_current =
+        state.receives == receipt.receives && state.visible_millis > store::millis(tx.now());
+    if group.is_some() && !is_current {
+        return Err(Error::value(handle, "ReceiptHandle", "The receipt handle has expired."));
     }
+    store::remove(tx, receipt.space, receipt.sequence, state.visible_millis, group)?;
+    if let Some(group) = group {
+        store::take_turn(tx, receipt.space, group)?;
+        // The next of the group may be visible now.
+        tx.wake(store::topic(queue.id));
+    }
+    Ok(true)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
+use fogbank_core::store::Read;
 use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 
 use crate::error::Error;
@@ -14,8 +15,8 @@ use crate::rules::message::{self, Selection};
 use crate::rules::receipt::Receipt;
 use crate::rules::{batch, digest, names};
 use crate::store::{
-    self, Attribute, AttributeValue, MESSAGES, MESSAGES_PER_TRANSACTION, Message, QUEUES, Queue,
-    QueueKey, READY, STATES, State,
+    self, Attribute, AttributeValue, MESSAGES, MESSAGES_PER_TRANSACTION, Message, ORDER, QUEUES,
+    Queue, QueueKey, READY, STATES, State, TURNS,
 };
 
 /// What a call of `ReceiveMessage` asks for.
@@ -102,10 +103,7 @@ async fn attempt(cx: &Cx, key: &QueueKey, queue: &Queue, ask: &Ask) -> Result<Ro
     let now = store::millis(cx.now());
     let next_millis = match cx.state(crate::heads::Heads::default).visible(queue.space) {
         Some(known) => known,
-        None => cx.read(|tx| {
-            let first = READY.first(tx, &(queue.space,))?;
-            Ok::<_, Error>(first.map_or(u64::MAX, |((_, visible, _), _)| visible))
-        })?,
+        None => cx.read(|tx| first(tx, queue, 0))?,
     };
     if next_millis > now {
         return Ok(Round { taken: Vec::new(), next_millis });
@@ -113,72 +111,123 @@ async fn attempt(cx: &Cx, key: &QueueKey, queue: &Queue, ask: &Ask) -> Result<Ro
     cx.write(|tx| take(tx, key, ask, now)).await
 }
 
+/// When the first message or turn comes, none of which comes before `from`.
+fn first(tx: &impl Read, queue: &Queue, from: u64) -> Result<u64, Error> {
+    let space = queue.space;
+    let key = match queue.settings.fifo {
+        None => READY.range(&(space,)).from(&(space, from, 0)).limit(1).keys(tx)?.pop(),
+        Some(_) => TURNS.range(&(space,)).from(&(space, from, 0)).limit(1).keys(tx)?.pop(),
+    };
+    Ok(key.map_or(u64::MAX, |(_, visible, _)| visible))
+}
+
 /// Takes visible messages from the head of the queue.
 fn take(tx: &mut WriteTx<'_>, key: &QueueKey, ask: &Ask, now: u64) -> Result<Round, Error> {
     // The queue may have been purged since the look.
     let queue = store::queue(tx, key)?;
-    let space = queue.space;
+    let from = store::heads(tx).visible(queue.space).unwrap_or_default();
     let mut sorting = Sorting::new(tx, key, &queue, ask, now)?;
-    let mut cursor = store::heads(tx).visible(space).unwrap_or_default();
-    let mut seen = HashSet::new();
-    let mut next;
-    let mut removed = 0;
-    loop {
-        let room = (ask.wanted - sorting.taken.len()).min(sorting.room(removed));
-        let head = head(tx, space, cursor, now, room, &seen)?;
-        next = head.next_millis;
-        if head.due.is_empty() {
-            break;
-        }
-        for (visible, sequence) in head.due {
-            cursor = visible;
-            seen.insert(sequence);
-            removed += usize::from(!sorting.sort(tx, visible, sequence)?);
-        }
-        if sorting.taken.len() == ask.wanted || sorting.room(removed) == 0 {
-            break;
-        }
+    match queue.settings.fifo {
+        None => take_any(tx, &mut sorting, from)?,
+        Some(_) => take_turns(tx, &mut sorting, from)?,
     }
-    if removed > 0 {
-        store::count(tx, space, -(removed as i64))?;
-    }
-    let hidden = sorting.taken.iter().map(|taken| taken.state.visible_millis).min();
-    let next_millis = next.min(hidden.unwrap_or(u64::MAX));
     let taken = sorting.finish(tx)?;
-    store::heads(tx).set(space, next_millis);
+    let next_millis = first(tx, &queue, from)?;
+    store::heads(tx).set(queue.space, next_millis);
     Ok(Round { taken, next_millis })
 }
 
-/// What stands at the head of a queue.
-struct Head {
-    /// Messages that are visible: the time since which they are, and their sequence.
-    due: Vec<(u64, u64)>,
-    /// When the first message after those becomes (or became) visible.
-    next_millis: u64,
+/// Takes messages of a standard queue, those first that have been visible for longest.
+fn take_any(tx: &mut WriteTx<'_>, sorting: &mut Sorting<'_>, from: u64) -> Result<(), Error> {
+    let (space, now) = (sorting.queue.space, sorting.now);
+    let mut cursor = from;
+    let mut seen = HashSet::new();
+    while sorting.room() > 0 {
+        let mut due = Vec::new();
+        let room = sorting.room();
+        READY.range(&(space,)).from(&(space, cursor, 0)).visit_keys(
+            tx,
+            |(_, visible, sequence)| {
+                if visible > now || due.len() == room {
+                    return ControlFlow::Break(());
+                }
+                // Hidden for no time at all, a message is behind us and in front of us.
+                if !seen.contains(&sequence) {
+                    due.push((visible, sequence));
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        if due.is_empty() {
+            break;
+        }
+        for (visible, sequence) in due {
+            cursor = visible;
+            seen.insert(sequence);
+            sorting.sort(tx, visible, sequence)?;
+        }
+    }
+    Ok(())
 }
 
-fn head(
-    tx: &WriteTx<'_>,
-    space: u64,
-    from: u64,
-    now: u64,
-    room: usize,
-    seen: &HashSet<u64>,
-) -> Result<Head, Error> {
-    let mut head = Head { due: Vec::new(), next_millis: u64::MAX };
-    READY.range(&(space,)).from(&(space, from, 0)).visit_keys(tx, |(_, visible, sequence)| {
-        if seen.contains(&sequence) {
-            // Hidden for no time at all, it is behind us and in front of us.
-            return ControlFlow::Continue(());
+/// Takes messages of a FIFO queue, group by group: as many from the front of each as are visible.
+fn take_turns(tx: &mut WriteTx<'_>, sorting: &mut Sorting<'_>, from: u64) -> Result<(), Error> {
+    let (space, now) = (sorting.queue.space, sorting.now);
+    let mut cursor = from;
+    let mut seen = HashSet::new();
+    while sorting.room() > 0 {
+        let mut turn = None;
+        TURNS.range(&(space,)).from(&(space, cursor, 0)).visit(
+            tx,
+            |(_, visible, head), group| {
+                if visible > now {
+                    return ControlFlow::Break(());
+                }
+                if seen.contains(&group) {
+                    return ControlFlow::Continue(());
+                }
+                turn = Some((visible, head, group));
+                ControlFlow::Break(())
+            },
+        )?;
+        let Some((visible, head, group)) = turn else { break };
+        cursor = visible;
+        take_of_group(tx, sorting, &group, head)?;
+        store::take_turn(tx, space, &group)?;
+        seen.insert(group);
+    }
+    Ok(())
+}
+
+/// Takes messages from the front of a group, whose first has the sequence `head`.
+fn take_of_group(
+    tx: &mut WriteTx<'_>,
+    sorting: &mut Sorting<'_>,
+    group: &str,
+    head: u64,
+) -> Result<(), Error> {
+    let (space, now) = (sorting.queue.space, sorting.now);
+    let mut from = head;
+    loop {
+        let mut due = Vec::new();
+        let room = sorting.room();
+        ORDER.range(&(space, group)).from(&(space, group, from)).visit(
+            tx,
+            |(_, _, sequence), visible| {
+                // Behind a message that is hidden, its group waits.
+                if visible > now || due.len() == room {
+                    return ControlFlow::Break(());
+                }
+                due.push((visible, sequence));
+                ControlFlow::Continue(())
+            },
+        )?;
+        let Some((_, last)) = due.last() else { return Ok(()) };
+        from = last + 1;
+        for (visible, sequence) in due {
+            sorting.sort(tx, visible, sequence)?;
         }
-        if visible > now || head.due.len() == room {
-            head.next_millis = visible;
-            return ControlFlow::Break(());
-        }
-        head.due.push((visible, sequence));
-        ControlFlow::Continue(())
-    })?;
-    Ok(head)
+    }
 }
 
 /// Decides what becomes of each message at the head.
@@ -189,7 +238,9 @@ struct Sorting<'a> {
     hide_millis: u64,
     /// The dead-letter queue and how many receives a message has, if it is there.
     dead: Option<(Queue, u32)>,
+    wanted: usize,
     taken: Vec<Taken>,
+    removed: usize,
     dead_letters: usize,
 }
 
@@ -210,41 +261,54 @@ impl<'a> Sorting<'a> {
         };
         let hide_secs = ask.visibility_secs.unwrap_or(queue.settings.visibility_secs);
         let hide_millis = u64::from(hide_secs) * 1000;
-        Ok(Sorting { key, queue, now, hide_millis, dead, taken: Vec::new(), dead_letters: 0 })
+        Ok(Sorting {
+            key,
+            queue,
+            now,
+            hide_millis,
+            dead,
+            wanted: ask.wanted,
+            taken: Vec::new(),
+            removed: 0,
+            dead_letters: 0,
+        })
     }
 
-    /// How many more messages this transaction may sort out.
-    fn room(&self, removed: usize) -> usize {
-        (MESSAGES_PER_TRANSACTION as usize).saturating_sub(removed)
+    /// How many messages may be sorted out before one must look again.
+    fn room(&self) -> usize {
+        let in_transaction = (MESSAGES_PER_TRANSACTION as usize).saturating_sub(self.removed);
+        (self.wanted - self.taken.len()).min(in_transaction)
     }
 
-    /// Takes the message, or removes it from this queue; returns whether it is still here.
-    fn sort(&mut self, tx: &mut WriteTx<'_>, visible: u64, sequence: u64) -> Result<bool, Error> {
+    /// Takes the message, or removes it from this queue.
+    fn sort(&mut self, tx: &mut WriteTx<'_>, visible: u64, sequence: u64) -> Result<(), Error> {
         let space = self.queue.space;
         let Some(message) = MESSAGES.get(tx, &(space, sequence))? else {
             return Err(fogbank_core::Fault::internal("a message has an index and no row").into());
         };
         let retention_millis = u64::from(self.queue.settings.retention_secs) * 1000;
+        let group = self.queue.group(&message);
         if message.sent_millis + retention_millis <= self.now {
-            store::remove(tx, space, sequence, visible)?;
-            return Ok(false);
+            self.removed += 1;
+            return store::remove(tx, space, sequence, visible, group);
         }
         let before = STATES.get(tx, &(space, sequence))?;
         let receives = before.as_ref().map_or(0, |state| state.receives);
         if self.dead.as_ref().is_some_and(|(_, max_receives)| receives >= *max_receives) {
-            store::remove(tx, space, sequence, visible)?;
-            self.bury(tx, message, before)?;
-            return Ok(false);
+            self.removed += 1;
+            store::remove(tx, space, sequence, visible, group)?;
+            return self.bury(tx, message, before);
         }
         let state = State {
             visible_millis: self.now + self.hide_millis,
             receives: receives.saturating_add(1),
             first_received_millis: before.map_or(self.now, |state| state.first_received_millis),
             received_millis: self.now,
+            group_id: group.map(str::to_owned),
         };
         store::hide(tx, space, sequence, visible, &state)?;
         self.taken.push(Taken { sequence, state, message });
-        Ok(true)
+        Ok(())
     }
 
     /// Moves a message to the dead-letter queue. It keeps its id, its age and its count of receives.
@@ -262,12 +326,16 @@ impl<'a> Sorting<'a> {
         };
         let state = state.map(|state| State { visible_millis: self.now, ..state });
         let sequence = store::sequence(tx, self.dead_letters);
-        store::insert(tx, target.space, sequence, &dead, state.as_ref())?;
+        store::insert(tx, target, sequence, &dead, state.as_ref())?;
         self.dead_letters += 1;
         Ok(())
     }
 
+    /// Counts what went where, and returns what was taken.
     fn finish(self, tx: &mut WriteTx<'_>) -> Result<Vec<Taken>, Error> {
+        if self.removed > 0 {
+            store::count(tx, self.queue.space, -(self.removed as i64))?;
+        }
         if let Some((target, _)) = self.dead.filter(|_| self.dead_letters > 0) {
             store::count(tx, target.space, self.dead_letters as i64)?;
             tx.wake(store::topic(target.id));
@@ -280,7 +348,8 @@ impl<'a> Sorting<'a> {
 fn show(taken: Taken, queue: &Queue, ask: &Ask) -> Received {
     let Taken { sequence, state, message } = taken;
     let receipt = Receipt { space: queue.space, sequence, receives: state.receives };
-    let system = system_attributes(&message, &state, &ask.selection);
+    let sequence = queue.group(&message).map(|_| message::sequence_number(sequence));
+    let system = system_attributes(&message, &state, sequence, &ask.selection);
     let selected: Vec<&Attribute> =
         message.attributes.iter().filter(|attribute| ask.selection.user(&attribute.name)).collect();
     let md5_of_message_attributes = digest::of_attributes(&selected);
@@ -300,6 +369,7 @@ fn show(taken: Taken, queue: &Queue, ask: &Ask) -> Received {
 fn system_attributes(
     message: &Message,
     state: &State,
+    sequence_number: Option<String>,
     selection: &Selection,
 ) -> BTreeMap<String, String> {
     let all = [
@@ -311,6 +381,7 @@ fn system_attributes(
         ("DeadLetterQueueSourceArn", message.source_arn.clone()),
         ("MessageGroupId", message.group_id.clone()),
         ("MessageDeduplicationId", message.deduplication_id.clone()),
+        ("SequenceNumber", sequence_number),
     ];
     all.into_iter()
         .filter(|(name, _)| selection.system(name))

@@ -7,9 +7,10 @@ use crate::model::{
     SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchRequestEntry,
     SendMessageBatchResultEntry, SendMessageInput, SendMessageOutput,
 };
-use crate::rules::attributes::{MAX_MESSAGE_BYTES, Settings};
+use crate::rules::attributes::{Fifo, MAX_MESSAGE_BYTES, Settings};
+use crate::rules::message::DEDUPLICATION_MILLIS;
 use crate::rules::{batch, digest, message, names};
-use crate::store::{self, Attribute, AttributeValue, Message};
+use crate::store::{self, Attribute, AttributeValue, Message, ORIGINALS, Original, Queue};
 
 /// Sends one message.
 pub(crate) fn one(
@@ -28,6 +29,10 @@ pub(crate) fn one(
         message_deduplication_id: input.message_deduplication_id,
         message_group_id: input.message_group_id,
     };
+    if let Some(fifo) = &queue.settings.fifo {
+        let missing = || Error::MissingRequiredParameterException("MessageGroupId");
+        check_fifo(fifo, &entry, missing)?;
+    }
     let draft = Draft::new(entry, &queue.settings)?;
     if draft.size > queue.settings.max_bytes as usize {
         return Err(Error::parameter(format!(
@@ -35,9 +40,11 @@ pub(crate) fn one(
             queue.settings.max_bytes
         )));
     }
-    let sent = draft.insert(tx, queue.space, 0)?;
-    store::count(tx, queue.space, 1)?;
-    tx.wake(store::topic(queue.id));
+    let (sent, is_new) = draft.send(tx, &queue, 0)?;
+    if is_new {
+        store::count(tx, queue.space, 1)?;
+        tx.wake(store::topic(queue.id));
+    }
     Ok(SendMessageOutput {
         md5_of_message_body: sent.md5_of_message_body,
         md5_of_message_attributes: sent.md5_of_message_attributes,
@@ -56,6 +63,11 @@ pub(crate) fn batch(
     let queue = store::queue(tx, &key)?;
     let ids = input.entries.iter().map(|entry| entry.id.as_str());
     batch::check("SendMessageBatchRequestEntry", ids)?;
+    if let Some(fifo) = &queue.settings.fifo {
+        // Observed: AWS refuses the whole batch, and in other words than a single message.
+        let missing = || Error::parameter("The request must contain the parameter MessageGroupId.");
+        input.entries.iter().try_for_each(|entry| check_fifo(fifo, entry, missing))?;
+    }
     let (mut successful, mut failed, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
     let mut total = 0;
     for entry in input.entries {
@@ -71,6 +83,7 @@ pub(crate) fn batch(
     if total > MAX_MESSAGE_BYTES as usize {
         return Err(Error::BatchRequestTooLong(total));
     }
+    let mut count = 0;
     for (index, (id, draft)) in drafts.into_iter().enumerate() {
         if draft.size > queue.settings.max_bytes as usize {
             // Observed: a batch's entry hears other words than a single message.
@@ -81,17 +94,43 @@ pub(crate) fn batch(
             failed.push(batch::failed(id, error)?);
             continue;
         }
-        let sent = draft.insert(tx, queue.space, index)?;
+        let (sent, is_new) = draft.send(tx, &queue, index)?;
+        count += i64::from(is_new);
         successful.push(SendMessageBatchResultEntry { id: Some(id), ..sent });
     }
-    if !successful.is_empty() {
-        store::count(tx, queue.space, successful.len() as i64)?;
+    if count > 0 {
+        store::count(tx, queue.space, count)?;
         tx.wake(store::topic(queue.id));
     }
     Ok(SendMessageBatchOutput {
         successful: batch::unless_empty(successful),
         failed: batch::unless_empty(failed),
     })
+}
+
+/// Refuses what a FIFO queue cannot put in order.
+fn check_fifo(
+    fifo: &Fifo,
+    entry: &SendMessageBatchRequestEntry,
+    missing_group: impl Fn() -> Error,
+) -> Result<(), Error> {
+    if entry.message_group_id.is_none() {
+        return Err(missing_group());
+    }
+    if entry.message_deduplication_id.is_none() && !fifo.deduplicates_content {
+        return Err(Error::parameter(
+            "The queue should either have ContentBasedDeduplication enabled or \
+             MessageDeduplicationId provided explicitly",
+        ));
+    }
+    if let Some(secs) = entry.delay_seconds.filter(|secs| *secs != 0) {
+        return Err(Error::value(
+            secs,
+            "DelaySeconds",
+            "The request include parameter that is not valid for this queue type.",
+        ));
+    }
+    Ok(())
 }
 
 /// A message that keeps all rules but that of its size.
@@ -101,6 +140,7 @@ struct Draft {
     trace_header: Option<Attribute>,
     delay_secs: u32,
     group_id: Option<String>,
+    deduplication_id: Option<String>,
     size: usize,
 }
 
@@ -112,13 +152,20 @@ impl Draft {
         let attributes = message::attributes(entry.message_attributes)?;
         let trace_header = message::trace_header(entry.message_system_attributes)?;
         message::check_group("MessageGroupId", entry.message_group_id.as_deref())?;
-        if let Some(id) = &entry.message_deduplication_id {
-            return Err(Error::value(
-                id,
-                "MessageDeduplicationId",
-                "The request includes a parameter that is not valid for this queue type.",
-            ));
-        }
+        let deduplication_id = match (settings.fifo, entry.message_deduplication_id) {
+            (None, Some(id)) => {
+                return Err(Error::value(
+                    id,
+                    "MessageDeduplicationId",
+                    "The request includes a parameter that is not valid for this queue type.",
+                ));
+            }
+            (Some(_), None) => Some(message::content_id(&entry.message_body)),
+            (_, id) => id,
+        };
+        message::check_group("MessageDeduplicationId", deduplication_id.as_deref())?;
+        // Messages of a FIFO queue have the queue's delay alone.
+        let delay_secs = delay_secs.filter(|_| settings.fifo.is_none());
         Ok(Draft {
             size: message::size(&entry.message_body, &attributes),
             body: entry.message_body,
@@ -126,23 +173,46 @@ impl Draft {
             trace_header,
             delay_secs: delay_secs.unwrap_or(settings.delay_secs),
             group_id: entry.message_group_id,
+            deduplication_id,
         })
     }
 
-    fn insert(
+    /// Sends it unless it is a copy, and says so.
+    fn send(
         self,
         tx: &mut WriteTx<'_>,
-        space: u64,
+        queue: &Queue,
         index: usize,
-    ) -> Result<SendMessageBatchResultEntry, Error> {
+    ) -> Result<(SendMessageBatchResultEntry, bool), Error> {
         let now = store::millis(tx.now());
-        let attributes: Vec<&Attribute> = self.attributes.iter().collect();
-        let attributes_md5 = digest::of_attributes(&attributes);
-        let system: Vec<&Attribute> = self.trace_header.iter().collect();
-        let system_md5 = digest::of_attributes(&system);
+        let sequence = store::sequence(tx, index);
+        let body_md5 = digest::of_body(&self.body);
+        let (attributes, system): (Vec<_>, Vec<_>) =
+            (self.attributes.iter().collect(), self.trace_header.iter().collect());
+        let mut sent = SendMessageBatchResultEntry {
+            md5_of_message_body: Some(digest::hex(&body_md5)),
+            md5_of_message_attributes: digest::of_attributes(&attributes),
+            md5_of_message_system_attributes: digest::of_attributes(&system),
+            ..SendMessageBatchResultEntry::default()
+        };
+        let message_id = tx.ids().uuid();
+        if let (Some(fifo), Some(id)) = (queue.settings.fifo, &self.deduplication_id) {
+            let group = self.group_id.as_deref().unwrap_or_default();
+            let scope = if fifo.deduplicates_by_group { group } else { "" };
+            if let Some(original) = ORIGINALS.get(tx, &(queue.space, scope, id))?
+                && now < original.sent_millis + DEDUPLICATION_MILLIS
+            {
+                sent.message_id = Some(original.message_id);
+                sent.sequence_number = Some(message::sequence_number(original.sequence));
+                return Ok((sent, false));
+            }
+            let original = Original { message_id: message_id.clone(), sequence, sent_millis: now };
+            store::remember(tx, queue.space, scope, id, &original)?;
+            sent.sequence_number = Some(message::sequence_number(sequence));
+        }
         let message = Message {
-            id: tx.ids().uuid(),
-            body_md5: digest::of_body(&self.body),
+            id: message_id,
+            body_md5,
             body: self.body,
             attributes: self.attributes,
             trace_header: self.trace_header.and_then(|header| match header.value {
@@ -153,18 +223,11 @@ impl Draft {
             sent_millis: now,
             visible_millis: now + u64::from(self.delay_secs) * 1000,
             group_id: self.group_id,
-            deduplication_id: None,
+            deduplication_id: self.deduplication_id,
             source_arn: None,
         };
-        let sequence = store::sequence(tx, index);
-        store::insert(tx, space, sequence, &message, None)?;
-        Ok(SendMessageBatchResultEntry {
-            id: None,
-            message_id: Some(message.id),
-            md5_of_message_body: Some(digest::hex(&message.body_md5)),
-            md5_of_message_attributes: attributes_md5,
-            md5_of_message_system_attributes: system_md5,
-            sequence_number: None,
-        })
+        store::insert(tx, queue, sequence, &message, None)?;
+        sent.message_id = Some(message.id);
+        Ok((sent, true))
     }
 }

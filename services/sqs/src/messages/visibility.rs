@@ -87,5 +87,10 @@ fn change(
         ));
     }
     let before = state.visible_millis;
-    store::hide(tx, space, sequence, before, &State { visible_millis, ..state })
+    let state = State { visible_millis, ..state };
+    store::hide(tx, space, sequence, before, &state)?;
+    match &state.group_id {
+        Some(group) => store::take_turn(tx, space, group),
+        None => Ok(()),
+    }
 }

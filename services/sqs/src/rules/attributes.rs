@@ -29,6 +29,19 @@ pub(crate) struct Settings {
     /// None: the default, which AWS does not show.
     pub(crate) kms_reuse_secs: Option<u32>,
     pub(crate) managed_sse: bool,
+    /// What makes it a FIFO queue.
+    pub(crate) fifo: Option<Fifo>,
+}
+
+/// What a FIFO queue has beyond others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Fifo {
+    /// Whether the body's SHA-256 stands in for a deduplication id.
+    pub(crate) deduplicates_content: bool,
+    /// Whether deduplication ids are apart by message group.
+    pub(crate) deduplicates_by_group: bool,
+    /// What AWS limits the throughput by; here nothing does.
+    pub(crate) is_limited_by_group: bool,
 }
 
 /// Where messages go that are received too often.
@@ -52,6 +65,7 @@ impl Default for Settings {
             kms_key: None,
             kms_reuse_secs: None,
             managed_sse: true,
+            fifo: None,
         }
     }
 }
@@ -94,7 +108,8 @@ impl Settings {
     /// Changes the attributes named in `given`.
     pub(crate) fn change(&mut self, given: &BTreeMap<String, String>) -> Result<(), Error> {
         let has = |name: &str| given.get(name).is_some_and(|text| !text.is_empty());
-        if has("KmsMasterKeyId") && given.get("SqsManagedSseEnabled").is_some_and(|on| on == "true")
+        if has("KmsMasterKeyId")
+            && given.get("SqsManagedSseEnabled").is_some_and(|on| on.eq_ignore_ascii_case("true"))
         {
             return Err(Error::InvalidAttributeName(
                 "You can use one type of server-side encryption (SSE) at one time. \
@@ -130,12 +145,38 @@ impl Settings {
                     self.kms_key = None;
                 }
             }
-            "DeduplicationScope" | "FifoThroughputLimit" => {
-                return Err(Error::InvalidAttributeName(format!(
-                    "You can specify the {name} only when FifoQueue is set to true."
+            name if FIFO.contains(&name) => self.set_fifo(name, text)?,
+            _ => return Err(Error::unknown_attribute(name)),
+        }
+        Ok(())
+    }
+
+    fn set_fifo(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let Some(fifo) = &mut self.fifo else {
+            return Err(match name {
+                "DeduplicationScope" | "FifoThroughputLimit" => Error::InvalidAttributeName(
+                    format!("You can specify the {name} only when FifoQueue is set to true."),
+                ),
+                _ => Error::unknown_attribute(name),
+            });
+        };
+        let choice = |one: &str, other: &str| match text {
+            text if text == one => Ok(false),
+            text if text == other => Ok(true),
+            _ => Err(invalid(name)),
+        };
+        match name {
+            "ContentBasedDeduplication" => fifo.deduplicates_content = flag(name, text)?,
+            "DeduplicationScope" => fifo.deduplicates_by_group = choice("queue", "messageGroup")?,
+            "FifoThroughputLimit" => {
+                fifo.is_limited_by_group = choice("perQueue", "perMessageGroupId")?;
+            }
+            _ if flag(name, text)? => {}
+            _ => {
+                return Err(Error::InvalidAttributeValue(format!(
+                    "Invalid value for the parameter {name}. Reason: Modifying queue type is not supported."
                 )));
             }
-            _ => return Err(Error::unknown_attribute(name)),
         }
         Ok(())
     }
@@ -154,13 +195,23 @@ impl Settings {
             "KmsMasterKeyId" => self.kms_key.clone()?,
             "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs?.to_string(),
             "SqsManagedSseEnabled" => self.managed_sse.to_string(),
+            "FifoQueue" => self.fifo.map(|_| true)?.to_string(),
+            "ContentBasedDeduplication" => self.fifo?.deduplicates_content.to_string(),
+            "DeduplicationScope" => match self.fifo?.deduplicates_by_group {
+                true => "messageGroup".to_owned(),
+                false => "queue".to_owned(),
+            },
+            "FifoThroughputLimit" => match self.fifo?.is_limited_by_group {
+                true => "perMessageGroupId".to_owned(),
+                false => "perQueue".to_owned(),
+            },
             _ => return None,
         })
     }
 
     /// All attributes that are set.
     pub(crate) fn texts(&self) -> impl Iterator<Item = (&'static str, String)> {
-        SETTABLE.iter().filter_map(|name| Some((*name, self.text(name)?)))
+        SETTABLE.iter().chain(&FIFO).filter_map(|name| Some((*name, self.text(name)?)))
     }
 
     /// The first of the given attributes that is not as it would be after `given`.
@@ -210,8 +261,8 @@ fn number(name: &str, text: &str, from: u32, to: u32) -> Result<u32, Error> {
 
 fn flag(name: &str, text: &str) -> Result<bool, Error> {
     match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.eq_ignore_ascii_case("false") => Ok(false),
         _ => Err(invalid(name)),
     }
 }
@@ -373,6 +424,15 @@ mod tests {
         );
         assert_eq!(changed(&[("FifoQueue", "true")]).unwrap_err(), "Unknown Attribute FifoQueue.");
         assert_eq!(changed(&[("QueueArn", "x")]).unwrap_err(), "Unknown Attribute QueueArn.");
+        let mut fifo = Settings { fifo: Some(Fifo::default()), ..Settings::default() };
+        fifo.change(&given(&[("FifoQueue", "True"), ("DeduplicationScope", "messageGroup")]))
+            .unwrap();
+        assert_eq!(fifo.text("DeduplicationScope").as_deref(), Some("messageGroup"));
+        let error = fifo.change(&given(&[("FifoQueue", "false")])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+        );
     }
 
     #[test]

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
+use super::digest;
 use crate::error::Error;
 use crate::model::{MessageAttributeValue, MessageSystemAttributeValue};
 use crate::store::{Attribute, AttributeValue};
 
 type Attributes = BTreeMap<String, MessageAttributeValue>;
 type SystemAttributes = BTreeMap<String, MessageSystemAttributeValue>;
+
+/// For how long a deduplication id makes copies of what follows, in milliseconds.
+pub(crate) const DEDUPLICATION_MILLIS: u64 = 5 * 60 * 1000;
 
 /// The names that `ReceiveMessage` knows among a message's system attributes.
 const SYSTEM_ATTRIBUTES: [&str; 10] = [
@@ -176,6 +182,16 @@ pub(crate) fn check_group(parameter: &str, id: Option<&str>) -> Result<(), Error
         )),
         _ => Ok(()),
     }
+}
+
+/// The SHA-256 of a body, which stands in for a deduplication id.
+pub(crate) fn content_id(body: &str) -> String {
+    digest::hex(&Sha256::digest(body.as_bytes()))
+}
+
+/// A sequence number as clients see it: twenty digits that grow.
+pub(crate) fn sequence_number(sequence: u64) -> String {
+    (10_000_000_000_000_000_000 + u128::from(sequence)).to_string()
 }
 
 /// Which attributes a receiver has asked for.

@@ -16,6 +16,17 @@ pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     ))
 }
 
+/// Refuses a name of a FIFO queue that AWS would refuse.
+pub(crate) fn check_fifo_name(name: &str) -> Result<(), Error> {
+    let stem = name.strip_suffix(".fifo").filter(|_| name.len() <= 80);
+    stem.filter(|stem| check_name(stem).is_ok()).map(|_| ()).ok_or_else(|| {
+        Error::parameter(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or \
+             underscores, must end with .fifo suffix and be 1 to 80 in length",
+        )
+    })
+}
+
 /// The queue that a request points at: by its URL whatever the host, by its ARN, or by its name.
 ///
 /// AWS takes the URL alone; tools that build URLs for another host, and our own services, which know

@@ -1,5 +1,6 @@
 //! The operations through the whole pipeline.
 
+mod fifo;
 mod messages;
 mod queues;
 mod waiting;
