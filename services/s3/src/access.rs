@@ -76,10 +76,14 @@ pub(crate) fn get_attributes(_: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:ListBucket` with what the listing is narrowed to.
 pub(crate) fn list(_: &Request, input: &dyn Struct) -> Allowed {
+    list_to("s3:ListBucket", input)
+}
+
+/// A named action of listing with what the listing is narrowed to.
+pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
     let text = |name| input.text(name).unwrap_or_default().to_owned();
     // Without a prefix the key is empty rather than absent, as the console's and the CLI's requests have it.
-    let mut access =
-        Access::to("s3:ListBucket", bucket_of(input)).with("s3:prefix", [text("Prefix")]);
+    let mut access = Access::to(action, bucket_of(input)).with("s3:prefix", [text("Prefix")]);
     if let Some(delimiter) = input.text("Delimiter") {
         access = access.with("s3:delimiter", [delimiter.to_owned()]);
     }

@@ -69,6 +69,9 @@ pub static OPERATIONS: &[Op] = operations! {
     task CopyObject => copies::copy, access::copy_object;
     read ListObjects => listing::list, access::list;
     read ListObjectsV2 => listing::list_v2, access::list;
+    read ListObjectVersions => listing::versions, |_, input| {
+        access::list_to("s3:ListBucketVersions", input)
+    };
 
     write CreateMultipartUpload => uploads::create, access::put_object;
     task UploadPart => parts::upload, |_, input| {

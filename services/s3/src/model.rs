@@ -1662,6 +1662,30 @@ impl wire::OperationShape for ListMultipartUploads {
     };
 }
 
+pub struct ListObjectVersions;
+
+impl wire::OperationShape for ListObjectVersions {
+    type Input = ListObjectVersionsInput;
+    type Output = ListObjectVersionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListObjectVersions",
+            method: "GET",
+            uri: "/{Bucket}?versions",
+            status: 200,
+            input: &schema::LIST_OBJECT_VERSIONS_REQUEST,
+            output: &schema::LIST_OBJECT_VERSIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListVersionsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListObjects;
 
 impl wire::OperationShape for ListObjects {
@@ -2608,6 +2632,19 @@ pub struct DeleteBucketTaggingInput {
 
 wire::structure!(DeleteBucketTaggingInput, schema::DELETE_BUCKET_TAGGING_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteMarkerEntry {
+    pub owner: Option<Owner>,
+    pub key: Option<String>,
+    pub version_id: Option<String>,
+    pub is_latest: Option<bool>,
+    pub last_modified: Option<wire::Timestamp>,
+}
+
+wire::structure!(DeleteMarkerEntry, schema::DELETE_MARKER_ENTRY, {
+    0 => owner, 1 => key, 2 => version_id, 3 => is_latest, 4 => last_modified,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3833,6 +3870,51 @@ wire::structure!(ListMultipartUploadsInput, schema::LIST_MULTIPART_UPLOADS_REQUE
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListObjectVersionsOutput {
+    pub name: Option<String>,
+    pub prefix: Option<String>,
+    pub key_marker: Option<String>,
+    pub version_id_marker: Option<String>,
+    pub next_key_marker: Option<String>,
+    pub next_version_id_marker: Option<String>,
+    pub max_keys: Option<i32>,
+    pub delimiter: Option<String>,
+    pub encoding_type: Option<String>,
+    pub is_truncated: Option<bool>,
+    pub versions: Option<Vec<ObjectVersion>>,
+    pub delete_markers: Option<Vec<DeleteMarkerEntry>>,
+    pub common_prefixes: Option<Vec<CommonPrefix>>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(ListObjectVersionsOutput, schema::LIST_OBJECT_VERSIONS_OUTPUT, {
+    0 => name, 1 => prefix, 2 => key_marker, 3 => version_id_marker, 4 => next_key_marker,
+    5 => next_version_id_marker, 6 => max_keys, 7 => delimiter, 8 => encoding_type,
+    9 => is_truncated, 10 => versions, 11 => delete_markers, 12 => common_prefixes,
+    13 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListObjectVersionsInput {
+    pub bucket: String,
+    pub delimiter: Option<String>,
+    pub encoding_type: Option<String>,
+    pub key_marker: Option<String>,
+    pub max_keys: Option<i32>,
+    pub prefix: Option<String>,
+    pub version_id_marker: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub request_payer: Option<String>,
+    pub optional_object_attributes: Option<Vec<String>>,
+}
+
+wire::structure!(ListObjectVersionsInput, schema::LIST_OBJECT_VERSIONS_REQUEST, {
+    0 => bucket, 1 => delimiter, 2 => encoding_type, 3 => key_marker, 4 => max_keys, 5 => prefix,
+    6 => version_id_marker, 7 => expected_bucket_owner, 8 => request_payer,
+    9 => optional_object_attributes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListObjectsOutput {
     pub name: Option<String>,
     pub prefix: Option<String>,
@@ -4288,6 +4370,26 @@ wire::structure!(ObjectPart, schema::OBJECT_PART, {
     0 => part_number, 1 => size, 2 => checksum_crc32, 3 => checksum_crc32_c,
     4 => checksum_crc64_nvme, 5 => checksum_sha1, 6 => checksum_sha256, 7 => checksum_sha512,
     8 => checksum_md5, 9 => checksum_xxhash64, 10 => checksum_xxhash3, 11 => checksum_xxhash128,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectVersion {
+    pub e_tag: Option<String>,
+    pub checksum_algorithm: Option<Vec<String>>,
+    pub checksum_type: Option<String>,
+    pub size: Option<i64>,
+    pub storage_class: Option<String>,
+    pub key: Option<String>,
+    pub version_id: Option<String>,
+    pub is_latest: Option<bool>,
+    pub last_modified: Option<wire::Timestamp>,
+    pub owner: Option<Owner>,
+    pub restore_status: Option<RestoreStatus>,
+}
+
+wire::structure!(ObjectVersion, schema::OBJECT_VERSION, {
+    0 => e_tag, 1 => checksum_algorithm, 2 => checksum_type, 3 => size, 4 => storage_class,
+    5 => key, 6 => version_id, 7 => is_latest, 8 => last_modified, 9 => owner, 10 => restore_status,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6178,6 +6280,17 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_MARKER_ENTRY: Schema = schema(
+        "DeleteMarkerEntry",
+        Kind::Structure(&[
+            body("Owner", &OWNER, Flags::NONE),
+            body("Key", &OBJECT_KEY, Flags::NONE),
+            body("VersionId", &STRING, Flags::NONE),
+            body("IsLatest", &BOOLEAN, Flags::NONE),
+            body("LastModified", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_MARKER_REPLICATION: Schema = schema(
         "DeleteMarkerReplication",
         Kind::Structure(&[body("Status", &DELETE_MARKER_REPLICATION_STATUS, Flags::NONE)]),
@@ -6186,6 +6299,11 @@ mod schema {
     pub(super) static DELETE_MARKER_REPLICATION_STATUS: Schema = schema(
         "DeleteMarkerReplicationStatus",
         Kind::Enum(super::DeleteMarkerReplicationStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_MARKERS: Schema = schema(
+        "DeleteMarkers",
+        list(&DELETE_MARKER_ENTRY, "member", true, false),
         Constraint::NONE,
     );
     pub(super) static DELETE_OBJECT_OUTPUT: Schema = schema(
@@ -7672,6 +7790,54 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_OBJECT_VERSIONS_OUTPUT: Schema = schema(
+        "ListObjectVersionsOutput",
+        Kind::Structure(&[
+            body("Name", &STRING, Flags::NONE),
+            body("Prefix", &STRING, Flags::NONE),
+            body("KeyMarker", &STRING, Flags::NONE),
+            body("VersionIdMarker", &STRING, Flags::NONE),
+            body("NextKeyMarker", &STRING, Flags::NONE),
+            body("NextVersionIdMarker", &STRING, Flags::NONE),
+            body("MaxKeys", &INTEGER, Flags::NONE),
+            body("Delimiter", &STRING, Flags::NONE),
+            body("EncodingType", &STRING, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            bound("Versions", &OBJECT_VERSION_LIST, Body, "Version", Flags::FLATTENED),
+            bound("DeleteMarkers", &DELETE_MARKERS, Body, "DeleteMarker", Flags::FLATTENED),
+            body("CommonPrefixes", &COMMON_PREFIX_LIST, Flags::FLATTENED),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_OBJECT_VERSIONS_REQUEST: Schema = schema(
+        "ListObjectVersionsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Delimiter", &STRING, Query, "delimiter", Flags::NONE),
+            bound("EncodingType", &STRING, Query, "encoding-type", Flags::NONE),
+            bound("KeyMarker", &STRING, Query, "key-marker", Flags::NONE),
+            bound("MaxKeys", &INTEGER, Query, "max-keys", Flags::NONE),
+            bound("Prefix", &STRING, Query, "prefix", Flags::NONE),
+            bound("VersionIdMarker", &STRING, Query, "version-id-marker", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "OptionalObjectAttributes",
+                &OPTIONAL_OBJECT_ATTRIBUTES_LIST,
+                Header,
+                "x-amz-optional-object-attributes",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_OBJECTS_OUTPUT: Schema = schema(
         "ListObjectsOutput",
         Kind::Structure(&[
@@ -8129,6 +8295,25 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static OBJECT_VERSION: Schema = schema(
+        "ObjectVersion",
+        Kind::Structure(&[
+            body("ETag", &STRING, Flags::NONE),
+            body("ChecksumAlgorithm", &CHECKSUM_ALGORITHM_LIST, Flags::FLATTENED),
+            body("ChecksumType", &STRING, Flags::NONE),
+            body("Size", &LONG, Flags::NONE),
+            body("StorageClass", &STRING, Flags::NONE),
+            body("Key", &OBJECT_KEY, Flags::NONE),
+            body("VersionId", &STRING, Flags::NONE),
+            body("IsLatest", &BOOLEAN, Flags::NONE),
+            body("LastModified", &TIMESTAMP, Flags::NONE),
+            body("Owner", &OWNER, Flags::NONE),
+            body("RestoreStatus", &RESTORE_STATUS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_VERSION_LIST: Schema =
+        schema("ObjectVersionList", list(&OBJECT_VERSION, "member", true, false), Constraint::NONE);
     pub(super) static OPTIONAL_OBJECT_ATTRIBUTES_LIST: Schema = schema(
         "OptionalObjectAttributesList",
         list(&STRING, "member", false, false),

@@ -146,3 +146,35 @@ async fn starts_and_limits() {
         assert!(text.starts_with(expected), "{text}");
     }
 }
+
+#[tokio::test]
+async fn every_object_has_one_version() {
+    let world = with_keys(&["a", "b/1", "b/2", "c"]).await;
+    let list = |more: Value| call(&world, "ListObjectVersions", more);
+    let mut found = Vec::new();
+    let mut input = json!({"MaxKeys": 1, "Delimiter": "/"});
+    loop {
+        let output = list(input.clone()).await.expect("a page");
+        for version in output["Versions"].as_array().expect("versions") {
+            assert_eq!(
+                (&version["VersionId"], &version["IsLatest"]),
+                (&json!("null"), &json!(true))
+            );
+            found.push(version["Key"].as_str().expect("a key").to_owned());
+        }
+        let prefixes = output["CommonPrefixes"].as_array().expect("prefixes");
+        found.extend(prefixes.iter().map(|p| p["Prefix"].as_str().expect("text").to_owned()));
+        if output["IsTruncated"] == false {
+            break;
+        }
+        input["KeyMarker"] = output["NextKeyMarker"].clone();
+        if let Some(version) = output["NextVersionIdMarker"].as_str() {
+            input["VersionIdMarker"] = version.into();
+        }
+    }
+    assert_eq!(found, ["a", "b/", "c"]);
+    let text = refused(list(json!({"VersionIdMarker": "null"})).await);
+    assert!(text.starts_with("InvalidArgument: A version-id marker cannot be"), "{text}");
+    let version = json!({"Key": "a", "VersionId": "null"});
+    call(&world, "DeleteObject", version).await.expect("removed");
+}
