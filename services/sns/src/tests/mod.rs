@@ -1,6 +1,7 @@
 //! The operations through the whole pipeline.
 
 mod deliveries;
+mod formats;
 mod subscriptions;
 mod topics;
 

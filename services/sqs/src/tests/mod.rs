@@ -1,6 +1,7 @@
 //! The operations through the whole pipeline.
 
 mod fifo;
+mod formats;
 mod messages;
 mod queues;
 mod waiting;
