@@ -47,10 +47,33 @@ pub(crate) fn print(options: &EnvOptions) -> anyhow::Result<ExitCode> {
 pub(crate) fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
     let (program, arguments) = options.command.split_first().context("no command was given")?;
     let mut command = Command::new(program);
+    if needs_flag(program, arguments) {
+        command.args(["--endpoint-url", &options.endpoint]);
+    }
     command.args(arguments).envs(variables(&options.endpoint, &options.region));
     for name in UNSET {
         command.env_remove(name);
     }
     let error = command.exec();
     Err(error).with_context(|| format!("cannot run {program}"))
+}
+
+/// Whether the endpoint must be given as a flag: version 1 of the AWS CLI replaces the variable's by AWS's own for SQS,
+/// RDS and a few others.
+fn needs_flag(program: &str, arguments: &[String]) -> bool {
+    let is_aws = std::path::Path::new(program).file_name().is_some_and(|name| name == "aws");
+    is_aws && !arguments.iter().any(|argument| argument.starts_with("--endpoint-url"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_aws_cli_is_told_by_flag_unless_it_was_told() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(needs_flag("/usr/bin/aws", &words("sqs list-queues")));
+        assert!(!needs_flag("aws", &words("--endpoint-url=http://x sqs list-queues")));
+        assert!(!needs_flag("cdk", &words("deploy")));
+    }
 }

@@ -10,6 +10,10 @@ mod start;
 
 use clap::Parser;
 
+/// Requests allocate small pieces on every thread, which this allocator does with a third of the cost.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     // A sandbox is this same program, started again before any thread exists.
     fogbank_compute::sandbox::maybe_enter();
