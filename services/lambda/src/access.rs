@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Check, Fault, Request};
 
+use crate::layers::LayerId;
 use crate::mappings;
 use crate::model::{
-    AddPermissionInput, CreateFunctionInput, TagResourceInput, UntagResourceInput,
-    UpdateFunctionConfigurationInput,
+    AddPermissionInput, CreateFunctionInput, DeleteLayerVersionInput, GetLayerVersionInput,
+    TagResourceInput, UntagResourceInput, UpdateFunctionConfigurationInput,
 };
 use crate::rules::target::Target;
 
@@ -38,12 +39,10 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     let arn = target(request, input)?.function_arn();
     let input = typed::<CreateFunctionInput>(input)?;
     let mut access = Access::on(arn.clone());
-    if let Some(layers) = &input.layers {
-        access = access.with("lambda:Layer", layers.iter().cloned());
-    }
     if let Some(tags) = &input.tags {
         access = tagged(access, tags);
     }
+    let access = with_layers(access, input.layers.as_ref());
     Ok(passing(access, &input.role, arn))
 }
 
@@ -51,10 +50,7 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
 pub(crate) fn configure(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let arn = target(request, input)?.function_arn();
     let input = typed::<UpdateFunctionConfigurationInput>(input)?;
-    let mut access = Access::on(arn.clone());
-    if let Some(layers) = &input.layers {
-        access = access.with("lambda:Layer", layers.iter().cloned());
-    }
+    let access = with_layers(Access::on(arn.clone()), input.layers.as_ref());
     Ok(match &input.role {
         Some(role) => passing(access, role, arn),
         None => access,
@@ -84,6 +80,41 @@ pub(crate) fn create_mapping(request: &Request, input: &dyn Struct) -> Result<Ac
 pub(crate) fn mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let uuid = input.text("UUID").unwrap_or_default();
     Ok(Access::on(mappings::arn(&request.account, &request.region, uuid)))
+}
+
+/// The layer that `LayerName` names.
+pub(crate) fn layer(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let name = input.text("LayerName").unwrap_or_default();
+    Ok(Access::on(LayerId::parse(name, &request.account, &request.region).arn()))
+}
+
+/// Reading the version of a layer.
+pub(crate) fn get_layer_version(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let input = typed::<GetLayerVersionInput>(input)?;
+    Ok(Access::on(layer_version(request, &input.layer_name, input.version_number)))
+}
+
+/// Deleting the version of a layer.
+pub(crate) fn delete_layer_version(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let input = typed::<DeleteLayerVersionInput>(input)?;
+    Ok(Access::on(layer_version(request, &input.layer_name, input.version_number)))
+}
+
+/// Reading the version of a layer that `Arn` names.
+pub(crate) fn layer_version_arn(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::to("lambda:GetLayerVersion", input.text("Arn").unwrap_or("*")))
+}
+
+fn layer_version(request: &Request, name: &str, version: i64) -> String {
+    let id = LayerId::parse(name, &request.account, &request.region);
+    format!("{}:{version}", id.arn())
+}
+
+/// Also reading the layers that a function gets.
+fn with_layers(access: Access, layers: Option<&Vec<String>>) -> Access {
+    let Some(layers) = layers else { return access };
+    let access = access.with("lambda:Layer", layers.iter().cloned());
+    layers.iter().fold(access, |access, arn| access.and("lambda:GetLayerVersion", arn.clone()))
 }
 
 /// The resource of which tags are listed.

@@ -1,22 +1,27 @@
 //! AWS Lambda: functions that really run.
 //!
 //! Nouns: a **function** has code, a configuration, a role, tags and a policy; a **version** is a copy of both that
-//! never changes, and `$LATEST` is the one that does; an **alias** names a version, or two by weight; an **event** is an
-//! asynchronous invocation that waits to be run; an **execution environment** is a sandboxed process that runs one
+//! never changes, and `$LATEST` is the one that does; an **alias** names a version, or two by weight; a **layer** is a
+//! package that functions share; an **event** is an asynchronous invocation that waits to be run; an **event source
+//! mapping** gives a queue's messages to a function; an **execution environment** is a sandboxed process that runs one
 //! version, made by `fogbank-compute` with the credentials of the function's role.
 //!
 //! Limits, which are AWS's: 50 MB zipped in a request, 250 MB unzipped, 900 s, 10,240 MB of memory, 4 KB of variables,
 //! 6 MB an event or answer, 1 MB an asynchronous event, 1,000 invocations at one time. Of asynchronous invocations this
-//! machine runs 64 at one time; the others wait.
+//! machine runs 64 at one time, of one function 48; the others wait.
 //!
 //! What differs from AWS: a function that is being created is waited for by its invocation, for up to ten seconds; a
 //! runtime whose interpreter this machine lacks is found out when the function runs (`InvalidRuntimeException`), and the
 //! nearest version of an interpreter is taken where the exact one is missing; `Architectures` is kept, but code runs on
 //! this machine's; `SnapStart` and X-Ray tracing are kept without effect, and in the log format JSON the platform's own
-//! lines stay text; a role is not asked beforehand whether it may write to a dead-letter target.
+//! lines stay text; a role is not asked beforehand whether it may write to a dead-letter target; loops of functions that
+//! invoke themselves are not found.
+//!
+//! As on AWS, a package keeps the permissions of its files: what others may not read, the function cannot either.
 //!
 //! Missing, and refused with an error that says so: container images, VPCs, file systems, code signing, KMS keys,
-//! layers, function URLs, provisioned concurrency, durable functions, buckets as destinations.
+//! function URLs, provisioned concurrency, durable functions, permissions on layers, buckets as destinations, event
+//! sources other than queues, and filters of event sources.
 
 mod access;
 mod aliases;
@@ -28,6 +33,7 @@ mod events;
 mod functions;
 mod invocations;
 mod invoke_configs;
+mod layers;
 mod mappings;
 mod model;
 mod permissions;
@@ -76,6 +82,12 @@ pub static OPERATIONS: &[Op] = operations! {
     read  ListEventSourceMappings         => mappings::list,                  access::everything;
     write UpdateEventSourceMapping        => mappings::update,                access::mapping;
     write DeleteEventSourceMapping        => mappings::delete,                access::mapping;
+    task  PublishLayerVersion             => layers::publish,                 access::layer;
+    read  GetLayerVersion                 => layers::get,                     access::get_layer_version;
+    read  GetLayerVersionByArn            => layers::get_by_arn,              access::layer_version_arn;
+    read  ListLayers                      => layers::list,                    access::everything;
+    read  ListLayerVersions               => layers::list_versions,           access::everything;
+    write DeleteLayerVersion              => layers::delete,                  access::delete_layer_version;
     write TagResource                     => tags::add,                       access::tag;
     write UntagResource                   => tags::remove,                    access::untag;
     read  ListTags                        => tags::list,                      access::resource;

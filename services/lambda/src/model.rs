@@ -1048,6 +1048,35 @@ impl wire::OperationShape for DeleteFunctionEventInvokeConfig {
     };
 }
 
+pub struct DeleteLayerVersion;
+
+impl wire::OperationShape for DeleteLayerVersion {
+    type Input = DeleteLayerVersionInput;
+    type Output = DeleteLayerVersionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteLayerVersion",
+            method: "DELETE",
+            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
+            status: 204,
+            input: &schema::DELETE_LAYER_VERSION_REQUEST,
+            output: &schema::DELETE_LAYER_VERSION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccountSettings;
 
 impl wire::OperationShape for GetAccountSettings {
@@ -1230,6 +1259,64 @@ impl wire::OperationShape for GetFunctionEventInvokeConfig {
             status: 200,
             input: &schema::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
             output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetLayerVersion;
+
+impl wire::OperationShape for GetLayerVersion {
+    type Input = GetLayerVersionInput;
+    type Output = GetLayerVersionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetLayerVersion",
+            method: "GET",
+            uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
+            status: 200,
+            input: &schema::GET_LAYER_VERSION_REQUEST,
+            output: &schema::GET_LAYER_VERSION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetLayerVersionByArn;
+
+impl wire::OperationShape for GetLayerVersionByArn {
+    type Input = GetLayerVersionByArnInput;
+    type Output = GetLayerVersionByArnOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetLayerVersionByArn",
+            method: "GET",
+            uri: "/2018-10-31/layers?find=LayerVersion",
+            status: 200,
+            input: &schema::GET_LAYER_VERSION_BY_ARN_REQUEST,
+            output: &schema::GET_LAYER_VERSION_RESPONSE,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -1460,6 +1547,63 @@ impl wire::OperationShape for ListFunctions {
     };
 }
 
+pub struct ListLayerVersions;
+
+impl wire::OperationShape for ListLayerVersions {
+    type Input = ListLayerVersionsInput;
+    type Output = ListLayerVersionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListLayerVersions",
+            method: "GET",
+            uri: "/2018-10-31/layers/{LayerName}/versions",
+            status: 200,
+            input: &schema::LIST_LAYER_VERSIONS_REQUEST,
+            output: &schema::LIST_LAYER_VERSIONS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListLayers;
+
+impl wire::OperationShape for ListLayers {
+    type Input = ListLayersInput;
+    type Output = ListLayersOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListLayers",
+            method: "GET",
+            uri: "/2018-10-31/layers",
+            status: 200,
+            input: &schema::LIST_LAYERS_REQUEST,
+            output: &schema::LIST_LAYERS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListTags;
 
 impl wire::OperationShape for ListTags {
@@ -1510,6 +1654,36 @@ impl wire::OperationShape for ListVersionsByFunction {
                 "ServiceException",
                 "TooManyRequestsException",
                 "ResourceNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PublishLayerVersion;
+
+impl wire::OperationShape for PublishLayerVersion {
+    type Input = PublishLayerVersionInput;
+    type Output = PublishLayerVersionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PublishLayerVersion",
+            method: "POST",
+            uri: "/2018-10-31/layers/{LayerName}/versions",
+            status: 201,
+            input: &schema::PUBLISH_LAYER_VERSION_REQUEST,
+            output: &schema::PUBLISH_LAYER_VERSION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "ResourceNotFoundException",
+                "CodeStorageExceededException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -1878,6 +2052,10 @@ pub type GetEventSourceMappingOutput = EventSourceMappingConfiguration;
 pub type GetFunctionConfigurationOutput = FunctionConfiguration;
 
 pub type GetFunctionEventInvokeConfigOutput = FunctionEventInvokeConfig;
+
+pub type GetLayerVersionByArnOutput = GetLayerVersionResponse;
+
+pub type GetLayerVersionOutput = GetLayerVersionResponse;
 
 pub type PublishVersionOutput = FunctionConfiguration;
 
@@ -2301,6 +2479,21 @@ pub struct DeleteFunctionOutput {
 
 wire::structure!(DeleteFunctionOutput, schema::DELETE_FUNCTION_RESPONSE, {
     0 => status_code,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLayerVersionOutput {}
+
+wire::structure!(DeleteLayerVersionOutput, schema::DELETE_LAYER_VERSION_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLayerVersionInput {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+
+wire::structure!(DeleteLayerVersionInput, schema::DELETE_LAYER_VERSION_REQUEST, {
+    0 => layer_name, 1 => version_number,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2865,6 +3058,43 @@ wire::structure!(GetFunctionOutput, schema::GET_FUNCTION_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionByArnInput {
+    pub arn: String,
+}
+
+wire::structure!(GetLayerVersionByArnInput, schema::GET_LAYER_VERSION_BY_ARN_REQUEST, {
+    0 => arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionInput {
+    pub layer_name: String,
+    pub version_number: i64,
+}
+
+wire::structure!(GetLayerVersionInput, schema::GET_LAYER_VERSION_REQUEST, {
+    0 => layer_name, 1 => version_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLayerVersionResponse {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+
+wire::structure!(GetLayerVersionResponse, schema::GET_LAYER_VERSION_RESPONSE, {
+    0 => content, 1 => layer_arn, 2 => layer_version_arn, 3 => description, 4 => created_date,
+    5 => version, 6 => compatible_architectures, 7 => compatible_runtimes, 8 => license_info,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPolicyInput {
     pub function_name: String,
     pub qualifier: Option<String>,
@@ -3137,6 +3367,61 @@ wire::structure!(Layer, schema::LAYER, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionContentInput {
+    pub s3_bucket: Option<String>,
+    pub s3_key: Option<String>,
+    pub s3_object_version: Option<String>,
+    pub s3_object_storage_mode: Option<S3ObjectStorageMode>,
+    pub zip_file: Option<bytes::Bytes>,
+}
+
+wire::structure!(LayerVersionContentInput, schema::LAYER_VERSION_CONTENT_INPUT, {
+    0 => s3_bucket, 1 => s3_key, 2 => s3_object_version, 3 => s3_object_storage_mode, 4 => zip_file,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionContentOutput {
+    pub location: Option<String>,
+    pub code_sha256: Option<String>,
+    pub code_size: Option<i64>,
+    pub signing_profile_version_arn: Option<String>,
+    pub signing_job_arn: Option<String>,
+    pub resolved_s3_object: Option<ResolvedS3Object>,
+}
+
+wire::structure!(LayerVersionContentOutput, schema::LAYER_VERSION_CONTENT_OUTPUT, {
+    0 => location, 1 => code_sha256, 2 => code_size, 3 => signing_profile_version_arn,
+    4 => signing_job_arn, 5 => resolved_s3_object,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayerVersionsListItem {
+    pub layer_version_arn: Option<String>,
+    pub version: Option<i64>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+
+wire::structure!(LayerVersionsListItem, schema::LAYER_VERSIONS_LIST_ITEM, {
+    0 => layer_version_arn, 1 => version, 2 => description, 3 => created_date,
+    4 => compatible_architectures, 5 => compatible_runtimes, 6 => license_info,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LayersListItem {
+    pub layer_name: Option<String>,
+    pub layer_arn: Option<String>,
+    pub latest_matching_version: Option<LayerVersionsListItem>,
+}
+
+wire::structure!(LayersListItem, schema::LAYERS_LIST_ITEM, {
+    0 => layer_name, 1 => layer_arn, 2 => latest_matching_version,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAliasesInput {
     pub function_name: String,
     pub function_version: Option<String>,
@@ -3221,6 +3506,52 @@ pub struct ListFunctionsOutput {
 
 wire::structure!(ListFunctionsOutput, schema::LIST_FUNCTIONS_RESPONSE, {
     0 => next_marker, 1 => functions,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsInput {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<String>,
+    pub layer_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListLayerVersionsInput, schema::LIST_LAYER_VERSIONS_REQUEST, {
+    0 => compatible_architecture, 1 => compatible_runtime, 2 => layer_name, 3 => marker,
+    4 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayerVersionsOutput {
+    pub next_marker: Option<String>,
+    pub layer_versions: Option<Vec<LayerVersionsListItem>>,
+}
+
+wire::structure!(ListLayerVersionsOutput, schema::LIST_LAYER_VERSIONS_RESPONSE, {
+    0 => next_marker, 1 => layer_versions,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersInput {
+    pub compatible_architecture: Option<Architecture>,
+    pub compatible_runtime: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListLayersInput, schema::LIST_LAYERS_REQUEST, {
+    0 => compatible_architecture, 1 => compatible_runtime, 2 => marker, 3 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLayersOutput {
+    pub next_marker: Option<String>,
+    pub layers: Option<Vec<LayersListItem>>,
+}
+
+wire::structure!(ListLayersOutput, schema::LIST_LAYERS_RESPONSE, {
+    0 => next_marker, 1 => layers,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3376,6 +3707,39 @@ pub struct PublicPolicyException {
 
 wire::structure!(PublicPolicyException, schema::PUBLIC_POLICY_EXCEPTION, {
     0 => r#type, 1 => message,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionInput {
+    pub layer_name: String,
+    pub description: Option<String>,
+    pub content: LayerVersionContentInput,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+
+wire::structure!(PublishLayerVersionInput, schema::PUBLISH_LAYER_VERSION_REQUEST, {
+    0 => layer_name, 1 => description, 2 => content, 3 => compatible_architectures,
+    4 => compatible_runtimes, 5 => license_info,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PublishLayerVersionOutput {
+    pub content: Option<LayerVersionContentOutput>,
+    pub layer_arn: Option<String>,
+    pub layer_version_arn: Option<String>,
+    pub description: Option<String>,
+    pub created_date: Option<String>,
+    pub version: Option<i64>,
+    pub compatible_architectures: Option<Vec<Architecture>>,
+    pub compatible_runtimes: Option<Vec<String>>,
+    pub license_info: Option<String>,
+}
+
+wire::structure!(PublishLayerVersionOutput, schema::PUBLISH_LAYER_VERSION_RESPONSE, {
+    0 => content, 1 => layer_arn, 2 => layer_version_arn, 3 => description, 4 => created_date,
+    5 => version, 6 => compatible_architectures, 7 => compatible_runtimes, 8 => license_info,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4353,6 +4717,16 @@ mod schema {
             r"(^(?!(system\.)))(^[_a-zA-Z0-9])([^$]*)",
         ),
     );
+    pub(super) static COMPATIBLE_ARCHITECTURES: Schema = schema(
+        "CompatibleArchitectures",
+        list(&ARCHITECTURE, "member", false, false),
+        limits(Some(0), Some(2)),
+    );
+    pub(super) static COMPATIBLE_RUNTIMES: Schema = schema(
+        "CompatibleRuntimes",
+        list(&STRING, "member", false, false),
+        limits(Some(0), Some(15)),
+    );
     pub(super) static CONCURRENCY: Schema = schema(
         "Concurrency",
         Kind::Structure(&[body(
@@ -4526,6 +4900,16 @@ mod schema {
     pub(super) static DELETE_FUNCTION_RESPONSE: Schema = schema(
         "DeleteFunctionResponse",
         Kind::Structure(&[bound("StatusCode", &INTEGER, StatusCode, "StatusCode", Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_LAYER_VERSION_OUTPUT: Schema =
+        schema("DeleteLayerVersionOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_LAYER_VERSION_REQUEST: Schema = schema(
+        "DeleteLayerVersionRequest",
+        Kind::Structure(&[
+            bound("LayerName", &LAYER_NAME_OR_ARN, Path, "LayerName", Flags::REQUIRED),
+            bound("VersionNumber", &LONG, Path, "VersionNumber", Flags::REQUIRED),
+        ]),
         Constraint::NONE,
     );
     pub(super) static DESCRIPTION: Schema =
@@ -5133,6 +5517,34 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_LAYER_VERSION_BY_ARN_REQUEST: Schema = schema(
+        "GetLayerVersionByArnRequest",
+        Kind::Structure(&[bound("Arn", &LAYER_VERSION_ARN, Query, "Arn", Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_LAYER_VERSION_REQUEST: Schema = schema(
+        "GetLayerVersionRequest",
+        Kind::Structure(&[
+            bound("LayerName", &LAYER_NAME_OR_ARN, Path, "LayerName", Flags::REQUIRED),
+            bound("VersionNumber", &LONG, Path, "VersionNumber", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_LAYER_VERSION_RESPONSE: Schema = schema(
+        "GetLayerVersionResponse",
+        Kind::Structure(&[
+            body("Content", &LAYER_VERSION_CONTENT_OUTPUT, Flags::NONE),
+            body("LayerArn", &STRING, Flags::NONE),
+            body("LayerVersionArn", &LAYER_VERSION_ARN, Flags::NONE),
+            body("Description", &DESCRIPTION, Flags::NONE),
+            body("CreatedDate", &STRING, Flags::NONE),
+            body("Version", &LONG, Flags::NONE),
+            body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES, Flags::NONE),
+            body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES, Flags::NONE),
+            body("LicenseInfo", &LICENSE_INFO, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_POLICY_REQUEST: Schema = schema(
         "GetPolicyRequest",
         Kind::Structure(&[
@@ -5406,6 +5818,16 @@ mod schema {
     );
     pub(super) static LAYER_LIST: Schema =
         schema("LayerList", list(&LAYER_VERSION_ARN, "member", false, false), Constraint::NONE);
+    pub(super) static LAYER_NAME_OR_ARN: Schema = schema(
+        "LayerNameOrArn",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2048),
+            r"(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+            r"(arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9\-_]{1,140}|[a-zA-Z0-9\-_]{1,140})",
+        ),
+    );
     pub(super) static LAYER_VERSION_ARN: Schema = schema(
         "LayerVersionArn",
         Kind::String,
@@ -5416,8 +5838,65 @@ mod schema {
             r"((arn:(aws[a-zA-Z\-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:[0-9]{12}:layer:[a-zA-Z0-9\-_]+:[0-9]+)|(arn:[a-zA-Z0-9\-]+:lambda:::awslayer:[a-zA-Z0-9\-_]+))",
         ),
     );
+    pub(super) static LAYER_VERSION_CONTENT_INPUT: Schema = schema(
+        "LayerVersionContentInput",
+        Kind::Structure(&[
+            body("S3Bucket", &S3_BUCKET, Flags::NONE),
+            body("S3Key", &S3_KEY, Flags::NONE),
+            body("S3ObjectVersion", &S3_OBJECT_VERSION, Flags::NONE),
+            body("S3ObjectStorageMode", &S3_OBJECT_STORAGE_MODE, Flags::NONE),
+            body("ZipFile", &BLOB_2, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LAYER_VERSION_CONTENT_OUTPUT: Schema = schema(
+        "LayerVersionContentOutput",
+        Kind::Structure(&[
+            body("Location", &STRING, Flags::NONE),
+            body("CodeSha256", &STRING, Flags::NONE),
+            body("CodeSize", &LONG, Flags::NONE),
+            body("SigningProfileVersionArn", &ARN, Flags::NONE),
+            body("SigningJobArn", &ARN, Flags::NONE),
+            body("ResolvedS3Object", &RESOLVED_S3_OBJECT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LAYER_VERSIONS_LIST: Schema = schema(
+        "LayerVersionsList",
+        list(&LAYER_VERSIONS_LIST_ITEM, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static LAYER_VERSIONS_LIST_ITEM: Schema = schema(
+        "LayerVersionsListItem",
+        Kind::Structure(&[
+            body("LayerVersionArn", &LAYER_VERSION_ARN, Flags::NONE),
+            body("Version", &LONG, Flags::NONE),
+            body("Description", &DESCRIPTION, Flags::NONE),
+            body("CreatedDate", &STRING, Flags::NONE),
+            body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES, Flags::NONE),
+            body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES, Flags::NONE),
+            body("LicenseInfo", &LICENSE_INFO, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LAYERS_LIST: Schema =
+        schema("LayersList", list(&LAYERS_LIST_ITEM, "member", false, false), Constraint::NONE);
+    pub(super) static LAYERS_LIST_ITEM: Schema = schema(
+        "LayersListItem",
+        Kind::Structure(&[
+            body("LayerName", &STRING, Flags::NONE),
+            body("LayerArn", &STRING, Flags::NONE),
+            body("LatestMatchingVersion", &LAYER_VERSIONS_LIST_ITEM, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LAYERS_REFERENCE_LIST: Schema =
         schema("LayersReferenceList", list(&LAYER, "member", false, false), Constraint::NONE);
+    pub(super) static LICENSE_INFO: Schema = schema(
+        "LicenseInfo",
+        Kind::String,
+        matching(Some(0), Some(512), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
+    );
     pub(super) static LIST_ALIASES_REQUEST: Schema = schema(
         "ListAliasesRequest",
         Kind::Structure(&[
@@ -5501,6 +5980,55 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_LAYER_VERSIONS_REQUEST: Schema = schema(
+        "ListLayerVersionsRequest",
+        Kind::Structure(&[
+            bound(
+                "CompatibleArchitecture",
+                &ARCHITECTURE,
+                Query,
+                "CompatibleArchitecture",
+                Flags::NONE,
+            ),
+            bound("CompatibleRuntime", &STRING, Query, "CompatibleRuntime", Flags::NONE),
+            bound("LayerName", &LAYER_NAME_OR_ARN, Path, "LayerName", Flags::REQUIRED),
+            bound("Marker", &STRING, Query, "Marker", Flags::NONE),
+            bound("MaxItems", &MAX_LAYER_LIST_ITEMS, Query, "MaxItems", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_LAYER_VERSIONS_RESPONSE: Schema = schema(
+        "ListLayerVersionsResponse",
+        Kind::Structure(&[
+            body("NextMarker", &STRING, Flags::NONE),
+            body("LayerVersions", &LAYER_VERSIONS_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_LAYERS_REQUEST: Schema = schema(
+        "ListLayersRequest",
+        Kind::Structure(&[
+            bound(
+                "CompatibleArchitecture",
+                &ARCHITECTURE,
+                Query,
+                "CompatibleArchitecture",
+                Flags::NONE,
+            ),
+            bound("CompatibleRuntime", &STRING, Query, "CompatibleRuntime", Flags::NONE),
+            bound("Marker", &STRING, Query, "Marker", Flags::NONE),
+            bound("MaxItems", &MAX_LAYER_LIST_ITEMS, Query, "MaxItems", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_LAYERS_RESPONSE: Schema = schema(
+        "ListLayersResponse",
+        Kind::Structure(&[
+            body("NextMarker", &STRING, Flags::NONE),
+            body("Layers", &LAYERS_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_TAGS_REQUEST: Schema = schema(
         "ListTagsRequest",
         Kind::Structure(&[bound(
@@ -5570,6 +6098,8 @@ mod schema {
     );
     pub(super) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Schema =
         schema("MaxFunctionEventInvokeConfigListItems", Kind::Integer, limits(Some(1), Some(50)));
+    pub(super) static MAX_LAYER_LIST_ITEMS: Schema =
+        schema("MaxLayerListItems", Kind::Integer, limits(Some(1), Some(50)));
     pub(super) static MAX_LIST_ITEMS: Schema =
         schema("MaxListItems", Kind::Integer, limits(Some(1), Some(10000)));
     pub(super) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Schema =
@@ -5708,6 +6238,33 @@ mod schema {
         Kind::Structure(&[
             body("Type", &STRING, Flags::NONE),
             body("Message", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUBLISH_LAYER_VERSION_REQUEST: Schema = schema(
+        "PublishLayerVersionRequest",
+        Kind::Structure(&[
+            bound("LayerName", &LAYER_NAME_OR_ARN, Path, "LayerName", Flags::REQUIRED),
+            body("Description", &DESCRIPTION, Flags::NONE),
+            body("Content", &LAYER_VERSION_CONTENT_INPUT, Flags::REQUIRED),
+            body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES, Flags::NONE),
+            body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES, Flags::NONE),
+            body("LicenseInfo", &LICENSE_INFO, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUBLISH_LAYER_VERSION_RESPONSE: Schema = schema(
+        "PublishLayerVersionResponse",
+        Kind::Structure(&[
+            body("Content", &LAYER_VERSION_CONTENT_OUTPUT, Flags::NONE),
+            body("LayerArn", &STRING, Flags::NONE),
+            body("LayerVersionArn", &LAYER_VERSION_ARN, Flags::NONE),
+            body("Description", &DESCRIPTION, Flags::NONE),
+            body("CreatedDate", &STRING, Flags::NONE),
+            body("Version", &LONG, Flags::NONE),
+            body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES, Flags::NONE),
+            body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES, Flags::NONE),
+            body("LicenseInfo", &LICENSE_INFO, Flags::NONE),
         ]),
         Constraint::NONE,
     );

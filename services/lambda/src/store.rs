@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use fogbank_core::store::{BlobRef, Error, Read, Table, Write, row};
-use fogbank_core::{Tx, WriteTx};
+use fogbank_core::{Ids, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
+use crate::code::Package;
 use crate::error;
 use crate::rules::target::Target;
 
@@ -36,6 +37,12 @@ pub(crate) static TRANSITIONS: Table<VersionKey, ()> = Table::new("lambda.transi
 
 /// Event source mappings by account, region and UUID.
 pub(crate) static MAPPINGS: Table<FunctionKey, Mapping> = Table::new("lambda.mappings", 0x0608);
+
+/// Layers: what all versions share.
+pub(crate) static LAYERS: Table<FunctionKey, Layer> = Table::new("lambda.layers", 0x0609);
+/// Versions of layers.
+pub(crate) static LAYER_VERSIONS: Table<VersionKey, LayerVersion> =
+    Table::new("lambda.layer-versions", 0x060a);
 
 /// A function: what all its versions share.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,11 +91,33 @@ pub(crate) struct Version {
 row!(Version, 1);
 
 /// A layer of a function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AttachedLayer {
     pub(crate) arn: String,
-    pub(crate) code_bytes: u64,
+    pub(crate) code: Code,
 }
+
+/// A layer: what all its versions share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    /// The number of the version that is published next.
+    pub(crate) next_version: u64,
+}
+
+row!(Layer, 1);
+
+/// A version of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LayerVersion {
+    pub(crate) description: String,
+    pub(crate) license: Option<String>,
+    pub(crate) runtimes: Option<Vec<String>>,
+    pub(crate) architectures: Option<Vec<String>>,
+    pub(crate) created_millis: i64,
+    pub(crate) code: Code,
+}
+
+row!(LayerVersion, 1);
 
 /// Where a function's log goes, and what of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,8 +135,23 @@ pub(crate) struct Code {
     /// The SHA-256 of the zip file, in hexadecimal digits.
     pub(crate) sha256: String,
     pub(crate) bytes: u64,
+    /// What it takes unpacked.
+    pub(crate) unzipped_bytes: u64,
     /// Signs the address under which the package can be downloaded.
     pub(crate) download_key: String,
+}
+
+impl Code {
+    /// A package that has just come in.
+    pub(crate) fn new(package: Package, ids: &Ids) -> Code {
+        Code {
+            zip: package.zip,
+            sha256: package.sha256,
+            bytes: package.bytes,
+            unzipped_bytes: package.unzipped_bytes,
+            download_key: ids.hex(32),
+        }
+    }
 }
 
 /// How far a version has come.
@@ -302,10 +346,16 @@ pub(crate) fn remove_version(
     let key = version_key(target, number);
     if let Some(version) = VERSIONS.get(tx, &key)? {
         tx.free_blob(&version.code.zip)?;
+        free_layers(tx, &version)?;
         VERSIONS.delete(tx, &key)?;
         TRANSITIONS.delete(tx, &key)?;
     }
     Ok(())
+}
+
+/// Frees the packages of a version's layers.
+pub(crate) fn free_layers(tx: &mut WriteTx<'_>, version: &Version) -> Result<(), Error> {
+    version.layers.iter().try_for_each(|layer| tx.free_blob(&layer.code.zip))
 }
 
 /// A new revision id.

@@ -86,6 +86,7 @@ fn sweep(cx: &Cx) -> Result<(), Fault> {
     let mut used = std::collections::HashSet::new();
     cx.read(|tx| {
         VERSIONS.scan(tx, &(), |_, version| {
+            used.extend(version.layers.into_iter().map(|layer| layer.code.sha256));
             used.insert(version.code.sha256);
             std::ops::ControlFlow::Continue(())
         })

@@ -7,6 +7,6 @@ mod unpacked;
 mod upload;
 
 pub(crate) use archive::{MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES};
-pub(crate) use download::{PLANE, location};
+pub(crate) use download::{Owner, PLANE, location};
 pub(crate) use unpacked::Unpacked;
 pub(crate) use upload::{Package, Source, receive};

@@ -47,11 +47,12 @@ pub(crate) struct Package {
     pub(crate) zip: BlobRef,
     pub(crate) sha256: String,
     pub(crate) bytes: u64,
+    pub(crate) unzipped_bytes: u64,
 }
 
 /// Takes a package in and checks it.
 pub(crate) async fn receive(cx: &Cx, source: Source) -> Result<Package, Error> {
-    let package = match source {
+    let mut package = match source {
         Source::Zip(bytes) => {
             if bytes.len() > archive::MAX_ZIPPED_BYTES {
                 return Err(Error::RequestEntityTooLargeException(format!(
@@ -61,7 +62,7 @@ pub(crate) async fn receive(cx: &Cx, source: Source) -> Result<Package, Error> {
             }
             let sha256 = hex::encode(Sha256::digest(&bytes));
             let len = bytes.len() as u64;
-            Package { zip: cx.blobs().put(bytes).await?, sha256, bytes: len }
+            Package { zip: cx.blobs().put(bytes).await?, sha256, bytes: len, unzipped_bytes: 0 }
         }
         Source::S3 { bucket, key, version } => {
             let body = fetch(cx, &bucket, &key, version).await?;
@@ -69,7 +70,8 @@ pub(crate) async fn receive(cx: &Cx, source: Source) -> Result<Package, Error> {
         }
     };
     let file = BlobFile::new(cx.blobs().clone(), package.zip.clone());
-    tokio::task::spawn_blocking(move || archive::check(file)).await.map_err(Fault::internal)??;
+    let checking = tokio::task::spawn_blocking(move || archive::check(file));
+    package.unzipped_bytes = checking.await.map_err(Fault::internal)??;
     // Only unpacking shows that a package is whole. It is needed soon anyway.
     match engine(cx).unpacked.folder(cx.blobs(), &package.zip, &package.sha256).await {
         Ok(_) => Ok(package),
@@ -118,5 +120,5 @@ async fn keep(cx: &Cx, mut body: Body) -> Result<Package, Error> {
     }
     let bytes = writer.len();
     let zip = writer.finish().await?;
-    Ok(Package { zip, sha256: hex::encode(hash.finalize()), bytes })
+    Ok(Package { zip, sha256: hex::encode(hash.finalize()), bytes, unzipped_bytes: 0 })
 }

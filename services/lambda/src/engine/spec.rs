@@ -11,7 +11,7 @@ use super::logs::{Logs, Stream};
 use crate::error::Error;
 use crate::functions::{Credentials, assume, log_group};
 use crate::rules::target::{Target, version_name};
-use crate::store::Version;
+use crate::store::{Code, Version};
 
 /// Prepares an environment for a version.
 pub(super) async fn build(
@@ -22,10 +22,15 @@ pub(super) async fn build(
     version: Version,
 ) -> Result<Spec, Error> {
     let unpacked = &engine(cx).unpacked;
-    let code_dir = unpacked
-        .folder(cx.blobs(), &version.code.zip, &version.code.sha256)
-        .await
-        .map_err(Fault::internal)?;
+    let folder = async |code: &Code| {
+        let folder = unpacked.folder(cx.blobs(), &code.zip, &code.sha256).await;
+        folder.map_err(Fault::internal)
+    };
+    let code_dir = folder(&version.code).await?;
+    let mut layers = Vec::new();
+    for layer in &version.layers {
+        layers.push(folder(&layer.code).await?);
+    }
     let credentials = assume(cx, target, &version.role).await?;
     let group = log_group(&version.logging, &target.name);
     let stream = stream_name(cx, number);
@@ -41,7 +46,7 @@ pub(super) async fn build(
         runtime: version.runtime.parse().map_err(Fault::internal)?,
         handler: version.handler,
         code_dir,
-        layers: Vec::new(),
+        layers,
         env,
         memory_mb: version.memory_mb,
         timeout: Duration::from_secs(version.timeout_secs.into()),

@@ -2,7 +2,9 @@
 
 use fogbank_core::Arn;
 
+use crate::code::MAX_UNZIPPED_BYTES;
 use crate::error::{Error, invalid, unsupported};
+use crate::layers;
 use crate::model::{
     Architecture, CreateFunctionInput, DeadLetterConfig, Environment, LogFormat, LoggingConfig,
     SnapStart, SnapStartApplyOn, TracingConfig, TracingMode, UpdateFunctionConfigurationInput,
@@ -100,7 +102,7 @@ impl Settings {
     }
 
     /// Refuses what AWS refuses beyond the model's constraints.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self, region: &str) -> Result<(), Error> {
         if let Some(runtime) = &self.runtime {
             runtimes::check(runtime)?;
         }
@@ -110,8 +112,8 @@ impl Settings {
         if let Some(vpc) = &self.vpc {
             check_vpc(vpc)?;
         }
-        if let Some(layer) = self.layers.iter().flatten().next() {
-            return Err(invalid(format!("Layer version {layer} does not exist.")));
+        if let Some(arns) = &self.layers {
+            layers::check(arns, region)?;
         }
         let dead_letter = self.dead_letter.as_ref().and_then(|it| it.target_arn.as_deref());
         if let Some(arn) = dead_letter.filter(|arn| !arn.is_empty()) {
@@ -211,6 +213,19 @@ fn apply_logging(logging: &mut Logging, given: LoggingConfig) {
         logging.application_level = None;
         logging.system_level = None;
     }
+}
+
+/// Refuses a package that is too large together with its layers.
+pub(super) fn check_size(version: &Version) -> Result<(), Error> {
+    let layers: u64 = version.layers.iter().map(|layer| layer.code.unzipped_bytes).sum();
+    let total = version.code.unzipped_bytes.saturating_add(layers);
+    if total < MAX_UNZIPPED_BYTES {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "Function code combined with layers exceeds the maximum allowed size of {MAX_UNZIPPED_BYTES} bytes. \
+         The actual size is {total} bytes."
+    )))
 }
 
 /// The architecture that was asked for.

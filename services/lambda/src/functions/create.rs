@@ -6,6 +6,7 @@ use super::configuration::{self, Settings};
 use super::{Detail, ShownAs, begin_transition, publish, role, shown};
 use crate::code::{self, Package, Source};
 use crate::error::{Error, invalid, unsupported};
+use crate::layers;
 use crate::model::{CreateFunctionInput, FunctionConfiguration, PackageType};
 use crate::rules::target::Target;
 use crate::store::{self, Code, Function, Logging, State, Version};
@@ -36,7 +37,8 @@ pub(crate) async fn create(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
         ));
     }
-    settings.check()?;
+    settings.check(&target.region)?;
+    let layers = settings.layers.clone().unwrap_or_default();
     let tags = input.tags.unwrap_or_default();
     tags::check(&tags)?;
     if cx.read(|tx| store::FUNCTIONS.contains(tx, &target.key()))? {
@@ -50,7 +52,13 @@ pub(crate) async fn create(
     let function =
         Function { id: cx.ids().uuid(), next_version: 1, published: None, reserved: None, tags };
     let publishes = input.publish.unwrap_or(false);
-    cx.write(|tx| insert(tx, &target, &function, &version, publishes)).await
+    cx.write(|tx| {
+        let mut version = version.clone();
+        version.layers = layers::attach(tx, &target, &layers)?;
+        configuration::check_size(&version)?;
+        insert(tx, &target, &function, &version, publishes)
+    })
+    .await
 }
 
 fn check_name(target: &Target) -> Result<(), Error> {
@@ -89,12 +97,7 @@ fn blank(cx: &Cx, package: Package, architecture: Option<String>) -> Version {
         vpc: false,
         layers: Vec::new(),
         logging: Logging::default(),
-        code: Code {
-            zip: package.zip,
-            sha256: package.sha256,
-            bytes: package.bytes,
-            download_key: cx.ids().hex(32),
-        },
+        code: Code::new(package, cx.ids()),
         last_modified_millis: cx.request().now.millis(),
         revision_id: cx.ids().uuid(),
         deployment: cx.ids().uuid(),

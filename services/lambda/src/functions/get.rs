@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use fogbank_core::{ReadTx, Tx};
 
 use super::{Detail, ShownAs, find, shown};
-use crate::code;
+use crate::code::{self, Owner};
 use crate::concurrency;
 use crate::error::Error;
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::model::{
     GetFunctionInput, GetFunctionOutput,
 };
 use crate::rules::target::Target;
-use crate::store::{self, FUNCTIONS, VERSIONS};
+use crate::store::{self, Code, FUNCTIONS, LAYER_VERSIONS, VERSIONS};
 
 /// The size that all packages of an account may have, in bytes.
 const TOTAL_CODE_BYTES: i64 = 80_530_636_800;
@@ -24,7 +24,8 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetFunctionInput) -> Result<GetFunctio
     let target = target(tx, &input.function_name, input.qualifier.as_deref())?;
     let found = find(tx, &target)?;
     let function = store::function(tx, &target)?;
-    let location = code::location(tx.request(), &target, found.number, &found.version.code);
+    let owner = Owner::Function(target.clone(), found.number);
+    let location = code::location(tx.request(), &owner, &found.version.code);
     Ok(GetFunctionOutput {
         configuration: Some(shown(
             &target,
@@ -75,10 +76,12 @@ pub(crate) fn account_settings(
         functions += 1;
         ControlFlow::Continue(())
     })?;
-    VERSIONS.scan(tx, &place, |_, version| {
-        bytes = bytes.saturating_add(i64::try_from(version.code.bytes).unwrap_or(i64::MAX));
+    let mut add = |code: &Code| {
+        bytes = bytes.saturating_add(i64::try_from(code.bytes).unwrap_or(i64::MAX));
         ControlFlow::Continue(())
-    })?;
+    };
+    VERSIONS.scan(tx, &place, |_, version| add(&version.code))?;
+    LAYER_VERSIONS.scan(tx, &place, |_, version| add(&version.code))?;
     let reserved = concurrency::reserved_total(tx, tx.account(), tx.region())?;
     let unreserved = concurrency::ACCOUNT_LIMIT.saturating_sub(reserved);
     Ok(GetAccountSettingsOutput {

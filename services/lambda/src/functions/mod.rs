@@ -14,7 +14,7 @@ pub(crate) use delete::delete;
 pub(crate) use get::{account_settings, get, get_configuration};
 pub(crate) use list::{list, marker, page_size};
 pub(crate) use role::{Credentials, assume};
-pub(crate) use shown::{Detail, ShownAs, code_sha256, log_group, shown};
+pub(crate) use shown::{Detail, ShownAs, code_sha256, date, log_group, shown};
 pub(crate) use update::{require_settled, update_code, update_configuration};
 
 use fogbank_core::store::{self as kv, Write};
@@ -108,6 +108,7 @@ pub(crate) fn publish(
         begin_transition(tx, target, number)?;
     }
     tx.retain_blob(&version.code.zip)?;
+    version.layers.iter().try_for_each(|layer| tx.retain_blob(&layer.code.zip))?;
     store::put_version(tx, target, number, &version)?;
     latest.revision_id = store::revision(tx);
     store::put_version(tx, target, 0, &latest)?;

@@ -131,7 +131,7 @@ fn layers(version: &Version) -> Option<Vec<Layer>> {
         .iter()
         .map(|layer| Layer {
             arn: Some(layer.arn.clone()),
-            code_size: Some(signed(layer.code_bytes)),
+            code_size: Some(signed(layer.code.bytes)),
             ..Layer::default()
         })
         .collect();
@@ -165,7 +165,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 /// Such as `2026-01-01T00:00:00.000+0000`.
-fn date(millis: i64) -> String {
+pub(crate) fn date(millis: i64) -> String {
     let moment = jiff::Timestamp::from_millisecond(millis).unwrap_or_default();
     moment.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string()
 }

@@ -6,6 +6,7 @@ use super::configuration::{self, Settings};
 use super::{Detail, ShownAs, begin_transition, publish, require_revision, role, shown};
 use crate::code::{self, Package, Source};
 use crate::error::{Error, invalid, unsupported};
+use crate::layers;
 use crate::model::{
     FunctionConfiguration, UpdateFunctionCodeInput, UpdateFunctionConfigurationInput,
 };
@@ -65,6 +66,7 @@ pub(crate) async fn update_code(
         require_settled(&target, &latest)?;
         require_revision(revision, &latest.revision_id)?;
         replace_code(tx, &mut latest, &package)?;
+        configuration::check_size(&latest)?;
         if let Some(architecture) = &architecture
             && *architecture != latest.architecture
         {
@@ -90,12 +92,7 @@ fn replace_code(
 ) -> Result<(), Error> {
     if latest.code.sha256 != package.sha256 {
         tx.free_blob(&latest.code.zip)?;
-        latest.code = Code {
-            zip: package.zip.clone(),
-            sha256: package.sha256.clone(),
-            bytes: package.bytes,
-            download_key: tx.ids().hex(32),
-        };
+        latest.code = Code::new(package.clone(), tx.ids());
         latest.deployment = tx.ids().uuid();
     }
     Ok(())
@@ -108,7 +105,7 @@ pub(crate) async fn update_configuration(
 ) -> Result<FunctionConfiguration, Error> {
     let target = unqualified(cx, &input.function_name)?;
     let settings = Settings::of_update(&mut input)?;
-    settings.check()?;
+    settings.check(&target.region)?;
     cx.read(|tx| store::latest(tx, &target).map(drop))?;
     if let Some(arn) = &settings.role {
         role::check(cx, &target, arn).await?;
@@ -117,7 +114,12 @@ pub(crate) async fn update_configuration(
         let mut latest = store::latest(tx, &target)?;
         require_settled(&target, &latest)?;
         require_revision(input.revision_id.as_deref(), &latest.revision_id)?;
+        if let Some(arns) = &settings.layers {
+            store::free_layers(tx, &latest)?;
+            latest.layers = layers::attach(tx, &target, arns)?;
+        }
         settings.clone().apply(&mut latest);
+        configuration::check_size(&latest)?;
         latest.deployment = tx.ids().uuid();
         change(tx, &target, &mut latest)?;
         Ok(shown(&target, 0, &latest, ShownAs::Function, Detail::Whole))

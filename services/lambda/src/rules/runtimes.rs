@@ -68,10 +68,26 @@ pub(crate) fn check(runtime: &str) -> Result<(), Error> {
         )));
     }
     Err(invalid(format!(
-        "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] \
-         or be a valid ARN",
-        SUPPORTED.join(", ")
+        "Value {runtime} at 'runtime' failed to satisfy constraint: {} or be a valid ARN",
+        value_set()
     )))
+}
+
+/// Whether AWS knows the runtime, be it retired.
+pub(crate) fn is_known(runtime: &str) -> bool {
+    SUPPORTED.contains(&runtime) || RETIRED.contains(&runtime)
+}
+
+/// The message for a runtime that AWS does not know, where layers name it.
+pub(crate) fn violation(value: &str, member: &str) -> String {
+    format!(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {}",
+        value_set()
+    )
+}
+
+fn value_set() -> String {
+    format!("Member must satisfy enum value set: [{}]", SUPPORTED.join(", "))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod aliases;
 mod events;
 mod functions;
 mod invocations;
+mod layers;
 mod mappings;
 mod permissions;
 mod settings;
