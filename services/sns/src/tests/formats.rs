@@ -51,9 +51,12 @@ fn topics_and_subscriptions() {
             role_arn: None,
         },
     };
-    check(&subscription, expect![[r#"
+    check(
+        &subscription,
+        expect![[r#"
         010561726e3a74026964037371730561726e3a710c3030303030303030303030300561726e3a70010001036162630101
-        027b7d0101027b7d0561726e3a6401017000"#]]);
+        027b7d0101027b7d0561726e3a6401017000"#]],
+    );
     check(&Token { topic_id: 1, subscription_id: "id".into() }, expect!["0101026964"]);
 }
 

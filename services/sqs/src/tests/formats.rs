@@ -43,9 +43,12 @@ fn queues() {
         },
         tags: BTreeMap::from([("t".into(), "v".into())]),
     };
-    check(&queue, expect![[r#"
+    check(
+        &queue,
+        expect![[r#"
         0101020303030303030303030303030303030380e4ad950d82e4ad950d0000808040808c15001e01027b7d010561726e
-        3a640301016101016b013c01010100000101740176"#]]);
+        3a640301016101016b013c01010100000101740176"#]],
+    );
 }
 
 #[test]
@@ -68,9 +71,12 @@ fn messages() {
         deduplication_id: Some("d".into()),
         source_arn: Some("arn:s".into()),
     };
-    check(&message, expect![[r#"
+    check(
+        &message,
+        expect![[r#"
         0102696404626f64790404040404040404040404040404040402017406537472696e67000178016206537472696e6701
-        0201020106526f6f743d3105414944413180d0eab6b73388f7eab6b733010167010164010561726e3a73"#]]);
+        0201020106526f6f743d3105414944413180d0eab6b73388f7eab6b733010167010164010561726e3a73"#]],
+    );
     let state = State {
         visible_millis: 1_767_225_630_000,
         receives: 2,
