@@ -22,6 +22,11 @@ pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault>
     Ok(Access::on(input.text("resourceArn").unwrap_or("*")))
 }
 
+/// Operations that AWS authorises on no resource in particular.
+pub(crate) fn all(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
+    Ok(Access::on_all())
+}
+
 fn group_name(input: &dyn Struct) -> &str {
     let identifier = input.text("logGroupName").or_else(|| input.text("logGroupIdentifier"));
     identifier.map(crate::rules::group_name).unwrap_or_default()

@@ -2,15 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use fogbank_core::{ReadTx, Tx, WriteTx, page};
+use fogbank_core::{Fault, ReadTx, Tx, WriteTx, page};
 
 use crate::error::Error;
 use crate::model::{
     CreateLogGroupInput, CreateLogGroupOutput, DeleteLogGroupInput, DeleteLogGroupOutput,
     DeleteRetentionPolicyInput, DeleteRetentionPolicyOutput, DescribeLogGroupsInput,
-    DescribeLogGroupsOutput, LogGroup, LogGroupClass, PutRetentionPolicyInput,
-    PutRetentionPolicyOutput,
+    DescribeLogGroupsOutput, ListLogGroupsInput, ListLogGroupsOutput, LogGroup, LogGroupClass,
+    LogGroupSummary, PutRetentionPolicyInput, PutRetentionPolicyOutput,
 };
+use crate::rules::NamePattern;
 use crate::store::{self, GROUPS, Group, STREAMS};
 use crate::{rules, streams, tasks};
 
@@ -70,45 +71,97 @@ pub(crate) fn describe(
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
+    let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let prefix = input.log_group_name_prefix.unwrap_or_default();
     let pattern = input.log_group_name_pattern.unwrap_or_default();
-    let after = match &input.next_token {
-        Some(token) => Some(
-            page::parse_text(token)
-                .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?,
-        ),
-        None => None,
+    let fits = |name: &str, _: &Group| name.contains(&pattern);
+    let (page, next_token) = page_of(tx, &prefix, input.next_token.as_deref(), limit, fits)?;
+    let mut groups = Vec::with_capacity(page.len());
+    for (name, group) in page {
+        let stored_bytes = Some(stored_bytes(tx, &name)?);
+        groups.push(LogGroup { stored_bytes, ..shown(tx, name, group) });
+    }
+    Ok(DescribeLogGroupsOutput { log_groups: Some(groups), next_token })
+}
+
+/// Lists groups that pass every filter, by name.
+///
+/// No account is linked to another, so `includeLinkedAccounts` adds nothing to the caller's own groups.
+pub(crate) fn list(
+    tx: &ReadTx<'_>,
+    input: ListLogGroupsInput,
+) -> Result<ListLogGroupsOutput, Error> {
+    if input.data_sources.is_some() || input.field_index_names.is_some() {
+        let what = "ListLogGroups with dataSources or fieldIndexNames";
+        return Err(Fault::not_implemented("logs", what).into());
+    }
+    let accounts = input.account_identifiers.unwrap_or_default();
+    if input.include_linked_accounts == Some(true)
+        && !accounts.is_empty()
+        && !accounts.iter().any(|account| account == tx.account())
+    {
+        return Ok(ListLogGroupsOutput { log_groups: Some(Vec::new()), next_token: None });
+    }
+    let pattern = input.log_group_name_pattern.as_deref().map(NamePattern::parse);
+    let class = input.log_group_class.map(|class| class.as_str());
+    let filters = input.log_group_tags.unwrap_or_default();
+    let fits = |name: &str, group: &Group| {
+        pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
+            && class.is_none_or(|class| group.class == class)
+            && filters.iter().all(|filter| {
+                let values = filter.values.as_deref().unwrap_or_default();
+                rules::tag_fits(group.tags.get(&filter.key).map(String::as_str), values)
+            })
     };
+    let limit = input.limit.unwrap_or(PAGE);
+    let (page, next_token) = page_of(tx, "", input.next_token.as_deref(), limit, fits)?;
+    let summary = |(name, group): (String, Group)| LogGroupSummary {
+        log_group_arn: Some(tx.arn(&format_args!("log-group:{name}"))),
+        log_group_name: Some(name),
+        log_group_class: LogGroupClass::from_name(&group.class),
+    };
+    let groups = page.into_iter().map(summary).collect();
+    Ok(ListLogGroupsOutput { log_groups: Some(groups), next_token })
+}
+
+/// Groups by name, at most `limit` of them, and the token for those after them.
+type Page = (Vec<(String, Group)>, Option<String>);
+
+fn page_of(
+    tx: &ReadTx<'_>,
+    prefix: &str,
+    token: Option<&str>,
+    limit: i32,
+    fits: impl Fn(&str, &Group) -> bool,
+) -> Result<Page, Error> {
     let place = (tx.account().to_owned(), tx.region().to_owned());
-    let mut range = GROUPS.range(&place);
-    range = match &after {
-        Some(name) => range.after(&store::group_key(tx, name)),
-        None => range.from(&store::group_key(tx, &prefix)),
+    let range = match token {
+        Some(token) => {
+            let last = page::parse_text(token)
+                .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?;
+            GROUPS.range(&place).after(&store::group_key(tx, &last))
+        }
+        None => GROUPS.range(&place).from(&store::group_key(tx, prefix)),
     };
-    let mut groups: Vec<LogGroup> = Vec::new();
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let mut groups: Vec<(String, Group)> = Vec::new();
     let mut more = false;
     range.visit(tx, |(_, _, name), group| {
-        if !name.starts_with(&prefix) {
+        if !name.starts_with(prefix) {
             return ControlFlow::Break(());
         }
-        if !name.contains(&pattern) {
+        if !fits(&name, &group) {
             return ControlFlow::Continue(());
         }
         if groups.len() == limit {
             more = true;
             return ControlFlow::Break(());
         }
-        groups.push(shown(tx, name, group));
+        groups.push((name, group));
         ControlFlow::Continue(())
     })?;
-    let last = groups.last().and_then(|group| group.log_group_name.as_deref());
-    let next_token = last.filter(|_| more).map(page::text_token);
-    for group in &mut groups {
-        let name = group.log_group_name.clone().unwrap_or_default();
-        group.stored_bytes = Some(stored_bytes(tx, &name)?);
-    }
-    Ok(DescribeLogGroupsOutput { log_groups: Some(groups), next_token })
+    let next_token = groups.last().filter(|_| more).map(|(name, _)| page::text_token(name));
+    Ok((groups, next_token))
 }
 
 fn stored_bytes(tx: &ReadTx<'_>, group: &str) -> Result<i64, Error> {

@@ -5,7 +5,7 @@
 //! Limits are AWS's: 10,000 events and 1 MiB a call, events at most 14 days old and 2 hours ahead.
 //!
 //! What is missing: metric and subscription filters, Insights, exports; filter patterns for JSON (`{ … }`) and
-//! space-delimited (`[ … ]`) events answer `NotImplemented`.
+//! space-delimited (`[ … ]`) events, and groups by data source or field index, answer `NotImplemented`.
 
 mod access;
 mod error;
@@ -31,6 +31,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write CreateLogGroup        => groups::create,            access::group;
     write DeleteLogGroup        => groups::delete,            access::group;
     read  DescribeLogGroups     => groups::describe,          access::group;
+    read  ListLogGroups         => groups::list,              access::all;
     write PutRetentionPolicy    => groups::put_retention,     access::group;
     write DeleteRetentionPolicy => groups::delete_retention,  access::group;
     write CreateLogStream       => streams::create,           access::stream;

@@ -569,6 +569,30 @@ impl wire::OperationShape for GetLogEvents {
     };
 }
 
+pub struct ListLogGroups;
+
+impl wire::OperationShape for ListLogGroups {
+    type Input = ListLogGroupsInput;
+    type Output = ListLogGroupsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListLogGroups",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_LOG_GROUPS_REQUEST,
+            output: &schema::LIST_LOG_GROUPS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidParameterException", "ServiceUnavailableException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListTagsForResource;
 
 impl wire::OperationShape for ListTagsForResource {
@@ -830,6 +854,16 @@ wire::structure!(DataAlreadyAcceptedException, schema::DATA_ALREADY_ACCEPTED_EXC
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DataSourceFilter {
+    pub name: String,
+    pub r#type: Option<String>,
+}
+
+wire::structure!(DataSourceFilter, schema::DATA_SOURCE_FILTER, {
+    0 => name, 1 => r#type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteLogGroupOutput {}
 
 wire::structure!(DeleteLogGroupOutput, schema::DELETE_LOG_GROUP_OUTPUT, {});
@@ -1031,6 +1065,35 @@ wire::structure!(InvalidSequenceTokenException, schema::INVALID_SEQUENCE_TOKEN_E
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLogGroupsInput {
+    pub log_group_name_pattern: Option<String>,
+    pub log_group_class: Option<LogGroupClass>,
+    pub include_linked_accounts: Option<bool>,
+    pub account_identifiers: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+    pub data_sources: Option<Vec<DataSourceFilter>>,
+    pub field_index_names: Option<Vec<String>>,
+    pub log_group_tags: Option<Vec<TagFilter>>,
+}
+
+wire::structure!(ListLogGroupsInput, schema::LIST_LOG_GROUPS_REQUEST, {
+    0 => log_group_name_pattern, 1 => log_group_class, 2 => include_linked_accounts,
+    3 => account_identifiers, 4 => next_token, 5 => limit, 6 => data_sources,
+    7 => field_index_names, 8 => log_group_tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListLogGroupsOutput {
+    pub log_groups: Option<Vec<LogGroupSummary>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListLogGroupsOutput, schema::LIST_LOG_GROUPS_RESPONSE, {
+    0 => log_groups, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
     pub resource_arn: String,
 }
@@ -1097,6 +1160,17 @@ wire::enumeration!(LogGroupClass {
     InfrequentAccess = "INFREQUENT_ACCESS",
     Delivery = "DELIVERY",
     Essentials = "ESSENTIALS",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogGroupSummary {
+    pub log_group_name: Option<String>,
+    pub log_group_arn: Option<String>,
+    pub log_group_class: Option<LogGroupClass>,
+}
+
+wire::structure!(LogGroupSummary, schema::LOG_GROUP_SUMMARY, {
+    0 => log_group_name, 1 => log_group_arn, 2 => log_group_class,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1229,6 +1303,16 @@ pub struct SearchedLogStream {
 
 wire::structure!(SearchedLogStream, schema::SEARCHED_LOG_STREAM, {
     0 => log_stream_name, 1 => searched_completely,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagFilter {
+    pub key: String,
+    pub values: Option<Vec<String>>,
+}
+
+wire::structure!(TagFilter, schema::TAG_FILTER, {
+    0 => key, 1 => values,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1438,6 +1522,19 @@ mod schema {
         Kind::Structure(&[body("expectedSequenceToken", &SEQUENCE_TOKEN, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static DATA_SOURCE_FILTER: Schema = schema(
+        "DataSourceFilter",
+        Kind::Structure(&[
+            body("name", &STRING, Flags::REQUIRED),
+            body("type", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DATA_SOURCE_FILTERS: Schema = schema(
+        "DataSourceFilters",
+        list(&DATA_SOURCE_FILTER, "member", false, false),
+        limits(Some(1), Some(5)),
+    );
     pub(super) static DELETE_LOG_GROUP_OUTPUT: Schema =
         schema("DeleteLogGroupOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_LOG_GROUP_REQUEST: Schema = schema(
@@ -1547,6 +1644,16 @@ mod schema {
         schema("EventMessage", Kind::String, limits(Some(1), None));
     pub(super) static EVENTS_LIMIT: Schema =
         schema("EventsLimit", Kind::Integer, limits(Some(1), Some(10000)));
+    pub(super) static FIELD_INDEX_NAME: Schema = schema(
+        "FieldIndexName",
+        Kind::String,
+        matching(Some(1), Some(512), r"[\.\-_/#A-Za-z0-9]+", r"[.\-_/#A-Za-z0-9]+"),
+    );
+    pub(super) static FIELD_INDEX_NAMES: Schema = schema(
+        "FieldIndexNames",
+        list(&FIELD_INDEX_NAME, "member", false, false),
+        limits(Some(1), Some(20)),
+    );
     pub(super) static FILTER_LOG_EVENTS_REQUEST: Schema = schema(
         "FilterLogEventsRequest",
         Kind::Structure(&[
@@ -1656,6 +1763,31 @@ mod schema {
         schema("KmsKeyId", Kind::String, limits(None, Some(256)));
     pub(super) static LIMIT_EXCEEDED_EXCEPTION: Schema =
         schema("LimitExceededException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LIST_LIMIT: Schema =
+        schema("ListLimit", Kind::Integer, limits(Some(1), Some(1000)));
+    pub(super) static LIST_LOG_GROUPS_REQUEST: Schema = schema(
+        "ListLogGroupsRequest",
+        Kind::Structure(&[
+            body("logGroupNamePattern", &LOG_GROUP_NAME_REGEX_PATTERN, Flags::NONE),
+            body("logGroupClass", &LOG_GROUP_CLASS, Flags::NONE),
+            body("includeLinkedAccounts", &BOOLEAN, Flags::NONE),
+            body("accountIdentifiers", &ACCOUNT_IDS, Flags::NONE),
+            body("nextToken", &NEXT_TOKEN, Flags::NONE),
+            body("limit", &LIST_LIMIT, Flags::NONE),
+            body("dataSources", &DATA_SOURCE_FILTERS, Flags::NONE),
+            body("fieldIndexNames", &FIELD_INDEX_NAMES, Flags::NONE),
+            body("logGroupTags", &TAG_FILTERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_LOG_GROUPS_RESPONSE: Schema = schema(
+        "ListLogGroupsResponse",
+        Kind::Structure(&[
+            body("logGroups", &LOG_GROUP_SUMMARIES, Flags::NONE),
+            body("nextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_TAGS_FOR_RESOURCE_REQUEST: Schema = schema(
         "ListTagsForResourceRequest",
         Kind::Structure(&[body("resourceArn", &AMAZON_RESOURCE_NAME, Flags::REQUIRED)]),
@@ -1712,6 +1844,30 @@ mod schema {
         "LogGroupNamePattern",
         Kind::String,
         matching(Some(0), Some(512), r"[\.\-_/#A-Za-z0-9]*", r"[.\-_/#A-Za-z0-9]*"),
+    );
+    pub(super) static LOG_GROUP_NAME_REGEX_PATTERN: Schema = schema(
+        "LogGroupNameRegexPattern",
+        Kind::String,
+        matching(
+            Some(3),
+            Some(129),
+            r"(\^?[\.\-_\/#A-Za-z0-9]{3,24})(\|\^?[\.\-_\/#A-Za-z0-9]{3,24}){0,4}",
+            r"(\^?[.\-_/#A-Za-z0-9]{3,24})(\|\^?[.\-_/#A-Za-z0-9]{3,24}){0,4}",
+        ),
+    );
+    pub(super) static LOG_GROUP_SUMMARIES: Schema = schema(
+        "LogGroupSummaries",
+        list(&LOG_GROUP_SUMMARY, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static LOG_GROUP_SUMMARY: Schema = schema(
+        "LogGroupSummary",
+        Kind::Structure(&[
+            body("logGroupName", &LOG_GROUP_NAME, Flags::NONE),
+            body("logGroupArn", &STRING, Flags::NONE),
+            body("logGroupClass", &LOG_GROUP_CLASS, Flags::NONE),
+        ]),
+        Constraint::NONE,
     );
     pub(super) static LOG_GROUPS: Schema =
         schema("LogGroups", list(&LOG_GROUP, "member", false, false), Constraint::NONE);
@@ -1850,6 +2006,41 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static TAG_FILTER: Schema = schema(
+        "TagFilter",
+        Kind::Structure(&[
+            body("key", &TAG_FILTER_KEY, Flags::REQUIRED),
+            body("values", &TAG_FILTER_VALUES, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_FILTER_KEY: Schema = schema(
+        "TagFilterKey",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(128),
+            r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$",
+            r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$",
+        ),
+    );
+    pub(super) static TAG_FILTER_VALUE: Schema = schema(
+        "TagFilterValue",
+        Kind::String,
+        matching(
+            Some(0),
+            Some(259),
+            r"^!?\*?([\p{L}\p{Z}\p{N}_.:/=+\-@]*)\*?$",
+            r"^!?\*?([\p{L}\p{Z}\p{N}_.:/=+\-@]*)\*?$",
+        ),
+    );
+    pub(super) static TAG_FILTER_VALUES: Schema = schema(
+        "TagFilterValues",
+        list(&TAG_FILTER_VALUE, "member", false, false),
+        limits(Some(0), Some(5)),
+    );
+    pub(super) static TAG_FILTERS: Schema =
+        schema("TagFilters", list(&TAG_FILTER, "member", false, false), limits(Some(1), Some(5)));
     pub(super) static TAG_KEY: Schema = schema(
         "TagKey",
         Kind::String,

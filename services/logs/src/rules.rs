@@ -22,6 +22,60 @@ pub(crate) fn group_name(identifier: &str) -> &str {
     crate::access::group_of_arn(identifier).unwrap_or(identifier)
 }
 
+/// What a name must look like: one of several parts, anywhere or at the start.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NamePattern<'a> {
+    parts: Vec<(bool, &'a str)>,
+}
+
+impl<'a> NamePattern<'a> {
+    /// Parses `^/aws/lambda|discovery`, whose form the model has checked.
+    pub(crate) fn parse(text: &'a str) -> NamePattern<'a> {
+        let part = |part: &'a str| match part.strip_prefix('^') {
+            Some(start) => (true, start),
+            None => (false, part),
+        };
+        NamePattern { parts: text.split('|').map(part).collect() }
+    }
+
+    /// Whether a name fits; as in every regular expression, a dot stands for any character.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.parts.iter().any(|&(at_start, part)| {
+            let fits = |window: &[u8]| {
+                window.iter().zip(part.bytes()).all(|(byte, want)| want == b'.' || *byte == want)
+            };
+            let mut windows = name.as_bytes().windows(part.len().max(1));
+            if at_start { windows.next().is_some_and(fits) } else { windows.any(fits) }
+        })
+    }
+}
+
+/// Whether a tag's value fits one of a filter's values; without values it only has to be there.
+pub(crate) fn tag_fits(tag: Option<&str>, values: &[String]) -> bool {
+    tag.is_some_and(|tag| values.is_empty() || values.iter().any(|value| value_fits(tag, value)))
+}
+
+/// Negation and equality regard case, wildcards do not.
+fn value_fits(tag: &str, value: &str) -> bool {
+    match value.strip_prefix('!') {
+        Some(unwanted) => !wildcard_fits(tag, unwanted),
+        None if value.contains('*') => wildcard_fits(&tag.to_lowercase(), &value.to_lowercase()),
+        None => tag == value,
+    }
+}
+
+fn wildcard_fits(text: &str, pattern: &str) -> bool {
+    let (head, open_start) =
+        pattern.strip_prefix('*').map_or((pattern, false), |rest| (rest, true));
+    let (core, open_end) = head.strip_suffix('*').map_or((head, false), |rest| (rest, true));
+    match (open_start, open_end) {
+        (false, false) => text == core,
+        (false, true) => text.starts_with(core),
+        (true, false) => text.ends_with(core),
+        (true, true) => text.contains(core),
+    }
+}
+
 /// What a filter pattern asks of a message.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Pattern {
@@ -106,6 +160,29 @@ mod tests {
         assert!(!matches("ERROR -retry", "ERROR, will retry"));
         assert!(Pattern::parse("{ $.a = 1 }").is_err());
         assert!(Pattern::parse("\"open").is_err());
+    }
+
+    #[test]
+    fn name_patterns() {
+        let matches = |pattern: &str, name: &str| NamePattern::parse(pattern).matches(name);
+        assert!(matches("^/aws/lambda|discovery", "/aws/lambda/a"));
+        assert!(matches("^/aws/lambda|discovery", "my-discovery-1"));
+        assert!(!matches("^/aws/lambda|discovery", "/my/aws/lambda"));
+        assert!(!matches("^/aws/lambda", "/aws"));
+        assert!(!matches("App", "/app"));
+        assert!(matches("a.p", "/app"));
+    }
+
+    #[test]
+    fn tag_filters() {
+        let fits = |tag: &str, value: &str| tag_fits(Some(tag), &[value.to_owned()]);
+        assert!(fits("prod", "prod") && !fits("Prod", "prod"));
+        assert!(fits("Production", "prod*") && fits("preprod", "*PROD") && fits("a-b-c", "*b*"));
+        assert!(fits("test", "!prod") && fits("Prod", "!prod") && !fits("prod", "!prod"));
+        assert!(!fits("production", "!prod*") && fits("test", "!prod*"));
+        assert!(tag_fits(Some("x"), &[]) && !tag_fits(None, &[]));
+        assert!(!tag_fits(None, &["!prod".to_owned()]));
+        assert!(tag_fits(Some("b"), &["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

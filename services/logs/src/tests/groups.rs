@@ -1,6 +1,7 @@
 //! Groups, streams, tags and retention.
 
-use fogbank_testkit::{World, expect, json};
+use fogbank_core::{Principal, PrincipalKind};
+use fogbank_testkit::{ACCOUNT, World, expect, json};
 
 use super::SERVICES;
 
@@ -69,4 +70,81 @@ async fn listings_have_pages() {
     let garbage = json!({ "nextToken": "zz" });
     let refused = expect!["InvalidParameterException: The specified nextToken is invalid."];
     world.check("logs:DescribeLogGroups", garbage, refused).await;
+}
+
+#[tokio::test]
+async fn groups_are_listed_by_pattern_class_and_tag() {
+    let world = World::new(SERVICES);
+    let groups = [
+        json!({ "logGroupName": "/aws/lambda/one", "tags": { "stage": "Production" } }),
+        json!({ "logGroupName": "/aws/lambda/two", "tags": { "stage": "test", "team": "a" } }),
+        json!({ "logGroupName": "my-discovery", "logGroupClass": "INFREQUENT_ACCESS" }),
+    ];
+    for group in groups {
+        world.call("logs:CreateLogGroup", group).await.expect("created");
+    }
+    let expected = expect![[r#"
+        {
+          "logGroups": [
+            {
+              "logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:my-discovery",
+              "logGroupClass": "INFREQUENT_ACCESS",
+              "logGroupName": "my-discovery"
+            }
+          ]
+        }"#]];
+    let by_class = json!({ "logGroupClass": "INFREQUENT_ACCESS" });
+    world.check("logs:ListLogGroups", by_class, expected).await;
+    let all = ["/aws/lambda/one", "/aws/lambda/two", "my-discovery"];
+    for (input, names) in [
+        (json!({}), &all[..]),
+        (json!({ "logGroupNamePattern": "^/aws/lambda|discovery" }), &all),
+        (json!({ "logGroupNamePattern": "^lambda" }), &[]),
+        (json!({ "logGroupTags": [{ "key": "stage" }] }), &all[..2]),
+        (json!({ "logGroupTags": [{ "key": "stage", "values": ["prod*"] }] }), &all[..1]),
+        (json!({ "logGroupTags": [{ "key": "stage" }, { "key": "team" }] }), &all[1..2]),
+        (json!({ "includeLinkedAccounts": true }), &all),
+        (json!({ "includeLinkedAccounts": true, "accountIdentifiers": [ACCOUNT] }), &all),
+        (json!({ "includeLinkedAccounts": true, "accountIdentifiers": ["111111111111"] }), &[]),
+    ] {
+        let text = input.to_string();
+        let page = world.call("logs:ListLogGroups", input).await.expect("a page");
+        let found = page["logGroups"].as_array().expect("groups").iter();
+        let found: Vec<_> = found.map(|group| group["logGroupName"].clone()).collect();
+        assert_eq!(found, names, "{text}");
+    }
+    let page = world.call("logs:ListLogGroups", json!({ "limit": 2 })).await.expect("a page");
+    assert_eq!(page["logGroups"].as_array().map(Vec::len), Some(2));
+    let rest = json!({ "limit": 2, "nextToken": page["nextToken"] });
+    let page = world.call("logs:ListLogGroups", rest).await.expect("a page");
+    assert_eq!(page["logGroups"][0]["logGroupName"], "my-discovery");
+    assert_eq!(page["nextToken"], json!(null));
+}
+
+#[tokio::test]
+async fn listing_refuses_what_it_cannot_honour() {
+    let world = World::new(SERVICES);
+    let expected = expect!["InvalidParameterException: The specified nextToken is invalid."];
+    world.check("logs:ListLogGroups", json!({ "nextToken": "zz" }), expected).await;
+    let expected = expect![
+        "InvalidParameterException: 1 validation error detected: Value '1001' at 'limit' failed to satisfy constraint: Member must have value less than or equal to 1000"
+    ];
+    world.check("logs:ListLogGroups", json!({ "limit": 1001 }), expected).await;
+    let expected = expect![[
+        r#"InvalidParameterException: 1 validation error detected: Value 'a*b' at 'logGroupNamePattern' failed to satisfy constraint: Member must satisfy regular expression pattern: (\^?[\.\-_\/#A-Za-z0-9]{3,24})(\|\^?[\.\-_\/#A-Za-z0-9]{3,24}){0,4}"#
+    ]];
+    world.check("logs:ListLogGroups", json!({ "logGroupNamePattern": "a*b" }), expected).await;
+    let expected = expect![
+        "NotImplemented: Fogbank does not implement logs:ListLogGroups with dataSources or fieldIndexNames yet; see COMPATIBILITY.md."
+    ];
+    let by_index = json!({ "fieldIndexNames": ["requestId"] });
+    world.check("logs:ListLogGroups", by_index, expected).await;
+    let kind = PrincipalKind::User { name: "nobody".to_owned() };
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/nobody");
+    let nobody = Principal { kind, arn, ..Principal::root(ACCOUNT) };
+    let expected = expect![
+        "AccessDenied: User: arn:aws:iam::000000000000:user/nobody is not authorized to perform: logs:ListLogGroups because no identity-based policy allows the logs:ListLogGroups action"
+    ];
+    let refused = world.call_as(nobody, "logs:ListLogGroups", json!({})).await;
+    expected.assert_eq(&refused.expect_err("not allowed").to_string());
 }
