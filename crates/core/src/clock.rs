@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 use crate::Timestamp;
 
 const RUNNING: i64 = i64::MIN;
+/// How long a sleeper goes without a look at the clock: the machine may be suspended, or its time
+/// set, while the timers of the runtime run on.
+const LONGEST_NAP: Duration = Duration::from_secs(30);
 
 /// The time that everything in the cloud obeys. Clones share it.
 #[derive(Clone, Debug)]
@@ -73,7 +76,7 @@ impl Clock {
             }
             let remaining = Duration::from_millis(remaining.unsigned_abs());
             tokio::select! {
-                () = tokio::time::sleep(remaining) => {}
+                () = tokio::time::sleep(remaining.min(LONGEST_NAP)) => {}
                 () = changed => {}
             }
         }
