@@ -11,8 +11,7 @@ mod access;
 mod error;
 mod events;
 mod groups;
-#[allow(missing_docs)]
-pub mod model;
+mod model;
 mod rules;
 mod store;
 mod streams;
