@@ -42,7 +42,7 @@ pub(crate) static TASKS: &[Task] = &[
 
 fn upkeep(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
     Box::pin(async move {
-        while cx.write(|tx| fill_next(tx)).await? {}
+        while cx.write(fill_next).await? {}
         loop {
             let next = cx.read(|tx| store::first_purge(tx))?;
             let Some(id) = next else { break };

@@ -8,6 +8,7 @@ mod legacy;
 mod numbers;
 mod projections;
 mod robustness;
+mod service;
 mod updates;
 mod values;
 
