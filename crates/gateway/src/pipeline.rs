@@ -8,12 +8,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use fogbank_core::wire::{self, Body, Protocol, Struct};
 use fogbank_core::{Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, Run};
-use fogbank_sigv4::{Error as SignatureError, Payload, Presented, RequestView, Source};
+use fogbank_sigv4::{
+    Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Source,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::authenticate::{self, Caller, Refusal};
+use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
@@ -38,7 +40,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     let (mut parts, body) = request.into_parts();
     let host = host(&parts);
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
-        || parts.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+        || parts.uri.query().is_some_and(is_presigned);
     let refusal = guard::refusal(&host, &parts.headers, is_signed, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
@@ -76,9 +78,15 @@ fn host(parts: &Parts) -> String {
     header.or(parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("").to_owned()
 }
 
+/// Whether a query carries a signature, of version 4 or 2.
+fn is_presigned(query: &str) -> bool {
+    query.contains("X-Amz-Signature=")
+        || (query.contains("AWSAccessKeyId=") && query.contains("Signature="))
+}
+
 /// Presigned requests may carry headers as query parameters; decoding looks for headers.
 fn hoist_presigned_headers(parts: &mut Parts) {
-    let Some(query) = parts.uri.query().filter(|query| query.contains("X-Amz-Signature=")) else {
+    let Some(query) = parts.uri.query().filter(|query| is_presigned(query)) else {
         return;
     };
     let found: Vec<(HeaderName, HeaderValue)> = query
@@ -165,8 +173,15 @@ impl Exchange<'_> {
         };
         let presented = fogbank_sigv4::parse(&view);
         let signed = presented.as_ref().ok().and_then(Option::as_ref);
-        let scope = signed.map(|found| found.service().to_owned());
         let bucket = hosts::bucket(host);
+        let old = matches!(presented, Err(SignatureError::SigV2))
+            .then(|| PresignedV2::parse(&view))
+            .flatten()
+            .map(|presigned| Old { presigned, bucket });
+        let scope = match &old {
+            Some(_) => Some("s3".to_owned()),
+            None => signed.map(|found| found.service().to_owned()),
+        };
         let path: Cow<'_, str> = match bucket {
             Some(bucket) => Cow::Owned(format!("/{bucket}{raw_path}")),
             None => Cow::Borrowed(raw_path),
@@ -192,7 +207,7 @@ impl Exchange<'_> {
         let known = route.entry.operation(&route.operation);
         let service = route.entry.service.model.name;
         let protocol = route.protocol;
-        let answer = match self.prepare(&view, presented, route, body).await {
+        let answer = match self.prepare(&view, (presented, old), route, body).await {
             Ok(call) => self.run(&parts, &head, call).await,
             Err(refusal) => Err(refusal.into_fault(service, protocol)),
         };
@@ -235,11 +250,11 @@ impl Exchange<'_> {
     async fn prepare<'r>(
         &self,
         view: &RequestView<'_>,
-        presented: Result<Option<Presented<'_>>, SignatureError>,
+        (presented, old): (Result<Option<Presented<'_>>, SignatureError>, Option<Old<'_>>),
         route: Route<'r>,
         body: Body,
     ) -> Result<Call<'r>, Refusal> {
-        let presented = presented?;
+        let presented = if old.is_some() { None } else { presented? };
         let known = route.entry.operation(&route.operation);
         let streams = known.is_some_and(|known| known.streams_in);
         let service = route.entry.service.model.name;
@@ -249,10 +264,12 @@ impl Exchange<'_> {
         let is_chunked = presented.as_ref().is_some_and(|found| found.payload.is_chunked());
         let (caller, region, body) = match &presented {
             None => {
-                if !may_be_anonymous(route.entry, known) {
-                    return Err(SignatureError::MissingAuthentication.into());
-                }
-                let caller = Caller { principal: Principal::anonymous(), decoder: None };
+                let principal = match &old {
+                    Some(old) => authenticate::verify_old(self.gateway, old, view, now)?,
+                    None if may_be_anonymous(route.entry, known) => Principal::anonymous(),
+                    None => return Err(SignatureError::MissingAuthentication.into()),
+                };
+                let caller = Caller { principal, decoder: None };
                 let body = if streams { body } else { collect(body, limit).await?.into() };
                 (caller, settings.region.clone(), body)
             }

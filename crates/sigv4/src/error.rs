@@ -15,7 +15,7 @@ pub enum Error {
         /// The `Authorization` header.
         authorization: String,
     },
-    /// Signature Version 2, which AWS has retired.
+    /// Signature Version 2, which AWS has retired for all but presigned requests to S3.
     #[error("Signature Version 2 is not supported")]
     SigV2,
     /// SigV4A (`AWS4-ECDSA-P256-SHA256`), which is not implemented yet.
@@ -79,6 +79,14 @@ pub enum Error {
         signed_at: i64,
         /// How long it was valid, in seconds.
         expires_secs: i64,
+        /// The server's time, in Unix seconds.
+        now: i64,
+    },
+    /// A presigned request of Signature Version 2 is past its end.
+    #[error("the presigned request has ended")]
+    Ended {
+        /// When it ended, in Unix seconds.
+        expires_at: i64,
         /// The server's time, in Unix seconds.
         now: i64,
     },

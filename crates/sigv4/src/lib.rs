@@ -32,8 +32,8 @@
 //! # Ok::<(), fogbank_sigv4::Error>(())
 //! ```
 //!
-//! Not here yet: SigV4A (`AWS4-ECDSA-P256-SHA256`) and browser POST policies. SigV2 is recognised and refused, as AWS
-//! does.
+//! Not here yet: SigV4A (`AWS4-ECDSA-P256-SHA256`) and browser POST policies. Of SigV2 only presigned requests are
+//! known ([`PresignedV2`]), which S3 still takes; all else is refused with [`Error::SigV2`].
 
 mod canonical;
 pub mod checksums;
@@ -46,6 +46,7 @@ pub mod sign;
 mod time;
 mod trailers;
 mod verify;
+mod version2;
 
 pub use chunked::{ChunkedDecoder, Decoded, Framing};
 pub use error::{CredentialFault, Error, HeaderFault, Mismatch, QueryFault};
@@ -54,3 +55,4 @@ pub use parse::{Payload, Presented, RequestView, Source, parse};
 pub use render::{Rendered, Style};
 pub use time::AmzDate;
 pub use verify::{EMPTY_SHA256, Options, Rules, Verified, sha256_hex, verify};
+pub use version2::PresignedV2;

@@ -53,6 +53,7 @@ impl Error {
         match self {
             // What S3 alone knows is worded its way for everyone.
             Self::SigV2
+            | Self::Ended { .. }
             | Self::SigV4A
             | Self::MissingDecodedLength
             | Self::LengthMismatch
@@ -83,7 +84,9 @@ impl Error {
             Self::InvalidDate { .. } | Self::HostNotSigned | Self::HeadersNotSigned(_) => {
                 self.s3_access_denied()
             }
-            Self::Expired { .. } | Self::NotYetValid { .. } => self.s3_access_denied(),
+            Self::Expired { .. } | Self::Ended { .. } | Self::NotYetValid { .. } => {
+                self.s3_access_denied()
+            }
             Self::MissingContentSha256 => {
                 let text = "Missing required header for this request: x-amz-content-sha256";
                 Rendered::new(400, "InvalidRequest", text)
@@ -140,6 +143,9 @@ impl Error {
             Self::HostNotSigned => denied(NOT_SIGNED).with("HeadersNotSigned", "host"),
             Self::HeadersNotSigned(names) => {
                 denied(NOT_SIGNED).with("HeadersNotSigned", names.join(", "))
+            }
+            Self::Ended { expires_at, now } => {
+                window(denied("Request has expired"), *expires_at, 0, *now)
             }
             Self::Expired { signed_at, expires_secs, now } => {
                 let expired = denied("Request has expired");
