@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use fogbank_core::tracing;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -58,6 +59,7 @@ pub(crate) fn unpack(file: impl Read + Seek, folder: &Path) -> io::Result<()> {
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let mut left = MAX_UNZIPPED_BYTES;
     let mut links = Vec::new();
+    let mut unreadable = None;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(damaged)?;
         let name = entry
@@ -84,10 +86,30 @@ pub(crate) fn unpack(file: impl Read + Seek, folder: &Path) -> io::Result<()> {
             .checked_sub(written)
             .ok_or_else(|| io::Error::other("the package is larger than it says"))?;
         set_mode(&out, mode)?;
+        if mode.is_some_and(|mode| mode & 0o004 == 0) {
+            unreadable.get_or_insert(name);
+        }
     }
+    if let Some(name) = unreadable {
+        let name = name.display();
+        tracing::warn!("the function may not read {name}: its permissions in the package lack it");
+    }
+    open_folders(folder)?;
     // Last, so that no file of the package is written through one of its links.
     for (path, target) in links {
         link(&target, &path)?;
+    }
+    Ok(())
+}
+
+/// Lets functions into every folder, whatever the server's own mask is.
+fn open_folders(folder: &Path) -> io::Result<()> {
+    set_folder_mode(folder)?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_folders(&entry.path())?;
+        }
     }
     Ok(())
 }
@@ -106,6 +128,17 @@ fn set_mode(file: &File, mode: Option<u32>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = mode.unwrap_or(0o644) & 0o777 | 0o400;
     file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(unix)]
+fn set_folder_mode(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn set_folder_mode(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -187,6 +220,29 @@ mod tests {
         unpack(Cursor::new(&bytes), folder.path()).unwrap();
         assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
         assert!(folder.path().join("out/evil.py").is_file());
+    }
+
+    #[test]
+    fn damaged_packages_never_leave_their_folder() {
+        let bytes = zipped(|writer| {
+            file(writer, "app.py", 0o644, b"print()");
+            let options = SimpleFileOptions::default();
+            writer.add_symlink("link", "app.py", options).unwrap();
+            file(writer, "lib/deep/module.py", 0o600, &[7; 300]);
+        });
+        let world = tempfile::tempdir().unwrap();
+        for at in 0..bytes.len() {
+            for change in [0x01, 0x2e, 0x80] {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= change;
+                let _ = check(Cursor::new(&bytes));
+                let folder = world.path().join("in");
+                fs::create_dir_all(&folder).unwrap();
+                let _ = unpack(Cursor::new(&bytes), &folder);
+                fs::remove_dir_all(&folder).unwrap();
+                assert_eq!(fs::read_dir(world.path()).unwrap().count(), 0);
+            }
+        }
     }
 
     #[test]

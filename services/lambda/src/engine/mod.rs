@@ -63,17 +63,38 @@ pub(crate) fn engine(cx: &Cx) -> Arc<Engine> {
 }
 
 impl Engine {
-    /// Runs a function once.
-    pub(crate) async fn run(&self, cx: &Cx, job: Job) -> Result<Outcome, Error> {
-        let _place = self.running.enter(&job.function)?;
+    /// Runs a function once. It runs to its end even if nobody waits for that.
+    pub(crate) async fn run(self: &Arc<Self>, cx: &Cx, job: Job) -> Result<Outcome, Error> {
+        let place = self.running.enter(&job.function)?;
         let key = self.key(&job);
         let Job { target, number, version, invocation, .. } = job;
         let cx = cx.located(&target.account, &target.region);
-        let logs = Arc::clone(&self.logs);
-        let spec = move || async move { spec::build(&cx, &logs, &target, number, version).await };
-        let outcome = self.pool.invoke(&key, None, spec, invocation).await;
-        self.logs.flush_soon();
-        outcome.map_err(refusal)
+        let engine = Arc::clone(self);
+        let running = tokio::spawn(async move {
+            let logs = Arc::clone(&engine.logs);
+            let spec =
+                move || async move { spec::build(&cx, &logs, &target, number, version).await };
+            let outcome = engine.pool.invoke(&key, None, spec, invocation).await;
+            drop(place);
+            engine.logs.flush_soon();
+            outcome.map_err(refusal)
+        });
+        running.await.unwrap_or_else(|error| Err(Error::Fault(Fault::internal(error))))
+    }
+
+    /// Ends the environments of a function that was deleted.
+    pub(crate) fn forget(&self, function_id: &str) {
+        let mut gone = Vec::new();
+        self.deployments.lock().retain(|(id, _), key| {
+            let stays = id != function_id;
+            if !stays {
+                gone.push(std::mem::take(key));
+            }
+            stays
+        });
+        for key in gone {
+            self.pool.retire(&key);
+        }
     }
 
     /// The pool's key of a deployment; environments of the deployment before it are ended.

@@ -130,11 +130,14 @@ async fn perform(cx: &Cx, key: &EventKey, event: Event) -> Result<(), Error> {
         return finish(cx, key, &event, Vec::new()).await;
     }
     let payload = cx.blobs().get(&event.payload).await?;
-    let context = event.client_context.clone();
-    let outcome = invocations::run(cx, &target, &key.2, payload.clone(), context).await;
     let request = String::from_utf8_lossy(&payload);
     let end = End { cx, key, target: &target, request: &request };
-    match outcome {
+    let config = end.config()?;
+    if cx.now().millis() - event.queued_millis > max_age_millis(&config) {
+        return end.gave_up(event, Condition::EventAgeExceeded, &config).await;
+    }
+    let context = event.client_context.clone();
+    match invocations::run(cx, &target, &key.2, payload.clone(), context).await {
         Ok(run) if run.outcome.function_error().is_none() => end.succeeded(event, run).await,
         Ok(run) => end.failed(event, run).await,
         Err(Error::ResourceNotFoundException(message)) => {
@@ -223,8 +226,7 @@ impl End<'_> {
         config: &InvokeConfig,
     ) -> Result<(), Error> {
         let due = self.cx.now().plus_millis(pause_millis).millis();
-        let max_age = i64::from(config.max_age_secs.unwrap_or(DEFAULT_AGE_SECS)) * 1000;
-        if due - event.queued_millis > max_age {
+        if due - event.queued_millis > max_age_millis(config) {
             return self.gave_up(event, Condition::EventAgeExceeded, config).await;
         }
         let next = (self.key.0.clone(), due.max(0).unsigned_abs(), self.key.2.clone());
@@ -309,6 +311,11 @@ impl End<'_> {
         let config = self.cx.read(|tx| INVOKE_CONFIGS.get(tx, &key))?;
         Ok(config.unwrap_or_default())
     }
+}
+
+/// How old an event may become.
+fn max_age_millis(config: &InvokeConfig) -> i64 {
+    i64::from(config.max_age_secs.unwrap_or(DEFAULT_AGE_SECS)) * 1000
 }
 
 /// An error document as it is kept: cut off where it is too long.

@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use fogbank_core::store::Write;
 use fogbank_core::{Tx, WriteTx};
 
 use super::clear;
+use crate::engine::engine;
 use crate::error::{Error, invalid};
 use crate::model::{DeleteFunctionInput, DeleteFunctionOutput};
 use crate::rules::target::Target;
@@ -35,7 +37,7 @@ pub(crate) fn delete(
 
 /// The events that wait for the function go when they are due: they name its id, which no other function has.
 fn delete_function(tx: &mut WriteTx<'_>, target: &Target) -> Result<(), Error> {
-    store::function(tx, target)?;
+    let function = store::function(tx, target)?;
     for (_, _, _, number) in VERSIONS.range(&target.key()).keys(tx)? {
         store::remove_version(tx, target, number)?;
     }
@@ -43,6 +45,8 @@ fn delete_function(tx: &mut WriteTx<'_>, target: &Target) -> Result<(), Error> {
     clear(tx, &POLICIES, target)?;
     clear(tx, &INVOKE_CONFIGS, target)?;
     FUNCTIONS.delete(tx, &target.key())?;
+    let engine = engine(tx.cx());
+    tx.on_commit(Box::new(move || engine.forget(&function.id)));
     Ok(())
 }
 
