@@ -2,19 +2,24 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use fogbank_core::outbox::{self, OUTBOX};
 use fogbank_core::{Call, Cloud, Cx, Effect, Fault, Service, Timestamp};
-use tokio::sync::mpsc;
+use futures_util::FutureExt;
+use tokio::task::{JoinError, JoinSet};
 
 /// How many effects are under way at once.
 const AT_ONCE: usize = 64;
+/// How long to rest when the store fails, so that nothing is performed over and over meanwhile.
+const REST: Duration = Duration::from_secs(1);
 
 type Key = (u64, String);
 
-/// Performs effects for ever.
+/// Performs effects for ever; those under way end with it.
 pub(crate) async fn run(cloud: Cloud, services: &'static [&'static Service]) {
-    let (done, mut finished) = mpsc::unbounded_channel::<Key>();
+    let mut performances: JoinSet<Key> = JoinSet::new();
     let mut under_way: HashSet<Key> = HashSet::new();
     loop {
         let woken = cloud.wakes().waiter(outbox::TOPIC);
@@ -22,30 +27,38 @@ pub(crate) async fn run(cloud: Cloud, services: &'static [&'static Service]) {
             Ok(due) => due,
             Err(error) => {
                 tracing::error!(%error, "the outbox cannot be read");
-                cloud.clock().sleep(std::time::Duration::from_secs(1)).await;
+                cloud.clock().sleep(REST).await;
                 continue;
             }
         };
         for (key, effect) in due.now {
             under_way.insert(key.clone());
-            let pump = Performance { cloud: cloud.clone(), services };
-            let done = done.clone();
-            tokio::spawn(async move {
-                pump.perform(&key, effect).await;
-                let _ = done.send(key);
+            let performance = Performance { cloud: cloud.clone(), services };
+            performances.spawn(async move {
+                performance.perform(&key, effect).await;
+                key
             });
         }
         let later = due.later.unwrap_or_else(|| cloud.clock().now().plus_secs(3600));
         tokio::select! {
-            Some(key) = finished.recv() => {
-                under_way.remove(&key);
-                while let Ok(key) = finished.try_recv() {
-                    under_way.remove(&key);
+            Some(done) = performances.join_next() => {
+                settle(&mut under_way, done);
+                while let Some(done) = performances.try_join_next() {
+                    settle(&mut under_way, done);
                 }
             }
             () = woken.wait(), if under_way.len() < AT_ONCE => {}
             () = cloud.clock().sleep_until(later), if under_way.len() < AT_ONCE => {}
         }
+    }
+}
+
+fn settle(under_way: &mut HashSet<Key>, done: Result<Key, JoinError>) {
+    match done {
+        Ok(key) => {
+            under_way.remove(&key);
+        }
+        Err(error) => tracing::error!(%error, "an effect was lost until the next start"),
     }
 }
 
@@ -85,7 +98,10 @@ struct Performance {
 impl Performance {
     /// Performs `effect` and takes it out of the outbox, or puts it back for later.
     async fn perform(&self, key: &Key, mut effect: Effect) {
-        let outcome = self.attempt(&effect).await;
+        // A panic is the end of this try, not of the effect.
+        let attempt = AssertUnwindSafe(self.attempt(&effect)).catch_unwind();
+        let outcome =
+            attempt.await.unwrap_or_else(|_| Err(Fault::internal("the effect's work panicked")));
         let cx = Cx::background(self.cloud.clone(), "core", "outbox")
             .located(&effect.account, &effect.region);
         effect.attempts += 1;
@@ -105,6 +121,7 @@ impl Performance {
         if let Err(error) = settled {
             // It stays in the outbox and is performed again: at least once.
             tracing::error!(%error, "the outbox cannot be written");
+            self.cloud.clock().sleep(REST).await;
         }
     }
 
