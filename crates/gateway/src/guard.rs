@@ -18,19 +18,19 @@ pub(crate) fn refusal(
     if allow_remote {
         return None;
     }
-    if !host.is_empty() && !hosts::is_local(host) {
+    if !host.is_empty() && !hosts::is_local(host) && !hosts::is_amazon(host) {
         return Some(
             "The Host header names another machine. Start with --allow-remote to serve it.",
         );
     }
-    let foreign_origin = headers
-        .get(ORIGIN)
-        .and_then(|origin| origin.to_str().ok())
-        .filter(|origin| *origin != "null")
-        .and_then(|origin| origin.split_once("://"))
-        .is_some_and(|(_, host)| !hosts::is_local(host));
-    // A signature cannot be forged by a foreign page, and S3 answers CORS by its own rules.
-    (foreign_origin && !is_signed).then_some("A page of another origin may not call this endpoint.")
+    // A foreign page cannot forge a signature. `null` is the origin of a page that hides its own.
+    let is_foreign = headers.get(ORIGIN).is_some_and(|origin| !is_local(origin));
+    (is_foreign && !is_signed).then_some("A page of another origin may not call this endpoint.")
+}
+
+fn is_local(origin: &http::HeaderValue) -> bool {
+    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    host.is_some_and(|(_, host)| hosts::is_local(host))
 }
 
 #[cfg(test)]
@@ -43,9 +43,14 @@ mod tests {
         assert!(refusal("evil.example:4566", &headers, true, false).is_some());
         assert!(refusal("evil.example:4566", &headers, true, true).is_none());
         assert!(refusal("127.0.0.1:4566", &headers, false, false).is_none());
+        assert!(refusal("s3.us-east-1.amazonaws.com", &headers, false, false).is_none());
         headers.insert(ORIGIN, "https://evil.example".parse().expect("a value"));
         assert!(refusal("127.0.0.1:4566", &headers, false, false).is_some());
         assert!(refusal("127.0.0.1:4566", &headers, true, false).is_none());
+        for foreign in ["null", "https://pages.s3.amazonaws.com", "nonsense"] {
+            headers.insert(ORIGIN, foreign.parse().expect("a value"));
+            assert!(refusal("127.0.0.1:4566", &headers, false, false).is_some(), "{foreign}");
+        }
         headers.insert(ORIGIN, "http://localhost:3000".parse().expect("a value"));
         assert!(refusal("127.0.0.1:4566", &headers, false, false).is_none());
     }

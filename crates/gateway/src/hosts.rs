@@ -31,8 +31,14 @@ pub(crate) fn is_local(host: &str) -> bool {
         || name.ends_with(".localhost")
         || name == "localhost.localstack.cloud"
         || name.ends_with(".localhost.localstack.cloud")
-        // AWS's own names never resolve to a browser's attacker, and SDKs may be made to use them.
-        || name.ends_with(".amazonaws.com")
+}
+
+/// Whether the host is one of AWS's own names, which SDKs may be made to use.
+///
+/// Nobody can make such a name resolve to this machine, but anybody can publish pages under one: it
+/// is good as a `Host` and worthless as an `Origin`.
+pub(crate) fn is_amazon(host: &str) -> bool {
+    without_port(host).to_ascii_lowercase().ends_with(".amazonaws.com")
 }
 
 #[cfg(test)]
