@@ -41,7 +41,14 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     let host = host(&parts);
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
         || parts.uri.query().is_some_and(is_presigned);
-    let refusal = guard::refusal(&host, &parts.headers, is_signed, gateway.options.allow_remote);
+    let plane = gateway.catalogue.services().find_map(|entry| {
+        let mut planes = entry.service.data_planes.iter();
+        let plane = planes.find(|plane| (plane.claims)(&parts, &gateway.cloud))?;
+        Some((entry.service.model.name, plane))
+    });
+    // An API's own users call it, from pages of any origin that it allows.
+    let may_cross = is_signed || plane.is_some();
+    let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
     }
@@ -55,13 +62,9 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         let cx = exchange.anonymous("fogbank");
         return admin::serve(gateway, cx, HttpRequest::from_parts(parts, body)).await;
     }
-    for entry in gateway.catalogue.services() {
-        for plane in entry.service.data_planes {
-            if (plane.claims)(&parts, &gateway.cloud) {
-                let cx = exchange.anonymous(entry.service.model.name);
-                return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
-            }
-        }
+    if let Some((service, plane)) = plane {
+        let cx = exchange.anonymous(service);
+        return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
     }
     hoist_presigned_headers(&mut parts);
     let is_head = parts.method == http::Method::HEAD;
