@@ -26,6 +26,8 @@ pub struct Service {
     pub resource_policy: Option<PolicyLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
+    /// What is done, within seconds, before the server stops. A server that is killed does not do it.
+    pub stop: Option<fn(Cx) -> BoxFuture<'static, ()>>,
 }
 
 impl Service {
@@ -43,6 +45,7 @@ impl Service {
             jobs: &[],
             resource_policy: None,
             data_planes: &[],
+            stop: None,
         }
     }
 }

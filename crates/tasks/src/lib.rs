@@ -6,8 +6,13 @@
 mod pump;
 mod reconcilers;
 
-use fogbank_core::{Cloud, Service};
+use std::time::Duration;
+
+use fogbank_core::{Cloud, Cx, Service};
 use tokio::task::JoinSet;
+
+/// How long services may take to stop.
+const STOP_TIME: Duration = Duration::from_secs(5);
 
 /// The running background work; dropping it stops the work.
 pub struct Background {
@@ -24,4 +29,15 @@ pub fn start(cloud: &Cloud, services: &'static [&'static Service]) -> Background
         }
     }
     Background { _running: running }
+}
+
+/// Has every service do what it must before the server stops.
+pub async fn stop(cloud: &Cloud, services: &'static [&'static Service]) {
+    let stops = services.iter().filter_map(|service| {
+        let stop = service.stop?;
+        Some(stop(Cx::background(cloud.clone(), service.model.name, "stop")))
+    });
+    if tokio::time::timeout(STOP_TIME, futures_util::future::join_all(stops)).await.is_err() {
+        tracing::warn!("services take too long to stop, and are not waited for");
+    }
 }
