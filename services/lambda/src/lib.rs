@@ -98,5 +98,6 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
     tasks: tasks::TASKS,
     data_planes: &[code::PLANE],
+    stop: Some(|cx| Box::pin(engine::stop(cx))),
     ..Service::new(&model::SERVICE, Style { elements_not_null: true, ..Style::DEFAULT }, OPERATIONS)
 };

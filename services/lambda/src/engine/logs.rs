@@ -16,7 +16,7 @@ use super::engine;
 
 /// Writes what waits: after each invocation, and every second while one runs.
 pub(crate) const LOGS: Task =
-    Task { name: TOPIC, every: Duration::from_secs(1), run: |cx| Box::pin(write_all(cx)) };
+    Task { name: TOPIC, every: Duration::from_secs(1), run: |cx| Box::pin(round(cx)) };
 
 const TOPIC: &str = "lambda.logs";
 /// The most that may wait for one stream, in bytes; further lines are counted and lost.
@@ -42,6 +42,7 @@ pub(crate) struct Logs {
     wakes: Wakes,
     clock: Clock,
     open: Mutex<Vec<Arc<Buffer>>>,
+    writing: tokio::sync::Mutex<()>,
 }
 
 struct Buffer {
@@ -60,7 +61,7 @@ struct Waiting {
 
 impl Logs {
     pub(super) fn new(wakes: Wakes, clock: Clock) -> Logs {
-        Logs { wakes, clock, open: Mutex::default() }
+        Logs { wakes, clock, open: Mutex::default(), writing: tokio::sync::Mutex::default() }
     }
 
     /// A sink for a new environment's lines.
@@ -78,6 +79,18 @@ impl Logs {
     /// Has what waits written now.
     pub(crate) fn flush_soon(&self) {
         self.wakes.wake(TOPIC);
+    }
+
+    /// Writes everything that waits.
+    pub(super) async fn write_all(&self, cx: &Cx) {
+        // One at a time: two writers of a stream would write its lines twice.
+        let _writing = self.writing.lock().await;
+        for buffer in self.waiting() {
+            if let Err(fault) = buffer.write(cx).await {
+                let group = &buffer.stream.group;
+                tracing::warn!(%group, ?fault, "a function's log waits");
+            }
+        }
     }
 
     /// The buffers with lines; those whose environment is gone and that are empty are forgotten.
@@ -202,10 +215,7 @@ fn is_passing(fault: &Fault) -> bool {
     )
 }
 
-async fn write_all(cx: Cx) -> Result<(), Fault> {
-    let logs = Arc::clone(&engine(&cx).logs);
-    for buffer in logs.waiting() {
-        buffer.write(&cx).await?;
-    }
+async fn round(cx: Cx) -> Result<(), Fault> {
+    engine(&cx).logs.write_all(&cx).await;
     Ok(())
 }

@@ -62,6 +62,13 @@ pub(crate) fn engine(cx: &Cx) -> Arc<Engine> {
     })
 }
 
+/// Writes the logs that wait, and ends the environments: no more is run.
+pub(crate) async fn stop(cx: Cx) {
+    let engine = engine(&cx);
+    engine.pool.stop();
+    engine.logs.write_all(&cx).await;
+}
+
 impl Engine {
     /// Runs a function once. It runs to its end even if nobody waits for that.
     pub(crate) async fn run(self: &Arc<Self>, cx: &Cx, job: Job) -> Result<Outcome, Error> {
