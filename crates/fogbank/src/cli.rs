@@ -115,8 +115,8 @@ pub(crate) struct RunOptions {
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
     /// Address that `start` would listen on
-    #[arg(long, default_value = "127.0.0.1:4566")]
-    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
     /// Directory that `start` would use
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -87,6 +87,13 @@ pub(crate) struct Config {
     pub(crate) notices: Vec<String>,
 }
 
+/// The variables of this process; those that are not text cannot be settings.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
 impl Config {
     /// Puts flags, variables and the file together.
     pub(crate) fn load(
@@ -99,11 +106,12 @@ impl Config {
         let truth = |flag: bool, key: &str, file: Option<bool>| -> anyhow::Result<bool> {
             Ok(flag || parse_variable::<bool>(&variable, key)?.or(file).unwrap_or(false))
         };
-        let accept_flag = truth(
-            flags.accept_any_credentials,
-            "ACCEPT_ANY_CREDENTIALS",
-            file.accept_any_credentials,
-        )?;
+        let mode = flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default();
+        let accept = if flags.accept_any_credentials {
+            Some(true)
+        } else {
+            parse_variable(&variable, "ACCEPT_ANY_CREDENTIALS")?.or(file.accept_any_credentials)
+        };
         let config = Config {
             listen: flags
                 .listen
@@ -123,9 +131,13 @@ impl Config {
                 .or(parse_choice(&variable, "DURABILITY")?)
                 .or(file.durability)
                 .unwrap_or_default(),
-            mode: flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default(),
-            accept_any_credentials: accept_flag || localstack.is_present,
-            accept_reason: if accept_flag { "as you asked" } else { "LocalStack settings found" },
+            mode,
+            // Old habits are met where nobody asked otherwise, and never on a server.
+            accept_any_credentials: accept.unwrap_or(localstack.is_present && mode == Mode::Dev),
+            accept_reason: match accept {
+                Some(_) => "as you asked",
+                None => "LocalStack settings found",
+            },
             allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
             region: flags
                 .region
@@ -341,5 +353,17 @@ mod tests {
         let config = config.expect("a configuration");
         assert!(config.accept_any_credentials);
         assert_eq!(config.notices.len(), 1);
+    }
+
+    #[test]
+    fn localstack_settings_imply_nothing_on_a_server_or_where_it_was_refused() {
+        let server = [("LOCALSTACK_FOO", "1"), ("FOGBANK_MODE", "server")];
+        let refused = [("LOCALSTACK_FOO", "1"), ("FOGBANK_ACCEPT_ANY_CREDENTIALS", "0")];
+        for variables in [server, refused] {
+            let config = load(&variables, &StartOptions::default()).expect("a configuration");
+            assert!(!config.accept_any_credentials, "{variables:?}");
+        }
+        let asked = [("FOGBANK_ACCEPT_ANY_CREDENTIALS", "1"), ("FOGBANK_MODE", "server")];
+        assert!(load(&asked, &StartOptions::default()).is_err());
     }
 }

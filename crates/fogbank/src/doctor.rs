@@ -20,26 +20,19 @@ struct Finding {
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]
 pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
     let flags = crate::cli::StartOptions {
+        listen: options.listen,
         data_dir: options.data_dir.clone(),
         ..crate::cli::StartOptions::default()
     };
-    let mut findings = vec![port(options.listen)];
-    let mut can_start = findings[0].good;
-    match Config::load(&flags, &std::env::vars().collect()) {
-        Ok(config) => {
-            let directory = directory(&config.data_dir);
-            can_start &= directory.good;
-            findings.push(directory);
-        }
-        Err(error) => {
-            can_start = false;
-            findings.push(Finding {
-                subject: "settings".to_owned(),
-                good: false,
-                says: format!("{error:#}"),
-            });
-        }
-    }
+    let mut findings = match Config::load(&flags, &crate::config::environment()) {
+        Ok(config) => vec![port(config.listen), directory(&config.data_dir)],
+        Err(error) => vec![Finding {
+            subject: "settings".to_owned(),
+            good: false,
+            says: format!("{error:#}"),
+        }],
+    };
+    let can_start = findings.iter().all(|finding| finding.good);
     findings.extend(compute());
     if options.json {
         let rows: Vec<_> = findings

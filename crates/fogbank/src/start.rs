@@ -1,6 +1,10 @@
 //! `fogbank start`: opens the state, starts the services and serves.
 
+use std::fs::DirBuilder;
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,27 +27,34 @@ use crate::services::SERVICES;
 /// Starts the cloud and serves until it is told to stop.
 pub(crate) fn start(options: &StartOptions) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let config = Config::load(options, &std::env::vars().collect())?;
+    let config = Config::load(options, &crate::config::environment())?;
     start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(&config, begun))?;
-    Ok(ExitCode::SUCCESS)
+    let working_dir = working_dir(&config)?;
+    let outcome = runtime.block_on(serve(&config, working_dir.clone(), begun));
+    // What still computes on a thread of its own is not worth waiting for: all state is in the store.
+    runtime.shutdown_background();
+    if config.ephemeral {
+        let _ = std::fs::remove_dir_all(&working_dir);
+    }
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
+async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow::Result<()> {
+    let stop = told_to_stop()?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; choose another address with --listen", config.listen)
+    })?;
     let address = listener.local_addr().context("the listener has no address")?;
     let db = open_state(config)?;
     let settings = Settings {
         account: config.account.clone(),
         region: config.region.clone(),
-        data_dir: working_dir(config)?,
-        local_authority: format!("127.0.0.1:{}", address.port()),
+        data_dir: working_dir,
+        local_authority: local_authority(address),
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     let compute = compute(config, &cloud)?;
@@ -75,7 +86,7 @@ async fn serve(config: &Config, begun: Instant) -> anyhow::Result<()> {
     }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "Ready.").and_then(|()| stdout.flush()).context("cannot write to stdout")?;
-    fogbank_gateway::serve(gateway, listener, told_to_stop()?).await?;
+    fogbank_gateway::serve(gateway, listener, stop).await?;
     drop(background);
     db.close().context("the state could not be closed")?;
     Ok(())
@@ -104,15 +115,26 @@ fn open_state(config: &Config) -> anyhow::Result<Db> {
         .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))
 }
 
-/// The directory for files that are no state; an ephemeral cloud has one too, removed by nobody
-/// but the system.
-fn working_dir(config: &Config) -> anyhow::Result<std::path::PathBuf> {
+/// Where workloads on this machine reach the cloud.
+fn local_authority(listener: SocketAddr) -> String {
+    let everywhere = listener.ip().is_unspecified();
+    let ip = if everywhere { IpAddr::from([127, 0, 0, 1]) } else { listener.ip() };
+    SocketAddr::new(ip, listener.port()).to_string()
+}
+
+/// Makes the directory of state and of files that are no state, for its owner alone: it holds secrets.
+/// An ephemeral cloud has one too, under a name that nobody else can have taken.
+fn working_dir(config: &Config) -> anyhow::Result<PathBuf> {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
     let directory = if config.ephemeral {
-        std::env::temp_dir().join(format!("fogbank-{}", std::process::id()))
+        std::env::temp_dir().join(format!("fogbank-{}", Ids::random().lower(16)))
     } else {
+        builder.recursive(true);
         config.data_dir.clone()
     };
-    std::fs::create_dir_all(&directory)
+    builder
+        .create(&directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
@@ -131,14 +153,40 @@ fn start_log(filter: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Ends at the first signal; the second ends the process.
 fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    Ok(async move {
+    let mut next = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
+    };
+    Ok(async move {
+        next().await;
+        tracing::info!("stopping; a second signal stops at once");
+        tokio::spawn(async move {
+            next().await;
+            std::process::exit(1);
+        });
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workloads_reach_the_address_that_is_served() {
+        for (listener, authority) in [
+            ("127.0.0.1:4566", "127.0.0.1:4566"),
+            ("0.0.0.0:4566", "127.0.0.1:4566"),
+            ("[::]:4566", "127.0.0.1:4566"),
+            ("[::1]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(local_authority(listener.parse().expect("an address")), authority);
+        }
+    }
 }
