@@ -4,13 +4,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use fogbank_policy::Document;
+use fogbank_wire::Struct;
+
+use crate::{Fault, ReadTx};
 
 /// Everything that a call must be allowed to do.
 #[derive(Debug, Default)]
 pub struct Access {
     /// The single permissions; all must be granted.
     pub checks: Vec<Check>,
+    /// Adds condition keys that only rows tell, such as the value of a table's partition key. Asked only where
+    /// policies are looked at, which is not the case for an account's root.
+    pub refine: Option<Refine>,
 }
+
+/// Adds to the checks of a call what only rows tell.
+pub type Refine = fn(&ReadTx<'_>, &dyn Struct, &mut [Check]) -> Result<(), Fault>;
 
 /// One permission: an action on a resource.
 #[derive(Debug, Default)]
@@ -31,7 +40,8 @@ impl Access {
 
     /// The operation's own action on `resource`.
     pub fn on(resource: impl Into<String>) -> Access {
-        Access { checks: vec![Check { resource: resource.into(), ..Check::default() }] }
+        let check = Check { resource: resource.into(), ..Check::default() };
+        Access { checks: vec![check], ..Access::default() }
     }
 
     /// The operation's own action, which AWS defines on no particular resource.
@@ -52,6 +62,12 @@ impl Access {
     ) -> Access {
         let check = Check { action: action.into(), resource: resource.into(), context: Vec::new() };
         self.checks.push(check);
+        self
+    }
+
+    /// Adds what only rows tell, where it matters.
+    pub fn refined(mut self, refine: Refine) -> Access {
+        self.refine = Some(refine);
         self
     }
 

@@ -20,7 +20,7 @@ mod service;
 mod tx;
 mod wakes;
 
-pub use access::{Access, Check, ResourcePolicy};
+pub use access::{Access, Check, Refine, ResourcePolicy};
 pub use arn::Arn;
 pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
 pub use clock::Clock;

@@ -1,7 +1,7 @@
 //! Whether a call may be made: the operation's access, the caller's policies, the resource's.
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Arn, Cx, Fault, ReadTx};
+use fogbank_core::{Access, Arn, Cx, Fault, PrincipalKind, ReadTx};
 
 use crate::Inner;
 use crate::catalogue::{Catalogue, Known};
@@ -13,7 +13,12 @@ pub(crate) fn authorise(
     cx: &Cx,
     input: &dyn Struct,
 ) -> Result<(), Fault> {
-    let access = (known.op.access)(cx.request(), input)?;
+    let mut access = (known.op.access)(cx.request(), input)?;
+    if let Some(refine) = access.refine
+        && !matches!(cx.request().principal.kind, PrincipalKind::Root)
+    {
+        cx.read(|tx| refine(tx, input, &mut access.checks))?;
+    }
     granted(gateway, &known.action, cx, &access)
 }
 
