@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::Error;
+use crate::rules::attributes::http_retry;
 use crate::rules::envelope::{Confirmation, Notification, Question};
 use crate::rules::filter::Filter;
 use crate::rules::message;
@@ -157,7 +158,8 @@ fn deliver(
                 topic_arn: notification.topic_arn.clone(),
                 dead_letter: dead_letter(subscription, notification),
             };
-            let effect = job(tasks::DELIVER_HTTP, &post)?.retried(HTTP);
+            let policy = subscription.settings.delivery_policy.as_deref();
+            let effect = job(tasks::DELIVER_HTTP, &post)?.retried(http_retry(policy, HTTP));
             tx.emit(with_dead_letter(effect, &post.dead_letter, &post.topic_arn))?;
         }
         "sms" => {

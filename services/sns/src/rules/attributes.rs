@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::Arn;
 use fogbank_core::policy::{Document, Kind};
+use fogbank_core::{Arn, Retry};
 use serde_json::{Value, json};
 
 use super::filter::Filter;
@@ -62,6 +62,25 @@ fn is_of_logs(name: &str) -> bool {
             "SuccessFeedbackRoleArn" | "SuccessFeedbackSampleRate" | "FailureFeedbackRoleArn"
         )
     })
+}
+
+/// How often and in which pauses deliveries over HTTP are tried, if the subscription's policy says it. The pauses
+/// double from the shortest to the longest, whatever function the policy asks for.
+pub(crate) fn http_retry(delivery_policy: Option<&str>, default: Retry) -> Retry {
+    let policy = delivery_policy.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let number = |name: &str, limits: std::ops::RangeInclusive<u32>| {
+        let found = policy.as_ref()?.get("healthyRetryPolicy")?.get(name)?.as_u64()?;
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        Some(found.clamp(*limits.start(), *limits.end()))
+    };
+    let millis = |name| number(name, 1..=3600).map(|secs| secs * 1000);
+    let pause_millis = millis("minDelayTarget").unwrap_or(default.pause_millis);
+    let longest = millis("maxDelayTarget").unwrap_or(default.longest_pause_millis);
+    Retry {
+        attempts: number("numRetries", 0..=100).map_or(default.attempts, |retries| retries + 1),
+        pause_millis,
+        longest_pause_millis: longest.max(pause_millis),
+    }
 }
 
 fn is_object(text: &str) -> bool {
@@ -245,6 +264,24 @@ mod tests {
         assert_eq!(shown(&settings), ["RawMessageDelivery", "FilterPolicy", "FilterPolicyScope"]);
         let mut back = settings;
         assert!(back.set("FilterPolicyScope", "MessageAttributes", "").is_err());
+    }
+
+    #[test]
+    fn delivery_policies_say_how_often_to_try() {
+        let default = Retry { attempts: 4, pause_millis: 20_000, longest_pause_millis: 20_000 };
+        let asked = |policy: &str| {
+            let retry = http_retry(Some(policy), default);
+            (retry.attempts, retry.pause_millis, retry.longest_pause_millis)
+        };
+        assert_eq!(http_retry(None, default), default);
+        for silent in ["{}", r#"{"healthyRetryPolicy":null}"#, "nonsense"] {
+            assert_eq!(asked(silent), (4, 20_000, 20_000));
+        }
+        let policy =
+            r#"{"healthyRetryPolicy":{"minDelayTarget":1,"maxDelayTarget":9,"numRetries":2}}"#;
+        assert_eq!(asked(policy), (3, 1000, 9000));
+        let odd = r#"{"healthyRetryPolicy":{"minDelayTarget":99999999999,"maxDelayTarget":0,"numRetries":-1}}"#;
+        assert_eq!(asked(odd), (4, 3_600_000, 3_600_000));
     }
 
     #[test]
