@@ -5,13 +5,14 @@
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Fault, Request, arn};
 
+use crate::condition_keys;
 use crate::model;
 use crate::names::{self, TableName};
 
 type Answer = Result<Access, Fault>;
 
 /// The ARN of a table that a request names, plainly or by ARN.
-fn table_arn(request: &Request, name: &str) -> String {
+pub(crate) fn table_arn(request: &Request, name: &str) -> String {
     let table = TableName::of(name);
     let region = table.region.unwrap_or(&request.region);
     let account = table.account.unwrap_or(&request.account);
@@ -41,12 +42,13 @@ pub(crate) fn get(request: &Request, input: &dyn Struct) -> Answer {
     let Some(input) = input.downcast_ref::<model::GetItemInput>() else {
         return Err(Fault::internal("the input is of another operation"));
     };
-    Ok(Access::on(table_arn(request, &input.table_name)))
+    Ok(Access::on(table_arn(request, &input.table_name)).refined(condition_keys::refine))
 }
 
 /// Writes of one item, which may be restricted by what they return.
 pub(crate) fn write(request: &Request, input: &dyn Struct) -> Answer {
-    let access = Access::on(table_arn(request, input.text("TableName").unwrap_or_default()));
+    let access = Access::on(table_arn(request, input.text("TableName").unwrap_or_default()))
+        .refined(condition_keys::refine);
     Ok(match input.text("ReturnValues") {
         Some(wanted) => access.with("dynamodb:ReturnValues", [wanted.to_owned()]),
         None => access,
@@ -60,6 +62,7 @@ pub(crate) fn read(request: &Request, input: &dyn Struct) -> Answer {
         Some(index) => Access::on(format!("{table}/index/{index}")),
         None => Access::on(table),
     };
+    let access = access.refined(condition_keys::refine);
     Ok(match input.text("Select") {
         Some(select) => access.with("dynamodb:Select", [select.to_owned()]),
         None => access,
@@ -71,7 +74,9 @@ fn tables<'n>(request: &Request, names: impl Iterator<Item = &'n String>) -> Acc
     let mut names = names.map(|name| table_arn(request, name));
     // A request without tables is refused by its handler.
     let Some(first) = names.next() else { return Access::on_all() };
-    names.fold(Access::on(first), |access, table| access.and("", table))
+    names
+        .fold(Access::on(first), |access, table| access.and("", table))
+        .refined(condition_keys::refine)
 }
 
 /// `BatchGetItem`.
@@ -131,4 +136,5 @@ fn distinct<'n>(
         .fold(Access::default(), |access, (action, table)| {
             access.and(action, table_arn(request, table))
         })
+        .refined(condition_keys::refine)
 }

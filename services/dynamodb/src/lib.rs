@@ -9,14 +9,14 @@
 //! is throttled: provisioned capacity is kept and shown, and what requests use is counted, but nobody has to wait.
 //!
 //! Missing: streams (a table keeps its specification, but no records), PartiQL, backups and restoring, global tables,
-//! imports and exports, resource policies, keys of more than two attributes, vector indexes, and the condition keys
-//! `dynamodb:LeadingKeys` and `dynamodb:Attributes`.
+//! imports and exports, resource policies, keys of more than two attributes, and vector indexes.
 
 mod access;
 pub mod attributes;
 mod batches;
 mod capacity;
 mod changes;
+mod condition_keys;
 mod conditions;
 mod convert;
 mod definition;

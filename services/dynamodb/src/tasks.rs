@@ -21,23 +21,24 @@ pub(crate) const UPKEEP: &str = "dynamodb.upkeep";
 /// Stands for a table's expiries where the number of an index is expected.
 pub(crate) const EXPIRIES: u64 = 0;
 /// How many rows one transaction touches.
-const BATCH: usize = 200;
+const BATCH: usize = 500;
 /// How many rows a new index is filled with before its creation is answered.
 const FIRST_BATCH: usize = 1000;
 /// Items that expired longer ago than five years are left alone.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>
 const OLDEST_EXPIRY_SECS: u64 = 5 * 365 * 24 * 60 * 60;
+/// How long a count holds. AWS counts about every six hours.
+const COUNT_MILLIS: i64 = 6 * 60 * 60 * 1000;
 /// How many tables are counted before the round rests.
 const COUNTED_TABLES: usize = 100;
 /// How many rows are counted in one view of the store.
-const COUNTED_ROWS: usize = 10_000;
+const COUNTED_ROWS: usize = 2_000;
 
 /// The reconcilers.
 pub(crate) static TASKS: &[Task] = &[
     Task { name: UPKEEP, every: Duration::from_secs(60), run: upkeep },
     Task { name: "dynamodb.expiry", every: Duration::from_secs(5), run: expire },
-    // AWS counts about every six hours.
-    Task { name: "dynamodb.counts", every: Duration::from_secs(6 * 60 * 60), run: count },
+    Task { name: "dynamodb.counts", every: Duration::from_millis(COUNT_MILLIS as u64), run: count },
 ];
 
 fn upkeep(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
@@ -162,6 +163,7 @@ fn expire_some(tx: &mut WriteTx<'_>, now: u64) -> Result<()> {
 
 fn count(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
     Box::pin(async move {
+        let now = cx.now().millis();
         let mut after = None;
         loop {
             let ids = cx.read(|tx| store::table_ids(tx, after, COUNTED_TABLES))?;
@@ -172,12 +174,29 @@ fn count(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
                 let numbers: Vec<u64> =
                     std::iter::once(id).chain(indexes.map(|index| index.id)).collect();
                 for number in numbers {
-                    count_one(&cx, number).await?;
+                    let known = cx.read(|tx| store::counted(tx, number))?;
+                    let is_recent = |known: Counted| known.at_millis + COUNT_MILLIS > now;
+                    if !known.is_some_and(is_recent) {
+                        count_one(&cx, number).await?;
+                    }
                 }
             }
             after = Some(last);
         }
     })
+}
+
+/// Lets others run before it goes on.
+async fn give_way() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }
 
 /// Counts what lies under a number, in several views, so that none is kept for long.
@@ -204,6 +223,7 @@ async fn count_one(cx: &Cx, id: u64) -> Result<()> {
         }
         last.push(0);
         range.start = last;
+        give_way().await;
     }
     cx.write(|tx| store::put_counted(tx, id, &counted)).await
 }

@@ -77,3 +77,42 @@ async fn who_is_allowed_nothing_gets_nothing() {
         "User: arn:aws:sts::000000000000:assumed-role/reader/s is not authorized to perform: dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/plain because no identity-based policy allows the dynamodb:GetItem action"
     );
 }
+
+#[tokio::test]
+async fn policies_can_ask_for_partitions_and_attributes() {
+    let world = super::music().await;
+    let cx = Cx::background(world.cloud().clone(), "dynamodb", "Test");
+    let mut input = model::UpdateItemInput::default();
+    let update = json!({
+        "TableName": "music",
+        "Key": {"artist": {"S": "ann"}, "song": {"S": "a1"}},
+        "UpdateExpression": "SET #p = :p REMOVE notes.x",
+        "ConditionExpression": "attribute_exists(label)",
+        "ExpressionAttributeNames": {"#p": "price"},
+        "ExpressionAttributeValues": {":p": {"N": "1"}},
+    });
+    fogbank_core::wire::from_json(&update, &mut input).expect("an input");
+    let mut access = crate::access::write(cx.request(), &input).expect("an access");
+    let refine = access.refine.expect("it depends on rows");
+    cx.read(|tx| refine(tx, &input, &mut access.checks)).expect("condition keys");
+    let names = ["artist", "label", "notes", "price", "song"].map(str::to_owned).to_vec();
+    assert_eq!(
+        access.checks[0].context,
+        [
+            ("dynamodb:LeadingKeys".into(), vec!["ann".to_owned()]),
+            ("dynamodb:Attributes".into(), names),
+        ]
+    );
+    let mut input = model::QueryInput::default();
+    let query = json!({
+        "TableName": "music",
+        "IndexName": "by-label",
+        "KeyConditionExpression": "label = :l",
+        "ExpressionAttributeValues": {":l": {"S": "x"}},
+    });
+    fogbank_core::wire::from_json(&query, &mut input).expect("an input");
+    let mut access = crate::access::read(cx.request(), &input).expect("an access");
+    cx.read(|tx| refine(tx, &input, &mut access.checks)).expect("condition keys");
+    let context = &access.checks[0].context;
+    assert_eq!(context[0], ("dynamodb:LeadingKeys".into(), vec!["x".to_owned()]));
+}
