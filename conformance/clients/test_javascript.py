@@ -1,0 +1,44 @@
+"""The AWS SDK for JavaScript, installed by npm from javascript/package-lock.json."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import needs_node
+
+HERE = Path(__file__).resolve().parent / "javascript"
+
+
+@pytest.fixture(scope="module")
+def packages():
+    """Installs the SDK once; its folder lies outside of what git sees."""
+    if not shutil.which("npm"):
+        pytest.skip("SKIPPED: there is no npm in the PATH")
+    lock = (HERE / "package-lock.json").read_bytes()
+    stamp = HERE / "node_modules/installed-lock"
+    if not stamp.exists() or stamp.read_bytes() != lock:
+        command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+        subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.DEVNULL)
+        stamp.write_bytes(lock)
+
+
+@needs_node
+def test_the_sdk_for_javascript(root, packages):
+    command = ["node", "smoke.mjs", f"js-{root.account}"]
+    done = subprocess.run(command, cwd=HERE, env=root.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "text": "text",
+        "metadata": {"a": "1"},
+        "range": "xy",
+        "objects": [["parts", 5 * 1024 * 1024 + 1], ["streamed", 80_000], ["ä b", 4]],
+        "missing": "NoSuchKey",
+        "bytes": [3],
+        "scanned": 5,
+        "conditional": "ConditionalCheckFailedException",
+        "bodies": ["body a ü", "body b ü", "body c ü"],
+        "noQueue": "QueueDoesNotExist",
+    }, os.linesep + done.stderr
