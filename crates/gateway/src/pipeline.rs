@@ -12,7 +12,7 @@ use fogbank_sigv4::{
     Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Source,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::authenticate::{self, Caller, Old, Refusal};
@@ -37,7 +37,7 @@ pub struct Peer {
 
 /// Serves one request.
 pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Peer) -> HttpResponse {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let host = host(&parts);
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
         || parts.uri.query().is_some_and(is_presigned);
@@ -66,7 +66,6 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         let cx = exchange.anonymous(service);
         return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
     }
-    hoist_presigned_headers(&mut parts);
     let is_head = parts.method == http::Method::HEAD;
     let mut response = exchange.api(&host, parts, body).await;
     if is_head && response.status().is_client_error() {
@@ -85,29 +84,6 @@ fn host(parts: &Parts) -> String {
 fn is_presigned(query: &str) -> bool {
     query.contains("X-Amz-Signature=")
         || (query.contains("AWSAccessKeyId=") && query.contains("Signature="))
-}
-
-/// Presigned requests may carry headers as query parameters; decoding looks for headers.
-fn hoist_presigned_headers(parts: &mut Parts) {
-    let Some(query) = parts.uri.query().filter(|query| is_presigned(query)) else {
-        return;
-    };
-    let found: Vec<(HeaderName, HeaderValue)> = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| name.starts_with("x-amz-") || name.starts_with("X-Amz-Security-Token"))
-        .filter_map(|(name, value)| {
-            let value = percent_encoding::percent_decode_str(value).decode_utf8().ok()?;
-            let name = HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()).ok()?;
-            Some((name, HeaderValue::from_str(&value).ok()?))
-        })
-        .collect();
-    for (name, value) in found {
-        // What the signature reads stays as it was sent.
-        if name != "x-amz-security-token" && !parts.headers.contains_key(&name) {
-            parts.headers.insert(name, value);
-        }
-    }
 }
 
 /// One request and what is known of it from the start.
