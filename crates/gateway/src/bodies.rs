@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fogbank_core::wire::{Body, BodyError, Trailers};
-use fogbank_core::{Fault, HttpResponse};
+use fogbank_core::{Fault, HttpRequest, HttpResponse};
 use fogbank_sigv4::ChunkedDecoder;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
@@ -49,8 +49,27 @@ impl HttpBody for Outgoing {
     }
 }
 
+/// A request with hyper's body as one with ours.
+pub(crate) fn request<B>(request: http::Request<B>) -> HttpRequest
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    // Who waits to be told to send is told the answer instead, and has nothing under way.
+    let drains = !request.headers().contains_key(http::header::EXPECT);
+    request.map(|body| frames(body, drains))
+}
+
 /// A hyper body as ours.
 pub(crate) fn incoming<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    frames(body, false)
+}
+
+fn frames<B>(body: B, drains: bool) -> Body
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
@@ -59,21 +78,31 @@ where
         return Body::empty();
     }
     let len = body.size_hint().exact();
-    Body::stream(len, Frames { body: Box::pin(body), patience: None })
+    Body::stream(len, Frames { body: Some(Box::pin(body)), patience: None, drains })
 }
 
 /// How long a sender may pause within a body before the connection is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of a body that nobody wants is read, in bytes, and for how long.
+const DRAIN_LIMIT: usize = 16 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-struct Frames<B> {
-    body: Pin<Box<B>>,
+struct Frames<B>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    /// None after its end.
+    body: Option<Pin<Box<B>>>,
     /// Runs while the next frame is awaited.
     patience: Option<Pin<Box<Sleep>>>,
+    /// Whether the rest is read when nobody wants it any more.
+    drains: bool,
 }
 
 impl<B> futures_core::Stream for Frames<B>
 where
-    B: HttpBody<Data = Bytes>,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
     type Item = Result<Bytes, BodyError>;
@@ -82,25 +111,52 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let this = &mut *self;
         loop {
-            let Poll::Ready(frame) = self.body.as_mut().poll_frame(context) else {
+            let Some(body) = &mut this.body else { return Poll::Ready(None) };
+            let Poll::Ready(frame) = body.as_mut().poll_frame(context) else {
                 let patience =
-                    self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+                    this.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
                 ready!(patience.as_mut().poll(context));
+                this.body = None;
                 return Poll::Ready(Some(Err(Box::new(timed_out()))));
             };
-            self.patience = None;
-            let Some(frame) = frame else { return Poll::Ready(None) };
+            this.patience = None;
             match frame {
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                None => this.body = None,
+                Some(Err(error)) => {
+                    this.body = None;
+                    return Poll::Ready(Some(Err(error.into())));
+                }
                 // Trailers of HTTP itself carry nothing that AWS defines.
-                Ok(frame) => {
+                Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Poll::Ready(Some(Ok(data)));
                     }
                 }
             }
         }
+    }
+}
+
+impl<B> Drop for Frames<B>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    /// Many clients read the answer only when they have sent everything. If the connection were closed
+    /// over what they still send, they would see a reset in the place of the error.
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|_| self.drains) else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(tokio::time::timeout(DRAIN_TIME, async move {
+            let mut drained = 0;
+            while drained < DRAIN_LIMIT {
+                let frame = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await;
+                let Some(Ok(frame)) = frame else { return };
+                drained += frame.data_ref().map_or(0, Bytes::len);
+            }
+        }));
     }
 }
 

@@ -105,15 +105,18 @@ impl Connection {
             let gateway = Arc::clone(&gateway);
             let peer = peer.clone();
             async move {
-                let response =
-                    pipeline::handle(&gateway, request.map(bodies::incoming), peer).await;
+                let response = pipeline::handle(&gateway, bodies::request(request), peer).await;
                 Ok::<_, std::convert::Infallible>(Outgoing::response(response))
             }
         });
         let stream = TokioIo::new(stream);
         let outcome = if is_http2 {
             let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            builder.timer(TokioTimer::new()).max_concurrent_streams(256);
+            builder
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(256)
+                .max_header_list_size(HEAD_LIMIT as u32)
+                .keep_alive_interval(Some(HEADER_TIME));
             self.watcher.watch(builder.serve_connection(stream, service)).await
         } else {
             let mut builder = hyper::server::conn::http1::Builder::new();
