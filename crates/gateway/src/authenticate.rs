@@ -1,6 +1,6 @@
 //! Who signed: finds the signature, looks its key up, verifies it.
 
-use fogbank_core::wire::Protocol;
+use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Fault, Principal, Timestamp};
 use fogbank_identity::{Credential, LookUp};
 use fogbank_sigv4::{
@@ -17,31 +17,74 @@ pub(crate) struct Caller {
     pub(crate) decoder: Option<ChunkedDecoder>,
 }
 
-/// Verifies `presented`. `body_hash` is the body's SHA-256 where the body was read already.
+/// Verifies `presented`, which must be for `service`. `body_hash` is the body's SHA-256 where the body
+/// was read already.
 pub(crate) fn verify_signature(
     gateway: &Inner,
     presented: &Presented<'_>,
+    service: &wire::Service,
     view: &RequestView<'_>,
     body_hash: Option<&str>,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
     let access_key_id = presented.access_key_id();
     let credential = credential(gateway, access_key_id, presented.session_token.as_deref(), now)?;
-    let decoded_len = header_number(view, "x-amz-decoded-content-length");
-    let announced = view.headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
     let Some(secret) = &credential.secret else {
         // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
-        let decoder = presented
-            .payload
-            .is_chunked()
-            .then(|| ChunkedDecoder::unsigned(decoded_len.unwrap_or(0), announced));
+        let decoder = presented.payload.is_chunked().then(|| unsigned_decoder(view)).transpose()?;
         return Ok(Caller { principal: credential.principal, decoder });
     };
     let key: SigningKey = gateway.keys.get(access_key_id, secret, presented.scope());
-    let options = Options::new(rules(presented.service()));
+    let options = Options {
+        // A signature for one service must not open another: what names the service need not be signed.
+        service: Some(signing_name(service, presented.service())),
+        region: (!is_region(presented.region())).then_some(&*gateway.cloud.settings().region),
+        ..Options::new(rules(presented.service()))
+    };
     let verified = verify(presented, view, &key, body_hash, now.secs(), &options)?;
-    let decoder = verified.chunked(decoded_len, announced)?;
+    let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?;
     Ok(Caller { principal: credential.principal, decoder })
+}
+
+/// The name that the scope of a signature for `service` must have.
+fn signing_name<'a>(service: &wire::Service, presented: &'a str) -> &'a str {
+    match service.signing_name {
+        "s3" if rules(presented) == Rules::S3 => presented,
+        name => name,
+    }
+}
+
+/// Whether a scope's region can be one; it becomes a part of ARNs.
+fn is_region(region: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=32).contains(&region.len()) && region.bytes().all(is_plain)
+}
+
+/// The decoder of an unsigned request's body, if it comes in chunks.
+pub(crate) fn anonymous_decoder(view: &RequestView<'_>) -> Result<Option<ChunkedDecoder>, Refusal> {
+    let says = |name: &str, word: &str| {
+        view.headers.get_all(name).iter().any(|value| {
+            let mut words = value.to_str().unwrap_or_default().split(',').map(str::trim);
+            words.any(|found| found.eq_ignore_ascii_case(word))
+        })
+    };
+    let is_chunked = says("content-encoding", "aws-chunked")
+        || says("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+    Ok(is_chunked.then(|| unsigned_decoder(view)).transpose()?)
+}
+
+fn unsigned_decoder(view: &RequestView<'_>) -> Result<ChunkedDecoder, Error> {
+    let len = decoded_len(view).ok_or(Error::MissingDecodedLength)?;
+    Ok(ChunkedDecoder::unsigned(len, announced_trailers(view)))
+}
+
+/// The length of a body in chunks without its chunks.
+pub(crate) fn decoded_len(view: &RequestView<'_>) -> Option<u64> {
+    view.headers.get("x-amz-decoded-content-length")?.to_str().ok()?.trim().parse().ok()
+}
+
+fn announced_trailers<'a>(view: &RequestView<'a>) -> Option<&'a str> {
+    view.headers.get("x-amz-trailer")?.to_str().ok()
 }
 
 /// S3's dialect of the signature, or everybody else's.
@@ -63,6 +106,12 @@ pub(crate) enum Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Refusal {
         Refusal::Signature(Box::new(error))
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Refusal {
+        Refusal::Ours(fault)
     }
 }
 
@@ -149,6 +198,18 @@ fn credential(
     }
 }
 
-fn header_number(view: &RequestView<'_>, name: &str) -> Option<u64> {
-    view.headers.get(name)?.to_str().ok()?.trim().parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_plain_words() {
+        for region in ["us-east-1", "us-isob-east-1", "eu", "mars-1"] {
+            assert!(is_region(region), "{region}");
+        }
+        for region in ["", "us-east-1:111122223333:x", "../..", "US-EAST-1", "*", "a b", "é"] {
+            assert!(!is_region(region), "{region}");
+        }
+        assert!(!is_region(&"x".repeat(33)));
+    }
 }

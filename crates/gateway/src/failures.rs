@@ -4,6 +4,7 @@ use fogbank_core::Fault;
 use fogbank_core::wire::{self, Failure, Protocol, Response};
 
 use crate::catalogue::Entry;
+use crate::route::Head;
 
 /// How a failure is to be written.
 pub(crate) struct Form<'a> {
@@ -36,6 +37,67 @@ pub(crate) fn render(fault: &Fault, form: &Form<'_>) -> Response {
         form.request_id,
         form.query_mode,
     )
+}
+
+/// The status of `fault` as the service would send it.
+pub(crate) fn status(fault: &Fault, service: &wire::Service) -> u16 {
+    let is_ours = fault.name() == "InternalFailure";
+    let shape = service.error(fault.name()).map(|shape| shape.status);
+    fault.status().or(shape).unwrap_or(if is_ours { 500 } else { 400 })
+}
+
+/// The fault of a request that no service claims.
+pub(crate) fn unclaimed(head: &Head<'_>) -> Fault {
+    let is_name = |scope: &&str| scope.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    match head.scope.filter(is_name) {
+        Some(scope) => {
+            let message = format!("Fogbank does not have {scope} yet; see COMPATIBILITY.md.");
+            Fault::new("NotImplemented", message).with_status(501)
+        }
+        None => Fault::new("UnknownOperationException", "No service claims this request.")
+            .with_status(400),
+    }
+}
+
+/// Stands for the service of a request that no service claims.
+static NOBODY: wire::Service = wire::Service {
+    name: "",
+    sdk_id: "",
+    signing_name: "",
+    endpoint_prefix: "",
+    target_prefix: "",
+    service_shape: "",
+    api_version: "",
+    namespace: "com.amazonaws",
+    xml_namespace: "",
+    protocols: &[],
+    query_compatible: false,
+    operations: &[],
+    errors: &[],
+};
+
+/// Writes `fault` in the protocol that the request seems to speak.
+pub(crate) fn render_for_nobody(fault: &Fault, head: &Head<'_>, request_id: &str) -> Response {
+    let content_type = head.headers.get(http::header::CONTENT_TYPE);
+    let is_form =
+        content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form"));
+    let protocol = match head.scope {
+        Some("ec2") => Protocol::Ec2Query,
+        Some("route53" | "cloudfront") => Protocol::RestXml,
+        _ if is_form => Protocol::AwsQuery,
+        _ if head.headers.contains_key("x-amz-target") => Protocol::AwsJson1_1,
+        _ => Protocol::RestJson1,
+    };
+    let failure = Failure {
+        code: fault.name(),
+        message: fault.message(),
+        shape: None,
+        members: None,
+        extra: fault.extra(),
+        status: fault.status(),
+        sender: true,
+    };
+    wire::encode_failure(protocol, &NOBODY, &wire::Style::DEFAULT, &failure, request_id, false)
 }
 
 /// The name of the error in the service's model. Names that AWS's services have in common are the

@@ -8,7 +8,7 @@ use fogbank_core::{
     Reply, Request,
 };
 
-use crate::{Gateway, Inner, authorise, pipeline};
+use crate::{Gateway, Inner, authorise, failures, pipeline};
 
 /// The gateway as the cloud sees it.
 pub(crate) struct Door(pub(crate) Gateway);
@@ -46,8 +46,9 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         return Err(Fault::internal(format!("{} takes no streaming body", call.action)));
     }
     let settings = cloud.settings();
+    let id = cloud.ids().uuid();
     let request = Request {
-        id: cloud.ids().uuid(),
+        id: id.clone(),
         service: entry.service.model.name,
         operation: known.op.model.name,
         account: if call.account.is_empty() { settings.account.clone() } else { call.account },
@@ -65,8 +66,17 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         Ok(()) => pipeline::run(&known.op.run, cx, input).await,
         Err(fault) => Err(fault),
     };
-    let status = outcome.as_ref().map_or(400, |_| 200);
-    known.counters.count(status, begun.elapsed());
+    let model = entry.service.model;
+    let status = outcome.as_ref().map_or_else(|fault| failures::status(fault, model), |_| 200);
+    let took = begun.elapsed();
+    known.counters.count(status, took);
+    let (service, operation, micros) = (model.name, known.op.model.name, took.as_micros());
+    tracing::debug!(service, operation, status, micros, id, "answered a call from inside");
+    if let Err(Some(cause)) =
+        outcome.as_ref().map_err(|fault| fault.cause().filter(|_| status >= 500))
+    {
+        tracing::error!(service, operation, id, cause, "a call from inside failed");
+    }
     let mut output = outcome?;
     let body = wire::take_body(&mut *output).unwrap_or_default();
     Ok(Reply { output: wire::to_json(&*output), body })

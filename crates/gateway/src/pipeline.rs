@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use fogbank_core::wire::{self, Body, Protocol, Struct};
 use fogbank_core::{Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, Run};
 use fogbank_sigv4::{
-    Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Source,
+    Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules, Source,
 };
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
@@ -46,8 +48,10 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         let plane = planes.find(|plane| (plane.claims)(&parts, &gateway.cloud))?;
         Some((entry.service.model.name, plane))
     });
-    // An API's own users call it, from pages of any origin that it allows.
-    let may_cross = is_signed || plane.is_some();
+    let is_own = admin::claims(parts.uri.path(), is_signed);
+    // An API's own users call it, from pages of any origin that it allows. Our own paths look at no
+    // signature, so that a page could make one up.
+    let may_cross = (is_signed && !is_own) || plane.is_some();
     let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
@@ -58,7 +62,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         peer,
         id: gateway.cloud.ids().uuid(),
     };
-    if admin::claims(parts.uri.path(), is_signed) {
+    if is_own {
         let cx = exchange.anonymous("fogbank");
         return admin::serve(gateway, cx, HttpRequest::from_parts(parts, body)).await;
     }
@@ -175,7 +179,10 @@ impl Exchange<'_> {
         };
         let (route, body) = match self.find_route(&head, body).await {
             Ok(found) => found,
-            Err(response) => return *response,
+            Err(fault) => {
+                self.log("", &parts, &fault);
+                return into_http(failures::render_for_nobody(&fault, &head, &self.id));
+            }
         };
         let form = Form {
             entry: route.entry,
@@ -187,7 +194,11 @@ impl Exchange<'_> {
         let service = route.entry.service.model.name;
         let protocol = route.protocol;
         let answer = match self.prepare(&view, (presented, old), route, body).await {
-            Ok(call) => self.run(&parts, &head, call).await,
+            // A panic ends this request and not the others of its connection.
+            Ok(call) => AssertUnwindSafe(self.run(&parts, &head, call))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(Fault::internal("the handler panicked"))),
             Err(refusal) => Err(refusal.into_fault(service, protocol)),
         };
         let response = answer.unwrap_or_else(|fault| {
@@ -209,18 +220,14 @@ impl Exchange<'_> {
         &'r self,
         head: &Head<'_>,
         body: Body,
-    ) -> Result<(Route<'r>, Body), Box<HttpResponse>> {
+    ) -> Result<(Route<'r>, Body), Fault> {
         let catalogue = &self.gateway.catalogue;
-        let nobody = || {
-            let text = "{\"message\":\"No service claims this request.\"}";
-            Box::new(admin::response(400, "application/json", text.to_owned().into()))
-        };
-        match route::by_head(catalogue, head).ok_or_else(nobody)? {
+        match route::by_head(catalogue, head).ok_or_else(|| failures::unclaimed(head))? {
             Routed::Known(route) => Ok((route, body)),
             Routed::InBody(entry) => {
-                let form = body.collect(BODY_LIMIT).await.map_err(|_| nobody())?;
-                let route = route::by_form(catalogue, entry, &form).ok_or_else(nobody)?;
-                Ok((route, form.into()))
+                let form = collect(body, BODY_LIMIT).await?;
+                let route = route::by_form(catalogue, entry, &form);
+                Ok((route.ok_or_else(|| failures::unclaimed(head))?, form.into()))
             }
         }
     }
@@ -240,28 +247,31 @@ impl Exchange<'_> {
         let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
         let now = self.gateway.cloud.clock().now();
         let settings = self.gateway.cloud.settings();
-        let is_chunked = presented.as_ref().is_some_and(|found| found.payload.is_chunked());
+        let model = route.entry.service.model;
+        let verify = |found, hash| {
+            authenticate::verify_signature(self.gateway, found, model, view, hash, now)
+        };
         let (caller, region, body) = match &presented {
             None => {
                 let principal = match &old {
-                    Some(old) => authenticate::verify_old(self.gateway, old, view, now)?,
+                    Some(old) if service == "s3" => {
+                        authenticate::verify_old(self.gateway, old, view, now)?
+                    }
+                    Some(_) => return Err(SignatureError::SigV2.into()),
                     None if may_be_anonymous(route.entry, known) => Principal::anonymous(),
                     None => return Err(SignatureError::MissingAuthentication.into()),
                 };
-                let caller = Caller { principal, decoder: None };
+                let caller = Caller { principal, decoder: authenticate::anonymous_decoder(view)? };
                 let body = if streams { body } else { collect(body, limit).await?.into() };
                 (caller, settings.region.clone(), body)
             }
-            Some(found) if streams || is_chunked => {
-                let caller = authenticate::verify_signature(self.gateway, found, view, None, now)?;
-                (caller, found.region().to_owned(), promised(found, body))
+            Some(found) if found.payload.is_chunked() || (streams && is_stated(found)) => {
+                (verify(found, None)?, found.region().to_owned(), promised(found, body))
             }
             Some(found) => {
                 let body = collect(body, limit).await?;
-                let hash = hex::encode(Sha256::digest(&body));
-                let hash = (!is_unsigned(found)).then_some(&*hash);
-                let caller = authenticate::verify_signature(self.gateway, found, view, hash, now)?;
-                (caller, found.region().to_owned(), body.into())
+                let hash = (!is_unsigned(found)).then(|| hex::encode(Sha256::digest(&body)));
+                (verify(found, hash.as_deref())?, found.region().to_owned(), body.into())
             }
         };
         let Some(known) = known else {
@@ -269,11 +279,7 @@ impl Exchange<'_> {
         };
         let mut call = Call { route, known, caller, region, body };
         if let Some(decoder) = call.caller.decoder.take() {
-            let decoded_len = view
-                .headers
-                .get("x-amz-decoded-content-length")
-                .and_then(|len| len.to_str().ok()?.parse().ok());
-            call.body = bodies::chunked(call.body, decoder, decoded_len);
+            call.body = bodies::chunked(call.body, decoder, authenticate::decoded_len(view));
             if !streams {
                 call.body = collect(call.body, limit).await?.into();
             }
@@ -408,9 +414,22 @@ fn may_be_anonymous(entry: &Entry, known: Option<&Known>) -> bool {
         || known.is_some_and(|known| known.op.model.unsigned)
 }
 
+/// Whether the signature covers no body.
 fn is_unsigned(presented: &Presented<'_>) -> bool {
-    matches!(presented.payload, Payload::Unsigned)
-        || (presented.source == Source::Query && presented.service() == "s3")
+    match presented.payload {
+        Payload::Unsigned => true,
+        Payload::Absent => presented.source == Source::Query && is_s3(presented),
+        _ => false,
+    }
+}
+
+/// Whether the request states what its signature says of the body, so that the body may be read later.
+fn is_stated(presented: &Presented<'_>) -> bool {
+    is_s3(presented) || matches!(presented.payload, Payload::Sha256(_) | Payload::Unsigned)
+}
+
+fn is_s3(presented: &Presented<'_>) -> bool {
+    authenticate::rules(presented.service()) == Rules::S3
 }
 
 /// The body with the promise of its hash, where the signature made one.
@@ -421,15 +440,16 @@ fn promised(presented: &Presented<'_>, body: Body) -> Body {
     }
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Refusal> {
-    body.collect(limit).await.map_err(|error| {
-        let fault = Fault::of_body(
-            error,
-            "RequestEntityTooLarge",
-            "The request's body is too large or ended early.",
-        );
-        Refusal::Ours(fault)
-    })
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Fault> {
+    let refused = |error| {
+        let message = "The request's body is too large or ended early.";
+        Fault::of_body(error, "RequestEntityTooLarge", message)
+    };
+    // What announces its length is refused before it is read.
+    if body.len().is_some_and(|len| len > limit as u64) {
+        return Err(refused(format!("the body is longer than {limit} bytes").into()));
+    }
+    body.collect(limit).await.map_err(refused)
 }
 
 fn into_http(response: wire::Response) -> HttpResponse {

@@ -87,13 +87,18 @@ fn garbage_gets_an_error_and_never_ours() {
         "\u{0}\u{1}\u{2}",
     ];
     let deep = "[".repeat(100_000);
-    let targets = ["Logs_20140328", "DynamoDB_20120810", "AmazonSQS", "RekognitionService"];
+    let targets = [
+        ("logs", "Logs_20140328"),
+        ("dynamodb", "DynamoDB_20120810"),
+        ("sqs", "AmazonSQS"),
+        ("rekognition", "RekognitionService"),
+    ];
     let operations = ["CreateLogGroup", "PutItem", "SendMessage", "DetectFaces", "Nonsense", ""];
-    for target in targets {
+    for (service, target) in targets {
         for operation in operations {
             let target = format!("{target}.{operation}");
             for body in bodies.iter().copied().chain([deep.as_str()]) {
-                let answer = server.json("logs", &target, body);
+                let answer = server.json(service, &target, body);
                 let shown = &body[..body.len().min(40)];
                 let honest = answer.body.contains("NotImplemented");
                 assert!(
@@ -143,6 +148,99 @@ fn browsers_cannot_be_made_to_call() {
         server.authority
     );
     assert_eq!(server.raw(crossed.as_bytes()).status, 403);
+    let made_up = format!(
+        "GET /_fogbank/outbox/email?X-Amz-Signature=1 HTTP/1.1\r\nhost: {}\r\n\
+         origin: https://evil.example\r\nconnection: close\r\n\r\n",
+        server.authority
+    );
+    assert_eq!(server.raw(made_up.as_bytes()).status, 403);
+}
+
+#[test]
+fn a_signature_opens_only_what_it_was_made_for() {
+    let server = Server::ephemeral();
+    let answer = server.json("sqs", DESCRIBE, "{}");
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("Credential should be scoped to correct service"), "{answer:?}");
+
+    // The target is no part of what this URL's signature covers, and neither is the body's absence.
+    let query = server.presigned("sts", "POST", "/", "Action=GetCallerIdentity&Version=2011-06-15");
+    let asked = |extra: &str| {
+        let request = format!(
+            "POST /?{query} HTTP/1.1\r\nhost: {}\r\n{extra}content-length: 0\r\n\
+             connection: close\r\n\r\n",
+            server.authority
+        );
+        server.raw(request.as_bytes())
+    };
+    assert_eq!(asked("").status, 200);
+    let diverted = asked("x-amz-target: DynamoDB_20120810.ListTables\r\n");
+    assert!(diverted.body.contains("scoped to correct service"), "{diverted:?}");
+}
+
+#[test]
+fn a_presigned_url_may_carry_headers_in_its_query() {
+    let server = Server::ephemeral();
+    let ask = |method: &str, path: &str, query: &str, body: &str| {
+        let query = server.presigned("s3", method, path, query);
+        let request = format!(
+            "{method} {path}?{query} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            server.authority,
+            body.len()
+        );
+        server.raw(request.as_bytes())
+    };
+    assert_eq!(ask("PUT", "/hoisted", "", "").status, 200);
+    let put = ask("PUT", "/hoisted/key", "x-amz-acl=private&x-amz-meta-colour=red", "hello");
+    assert_eq!(put.status, 200, "{put:?}");
+    let got = ask("GET", "/hoisted/key", "", "");
+    assert!(got.head.contains("x-amz-meta-colour: red"), "{got:?}");
+    assert_eq!(got.body, "hello");
+}
+
+#[test]
+fn an_unsigned_body_is_taken_out_of_its_chunks() {
+    let server = Server::ephemeral();
+    let request = |headers: &str| {
+        let body = "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n";
+        let text = format!(
+            "POST /no-such-bucket?delete HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n{headers}\
+             connection: close\r\n\r\n{body}",
+            server.authority,
+            body.len()
+        );
+        server.raw(text.as_bytes())
+    };
+    let longer = request("content-encoding: aws-chunked\r\nx-amz-decoded-content-length: 9\r\n");
+    assert_eq!(longer.status, 400, "{longer:?}");
+    let unknown = request("content-encoding: aws-chunked\r\n");
+    assert_eq!(unknown.status, 411, "{unknown:?}");
+}
+
+#[test]
+fn who_sends_without_being_asked_still_reads_the_answer() {
+    let server = Server::ephemeral();
+    let body = "x".repeat(8 << 20);
+    let request = format!(
+        "PUT /no-such-bucket/key HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        server.authority,
+        body.len()
+    );
+    for _ in 0..5 {
+        let answer = server.raw(request.as_bytes());
+        assert!(answer.body.contains("<Code>"), "{answer:?}");
+    }
+}
+
+#[test]
+fn services_that_are_missing_are_named() {
+    let server = Server::ephemeral();
+    let answer = server.json("events", "AWSEvents.ListRules", "{}");
+    assert_eq!(answer.status, 501);
+    assert!(answer.body.contains("Fogbank does not have events yet"), "{answer:?}");
+    assert!(answer.head.contains("x-amzn-requestid: "), "{answer:?}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) struct Server {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -131,6 +132,28 @@ impl Server {
         text.into_bytes()
     }
 
+    /// The query of a URL that root presigned.
+    pub(crate) fn presigned(&self, service: &str, method: &str, path: &str, query: &str) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs() as i64;
+        let signer = Signer {
+            access_key_id: Credentials::ROOT.access_key_id,
+            secret: Credentials::ROOT.secret,
+            session_token: None,
+            region: "us-east-1",
+            service,
+            rules: if service == "s3" { Rules::S3 } else { Rules::Other },
+        };
+        let headers = HeaderMap::new();
+        let view = RequestView {
+            method,
+            raw_path: path,
+            raw_query: query,
+            host: &self.authority,
+            headers: &headers,
+        };
+        signer.presign(&view, 300, now)
+    }
+
     /// Sends an unsigned GET.
     pub(crate) fn get(&self, path: &str) -> Answer {
         let request =
@@ -165,5 +188,5 @@ fn read_answer(stream: &mut TcpStream) -> Answer {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answer { status, body: body.to_owned() }
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
