@@ -106,13 +106,14 @@ impl Config {
         let truth = |flag: bool, key: &str, file: Option<bool>| -> anyhow::Result<bool> {
             Ok(flag || parse_variable::<bool>(&variable, key)?.or(file).unwrap_or(false))
         };
-        let mode = flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default();
+        let mode =
+            flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default();
         let accept = if flags.accept_any_credentials {
             Some(true)
         } else {
             parse_variable(&variable, "ACCEPT_ANY_CREDENTIALS")?.or(file.accept_any_credentials)
         };
-        let config = Config {
+        Config {
             listen: flags
                 .listen
                 .or(parse_variable(&variable, "LISTEN")?)
@@ -164,12 +165,11 @@ impl Config {
                 .or(file.log)
                 .unwrap_or_else(|| "info".to_owned()),
             notices: localstack.notices,
-        };
-        config.check()?;
-        Ok(config)
+        }
+        .checked()
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    fn checked(self) -> anyhow::Result<Config> {
         let is_account =
             self.account.len() == 12 && self.account.bytes().all(|b| b.is_ascii_digit());
         ensure!(is_account, "the account must have 12 digits, not {:?}", self.account);
@@ -187,7 +187,7 @@ impl Config {
             is_server || !self.allow_remote,
             "--allow-remote needs --mode server: in dev mode everybody knows the root's key"
         );
-        Ok(())
+        Ok(self)
     }
 }
 

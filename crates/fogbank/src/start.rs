@@ -133,9 +133,7 @@ fn working_dir(config: &Config) -> anyhow::Result<PathBuf> {
         builder.recursive(true);
         config.data_dir.clone()
     };
-    builder
-        .create(&directory)
-        .with_context(|| format!("cannot create {}", directory.display()))?;
+    builder.create(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     Ok(directory)
 }
 
