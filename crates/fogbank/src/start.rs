@@ -87,6 +87,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
     let mut stdout = std::io::stdout();
     writeln!(stdout, "Ready.").and_then(|()| stdout.flush()).context("cannot write to stdout")?;
     fogbank_gateway::serve(gateway, listener, stop).await?;
+    fogbank_tasks::stop(&cloud, SERVICES).await;
     drop(background);
     db.close().context("the state could not be closed")?;
     Ok(())
