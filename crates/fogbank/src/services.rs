@@ -29,3 +29,26 @@ pub(crate) fn admin_routes(mode: Mode) -> Vec<AdminRoute> {
         AdminRoute { path: "/_fogbank/outbox/sms", serve: fogbank_sns::sms_outbox },
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_ledger_lists_exactly_what_has_a_handler() {
+        for service in SERVICES {
+            let name = service.model.name;
+            let path =
+                format!("{}/../../models/operations/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).expect("a list of operations");
+            let list: toml::Table = toml::from_str(&text).expect("TOML");
+            let listed = list["operations"].as_array().expect("operations");
+            let listed: BTreeSet<&str> = listed.iter().filter_map(|name| name.as_str()).collect();
+            let handled: BTreeSet<&str> =
+                service.operations.iter().map(|op| op.model.name).collect();
+            assert_eq!(listed, handled, "{name}");
+        }
+    }
+}
