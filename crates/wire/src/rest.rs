@@ -163,8 +163,10 @@ fn is_root(member: &Member, name: &str) -> bool {
     [member.wire, member.name, member.target.name].contains(&name)
 }
 
+/// Whether the query carries a signature, of version 4 or 2.
 fn is_presigned(query: &[(String, String)]) -> bool {
-    query.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-amz-signature"))
+    let has = |wanted: &str| query.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+    has("x-amz-signature") || (has("AWSAccessKeyId") && has("Signature"))
 }
 
 /// The headers with those that the maker of a presigned URL moved into its query.

@@ -165,13 +165,16 @@ fn empty_and_wrong_parameters() {
 
 #[test]
 fn presigned_urls_carry_headers_in_their_query() {
-    let uri = "/b/k?X-Amz-Signature=s&x-amz-meta-a=1&X-Amz-Token=t";
-    let read = get_api().decode(Protocol::RestXml, Style::S3, uri, &[], "").expect("an input");
-    assert_eq!(read["Token"], "t");
-    assert_eq!(read["Meta"]["a"], "1");
-    let uri = "/b/k?x-amz-meta-a=1";
-    let read = get_api().decode(Protocol::RestXml, Style::S3, uri, &[], "").expect("an input");
-    assert_eq!(read["Meta"], json!({}));
+    let meta = |uri: &str| {
+        let read = get_api().decode(Protocol::RestXml, Style::S3, uri, &[], "").expect("an input");
+        (read["Token"].clone(), read["Meta"].clone())
+    };
+    let signed = "/b/k?X-Amz-Signature=s&x-amz-meta-a=1&X-Amz-Token=t";
+    let old = "/b/k?AWSAccessKeyId=k&Signature=s&Expires=1&x-amz-meta-a=1&x-amz-token=t";
+    for uri in [signed, old] {
+        assert_eq!(meta(uri), (json!("t"), json!({ "a": "1" })), "{uri}");
+    }
+    assert_eq!(meta("/b/k?x-amz-meta-a=1").1, json!({}));
 }
 
 #[test]
