@@ -241,6 +241,16 @@ def test_users_roles_and_policies_come_back_in_pages(root):
     iam.get_waiter("role_exists").wait(RoleName="r")
 
 
+def test_a_large_upload_is_refused_in_words(world):
+    """The refusal comes before the body is read, and must not be lost in a connection that breaks."""
+    world.root.grant("ann", allow("s3:GetObject"))
+    s3 = world.ann.client("s3")
+    s3.meta.events.register("before-send.s3.PutObject", lambda request, **_: request.headers.pop("Expect", None) and None)
+    for _ in range(3):
+        with refused("AccessDenied", 403):
+            s3.put_object(Bucket=world.bucket, Key="large", Body=b"x" * 8_000_000)
+
+
 def test_anonymous_calls_reach_only_what_is_public(world, cloud):
     from botocore import UNSIGNED
 
