@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Check, Fault, Request};
+use fogbank_core::{Access, Check, Fault, ReadTx, Request};
 
 use crate::layers::LayerId;
 use crate::mappings;
@@ -13,6 +13,7 @@ use crate::model::{
     TagResourceInput, UntagResourceInput, UpdateFunctionConfigurationInput,
 };
 use crate::rules::target::Target;
+use crate::tags;
 
 /// Actions without a resource: AWS authorises them on `*`.
 pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
@@ -21,17 +22,18 @@ pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
 
 /// The function, version or alias that `FunctionName` and `Qualifier` name.
 pub(crate) fn function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(target(request, input)?.arn()))
+    Ok(Access::on(target(request, input)?.arn()).refined(resource_tags))
 }
 
 /// The function itself, for operations on its versions and aliases.
 pub(crate) fn whole_function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(target(request, input)?.function_arn()))
+    Ok(Access::on(target(request, input)?.function_arn()).refined(resource_tags))
 }
 
 /// Running the function, version or alias.
 pub(crate) fn invoke(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::to("lambda:InvokeFunction", target(request, input)?.arn()))
+    let arn = target(request, input)?.arn();
+    Ok(Access::to("lambda:InvokeFunction", arn).refined(resource_tags))
 }
 
 /// Creating a function, and passing its role to Lambda.
@@ -50,7 +52,8 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
 pub(crate) fn configure(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let arn = target(request, input)?.function_arn();
     let input = typed::<UpdateFunctionConfigurationInput>(input)?;
-    let access = with_layers(Access::on(arn.clone()), input.layers.as_ref());
+    let access = Access::on(arn.clone()).refined(resource_tags);
+    let access = with_layers(access, input.layers.as_ref());
     Ok(match &input.role {
         Some(role) => passing(access, role, arn),
         None => access,
@@ -79,7 +82,8 @@ pub(crate) fn create_mapping(request: &Request, input: &dyn Struct) -> Result<Ac
 /// The event source mapping that `UUID` names.
 pub(crate) fn mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let uuid = input.text("UUID").unwrap_or_default();
-    Ok(Access::on(mappings::arn(&request.account, &request.region, uuid)))
+    let arn = mappings::arn(&request.account, &request.region, uuid);
+    Ok(Access::on(arn).refined(resource_tags))
 }
 
 /// The layer that `LayerName` names.
@@ -119,19 +123,30 @@ fn with_layers(access: Access, layers: Option<&Vec<String>>) -> Access {
 
 /// The resource of which tags are listed.
 pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(input.text("Resource").unwrap_or("*")))
+    Ok(Access::on(input.text("Resource").unwrap_or("*")).refined(resource_tags))
 }
 
 /// The resource that gets tags.
 pub(crate) fn tag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<TagResourceInput>(input)?;
-    Ok(tagged(Access::on(input.resource.clone()), &input.tags))
+    Ok(tagged(Access::on(input.resource.clone()), &input.tags).refined(resource_tags))
 }
 
 /// The resource that loses tags.
 pub(crate) fn untag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<UntagResourceInput>(input)?;
-    Ok(Access::on(input.resource.clone()).with("aws:TagKeys", input.tag_keys.iter().cloned()))
+    let access = Access::on(input.resource.clone()).refined(resource_tags);
+    Ok(access.with("aws:TagKeys", input.tag_keys.iter().cloned()))
+}
+
+/// `aws:ResourceTag/…` for every resource that exists.
+fn resource_tags(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+    for check in checks {
+        for (key, value) in tags::of_arn(tx, &check.resource)? {
+            check.context.push((Cow::Owned(format!("aws:ResourceTag/{key}")), vec![value]));
+        }
+    }
+    Ok(())
 }
 
 fn target(request: &Request, input: &dyn Struct) -> Result<Target, Fault> {

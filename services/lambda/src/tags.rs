@@ -35,12 +35,9 @@ impl Tagged {
             // The region decides where the function is looked for, as with every other ARN.
             return Target::parse(arn, None, tx.account(), tx.region()).map(Tagged::Function);
         }
-        let parsed = Arn::parse(arn);
-        let mapping = parsed.as_ref().and_then(|arn| {
-            let uuid = arn.resource.strip_prefix("event-source-mapping:")?;
-            Some((arn.account.to_owned(), arn.region.to_owned(), uuid.to_owned()))
-        });
-        mapping.map(Tagged::Mapping).ok_or_else(|| unsupported("tags on this kind of resource"))
+        mapping_key(arn)
+            .map(Tagged::Mapping)
+            .ok_or_else(|| unsupported("tags on this kind of resource"))
     }
 
     /// The resource's tags, if it exists.
@@ -67,12 +64,32 @@ impl Tagged {
     }
 }
 
+/// The key of the event source mapping with this ARN.
+fn mapping_key(arn: &str) -> Option<FunctionKey> {
+    let arn = Arn::parse(arn)?;
+    let uuid = arn.resource.strip_prefix("event-source-mapping:")?;
+    Some((arn.account.to_owned(), arn.region.to_owned(), uuid.to_owned()))
+}
+
 fn mapping(tx: &impl Tx, key: &FunctionKey) -> Result<Mapping, Error> {
     MAPPINGS.get(tx, key)?.ok_or_else(|| {
         let (account, region, uuid) = key;
         let arn = mappings::arn(account, region, uuid);
         Error::ResourceNotFoundException(format!("Event source mapping not found: {arn}"))
     })
+}
+
+/// The tags of the function or event source mapping with this ARN; none if there is no such thing.
+pub(crate) fn of_arn(
+    tx: &ReadTx<'_>,
+    arn: &str,
+) -> Result<BTreeMap<String, String>, fogbank_core::store::Error> {
+    if let Some(target) = Target::of_arn(arn) {
+        let function = FUNCTIONS.get(tx, &target.key())?;
+        return Ok(function.map(|function| function.tags).unwrap_or_default());
+    }
+    let Some(key) = mapping_key(arn) else { return Ok(BTreeMap::new()) };
+    Ok(MAPPINGS.get(tx, &key)?.map(|mapping| mapping.tags).unwrap_or_default())
 }
 
 /// Adds tags, or changes the values of those that are there.

@@ -1,6 +1,6 @@
 //! Creating, describing, changing and deleting functions.
 
-use fogbank_testkit::{expect, json};
+use fogbank_testkit::{Value, expect, json};
 
 use super::{ECHO, Lambda, ROLE, python, zipped};
 
@@ -91,12 +91,9 @@ async fn a_package_can_be_downloaded() {
     assert_eq!(lambda.http(get(location)).await.status(), 403);
 }
 
-#[tokio::test]
-async fn what_aws_refuses_is_refused() {
-    let lambda = Lambda::still().await;
-    lambda.python("taken", ECHO).await;
-    let mut seen = Vec::new();
-    for change in [
+/// Changes to a good request that AWS refuses.
+fn refused_changes() -> Vec<Value> {
+    vec![
         json!({"FunctionName": "taken"}),
         json!({"FunctionName": "a".repeat(65)}),
         json!({"FunctionName": "no spaces"}),
@@ -126,7 +123,15 @@ async fn what_aws_refuses_is_refused() {
         json!({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}),
         json!({"DeadLetterConfig": {"TargetArn": "arn:aws:s3:::bucket"}}),
         json!({"FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-00000000000000000", "LocalMountPath": "/mnt/x"}]}),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn what_aws_refuses_is_refused() {
+    let lambda = Lambda::still().await;
+    lambda.python("taken", ECHO).await;
+    let mut seen = Vec::new();
+    for change in refused_changes() {
         let refusal = lambda.python_with("f", ECHO, change.clone()).await;
         let mut text = refusal.expect_err(&change.to_string()).to_string();
         text.truncate(220);
@@ -226,7 +231,7 @@ async fn lists_are_paged() {
     for name in ["a", "b", "c"] {
         lambda.python_with(name, ECHO, json!({"Publish": name == "b"})).await.expect("a function");
     }
-    let names = |page: &fogbank_testkit::Value| {
+    let names = |page: &Value| {
         let functions = page["Functions"].as_array().expect("functions").clone();
         functions
             .iter()

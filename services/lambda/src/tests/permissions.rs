@@ -132,6 +132,28 @@ async fn what_aws_refuses_is_refused() {
 }
 
 #[tokio::test]
+async fn tags_decide() {
+    let lambda = Lambda::new().await;
+    for (name, team) in [("ours", "red"), ("theirs", "blue")] {
+        let tags = json!({"Tags": {"team": team}});
+        lambda.python_with(name, ECHO, tags).await.expect("a function");
+    }
+    let statement = json!({
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "red"}},
+    });
+    let ann = lambda.user("ann", statement).await;
+    let call = |name: &str| {
+        let input = json!({"FunctionName": name, "InvocationType": "DryRun"});
+        lambda.call_as(ann.clone(), "lambda:Invoke", input)
+    };
+    assert!(call("ours").await.is_ok());
+    assert!(call("theirs").await.is_err());
+}
+
+#[tokio::test]
 async fn a_user_needs_the_qualified_arn() {
     let lambda = Lambda::new().await;
     lambda.python("f", ECHO).await;

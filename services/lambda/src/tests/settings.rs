@@ -92,7 +92,12 @@ async fn destinations_are_kept() {
     let delete = json!({"FunctionName": "f", "Qualifier": "1"});
     lambda.call("lambda:DeleteFunctionEventInvokeConfig", delete.clone()).await.expect("an end");
     lambda.check("lambda:DeleteFunctionEventInvokeConfig", delete, expect!["ResourceNotFoundException: The function arn:aws:lambda:us-east-1:000000000000:function:f:1 doesn't have an EventInvokeConfig"]).await;
+}
 
+#[tokio::test]
+async fn what_aws_refuses_is_refused() {
+    let lambda = Lambda::new().await;
+    lambda.python("f", ECHO).await;
     let destination = |arn: &str| {
         json!({
             "FunctionName": "f",
