@@ -81,11 +81,11 @@ pub(crate) fn list(_: &Request, input: &dyn Struct) -> Allowed {
 
 /// A named action of listing with what the listing is narrowed to.
 pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
-    let text = |name| input.text(name).unwrap_or_default().to_owned();
-    // Without a prefix the key is empty rather than absent, as the console's and the CLI's requests have it.
-    let mut access = Access::to(action, bucket_of(input)).with("s3:prefix", [text("Prefix")]);
-    if let Some(delimiter) = input.text("Delimiter") {
-        access = access.with("s3:delimiter", [delimiter.to_owned()]);
+    let mut access = Access::to(action, bucket_of(input));
+    for (member, key) in [("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter")] {
+        if let Some(value) = input.text(member) {
+            access = access.with(key, [value.to_owned()]);
+        }
     }
     if let Some(fogbank_core::wire::Item::Integer(keys)) =
         input.get("MaxKeys").map(|value| value.item())

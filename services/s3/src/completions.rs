@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 use fogbank_core::{Tx, WriteTx};
 use sha1::Digest;
 
-use crate::bodies;
 use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -31,15 +30,15 @@ pub(crate) fn complete(
     };
     conditions.check(&input.key, old.as_ref())?;
     refuse_conflict(&conditions, &input.key, old.as_ref(), &upload)?;
-    let listed = input.multipart_upload.take().and_then(|upload| upload.parts).unwrap_or_default();
-    let numbers = numbers(&listed, &input.upload_id)?;
+    let listed = input.multipart_upload.take().ok_or(Error::MalformedXML)?.parts;
+    let listed = ascending(listed.unwrap_or_default(), &input.upload_id)?;
     check_type(&upload, input.checksum_type.as_deref())?;
-    let (chosen, rest) = parts(tx, &upload, &numbers)?;
+    let (chosen, rest) = parts(tx, &upload, &listed)?;
     check_parts(&upload, &input.upload_id, &listed, &chosen)?;
     let size = chosen.iter().map(|(_, part)| part.size).sum();
     check_size(input.mpu_object_size, size)?;
     let checksum = checksum(&upload, &chosen);
-    check_promise(&upload, &input, &checksum)?;
+    check_promise(&upload, &input, &checksum, &chosen)?;
     let object = Object {
         listed: Listed {
             size,
@@ -120,12 +119,15 @@ fn refuse_conflict(
     Ok(())
 }
 
-/// The numbers of the listed parts, which must ascend.
-fn numbers(listed: &[CompletedPart], upload_id: &str) -> Result<Vec<u16>, Error> {
+/// The listed parts, which must ascend. Of a part that is listed again, the last entry counts.
+fn ascending(
+    listed: Vec<CompletedPart>,
+    upload_id: &str,
+) -> Result<Vec<(u16, CompletedPart)>, Error> {
     if listed.is_empty() {
         return Err(Error::request("You must specify at least one part"));
     }
-    let mut numbers: Vec<u16> = Vec::with_capacity(listed.len());
+    let mut parts: Vec<(u16, CompletedPart)> = Vec::with_capacity(listed.len());
     for part in listed {
         let given = part.part_number.unwrap_or_default();
         let number = u16::try_from(given).ok().filter(|number| (1..=MAX_PARTS).contains(number));
@@ -133,12 +135,15 @@ fn numbers(listed: &[CompletedPart], upload_id: &str) -> Result<Vec<u16>, Error>
             let message = "Part number must be an integer between 1 and 10000, inclusive";
             return Err(Error::argument("partNumber", given, message));
         };
-        if numbers.last().is_some_and(|last| *last >= number) {
-            return Err(Error::InvalidPartOrder { upload: upload_id.to_owned() });
+        match parts.last_mut() {
+            Some(last) if last.0 > number => {
+                return Err(Error::InvalidPartOrder { upload: upload_id.to_owned() });
+            }
+            Some(last) if last.0 == number => *last = (number, part),
+            _ => parts.push((number, part)),
         }
-        numbers.push(number);
     }
-    Ok(numbers)
+    Ok(parts)
 }
 
 fn check_type(upload: &Upload, given: Option<&str>) -> Result<(), Error> {
@@ -157,11 +162,12 @@ type Numbered = Vec<(u16, Part)>;
 fn parts(
     tx: &WriteTx<'_>,
     upload: &Upload,
-    numbers: &[u16],
+    listed: &[(u16, CompletedPart)],
 ) -> Result<(Numbered, Numbered), Error> {
     let (mut chosen, mut rest) = (Vec::new(), Vec::new());
     PARTS.scan(tx, &(upload.number,), |(_, number), part| {
-        let list = if numbers.binary_search(&number).is_ok() { &mut chosen } else { &mut rest };
+        let found = listed.binary_search_by_key(&number, |(number, _)| *number);
+        let list = if found.is_ok() { &mut chosen } else { &mut rest };
         list.push((number, part));
         ControlFlow::Continue(())
     })?;
@@ -172,24 +178,22 @@ fn parts(
 fn check_parts(
     upload: &Upload,
     upload_id: &str,
-    listed: &[CompletedPart],
+    listed: &[(u16, CompletedPart)],
     chosen: &Numbered,
 ) -> Result<(), Error> {
-    let known: BTreeMap<i32, &Part> =
-        chosen.iter().map(|(number, part)| (i32::from(*number), part)).collect();
-    for (index, given) in listed.iter().enumerate() {
-        let number = given.part_number.unwrap_or_default();
+    let known: BTreeMap<u16, &Part> = chosen.iter().map(|(number, part)| (*number, part)).collect();
+    for (index, (number, given)) in listed.iter().enumerate() {
         let tag = given.e_tag.as_deref().unwrap_or_default().trim_matches('"');
         let invalid = || Error::InvalidPart {
             e_tag: tag.to_owned(),
             part: number.to_string(),
             upload: upload_id.to_owned(),
         };
-        let part = known.get(&number).copied().ok_or_else(invalid)?;
+        let part = known.get(number).copied().ok_or_else(invalid)?;
         if tag != hex::encode(part.md5) {
             return Err(invalid());
         }
-        check_part_checksum(upload, given, part, number)?.then_some(()).ok_or_else(invalid)?;
+        check_part_checksum(upload, given, part, *number)?.then_some(()).ok_or_else(invalid)?;
         let is_last = index + 1 == listed.len();
         if !is_last && part.size < MIN_PART_BYTES {
             return Err(Error::EntityTooSmall {
@@ -208,7 +212,7 @@ fn check_part_checksum(
     upload: &Upload,
     given: &CompletedPart,
     part: &Part,
-    number: i32,
+    number: u16,
 ) -> Result<bool, Error> {
     let checksums = given.checksums();
     let Some((algorithm, is_composite)) = upload.checksum else { return Ok(checksums.is_empty()) };
@@ -273,19 +277,13 @@ fn check_promise(
     upload: &Upload,
     input: &CompleteMultipartUploadInput,
     checksum: &Checksum,
+    parts: &Numbered,
 ) -> Result<(), Error> {
-    // A composite checksum is promised with the number of parts behind it.
-    let mut bare = input.clone();
-    if checksum.is_composite {
-        for (name, value) in input.checksums() {
-            let value = value.split_once('-').map_or(value, |(value, _)| value);
-            if let Some(algorithm) = Algorithm::from_name(name) {
-                bare.set_checksum(algorithm, value.to_owned());
-            }
-        }
-    }
-    let Some((algorithm, value)) = bodies::promised(&bare, None)? else { return Ok(()) };
-    let is_right = algorithm == checksum.algorithm && value == checksum.value;
+    let Some((name, value)) = input.checksums().first().copied() else { return Ok(()) };
+    let count = u16::try_from(parts.len()).unwrap_or(MAX_PARTS);
+    let text = checksum.text(count);
+    let bare = text.split_once('-').map_or(&*text, |(bare, _)| bare);
+    let is_right = name == checksum.algorithm.name() && (value == text || value == bare);
     // S3 takes the promise of a full checksum only beside its type.
     let is_typed =
         input.checksum_type.is_some() || upload.checksum.is_none() || checksum.is_composite;

@@ -178,8 +178,12 @@ impl Encoding {
 }
 
 /// Lists objects by markers, which are keys.
-pub(crate) fn list(tx: &ReadTx<'_>, input: ListObjectsInput) -> Result<ListObjectsOutput, Error> {
+pub(crate) fn list(
+    tx: &ReadTx<'_>,
+    mut input: ListObjectsInput,
+) -> Result<ListObjectsOutput, Error> {
     let (max_keys, limit) = limit("max-keys", input.max_keys)?;
+    input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let prefix = input.prefix.unwrap_or_default();
@@ -210,9 +214,10 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListObjectsInput) -> Result<ListObjec
 /// Lists objects by continuation tokens.
 pub(crate) fn list_v2(
     tx: &ReadTx<'_>,
-    input: ListObjectsV2Input,
+    mut input: ListObjectsV2Input,
 ) -> Result<ListObjectsV2Output, Error> {
     let (max_keys, limit) = limit("max-keys", input.max_keys)?;
+    input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let prefix = input.prefix.unwrap_or_default();
@@ -251,9 +256,10 @@ pub(crate) fn list_v2(
 /// Lists the versions of objects. Until versioning is implemented, each has one, which is called `null`.
 pub(crate) fn versions(
     tx: &ReadTx<'_>,
-    input: ListObjectVersionsInput,
+    mut input: ListObjectVersionsInput,
 ) -> Result<ListObjectVersionsOutput, Error> {
     let (max_keys, limit) = limit("max-keys", input.max_keys)?;
+    input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let prefix = input.prefix.unwrap_or_default();

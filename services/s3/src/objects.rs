@@ -104,7 +104,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
-    let received = bodies::receive(cx, body, promise).await?;
+    let received = bodies::receive(cx, body, input.content_length, promise).await?;
     let mut object = compose(draft, received, cx.request().now.millis());
     let (name, key) = (&*input.bucket, &*input.key);
     cx.write(|tx| {
@@ -212,7 +212,8 @@ pub(crate) fn remove(
 /// Why there is nothing to read under a key: those who may not list the bucket do not learn whether it is there.
 pub(crate) fn missing(tx: &(impl Tx + ?Sized), bucket: &str, key: &str) -> Error {
     let refused = store::bucket(tx, bucket).map(|_| ()).and_then(|()| {
-        let list = fogbank_core::Access::to("s3:ListBucket", access::bucket_arn(bucket));
+        let list = fogbank_core::Access::to("s3:ListBucket", access::bucket_arn(bucket))
+            .with("s3:prefix", [key.to_owned()]);
         Ok(tx.cx().authorise(&list)?)
     });
     match refused {

@@ -106,7 +106,7 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
         check_algorithm(&upload, promise.algorithm())?;
     }
     let promise = promise.or_wish(upload.checksum.map(|(algorithm, _)| algorithm));
-    let received = bodies::receive(cx, body, promise).await?;
+    let received = bodies::receive(cx, body, input.content_length, promise).await?;
     if is_open {
         let given = received.is_promised.then_some(received.checksum.algorithm);
         check_algorithm(&upload, given)?;

@@ -302,6 +302,8 @@ pub(crate) fn tagging_header(header: &str) -> Result<Vec<(String, String)>, Erro
         tags.push((key, value));
     }
     check_object_tags(&tags)?;
+    // S3 shows tags of a header by their keys.
+    tags.sort();
     Ok(tags)
 }
 
@@ -382,6 +384,7 @@ pub(crate) fn storage_class(class: Option<String>) -> Result<Option<String>, Err
 pub(crate) fn check_version_id(version_id: Option<&str>) -> Result<(), Error> {
     match version_id {
         None | Some("null") => Ok(()),
+        Some("") => Err(Error::argument("versionId", "", "Version id cannot be the empty string")),
         Some(id) => Err(Error::argument("versionId", id, "Invalid version id specified")),
     }
 }

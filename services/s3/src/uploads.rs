@@ -118,9 +118,10 @@ pub(crate) fn shown_initiator(upload: &Upload) -> Initiator {
 /// Lists uploads in progress by key and time.
 pub(crate) fn list(
     tx: &ReadTx<'_>,
-    input: ListMultipartUploadsInput,
+    mut input: ListMultipartUploadsInput,
 ) -> Result<ListMultipartUploadsOutput, Error> {
     let (max_uploads, limit) = listing::limit("max-uploads", input.max_uploads)?;
+    input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let key_marker = input.key_marker.unwrap_or_default();

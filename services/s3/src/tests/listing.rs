@@ -126,6 +126,8 @@ async fn starts_and_limits() {
     let marked = json!({"Marker": "b/1", "Delimiter": "/"});
     let output = call(&world, "ListObjects", marked).await.expect("a list");
     assert_eq!(names(&output), ["c"]);
+    let output = list(json!({"Delimiter": ""})).await.expect("a list");
+    assert_eq!((names(&output).len(), &output["Delimiter"]), (4, &Value::Null));
     let output = list(json!({"MaxKeys": 0})).await.expect("a list");
     assert_eq!((&output["IsTruncated"], &output["KeyCount"]), (&json!(false), &json!(0)));
     for (more, expected) in [
