@@ -73,7 +73,7 @@ fn parts(
     input: &GetObjectAttributesInput,
     object: &Object,
 ) -> Result<Option<GetObjectAttributesParts>, Error> {
-    let Some(upload) = object.upload else { return Ok(None) };
+    let Some(upload) = object.parts.as_ref().map(|parts| parts.number) else { return Ok(None) };
     let total_parts_count = Some(i32::from(object.listed.e_tag.parts));
     let composite = object.listed.checksum.as_ref().filter(|checksum| checksum.is_composite);
     let Some(algorithm) = composite.map(|checksum| checksum.algorithm) else {

@@ -266,6 +266,7 @@ async fn calculate(cx: &Cx, body: &[BlobRef], algorithm: Algorithm) -> Result<Ch
     let mut hasher = Hasher::new(algorithm);
     while let Some(frame) = reader.next().await {
         hasher.update(&frame?);
+        give_way().await;
     }
     Ok(Checksum::full(algorithm, hasher.finish()))
 }
@@ -281,8 +282,22 @@ pub(crate) async fn rehash(
         let frame = frame?;
         md5.update(&frame);
         hasher.update(&frame);
+        give_way().await;
     }
     Ok((md5.finalize().into(), Checksum::full(algorithm, hasher.finish())))
+}
+
+/// Lets others run between two frames: bytes out of the store are there at once, so that hashing them would never wait.
+async fn give_way() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }
 
 /// Stores bytes that are read from elsewhere in the store.
@@ -300,6 +315,7 @@ pub(crate) async fn copy(
         let frame = frame?;
         hashes.update(&frame);
         writer.write(frame).await?;
+        give_way().await;
     }
     stored(writer.finish().await?, hashes)
 }

@@ -12,7 +12,7 @@ use crate::events::{self, Change};
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, ENCRYPTION, WriteConditions};
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
-use crate::store::{self, Bucket, Listed, Object, PARTS, Part, UPLOADS, Upload};
+use crate::store::{self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload};
 
 /// Makes an object of the parts that the request lists, and removes the others.
 pub(crate) fn complete(
@@ -48,7 +48,10 @@ pub(crate) fn complete(
             checksum: Some(checksum),
         },
         version: tx.version(),
-        upload: Some(upload.number),
+        parts: Some(Parts::new(
+            upload.number,
+            chosen.iter().map(|(number, part)| (*number, part.size)),
+        )),
         headers: upload.headers,
         metadata: upload.metadata,
         tags: upload.tags,
@@ -100,7 +103,8 @@ fn repeated(
     object: Option<Object>,
 ) -> Option<CompleteMultipartUploadOutput> {
     let number = input.upload_id.get(..16).and_then(|hex| u64::from_str_radix(hex, 16).ok())?;
-    let object = object.filter(|object| object.upload == Some(number))?;
+    let object =
+        object.filter(|object| object.parts.as_ref().is_some_and(|p| p.number == number))?;
     Some(answer(tx, input.clone(), &object.listed))
 }
 

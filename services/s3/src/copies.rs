@@ -1,6 +1,5 @@
 //! Copying objects. The bytes are shared, not copied; they are read again only where a hash of them is not known.
 
-use fogbank_core::store::BlobRef;
 use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx};
 
 use crate::bodies;
@@ -145,13 +144,13 @@ fn directive(name: &str, given: Option<&str>) -> Result<bool, Error> {
 /// The hashes of the source in this version of it: those that are known, or else newly made.
 async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
     let (version, listed, blobs) = cx.read(|tx| {
-        let (_, mut object) = source(tx, &plan.source, &plan.conditions)?;
+        let (_, object) = source(tx, &plan.source, &plan.conditions)?;
         if object.listed.size > MAX_COPY_BYTES {
             return Err(Error::request(format!(
                 "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY_BYTES}"
             )));
         }
-        let blobs = store::body(tx, &mut object)?;
+        let (blobs, _) = store::body(tx, &object, 0..object.listed.size)?;
         Ok((object.version, object.listed, blobs))
     })?;
     let algorithm = plan
@@ -185,13 +184,13 @@ fn write(
 ) -> Result<Option<Listed>, Error> {
     let at = (&*input.bucket, &*input.key);
     let bucket = store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
-    let (_, mut from) = source(tx, &plan.source, &plan.conditions)?;
+    let (_, from) = source(tx, &plan.source, &plan.conditions)?;
     if from.version != version {
         return Ok(None);
     }
     let old = store::object(tx, at.0, at.1)?;
     plan.write.check(at.1, old.as_ref())?;
-    let body: Vec<BlobRef> = store::body(tx, &mut from)?;
+    let (body, _) = store::body(tx, &from, 0..from.listed.size)?;
     for blob in &body {
         tx.retain_blob(blob)?;
     }
@@ -208,7 +207,7 @@ fn write(
             checksum: Some(hashes.checksum.clone()),
         },
         version: tx.version(),
-        upload: None,
+        parts: None,
         headers,
         metadata: if plan.replaces_metadata { draft.metadata.clone() } else { from.metadata },
         tags: if plan.replaces_tags { draft.tags.clone() } else { from.tags },

@@ -74,7 +74,7 @@ pub(crate) fn compose(draft: Draft, received: Received, modified_millis: i64) ->
             checksum: Some(received.checksum),
         },
         version: 0,
-        upload: None,
+        parts: None,
         headers: draft.headers,
         metadata: draft.metadata,
         tags: draft.tags,
@@ -130,7 +130,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
 /// Reads an object or a part of it.
 pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let mut found = reads::find(tx, &asked)?;
+    let found = reads::find(tx, &asked)?;
     if found.content.is_unchanged {
         return Ok(GetObjectOutput {
             status_code: Some(304),
@@ -143,7 +143,7 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOut
         let class = found.object.listed.class().to_owned();
         return Err(Error::InvalidObjectState { class });
     }
-    let body = reads::body(tx, &mut found)?;
+    let body = reads::body(tx, &found)?;
     let mut output = reads::answer!(GetObjectOutput, input, found);
     output.body = body;
     Ok(output)

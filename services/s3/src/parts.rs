@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use fogbank_core::store::BlobRef;
 use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
 
 use crate::bodies::{self, Promise, Received};
@@ -148,15 +147,11 @@ pub(crate) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since,
         expected_owner: input.expected_source_bucket_owner.as_deref(),
     };
-    let (upload, blobs, range) = cx.read(|tx| {
+    let (upload, (blobs, range)) = cx.read(|tx| {
         let upload = place.upload(tx)?;
-        let (_, mut object) = copies::source(tx, &source, &conditions)?;
+        let (_, object) = copies::source(tx, &source, &conditions)?;
         let range = part_range(input.copy_source_range.as_deref(), object.listed.size)?;
-        Ok::<(Upload, Vec<BlobRef>, Range<u64>), Error>((
-            upload,
-            store::body(tx, &mut object)?,
-            range,
-        ))
+        Ok::<_, Error>((upload, store::body(tx, &object, range)?))
     })?;
     let reader = cx.blobs().read_chain(&blobs, range)?;
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);

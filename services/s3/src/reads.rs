@@ -1,6 +1,6 @@
 //! What GetObject and HeadObject have in common: conditions, ranges, parts and the headers of the answer.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 
@@ -186,7 +186,7 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
         let message = "Part number must be an integer between 1 and 10000, inclusive";
         return Err(Error::argument("partNumber", number, message));
     };
-    let Some(upload) = object.upload else {
+    let Some(parts) = &object.parts else {
         if number != 1 {
             return Err(no_part(1, number));
         }
@@ -195,26 +195,18 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
         let checksum = object.listed.checksum.clone().filter(|_| asked.wants_checksum);
         return Ok(Found { object, content, checksum, parts_count: None });
     };
-    let mut start = 0;
-    let mut found = None;
-    PARTS.scan(tx, &(upload,), |(_, other), part| {
-        if other == number {
-            found = Some(part);
-            return ControlFlow::Break(());
-        }
-        start += part.size;
-        ControlFlow::Continue(())
-    })?;
-    let parts = object.listed.e_tag.parts;
-    let Some(part) = found else { return Err(no_part(parts, number)) };
-    let algorithm = object.listed.checksum.as_ref().map(|checksum| checksum.algorithm);
-    let tells = asked.wants_checksum && algorithm == Some(part.checksum.algorithm);
-    Ok(Found {
-        content: Content::of(start..start + part.size),
-        checksum: Some(part.checksum).filter(|_| tells),
-        parts_count: Some(i32::from(parts)),
-        object,
-    })
+    let count = object.listed.e_tag.parts;
+    let Some(bytes) = parts.bytes(number) else { return Err(no_part(count, number)) };
+    // S3 tells the checksum of a part only if that of the object is made of it.
+    let of_object = object.listed.checksum.as_ref();
+    let tells = asked.wants_checksum
+        && of_object.is_some_and(|checksum| checksum.is_composite || count == 1);
+    let row = if tells { PARTS.get(tx, &(parts.number, number))? } else { None };
+    let checksum = row.map(|part| part.checksum).filter(|checksum| {
+        of_object.is_some_and(|of_object| of_object.algorithm == checksum.algorithm)
+    });
+    let content = Content::of(bytes);
+    Ok(Found { object, content, checksum, parts_count: Some(i32::from(count)) })
 }
 
 fn no_part(actual: u16, requested: u16) -> Error {
@@ -222,13 +214,13 @@ fn no_part(actual: u16, requested: u16) -> Error {
 }
 
 /// The bytes that are asked for: from the row at once, or as a stream.
-pub(crate) fn body(tx: &ReadTx<'_>, found: &mut Found) -> Result<Body, Error> {
+pub(crate) fn body(tx: &ReadTx<'_>, found: &Found) -> Result<Body, Error> {
     let size = found.object.listed.size;
     let range = found.content.range.clone().unwrap_or(0..size);
     if range.is_empty() {
         return Ok(Body::empty());
     }
-    let blobs = store::body(tx, &mut found.object)?;
+    let (blobs, range) = store::body(tx, &found.object, range)?;
     if let [blob] = &blobs[..]
         && let Some(bytes) = blob.as_inline()
         && let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))

@@ -4,7 +4,7 @@
 //! reads and listings cost the same with and without them. The body is a chain of blobs in the row, or, for an object
 //! that was uploaded in parts, the rows of those parts, which completing leaves where they are.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use fogbank_core::store::{BlobRef, Table, row};
 use fogbank_core::{Timestamp, Tx, WriteTx};
@@ -129,8 +129,8 @@ pub(crate) struct Object {
     pub(crate) listed: Listed,
     /// The number of the transaction that wrote it: larger for every later write.
     pub(crate) version: u64,
-    /// The number of the upload whose parts are the body.
-    pub(crate) upload: Option<u64>,
+    /// The parts that are the body, if it was uploaded so.
+    pub(crate) parts: Option<Parts>,
     pub(crate) headers: Headers,
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) tags: Vec<(String, String)>,
@@ -139,6 +139,70 @@ pub(crate) struct Object {
 }
 
 row!(Object, 1);
+
+/// The parts of an object: where their rows are, and how the object's bytes lie in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parts {
+    /// The number of the upload.
+    pub(crate) number: u64,
+    runs: Vec<Run>,
+}
+
+/// Parts with successive numbers and one size: an upload has seldom more than two such runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    first: u16,
+    count: u16,
+    size: u64,
+}
+
+impl Parts {
+    /// The parts of an upload by their numbers and sizes.
+    pub(crate) fn new(number: u64, parts: impl Iterator<Item = (u16, u64)>) -> Parts {
+        let mut runs: Vec<Run> = Vec::new();
+        for (part, size) in parts {
+            match runs.last_mut() {
+                Some(run) if run.size == size && run.first + run.count == part => run.count += 1,
+                _ => runs.push(Run { first: part, count: 1, size }),
+            }
+        }
+        Parts { number, runs }
+    }
+
+    /// The bytes of the object that lie in a part.
+    pub(crate) fn bytes(&self, part: u16) -> Option<Range<u64>> {
+        let mut start = 0;
+        for run in &self.runs {
+            match part.checked_sub(run.first) {
+                Some(index) if index < run.count => {
+                    start += u64::from(index) * run.size;
+                    return Some(start..start + run.size);
+                }
+                _ => start += u64::from(run.count) * run.size,
+            }
+        }
+        None
+    }
+
+    /// The first and last part with bytes of a range, and where the first begins; none for an empty range.
+    fn covering(&self, range: &Range<u64>) -> Option<(u16, u16, u64)> {
+        let (mut first, mut last) = (None, None);
+        let mut start = 0;
+        for run in self.runs.iter().filter(|run| run.size > 0) {
+            let end = start + u64::from(run.count) * run.size;
+            let within = range.start.max(start)..range.end.min(end);
+            if within.start < within.end {
+                let index =
+                    |byte: u64| u16::try_from((byte - start) / run.size).unwrap_or(u16::MAX);
+                let begin = index(within.start);
+                first.get_or_insert((run.first + begin, start + u64::from(begin) * run.size));
+                last = Some(run.first + index(within.end - 1));
+            }
+            start = end;
+        }
+        first.zip(last).map(|((first, offset), last)| (first, last, offset))
+    }
+}
 
 /// What a listing shows of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,8 +331,8 @@ fn free_body(tx: &mut WriteTx<'_>, object: &Object) -> Result<(), Error> {
     for blob in &object.body {
         tx.free_blob(blob)?;
     }
-    match object.upload {
-        Some(number) => free_parts(tx, number),
+    match &object.parts {
+        Some(parts) => free_parts(tx, parts.number),
         None => Ok(()),
     }
 }
@@ -303,16 +367,22 @@ pub(crate) fn delete_part(tx: &mut WriteTx<'_>, key: (u64, u16), part: &Part) ->
     Ok(PARTS.delete(tx, &key)?)
 }
 
-/// The blobs of an object's body in order, wherever they lie.
-pub(crate) fn body(tx: &(impl Tx + ?Sized), object: &mut Object) -> Result<Vec<BlobRef>, Error> {
-    let mut body = std::mem::take(&mut object.body);
-    if let Some(number) = object.upload {
-        PARTS.scan(tx, &(number,), |_, part| {
-            body.extend(part.body);
-            ControlFlow::Continue(())
-        })?;
-    }
-    Ok(body)
+/// The blobs that hold a range of an object's body, and the range within them.
+pub(crate) fn body(
+    tx: &(impl Tx + ?Sized),
+    object: &Object,
+    range: Range<u64>,
+) -> Result<(Vec<BlobRef>, Range<u64>), Error> {
+    let Some(parts) = &object.parts else { return Ok((object.body.clone(), range)) };
+    let Some((first, last, offset)) = parts.covering(&range) else { return Ok((Vec::new(), 0..0)) };
+    let mut body = Vec::new();
+    let number = parts.number;
+    let rows = PARTS.range(&(number,)).from(&(number, first)).up_to(&(number, last));
+    rows.visit(tx, |_, part| {
+        body.extend(part.body);
+        ControlFlow::Continue(())
+    })?;
+    Ok((body, range.start - offset..range.end - offset))
 }
 
 /// Whether no row names a key of the bucket any more.
@@ -350,7 +420,7 @@ mod tests {
                 checksum: Some(Checksum::crc64nvme(0x0102_0304_0506_0708)),
             },
             version: 9,
-            upload: None,
+            parts: None,
             headers: Headers { content_type: Some("text/plain".into()), ..Headers::default() },
             metadata: vec![("a".into(), "b".into())],
             tags: Vec::new(),
@@ -370,6 +440,21 @@ mod tests {
         object().encode(&mut encoded).expect("a row");
         assert_eq!(Object::decode_slice(&encoded).expect("an object"), object());
         assert_eq!(Listed::decode_slice(&encoded).expect("its head"), object().listed);
+    }
+
+    #[test]
+    fn parts_are_found_by_number_and_by_byte() {
+        let parts = Parts::new(1, [(1, 10), (2, 10), (4, 10), (5, 3), (6, 0)].into_iter());
+        assert_eq!(parts.runs.len(), 4);
+        assert_eq!(parts.bytes(2), Some(10..20));
+        assert_eq!(parts.bytes(3), None);
+        assert_eq!(parts.bytes(5), Some(30..33));
+        assert_eq!(parts.bytes(6), Some(33..33));
+        assert_eq!(parts.covering(&(0..33)), Some((1, 5, 0)));
+        assert_eq!(parts.covering(&(10..11)), Some((2, 2, 10)));
+        assert_eq!(parts.covering(&(19..31)), Some((2, 5, 10)));
+        assert_eq!(parts.covering(&(32..33)), Some((5, 5, 30)));
+        assert_eq!(parts.covering(&(5..5)), None);
     }
 
     #[test]
