@@ -1,6 +1,8 @@
 //! Bodies on their way in and out: limits, signed chunks, promised hashes.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -49,15 +51,33 @@ impl HttpBody for Outgoing {
     }
 }
 
-/// A request with hyper's body as one with ours.
-pub(crate) fn request<B>(request: http::Request<B>) -> HttpRequest
+/// A request with hyper's body as one with ours; and, if the sender waits to be told to send, whether he was.
+pub(crate) fn request<B>(request: http::Request<B>) -> (HttpRequest, Option<Told>)
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    // Who waits to be told to send is told the answer instead, and has nothing under way.
-    let drains = !request.headers().contains_key(http::header::EXPECT);
-    request.map(|body| frames(body, drains))
+    let told = request.headers().contains_key(http::header::EXPECT).then(Told::default);
+    // Who waits is told the answer instead, and has nothing under way.
+    let drains = told.is_none();
+    (request.map(|body| frames(body, drains, told.clone())), told)
+}
+
+/// Whether a sender was told to send: hyper does so when the body is first asked for.
+#[derive(Clone, Default)]
+pub(crate) struct Told(Arc<AtomicBool>);
+
+impl Told {
+    /// Ends the connection with the answer if the sender was not told to send.
+    ///
+    /// S3 does so, too, and says `100 Continue` even before an empty body. Botocore before 1.44, and so the AWS CLI,
+    /// is confused by the next answer on a connection on which an answer came in the place of `100 Continue`.
+    pub(crate) fn end_unless_told(&self, response: &mut HttpResponse) {
+        if !self.0.load(Ordering::Relaxed) {
+            let close = http::HeaderValue::from_static("close");
+            response.headers_mut().insert(http::header::CONNECTION, close);
+        }
+    }
 }
 
 /// A hyper body as ours.
@@ -66,10 +86,10 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    frames(body, false)
+    frames(body, false, None)
 }
 
-fn frames<B>(body: B, drains: bool) -> Body
+fn frames<B>(body: B, drains: bool, told: Option<Told>) -> Body
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
@@ -78,7 +98,7 @@ where
         return Body::empty();
     }
     let len = body.size_hint().exact();
-    Body::stream(len, Frames { body: Some(Box::pin(body)), patience: None, drains })
+    Body::stream(len, Frames { body: Some(Box::pin(body)), patience: None, drains, told })
 }
 
 /// How long a sender may pause within a body before the connection is given up.
@@ -98,6 +118,7 @@ where
     patience: Option<Pin<Box<Sleep>>>,
     /// Whether the rest is read when nobody wants it any more.
     drains: bool,
+    told: Option<Told>,
 }
 
 impl<B> futures_core::Stream for Frames<B>
@@ -112,6 +133,9 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         let this = &mut *self;
+        if let Some(told) = this.told.take() {
+            told.0.store(true, Ordering::Relaxed);
+        }
         loop {
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
             let Poll::Ready(frame) = body.as_mut().poll_frame(context) else {

@@ -105,7 +105,12 @@ impl Connection {
             let gateway = Arc::clone(&gateway);
             let peer = peer.clone();
             async move {
-                let response = pipeline::handle(&gateway, bodies::request(request), peer).await;
+                let (request, told) = bodies::request(request);
+                let mut response = pipeline::handle(&gateway, request, peer).await;
+                // HTTP/2 has streams to end, and no such header.
+                if let Some(told) = told.filter(|_| !is_http2) {
+                    told.end_unless_told(&mut response);
+                }
                 Ok::<_, std::convert::Infallible>(Outgoing::response(response))
             }
         });
