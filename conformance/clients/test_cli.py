@@ -20,6 +20,7 @@ def files(tmp_path):
     for name, body in {
         "a.txt": b"text",
         "empty": b"",
+        "follows.txt": b"what comes after it",
         "deep/er/b c.bin": os.urandom(70_000),
         "deep/ü+%&.txt": b"x",
         "large.bin": os.urandom(9 * 1024 * 1024),
@@ -34,9 +35,9 @@ def test_s3_copies_syncs_lists_and_removes_trees(root, files, tmp_path):
     assert "make_bucket" in root.aws("s3", "mb", bucket)
     root.aws("s3", "cp", files, bucket, "--recursive", "--only-show-errors")
     listed = root.aws("s3", "ls", bucket, "--recursive", "--summarize")
-    assert "deep/ü+%&.txt" in listed and "Total Objects: 5" in listed
+    assert "deep/ü+%&.txt" in listed and "Total Objects: 6" in listed
     top = [line.split()[-1] for line in root.aws("s3", "ls", f"{bucket}/").splitlines()]
-    assert top == ["deep/", "a.txt", "empty", "large.bin"]
+    assert top == ["deep/", "a.txt", "empty", "follows.txt", "large.bin"]
 
     assert root.aws("s3", "sync", files, bucket) == "", "all is there already"
     (files / "a.txt").write_bytes(b"changed text")
@@ -61,6 +62,18 @@ def test_s3_copies_syncs_lists_and_removes_trees(root, files, tmp_path):
     assert "NoSuchKey" in root.aws("s3api", "get-object", "--bucket", bucket[5:], "--key", "a.txt", "/dev/null", fails=True)
     root.aws("s3", "rb", bucket, "--force")
     assert root.aws("s3", "ls") == ""
+
+
+def test_s3_sends_one_file_after_the_other(root, files, tmp_path, monkeypatch):
+    """On one connection: version 1 of the CLI takes the answer to an empty file for that to the next one."""
+    config = tmp_path / "config"
+    config.write_text("[default]\ns3 =\n  max_concurrent_requests = 1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    bucket = f"s3://cli-{root.account}"
+    root.aws("s3", "mb", bucket)
+    root.aws("s3", "cp", files, bucket, "--recursive", "--only-show-errors")
+    root.aws("s3", "sync", bucket, tmp_path / "target", "--only-show-errors")
+    assert tree(tmp_path / "target") == tree(files)
 
 
 def test_s3api(root, tmp_path):

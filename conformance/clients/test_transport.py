@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -51,6 +52,17 @@ def test_curl_calls_in_every_version_of_http(root, cloud, scheme, flag, version)
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert f"<Account>{root.account}</Account>" in said
     assert said.splitlines()[-1] == f"200 {version}"
+
+
+def test_who_waits_to_be_told_to_send_is_told_the_answer_instead(cloud):
+    """A client that asks first need not send a body that is refused, and is told that the connection ends."""
+    head = f"PUT /no-such-bucket/k HTTP/1.1\r\nhost: 127.0.0.1:{cloud.port}\r\ncontent-length: 1000000\r\n"
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=20) as connection:
+        connection.sendall(f"{head}expect: 100-continue\r\n\r\n".encode())
+        said = b""
+        while received := connection.recv(65536):
+            said += received
+    assert said.startswith(b"HTTP/1.1 40") and b"\r\nconnection: close\r\n" in said, said
 
 
 def test_env_makes_a_shell_use_the_cloud(binary, cloud):
