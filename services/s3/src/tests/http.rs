@@ -94,6 +94,17 @@ async fn objects_on_the_wire() {
         x-amz-meta-a: b
         el"#]]
     .assert_eq(&request(&world, &format!("GET {path}"), &range, Body::empty()).await);
+    expect![[r#"
+        204
+    "#]]
+    .assert_eq(&request(&world, &format!("DELETE {path}"), &[], Body::empty()).await);
+}
+
+#[tokio::test]
+async fn refusals_on_the_wire() {
+    let world = public().await;
+    put(&world, "a b", "hello".to_owned()).await;
+    let path = "/photos/a%20b";
     let same = [("if-none-match", "\"5d41402abc4b2a76b9719d911017c592\"")];
     expect![[r#"
         304
@@ -118,10 +129,6 @@ async fn objects_on_the_wire() {
         content-type: application/xml
     "#]]
     .assert_eq(&request(&world, "HEAD /photos/none", &[], Body::empty()).await);
-    expect![[r#"
-        204
-    "#]]
-    .assert_eq(&request(&world, &format!("DELETE {path}"), &[], Body::empty()).await);
 }
 
 #[tokio::test]
@@ -163,6 +170,15 @@ async fn documents_on_the_wire() {
             <?xml version="1.0" encoding="UTF-8"?>
             <Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"#]],
         ),
+    ] {
+        expected.assert_eq(&request(&world, line, &[], Body::empty()).await);
+    }
+}
+
+#[tokio::test]
+async fn configurations_on_the_wire() {
+    let world = public().await;
+    for (line, expected) in [
         (
             "GET /photos?versioning",
             expect![[r#"
@@ -207,6 +223,12 @@ async fn documents_on_the_wire() {
     ] {
         expected.assert_eq(&request(&world, line, &[], Body::empty()).await);
     }
+}
+
+#[tokio::test]
+async fn documents_of_requests() {
+    let world = public().await;
+    put(&world, "a/1", "x".to_owned()).await;
     let delete = "<Delete><Object><Key>a/1</Key></Object><Object><Key>c</Key></Object></Delete>";
     let removed = request(&world, "POST /photos?delete", &[], delete.to_owned()).await;
     expect![[r#"
