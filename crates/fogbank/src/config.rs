@@ -106,6 +106,10 @@ impl Config {
         let truth = |flag: bool, key: &str, file: Option<bool>| -> anyhow::Result<bool> {
             Ok(flag || parse_variable::<bool>(&variable, key)?.or(file).unwrap_or(false))
         };
+        let text = |flag: &Option<String>, key: &str, lower: Option<String>, default: &str| {
+            let given = flag.clone().or(parse_variable(&variable, key)?).or(lower);
+            anyhow::Ok(given.unwrap_or_else(|| default.to_owned()))
+        };
         let mode =
             flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default();
         let accept = if flags.accept_any_credentials {
@@ -140,30 +144,14 @@ impl Config {
                 None => "LocalStack settings found",
             },
             allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
-            region: flags
-                .region
-                .clone()
-                .or(parse_variable(&variable, "REGION")?)
-                .or(localstack.region)
-                .or(file.region)
-                .unwrap_or_else(|| "us-east-1".to_owned()),
-            account: flags
-                .account
-                .clone()
-                .or(parse_variable(&variable, "ACCOUNT")?)
-                .or(file.account)
-                .unwrap_or_else(|| "000000000000".to_owned()),
+            region: text(&flags.region, "REGION", localstack.region.or(file.region), "us-east-1")?,
+            account: text(&flags.account, "ACCOUNT", file.account, "000000000000")?,
             lambda_python_packages: flags
                 .lambda_python_packages
                 .clone()
                 .or(parse_variable(&variable, "LAMBDA_PYTHON_PACKAGES")?)
                 .or(file.lambda_python_packages),
-            log: flags
-                .log
-                .clone()
-                .or(parse_variable(&variable, "LOG")?)
-                .or(file.log)
-                .unwrap_or_else(|| "info".to_owned()),
+            log: text(&flags.log, "LOG", file.log, "info")?,
             notices: localstack.notices,
         }
         .checked()

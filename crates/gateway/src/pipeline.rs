@@ -205,14 +205,17 @@ impl Exchange<'_> {
             self.log(service, &parts, &fault);
             failures::render(&fault, &form)
         });
-        let took = begun.elapsed();
         if let Some(known) = known {
-            known.counters.count(response.status, took);
-            let (operation, status) = (known.op.model.name, response.status);
-            let micros = took.as_micros();
-            tracing::debug!(service, operation, status, micros, id = self.id, "answered");
+            self.count(known, service, response.status, begun);
         }
         into_http(response)
+    }
+
+    fn count(&self, known: &Known, service: &str, status: u16, begun: Instant) {
+        let took = begun.elapsed();
+        known.counters.count(status, took);
+        let (operation, micros) = (known.op.model.name, took.as_micros());
+        tracing::debug!(service, operation, status, micros, id = self.id, "answered");
     }
 
     /// Finds what the request means, reading the body if only the body tells.
