@@ -106,6 +106,8 @@ fn get_api() -> Api {
             "Names": {"shape": "Strings", "location": "header", "locationName": "x-names"},
             "Force": {"shape": "Boolean", "location": "header", "locationName": "x-force"},
             "Token": {"shape": "String", "location": "header", "locationName": "x-amz-token"},
+            "Sum": {"shape": "String", "location": "header", "locationName": "x-amz-checksum-crc32"},
+            "Mode": {"shape": "String", "location": "header", "locationName": "x-amz-checksum-mode"},
             "Meta": {"shape": "Map", "location": "headers", "locationName": "x-amz-meta-"},
         }}}),
     )
@@ -175,6 +177,12 @@ fn presigned_urls_carry_headers_in_their_query() {
         assert_eq!(meta(uri), (json!("t"), json!({ "a": "1" })), "{uri}");
     }
     assert_eq!(meta("/b/k?x-amz-meta-a=1").1, json!({}));
+
+    let uri =
+        "/b/k?X-Amz-Signature=s&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-checksum-mode=ENABLED";
+    let read = get_api().decode(Protocol::RestXml, Style::S3, uri, &[], "").expect("an input");
+    assert_eq!(read.get("Sum"), None, "S3 looks at no checksum in a query");
+    assert_eq!(read["Mode"], "ENABLED");
 }
 
 #[test]
