@@ -71,7 +71,7 @@ def test_s3_sends_one_file_after_the_other(root, files, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     bucket = f"s3://cli-{root.account}"
     root.aws("s3", "mb", bucket)
-    root.aws("s3", "cp", files, bucket, "--recursive", "--only-show-errors")
+    root.aws("s3", "cp", files, bucket, "--recursive", "--only-show-errors", timeout=25)
     root.aws("s3", "sync", bucket, tmp_path / "target", "--only-show-errors")
     assert tree(tmp_path / "target") == tree(files)
 

@@ -263,6 +263,15 @@ def handler(event, context):
     functions.delete_event_source_mapping(UUID=mapping)
 
 
+def test_reserved_concurrency_is_a_limit(functions, module_root, role):
+    make_function(module_root, "reserved", role, PYTHON, Timeout=20)
+    functions.put_function_concurrency(FunctionName="reserved", ReservedConcurrentExecutions=0)
+    with refused("TooManyRequestsException", 429):
+        invoke(functions, "reserved")
+    functions.delete_function_concurrency(FunctionName="reserved")
+    assert "calls" in json.loads(invoke(functions, "reserved")["Payload"])
+
+
 def test_updates_versions_and_aliases(functions, module_root, role):
     def code(answer):
         return archive(app__py=f"def handler(event, context):\n    return {answer!r}\n")

@@ -24,6 +24,7 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { Readable } from "node:stream";
 
 const [name] = process.argv.slice(2);
@@ -48,6 +49,10 @@ for (const [at, body] of [Buffer.alloc(5 * 1024 * 1024, "p"), Buffer.from("q")].
   parts.push({ PartNumber: at + 1, ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32 });
 }
 await s3.send(new CompleteMultipartUploadCommand({ ...key, UploadId, MultipartUpload: { Parts: parts } }));
+const upload = new PutObjectCommand({ Bucket: name, Key: "presigned", Metadata: { b: "2" } });
+const answer = await fetch(await getSignedUrl(s3, upload), { method: "PUT", body: "by fetch" });
+const download = await fetch(await getSignedUrl(s3, new GetObjectCommand({ Bucket: name, Key: "presigned" })));
+seen.presigned = [answer.status, download.headers.get("x-amz-meta-b"), await download.text()];
 const listed = await s3.send(new ListObjectsV2Command({ Bucket: name }));
 seen.objects = listed.Contents.map((object) => [object.Key, object.Size]);
 seen.missing = await s3.send(new GetObjectCommand({ Bucket: name, Key: "none" })).catch((error) => error.name);
