@@ -1,6 +1,8 @@
 """Unmodified clients judge the cloud: what all their tests share.
 
 FOGBANK_BIN names the binary. Most tests share one server with its state in memory, and each has an account of its own.
+
+    FOGBANK_BIN=target/debug/fogbank .venv/bin/python -m pytest conformance/clients -k presigned
 """
 
 import itertools

@@ -112,7 +112,7 @@ def test_a_function_that_takes_too_long_is_ended(functions, module_root, role):
     make_function(module_root, "slow", role, PYTHON, Timeout=1)
     begun = time.monotonic()
     answer = invoke(functions, "slow", {"do": "sleep"})
-    assert 0.9 < time.monotonic() - begun < 10
+    assert 0.9 < time.monotonic() - begun < 30
     assert answer["FunctionError"] == "Unhandled"
     message = json.loads(answer["Payload"])["errorMessage"]
     assert message.endswith("Task timed out after 1.00 seconds"), message

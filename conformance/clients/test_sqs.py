@@ -50,11 +50,11 @@ def test_a_long_poll_ends_when_a_message_comes(sqs, queue, root):
     timer.start()
     answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)
     assert answer["Messages"][0]["Body"] == "late"
-    assert 0.4 < time.monotonic() - begun < 5
+    assert 0.4 < time.monotonic() - begun < 15
     timer.join()
     begun = time.monotonic()
     assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
-    assert 0.9 < time.monotonic() - begun < 5
+    assert 0.9 < time.monotonic() - begun < 15
 
 
 def test_what_cannot_be_processed_goes_to_the_dead_letters(sqs, queue):
@@ -95,7 +95,7 @@ def test_batches_say_what_failed(sqs, queue):
 
 
 def test_delays_visibility_and_counts(sqs):
-    queue = sqs.create_queue(QueueName="slow", Attributes={"DelaySeconds": "1", "VisibilityTimeout": "1"})["QueueUrl"]
+    queue = sqs.create_queue(QueueName="slow", Attributes={"DelaySeconds": "3", "VisibilityTimeout": "3"})["QueueUrl"]
     sqs.send_message(QueueUrl=queue, MessageBody="at once", DelaySeconds=0)
     sqs.send_message(QueueUrl=queue, MessageBody="later")
 
@@ -105,7 +105,7 @@ def test_delays_visibility_and_counts(sqs):
         return tuple(int(found[name]) for name in names)
 
     assert counts() == (1, 1, 0)
-    first = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)["Messages"]
+    first = sqs.receive_message(QueueUrl=queue)["Messages"]
     assert [message["Body"] for message in first] == ["at once"]
     bodies = [message["Body"] for message in receive_all(sqs, queue, 2)]
     assert sorted(bodies) == ["at once", "later"], "one came after its delay, the other came back"
