@@ -33,6 +33,26 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Check this machine: port, disk, sandboxes, runtimes
     Doctor(DoctorOptions),
+    /// Show the running cloud's time
+    Clock(ClockOptions),
+}
+
+/// Which running cloud an administrator's command means, and how the command answers. Credentials come from
+/// `AWS_ACCESS_KEY_ID` and the like; without them, `test`/`test` is tried.
+#[derive(Debug, Args)]
+pub(crate) struct AdminOptions {
+    /// Endpoint of the cloud [default: http://127.0.0.1:4566]
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL", hide_env = true)]
+    pub(crate) endpoint: Option<String>,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClockOptions {
+    #[command(flatten)]
+    pub(crate) admin: AdminOptions,
 }
 
 /// Flags of `start`. Each is also a key of `fogbank.toml` and an environment variable `FOGBANK_…`.

@@ -1,7 +1,9 @@
 //! The `fogbank` command: your own AWS-compatible cloud in one binary.
 
+mod admin_client;
 mod banner;
 mod cli;
+mod clock;
 mod config;
 mod doctor;
 mod environment;
@@ -23,6 +25,7 @@ fn main() -> std::process::ExitCode {
         cli::Command::Env(options) => environment::print(&options),
         cli::Command::Run(options) => environment::run(&options),
         cli::Command::Doctor(options) => doctor::doctor(&options),
+        cli::Command::Clock(options) => clock::clock(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("fogbank: {error:#}");

@@ -1,8 +1,9 @@
 //! The one list of services.
 
-use fogbank_core::Service;
-use fogbank_gateway::AdminRoute;
+use fogbank_core::{BoxFuture, Cx, HttpRequest, HttpResponse, Service};
+use fogbank_gateway::{AdminRoute, AdminRun};
 
+use crate::clock;
 use crate::config::Mode;
 
 /// All services, in the order of their names.
@@ -19,15 +20,23 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_sts::SERVICE,
 ];
 
-/// Paths under `/_fogbank/` that show tests what left the cloud. They ask nobody who he is, so a server has none.
+/// The calls under `/_fogbank/`.
 pub(crate) fn admin_routes(mode: Mode) -> Vec<AdminRoute> {
-    if mode == Mode::Server {
-        return Vec::new();
+    let mut routes = Vec::new();
+    routes.extend_from_slice(clock::ROUTES);
+    // They show tests what left the cloud, and ask nobody who he is, so a server has none.
+    if mode == Mode::Dev {
+        routes.push(open("/_fogbank/outbox/email", fogbank_sns::email_outbox));
+        routes.push(open("/_fogbank/outbox/sms", fogbank_sns::sms_outbox));
     }
-    vec![
-        AdminRoute { path: "/_fogbank/outbox/email", serve: fogbank_sns::email_outbox },
-        AdminRoute { path: "/_fogbank/outbox/sms", serve: fogbank_sns::sms_outbox },
-    ]
+    routes
+}
+
+fn open(
+    path: &'static str,
+    serve: fn(Cx, HttpRequest) -> BoxFuture<'static, HttpResponse>,
+) -> AdminRoute {
+    AdminRoute { method: "GET", path, action: "ReadOutbox", run: AdminRun::Open(serve) }
 }
 
 #[cfg(test)]

@@ -71,7 +71,11 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         .ensure_root(&db, cloud.ids(), &config.account, cloud.clock().now())
         .await
         .context("cannot make the root's access key")?;
-    let options = Options { allow_remote: config.allow_remote, banner: banner::health(config) };
+    let options = Options {
+        allow_remote: config.allow_remote,
+        open_metrics: config.mode == Mode::Dev,
+        banner: banner::health(config),
+    };
     let gateway = Gateway::new(
         cloud.clone(),
         SERVICES,

@@ -17,12 +17,12 @@ pub(crate) struct Caller {
     pub(crate) decoder: Option<ChunkedDecoder>,
 }
 
-/// Verifies `presented`, which must be for `service`. `body_hash` is the body's SHA-256 where the body
+/// Verifies `presented`, whose scope must have `signing_name`. `body_hash` is the body's SHA-256 where the body
 /// was read already.
 pub(crate) fn verify_signature(
     gateway: &Inner,
     presented: &Presented<'_>,
-    service: &wire::Service,
+    signing_name: &str,
     view: &RequestView<'_>,
     body_hash: Option<&str>,
     now: Timestamp,
@@ -37,7 +37,7 @@ pub(crate) fn verify_signature(
     let key: SigningKey = gateway.keys.get(access_key_id, secret, presented.scope());
     let options = Options {
         // A signature for one service must not open another: what names the service need not be signed.
-        service: Some(signing_name(service, presented.service())),
+        service: Some(signing_name),
         region: (!is_region(presented.region())).then_some(&*gateway.cloud.settings().region),
         ..Options::new(rules(presented.service()))
     };
@@ -47,7 +47,7 @@ pub(crate) fn verify_signature(
 }
 
 /// The name that the scope of a signature for `service` must have.
-fn signing_name<'a>(service: &wire::Service, presented: &'a str) -> &'a str {
+pub(crate) fn signing_name<'a>(service: &wire::Service, presented: &'a str) -> &'a str {
     match service.signing_name {
         "s3" if rules(presented) == Rules::S3 => presented,
         name => name,

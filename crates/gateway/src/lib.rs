@@ -8,6 +8,7 @@ mod authenticate;
 mod authorise;
 mod bodies;
 mod catalogue;
+pub mod client;
 mod failures;
 mod fetch;
 mod guard;
@@ -25,7 +26,7 @@ use fogbank_core::{Cloud, Service};
 use fogbank_identity::Directory;
 use fogbank_sigv4::SigningKeyCache;
 
-pub use admin::{AdminRoute, Banner};
+pub use admin::{AdminRoute, AdminRun, Banner};
 use catalogue::Catalogue;
 pub use server::serve;
 
@@ -34,6 +35,8 @@ pub use server::serve;
 pub struct Options {
     /// Whether requests may come from other machines; else only `Host`s of this machine are served.
     pub allow_remote: bool,
+    /// Whether metrics are shown to whoever asks; else to those who sign and may.
+    pub open_metrics: bool,
     /// What `/_fogbank/health` and the banner say of the mode.
     pub banner: Banner,
 }
@@ -47,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) catalogue: Catalogue,
     pub(crate) directory: Arc<Directory>,
     pub(crate) keys: SigningKeyCache,
-    pub(crate) admin: Vec<AdminRoute>,
+    pub(crate) admin: Vec<admin::Admin>,
     pub(crate) options: Options,
     pub(crate) fetch: fetch::Client,
 }
@@ -66,7 +69,7 @@ impl Gateway {
             catalogue: Catalogue::new(services),
             directory,
             keys: SigningKeyCache::default(),
-            admin,
+            admin: admin.into_iter().map(admin::Admin::from).collect(),
             options,
             fetch: fetch::Client::new(),
         }));

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::admin::{self, Admin};
 use crate::catalogue::Catalogue;
 
 /// Calls of one operation by outcome, and the time they took.
@@ -37,7 +38,7 @@ impl Counters {
 }
 
 /// The counters of all operations that were called, in Prometheus' text format.
-pub(crate) fn render(catalogue: &Catalogue) -> String {
+pub(crate) fn render(catalogue: &Catalogue, admin: &[Admin]) -> String {
     let mut text = String::from(
         "# HELP fogbank_requests_total API calls by service, operation and outcome.\n\
          # TYPE fogbank_requests_total counter\n",
@@ -46,28 +47,29 @@ pub(crate) fn render(catalogue: &Catalogue) -> String {
         "# HELP fogbank_request_seconds_total Seconds spent on API calls.\n\
          # TYPE fogbank_request_seconds_total counter\n",
     );
-    for entry in catalogue.services() {
+    let of_services = catalogue.services().flat_map(|entry| {
         let service = entry.service.model.name;
-        for known in entry.operations() {
-            let operation = known.op.model.name;
-            let outcomes = known.counters.outcomes();
-            if outcomes.iter().all(|(_, count)| *count == 0) {
-                continue;
-            }
-            for (outcome, count) in outcomes {
-                let _ = writeln!(
-                    text,
-                    "fogbank_requests_total{{service=\"{service}\",operation=\"{operation}\",\
-                     outcome=\"{outcome}\"}} {count}"
-                );
-            }
-            let took = known.counters.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        entry.operations().map(move |known| (service, known.op.model.name, &known.counters))
+    });
+    let own = admin.iter().map(|own| (admin::SERVICE, own.route.action, &own.counters));
+    for (service, operation, counters) in of_services.chain(own) {
+        let outcomes = counters.outcomes();
+        if outcomes.iter().all(|(_, count)| *count == 0) {
+            continue;
+        }
+        for (outcome, count) in outcomes {
             let _ = writeln!(
-                seconds,
-                "fogbank_request_seconds_total{{service=\"{service}\",operation=\"{operation}\"}} \
-                 {took}"
+                text,
+                "fogbank_requests_total{{service=\"{service}\",operation=\"{operation}\",\
+                 outcome=\"{outcome}\"}} {count}"
             );
         }
+        let took = counters.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let _ = writeln!(
+            seconds,
+            "fogbank_request_seconds_total{{service=\"{service}\",operation=\"{operation}\"}} \
+             {took}"
+        );
     }
     text + &seconds
 }

@@ -49,8 +49,8 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         Some((entry.service.model.name, plane))
     });
     let is_own = admin::claims(parts.uri.path(), is_signed);
-    // An API's own users call it, from pages of any origin that it allows. Our own paths look at no
-    // signature, so that a page could make one up.
+    // An API's own users call it, from pages of any origin that it allows. Some of our own paths look
+    // at no signature, so that a page could make one up.
     let may_cross = (is_signed && !is_own) || plane.is_some();
     let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
@@ -63,8 +63,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         id: gateway.cloud.ids().uuid(),
     };
     if is_own {
-        let cx = exchange.anonymous("fogbank");
-        return admin::serve(gateway, cx, HttpRequest::from_parts(parts, body)).await;
+        return admin::serve(&exchange, &host, parts, body).await;
     }
     if let Some((service, plane)) = plane {
         let cx = exchange.anonymous(service);
@@ -91,11 +90,11 @@ fn is_presigned(query: &str) -> bool {
 }
 
 /// One request and what is known of it from the start.
-struct Exchange<'a> {
-    gateway: &'a Arc<Inner>,
+pub(crate) struct Exchange<'a> {
+    pub(crate) gateway: &'a Arc<Inner>,
     endpoint: Endpoint,
     peer: Peer,
-    id: String,
+    pub(crate) id: String,
 }
 
 /// A routed request whose caller is known.
@@ -109,7 +108,7 @@ struct Call<'a> {
 
 impl Exchange<'_> {
     /// The context of a request that is no API call.
-    fn anonymous(&self, service: &'static str) -> Cx {
+    pub(crate) fn anonymous(&self, service: &'static str) -> Cx {
         let settings = self.gateway.cloud.settings();
         let (account, region) = (settings.account.clone(), settings.region.clone());
         let request =
@@ -117,7 +116,7 @@ impl Exchange<'_> {
         Cx::new(self.gateway.cloud.clone(), request)
     }
 
-    fn request(
+    pub(crate) fn request(
         &self,
         service: &'static str,
         operation: &'static str,
@@ -251,8 +250,9 @@ impl Exchange<'_> {
         let now = self.gateway.cloud.clock().now();
         let settings = self.gateway.cloud.settings();
         let model = route.entry.service.model;
-        let verify = |found, hash| {
-            authenticate::verify_signature(self.gateway, found, model, view, hash, now)
+        let verify = |found: &Presented<'_>, hash| {
+            let signing_name = authenticate::signing_name(model, found.service());
+            authenticate::verify_signature(self.gateway, found, signing_name, view, hash, now)
         };
         let (caller, region, body) = match &presented {
             None => {
@@ -364,7 +364,7 @@ impl Exchange<'_> {
         ))
     }
 
-    fn log(&self, service: &str, parts: &Parts, fault: &Fault) {
+    pub(crate) fn log(&self, service: &str, parts: &Parts, fault: &Fault) {
         let (method, path, id) = (&parts.method, parts.uri.path(), &self.id);
         match fault.cause() {
             Some(cause) if fault.name() == "InternalFailure" => {
@@ -427,7 +427,7 @@ fn is_unsigned(presented: &Presented<'_>) -> bool {
 }
 
 /// Whether the request states what its signature says of the body, so that the body may be read later.
-fn is_stated(presented: &Presented<'_>) -> bool {
+pub(crate) fn is_stated(presented: &Presented<'_>) -> bool {
     is_s3(presented) || matches!(presented.payload, Payload::Sha256(_) | Payload::Unsigned)
 }
 
@@ -436,14 +436,14 @@ fn is_s3(presented: &Presented<'_>) -> bool {
 }
 
 /// The body with the promise of its hash, where the signature made one.
-fn promised(presented: &Presented<'_>, body: Body) -> Body {
+pub(crate) fn promised(presented: &Presented<'_>, body: Body) -> Body {
     match &presented.payload {
         Payload::Sha256(hash) => bodies::promised(body, hash.to_ascii_lowercase()),
         _ => body,
     }
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, Fault> {
+pub(crate) async fn collect(body: Body, limit: usize) -> Result<Bytes, Fault> {
     let refused = |error| {
         let message = "The request's body is too large or ended early.";
         Fault::of_body(error, "RequestEntityTooLarge", message)

@@ -52,7 +52,7 @@ impl World {
         identities.connect(&cloud);
         let banner =
             Banner { version: "test", state: "ephemeral".into(), identity: "enforced".into() };
-        let options = Options { allow_remote: false, banner };
+        let options = Options { allow_remote: false, open_metrics: true, banner };
         let gateway = Gateway::new(cloud.clone(), services, identities, Vec::new(), options);
         World { gateway, cloud, services, _directory: directory }
     }

@@ -106,6 +106,39 @@ impl Server {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.1"));
         headers.insert("x-amz-target", HeaderValue::from_str(target).expect("a target"));
+        self.sign(now, credentials, service, ("POST", "/"), headers, body)
+    }
+
+    /// A call of a query service, signed as root.
+    pub(crate) fn signed_form(&self, service: &str, form: &str) -> Vec<u8> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs() as i64;
+        let mut headers = HeaderMap::new();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert("content-type", kind);
+        self.sign(now, &Credentials::ROOT, service, ("POST", "/"), headers, form)
+    }
+
+    /// A request of a path, signed as root.
+    pub(crate) fn signed_request(
+        &self,
+        method: &str,
+        path: &str,
+        service: &str,
+        body: &str,
+    ) -> Vec<u8> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs() as i64;
+        self.sign(now, &Credentials::ROOT, service, (method, path), HeaderMap::new(), body)
+    }
+
+    fn sign(
+        &self,
+        now: i64,
+        credentials: &Credentials<'_>,
+        service: &str,
+        (method, path): (&str, &str),
+        mut headers: HeaderMap,
+        body: &str,
+    ) -> Vec<u8> {
         let signer = Signer {
             access_key_id: credentials.access_key_id,
             secret: credentials.secret,
@@ -116,15 +149,15 @@ impl Server {
         };
         let empty = HeaderMap::new();
         let view = RequestView {
-            method: "POST",
-            raw_path: "/",
+            method,
+            raw_path: path,
             raw_query: "",
             host: &self.authority,
             headers: &empty,
         };
         let hash = sha256_hex(body.as_bytes());
         signer.sign(&view, &mut headers, &hash, now).expect("a signature");
-        let mut text = format!("POST / HTTP/1.1\r\nhost: {}\r\n", self.authority);
+        let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.authority);
         for (name, value) in &headers {
             text += &format!("{name}: {}\r\n", value.to_str().expect("text"));
         }
