@@ -12,15 +12,18 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::blob::claims;
 use crate::engine::{ClosedView, Engine, Survives, View};
 use crate::tx::{Hook, Overlay, WriteTx};
 use crate::{Error, meta};
 
+mod stepped;
 #[cfg(test)]
 mod tests;
+
+pub use stepped::CommitStep;
 
 /// Writers wait for the next commit before they add to more pending bytes than this.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
@@ -30,6 +33,8 @@ const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) enum Mode {
     /// A thread commits groups and waits for the disk with each.
     Grouped(Survives),
+    /// Somebody takes the steps of the commit thread one by one: a simulation, which has one thread only.
+    Stepped(Survives),
     /// Each transaction goes to the engine at once, on the thread that runs it.
     Inline,
 }
@@ -44,6 +49,8 @@ struct Shared {
     state: Mutex<State>,
     /// Tells the committer that there is work.
     work: Condvar,
+    /// Tells it to whoever takes its steps.
+    step: Notify,
     /// What readers see: all that is durable.
     published: RwLock<Arc<dyn View>>,
 }
@@ -100,10 +107,11 @@ impl Committer {
                 closing: false,
             }),
             work: Condvar::new(),
+            step: Notify::new(),
             published: RwLock::new(view),
         });
         let thread = match mode {
-            Mode::Inline => None,
+            Mode::Inline | Mode::Stepped(_) => None,
             Mode::Grouped(survives) => {
                 let shared = shared.clone();
                 let thread = std::thread::Builder::new()
@@ -155,10 +163,12 @@ impl Committer {
     ) -> Result<T, E> {
         claims::refuse_nesting()?;
         while let Some(turn) = self.wait_for_room(thread_waiter) {
+            self.shared.step_if_nobody_does()?;
             turn.recv().unwrap_or(Err(Error::Closed))?;
         }
         let (result, durable) = self.shared.execute(&mut f, thread_waiter);
         if let Some(durable) = durable {
+            self.shared.step_if_nobody_does()?;
             durable.recv().unwrap_or(Err(Error::Closed))?;
         }
         result
@@ -178,9 +188,10 @@ impl Committer {
             state.flush = true;
             let (waiter, durable) = thread_waiter();
             state.waiters.push(waiter);
-            self.shared.work.notify_one();
+            self.shared.tell_of_work();
             durable
         };
+        self.shared.step_if_nobody_does()?;
         durable.recv().unwrap_or(Err(Error::Closed))
     }
 
@@ -192,7 +203,7 @@ impl Committer {
             other => other,
         };
         self.shared.state.lock().closing = true;
-        self.shared.work.notify_one();
+        self.shared.tell_of_work();
         if let Some(thread) = self.thread.lock().take() {
             // A panic of the committer has told its waiters already.
             let _ = thread.join();
@@ -213,7 +224,7 @@ impl Committer {
         }
         let (waiter, turn) = make();
         state.waiters.push(waiter);
-        self.shared.work.notify_one();
+        self.shared.tell_of_work();
         Some(turn)
     }
 }
@@ -269,6 +280,42 @@ impl State {
     }
 }
 
+/// Transactions that go to the disk together, and all who wait for that.
+struct Group {
+    engine: Arc<dyn Engine>,
+    rows: Arc<Overlay>,
+    waiters: Vec<Waiter>,
+    hooks: Vec<Hook>,
+    flush: bool,
+}
+
+impl Group {
+    /// Takes what waits; nothing if the database is closed.
+    fn take(state: &mut State) -> Option<Group> {
+        let engine = state.engine.clone()?;
+        let mut rows = std::mem::take(&mut state.pending);
+        if !rows.is_empty() {
+            stamp(&mut rows, state.version);
+        }
+        let rows = Arc::new(rows);
+        state.committing = Some(rows.clone());
+        Some(Group {
+            engine,
+            rows,
+            waiters: std::mem::take(&mut state.waiters),
+            hooks: std::mem::take(&mut state.hooks),
+            flush: std::mem::take(&mut state.flush),
+        })
+    }
+
+    /// Puts the group on the disk and returns the view of it, if there was anything to commit.
+    fn commit(&self, survives: Survives) -> Result<Option<Arc<dyn View>>, Error> {
+        let work = || commit(&*self.engine, &self.rows, survives, self.flush);
+        catch_unwind(AssertUnwindSafe(work))
+            .unwrap_or_else(|_| Err(Error::Engine("the engine panicked".into())))
+    }
+}
+
 impl Shared {
     /// Runs a closure and returns its result, with what to wait for before anybody may hear of it.
     fn execute<T, E: From<Error>, R>(
@@ -310,7 +357,7 @@ impl Shared {
             Mode::Inline => {
                 (self.commit_inline(state, own, hooks).map_err(E::from).and(result), None)
             }
-            Mode::Grouped(_) => {
+            Mode::Grouped(_) | Mode::Stepped(_) => {
                 let durable = self.join_group(state, own, hooks, make);
                 (result, durable)
             }
@@ -336,7 +383,7 @@ impl Shared {
         let (waiter, durable) = make();
         state.waiters.push(waiter);
         drop(state);
-        self.work.notify_one();
+        self.tell_of_work();
         Some(durable)
     }
 
@@ -373,44 +420,47 @@ impl Shared {
                 }
                 self.work.wait(&mut state);
             }
-            let Some(engine) = state.engine.clone() else { return };
-            let waiters = std::mem::take(&mut state.waiters);
-            let hooks = std::mem::take(&mut state.hooks);
-            let flush = std::mem::take(&mut state.flush);
-            let mut group = std::mem::take(&mut state.pending);
-            if !group.is_empty() {
-                stamp(&mut group, state.version);
-            }
-            let group = Arc::new(group);
-            state.committing = Some(group.clone());
+            let Some(group) = Group::take(&mut state) else { return };
             drop(state);
-
-            let outcome =
-                catch_unwind(AssertUnwindSafe(|| commit(&*engine, &group, survives, flush)))
-                    .unwrap_or_else(|_| Err(Error::Engine("the engine panicked".into())));
-            drop(engine);
-            state = self.state.lock();
-            state.committing = None;
-            let told = match outcome {
-                Ok(view) => {
-                    if let Some(view) = view {
-                        state.base = view.clone();
-                        *self.published.write() = view;
-                    }
-                    Ok(())
-                }
-                Err(error) => Err(self.give_up(&mut state, &error)),
-            };
-            drop(state);
-            for waiter in waiters {
-                waiter.tell(told.clone());
-            }
-            if told.is_ok() {
-                run(hooks);
-            }
-            drop(group);
+            let outcome = group.commit(survives);
+            self.settle(group, outcome);
             state = self.state.lock();
         }
+    }
+
+    fn tell_of_work(&self) {
+        match self.mode {
+            Mode::Stepped(_) => self.step.notify_one(),
+            _ => {
+                self.work.notify_one();
+            }
+        }
+    }
+
+    /// Shows readers what a group wrote, or gives up, and tells those who wait.
+    fn settle(&self, group: Group, outcome: Result<Option<Arc<dyn View>>, Error>) {
+        let Group { engine, rows, waiters, hooks, .. } = group;
+        drop(engine);
+        let mut state = self.state.lock();
+        state.committing = None;
+        let told = match outcome {
+            Ok(view) => {
+                if let Some(view) = view {
+                    state.base = view.clone();
+                    *self.published.write() = view;
+                }
+                Ok(())
+            }
+            Err(error) => Err(self.give_up(&mut state, &error)),
+        };
+        drop(state);
+        for waiter in waiters {
+            waiter.tell(told.clone());
+        }
+        if told.is_ok() {
+            run(hooks);
+        }
+        drop(rows);
     }
 
     /// After a failed commit nobody knows what is on disk, so that nothing may build on it: all who wait are told,

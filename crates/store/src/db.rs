@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::blob::disk::{Disk, FolderDisk, MemoryDisk};
 use crate::blob::{Blobs, Limits, Opened};
-use crate::commit::{Committer, Mode};
+use crate::commit::{CommitStep, Committer, Mode};
 use crate::engine::disk::DiskEngine;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
@@ -141,6 +141,28 @@ impl Db {
             .expect("an engine in memory starts without touching anything that can fail")
     }
 
+    /// A database on a simulated disk. It commits only while somebody awaits [`Db::take_commit_steps`], or blocks.
+    pub(crate) fn simulated(
+        engine: Arc<dyn Engine>,
+        disk: Arc<dyn Disk>,
+        options: &Options,
+    ) -> Result<Db, Error> {
+        let survives = match options.durability {
+            Durability::Fsync => Survives::PowerCut,
+            Durability::Buffered | Durability::Memory => Survives::Crash,
+        };
+        Db::start(engine, disk, Mode::Stepped(survives), options)
+    }
+
+    /// Does the work of the commit thread for a database on a [`SimulatedDisk`](crate::SimulatedDisk), until it is
+    /// closed: `pause` is awaited after each step.
+    pub async fn take_commit_steps<P: Future<Output = ()>>(
+        &self,
+        pause: impl FnMut(CommitStep) -> P,
+    ) {
+        self.inner.committer.take_steps(pause).await;
+    }
+
     fn start(
         engine: Arc<dyn Engine>,
         disk: Arc<dyn Disk>,
@@ -159,13 +181,14 @@ impl Db {
             .map_err(|_| Error::Engine("the database was opened too many times".into()))?;
         let limits = match mode {
             Mode::Inline => Limits::IN_MEMORY,
-            Mode::Grouped(_) => Limits::ON_DISK,
+            Mode::Grouped(_) | Mode::Stepped(_) => Limits::ON_DISK,
         };
         // A view that nobody reads from would keep old versions of rows for ever.
         let left = (epoch > 1).then_some(view);
         let opened = Opened { epoch, version, left };
-        let blobs =
-            Blobs::start(disk, limits, opened, options.blob_grace, Arc::downgrade(&committer));
+        let threads = !matches!(mode, Mode::Stepped(_));
+        let weak = Arc::downgrade(&committer);
+        let blobs = Blobs::start(disk, limits, opened, options.blob_grace, weak, threads);
         if epoch > 1 {
             blobs.sweep_soon();
         }

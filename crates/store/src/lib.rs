@@ -47,16 +47,19 @@ mod layout;
 mod merge;
 mod meta;
 mod row;
+mod simulation;
 mod table;
 mod tx;
 
 pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Swept};
+pub use commit::CommitStep;
 pub use db::{Db, Durability, Options};
 pub use error::Error;
 pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as encode_key};
 #[doc(hidden)]
 pub use row::no_older_version;
 pub use row::{Raw, Row, Value, decode_fields};
+pub use simulation::{Bug, Crash, Faults, SimulatedDisk};
 pub use table::{Range, Table};
 pub use tx::{
     Hook, MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_VALUE_BYTES, Read, ReadTx, Visit, Write,

@@ -84,6 +84,8 @@ struct Inner {
     segments: Segments,
     pins: Pins,
     sweeper: Sweeper,
+    /// Whether there are threads for what blocks and for the sweeper; a simulation has one thread in all.
+    threads: bool,
     blocking: Arc<Semaphore>,
 }
 
@@ -94,6 +96,7 @@ impl Blobs {
         opened: Opened,
         grace: Duration,
         committer: Weak<Committer>,
+        threads: bool,
     ) -> Blobs {
         let inner = Arc::new_cyclic(|this| Inner {
             this: this.clone(),
@@ -105,6 +108,7 @@ impl Blobs {
             segments: Segments::default(),
             pins: Pins::default(),
             sweeper: Sweeper::new(committer, grace, opened.left),
+            threads,
             blocking: Arc::new(Semaphore::new(MAX_BLOCKING)),
         });
         Blobs { inner }
@@ -201,6 +205,10 @@ impl Blobs {
     ) -> JoinHandle<T> {
         // The semaphore is never closed; without a permit the work would only be less bounded.
         let permit = self.inner.blocking.clone().acquire_owned().await.ok();
+        if !self.inner.threads {
+            let done = work();
+            return tokio::spawn(async move { done });
+        }
         tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

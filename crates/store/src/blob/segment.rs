@@ -101,8 +101,9 @@ impl Segments {
 }
 
 impl Segment {
-    /// Returns when all that was written before is on disk; those who wait at the same time share one sync.
-    pub(super) async fn sync(self: &Arc<Self>) -> Result<(), Error> {
+    /// Returns when all that was written before is on disk; those who wait at the same time share one sync, on a thread
+    /// of its own where there are `threads`.
+    pub(super) async fn sync(self: &Arc<Self>, threads: bool) -> Result<(), Error> {
         let (sender, receiver) = oneshot::channel();
         let start = {
             let mut syncs = self.syncs.lock();
@@ -111,7 +112,11 @@ impl Segment {
         };
         if start {
             let segment = self.clone();
-            tokio::task::spawn_blocking(move || segment.run_syncs());
+            if threads {
+                tokio::task::spawn_blocking(move || segment.run_syncs());
+            } else {
+                tokio::spawn(async move { segment.run_syncs() });
+            }
         }
         receiver.await.unwrap_or(Err(Error::Closed))
     }

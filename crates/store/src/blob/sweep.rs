@@ -9,9 +9,10 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use tokio::time::Instant;
 
 use super::live::{self, GARBAGE, GarbageKey};
 use super::reference::{BlobKey, FILE, SEGMENT};
@@ -124,7 +125,7 @@ impl Shared {
                 return true;
             }
             match due {
-                Some(due) => drop(self.wake.wait_until(&mut state, due)),
+                Some(due) => drop(self.wake.wait_until(&mut state, due.into_std())),
                 None => self.wake.wait(&mut state),
             }
         }
@@ -166,6 +167,9 @@ impl Inner {
     }
 
     fn start_sweeper(&self) {
+        if !self.threads {
+            return;
+        }
         let mut thread = self.sweeper.thread.lock();
         if thread.is_none() && !self.sweeper.shared.state.lock().stopping {
             let (shared, blobs) = (self.sweeper.shared.clone(), self.this.clone());

@@ -111,7 +111,7 @@ impl World {
         let committer = Arc::new(Committer::start(engine, Mode::Inline, 0).unwrap());
         let opened = Opened { epoch: 1, version: 0, left: None };
         let owner = Arc::downgrade(&committer);
-        let blobs = Blobs::start(disk, Limits::ON_DISK, opened, Duration::ZERO, owner);
+        let blobs = Blobs::start(disk, Limits::ON_DISK, opened, Duration::ZERO, owner, true);
         World { blobs, faults, folder, _committer: committer }
     }
 

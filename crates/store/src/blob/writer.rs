@@ -119,7 +119,7 @@ impl BlobWriter {
         let place = match &mut self.target {
             Target::Undecided => return Err(Error::Closed),
             Target::Extent(Extent { segment, offset, .. }) => {
-                segment.sync().await?;
+                segment.sync(self.blobs.inner.threads).await?;
                 Place::Segment { id: segment.id, offset: *offset, len, crc }
             }
             Target::File(own) => {

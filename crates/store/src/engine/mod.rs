@@ -3,7 +3,7 @@
 //! The trait is small on purpose, so that another engine (RocksDB, the PostgreSQL wire) fits behind it. Transactions,
 //! read-your-writes and group commit are above it, in `commit`.
 
-mod cow;
+pub(crate) mod cow;
 pub(crate) mod disk;
 pub(crate) mod memory;
 
