@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::Timestamp;
 
@@ -19,6 +20,8 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// What stands in for the machine's time in a simulation: a start, and the runtime's time at it.
+    simulated: Option<(i64, Instant)>,
     offset_millis: AtomicI64,
     frozen_at_millis: AtomicI64,
     changed: Notify,
@@ -27,7 +30,17 @@ struct Inner {
 impl Clock {
     /// A clock that runs with the machine's.
     pub fn system() -> Clock {
+        Clock::running(None)
+    }
+
+    /// A clock that shows `now` and runs with the runtime's time, which a simulation lets jump from timer to timer.
+    pub fn simulated(now: Timestamp) -> Clock {
+        Clock::running(Some((now.millis(), Instant::now())))
+    }
+
+    fn running(simulated: Option<(i64, Instant)>) -> Clock {
         Clock(Arc::new(Inner {
+            simulated,
             offset_millis: AtomicI64::new(0),
             frozen_at_millis: AtomicI64::new(RUNNING),
             changed: Notify::new(),
@@ -46,7 +59,7 @@ impl Clock {
         match self.0.frozen_at_millis.load(Ordering::Relaxed) {
             RUNNING => {
                 let offset = self.0.offset_millis.load(Ordering::Relaxed);
-                Timestamp::from_millis(machine_millis() + offset)
+                Timestamp::from_millis(self.machine_millis() + offset)
             }
             frozen => Timestamp::from_millis(frozen),
         }
@@ -76,6 +89,7 @@ impl Clock {
             }
             let remaining = Duration::from_millis(remaining.unsigned_abs());
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(remaining.min(LONGEST_NAP)) => {}
                 () = changed => {}
             }
@@ -88,14 +102,20 @@ impl Clock {
         self.sleep_until(self.now().plus_millis(millis)).await;
     }
 
+    fn machine_millis(&self) -> i64 {
+        let since = match self.0.simulated {
+            Some((start, begun)) => {
+                let elapsed = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+                return start.saturating_add(elapsed);
+            }
+            None => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        };
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
     fn is_frozen(&self) -> bool {
         self.0.frozen_at_millis.load(Ordering::Relaxed) != RUNNING
     }
-}
-
-fn machine_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

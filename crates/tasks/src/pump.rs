@@ -41,6 +41,7 @@ pub(crate) async fn run(cloud: Cloud, services: &'static [&'static Service]) {
         }
         let later = due.later.unwrap_or_else(|| cloud.clock().now().plus_secs(3600));
         tokio::select! {
+            biased;
             Some(done) = performances.join_next() => {
                 settle(&mut under_way, done);
                 while let Some(done) = performances.try_join_next() {

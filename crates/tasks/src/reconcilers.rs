@@ -16,6 +16,7 @@ pub(crate) async fn run(cloud: Cloud, service: &'static str, task: &'static Task
             tracing::warn!(task = task.name, ?fault, "a round of background work failed");
         }
         tokio::select! {
+            biased;
             () = woken.wait() => {}
             () = cloud.clock().sleep(task.every) => {}
         }

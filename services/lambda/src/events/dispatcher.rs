@@ -63,6 +63,7 @@ async fn dispatch(cx: Cx) -> Result<(), Fault> {
         }
         let later = due.later.unwrap_or_else(|| cx.now().plus_secs(3600));
         tokio::select! {
+            biased;
             () = woken.wait() => {}
             () = cx.clock().sleep_until(later) => {}
         }

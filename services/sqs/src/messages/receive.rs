@@ -63,6 +63,7 @@ pub(crate) async fn receive(
         let next = i64::try_from(round.next_millis).unwrap_or(i64::MAX);
         let until = deadline.min(Timestamp::from_millis(next));
         tokio::select! {
+            biased;
             () = waiter.wait() => {}
             () = cx.clock().sleep_until(until) => {}
         }
