@@ -51,6 +51,8 @@ struct Shared {
     work: Condvar,
     /// Tells it to whoever takes its steps.
     step: Notify,
+    /// Tells those who wait to run that the engine has been exchanged.
+    exchanged: Condvar,
     /// What readers see: all that is durable.
     published: RwLock<Arc<dyn View>>,
 }
@@ -66,6 +68,8 @@ struct State {
     flush: bool,
     failed: Option<Error>,
     closing: bool,
+    /// Nobody may run until what has run is durable and another engine is in place.
+    exchanging: bool,
 }
 
 /// Somebody who waits for a group to be durable.
@@ -105,9 +109,11 @@ impl Committer {
                 flush: false,
                 failed: None,
                 closing: false,
+                exchanging: false,
             }),
             work: Condvar::new(),
             step: Notify::new(),
+            exchanged: Condvar::new(),
             published: RwLock::new(view),
         });
         let thread = match mode {
@@ -193,6 +199,41 @@ impl Committer {
         };
         self.shared.step_if_nobody_does()?;
         durable.recv().unwrap_or(Err(Error::Closed))
+    }
+
+    /// The version that was given last.
+    pub(crate) fn version(&self) -> u64 {
+        self.shared.state.lock().version
+    }
+
+    /// Puts another engine in place of the present one, when all that has run upon that is durable, and calls `then`
+    /// before anybody runs upon the new one. Returns the last view of the old one. Blocks; whoever wants to write meanwhile waits for that short time.
+    pub(crate) fn exchange(
+        &self,
+        engine: Arc<dyn Engine>,
+        then: impl FnOnce(),
+    ) -> Result<Arc<dyn View>, Error> {
+        claims::refuse_nesting()?;
+        let mut state = self.shared.state.lock();
+        state.exchanging = true;
+        let outcome = loop {
+            if let Err(error) = state.check() {
+                break Err(error);
+            }
+            if !state.is_ahead() {
+                break self.shared.put_in_place(&mut state, engine).inspect(|_| then());
+            }
+            let (waiter, durable) = thread_waiter();
+            state.waiters.push(waiter);
+            self.shared.work.notify_one();
+            drop(state);
+            // A failure of the group shows in the state.
+            let _ = durable.recv();
+            state = self.shared.state.lock();
+        };
+        state.exchanging = false;
+        self.shared.exchanged.notify_all();
+        outcome
     }
 
     /// Commits what waits, stops the thread and lets go of the engine. Later calls find it closed.
@@ -327,6 +368,9 @@ impl Shared {
             return (Err(Error::Nested.into()), None);
         };
         let mut state = self.state.lock();
+        while state.exchanging {
+            self.exchanged.wait(&mut state);
+        }
         if let Err(error) = state.check() {
             return (Err(error.into()), None);
         }
@@ -461,6 +505,24 @@ impl Shared {
             run(hooks);
         }
         drop(rows);
+    }
+
+    fn put_in_place(
+        &self,
+        state: &mut State,
+        engine: Arc<dyn Engine>,
+    ) -> Result<Arc<dyn View>, Error> {
+        let view = engine.view()?;
+        if let Err(error) = engine.take_over() {
+            // Only then nobody knows which of the two a restart would find; else all stays as it was.
+            let is_unknown = matches!(error, Error::ReadOnly { .. });
+            return Err(if is_unknown { self.give_up(state, &error) } else { error });
+        }
+        *self.published.write() = view.clone();
+        if let Some(replaced) = state.engine.replace(engine) {
+            replaced.retire();
+        }
+        Ok(std::mem::replace(&mut state.base, view))
     }
 
     /// After a failed commit nobody knows what is on disk, so that nothing may build on it: all who wait are told,

@@ -13,7 +13,7 @@ use crate::engine::disk::DiskEngine;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
 use crate::layout::Directory;
-use crate::{Error, ReadTx, WriteTx, meta};
+use crate::{Error, ReadTx, Snapshots, WriteTx, meta};
 
 /// What must have happened before a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +87,7 @@ pub struct Db {
 }
 
 struct Inner {
+    snapshots: Snapshots,
     blobs: Blobs,
     committer: Arc<Committer>,
     options: Options,
@@ -124,15 +125,19 @@ impl Db {
             Durability::Buffered => Survives::Crash,
             Durability::Memory => {
                 let disk = Arc::<MemoryDisk>::default();
-                return Db::start(Arc::<MemoryEngine>::default(), disk, Mode::Inline, options);
+                let engine = Arc::<MemoryEngine>::default();
+                return Db::start(engine, disk, None, Mode::Inline, options);
             }
         };
         let directory = Directory::open(&options.path)?;
-        let blobs = directory.blobs();
+        let (blobs, snapshots) = (directory.blobs(), directory.snapshots());
         let engine = DiskEngine::open(directory, options.cache_bytes)?;
         let disk = FolderDisk::open(blobs)
             .map_err(|error| Error::io("creating the folder of the blobs", error))?;
-        Db::start(Arc::new(engine), Arc::new(disk), Mode::Grouped(survives), options)
+        let snapshots = FolderDisk::open(snapshots)
+            .map_err(|error| Error::io("creating the folder of the snapshots", error))?;
+        let mode = Mode::Grouped(survives);
+        Db::start(Arc::new(engine), Arc::new(disk), Some(Arc::new(snapshots)), mode, options)
     }
 
     /// A database in memory, which ends with its last handle.
@@ -151,7 +156,7 @@ impl Db {
             Durability::Fsync => Survives::PowerCut,
             Durability::Buffered | Durability::Memory => Survives::Crash,
         };
-        Db::start(engine, disk, Mode::Stepped(survives), options)
+        Db::start(engine, disk, None, Mode::Stepped(survives), options)
     }
 
     /// Does the work of the commit thread for a database on a [`SimulatedDisk`](crate::SimulatedDisk), until it is
@@ -166,6 +171,7 @@ impl Db {
     fn start(
         engine: Arc<dyn Engine>,
         disk: Arc<dyn Disk>,
+        snapshots: Option<Arc<dyn Disk>>,
         mode: Mode,
         options: &Options,
     ) -> Result<Db, Error> {
@@ -189,15 +195,23 @@ impl Db {
         let threads = !matches!(mode, Mode::Stepped(_));
         let weak = Arc::downgrade(&committer);
         let blobs = Blobs::start(disk, limits, opened, options.blob_grace, weak, threads);
+        // Before anything is swept, since it keeps blobs.
+        let snapshots = Snapshots::open(committer.clone(), blobs.clone(), snapshots)?;
         if epoch > 1 {
             blobs.sweep_soon();
         }
-        Ok(Db { inner: Arc::new(Inner { blobs, committer, options: options.clone() }) })
+        let options = options.clone();
+        Ok(Db { inner: Arc::new(Inner { snapshots, blobs, committer, options }) })
     }
 
     /// The blobs that lie beside the rows.
     pub fn blobs(&self) -> &Blobs {
         &self.inner.blobs
+    }
+
+    /// Older states of the database, under names.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.inner.snapshots
     }
 
     /// Runs `f` at once on a consistent view of all that is durable.

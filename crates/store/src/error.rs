@@ -97,6 +97,18 @@ pub enum Error {
         /// Length of the blob in bytes.
         len: u64,
     },
+    /// No snapshot has the name.
+    #[error("there is no snapshot {0}")]
+    NoSuchSnapshot(String),
+    /// A snapshot has the name already.
+    #[error("there is a snapshot {0} already: delete it first, or choose another name")]
+    SnapshotExists(String),
+    /// The name cannot be that of a snapshot.
+    #[error(
+        "{0:?} cannot be the name of a snapshot: it must start with a letter or digit and have up to 64 letters, \
+         digits, dots, hyphens and underscores"
+    )]
+    SnapshotName(String),
     /// The database was closed.
     #[error("the store is closed")]
     Closed,

@@ -6,8 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// The newest format of the directory that this program reads, and the one that it writes.
-const FORMAT: u32 = 1;
+/// The newest format of the directory that this program reads.
+const FORMAT: u32 = 2;
+/// The format of a new directory: its rows are in `rows`.
+const ROWS_ONLY: u32 = 1;
+/// The format of a directory whose rows were replaced as a whole: `CURRENT` says where they are.
+const CURRENT_ROWS: u32 = 2;
+
+/// The folder of the rows, until they are replaced as a whole.
+const ROWS: &str = "rows";
 
 /// A data directory that this process holds alone.
 pub(crate) struct Directory {
@@ -34,17 +41,26 @@ impl Directory {
         self.path.join("blobs")
     }
 
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
     /// The folder of the rows. If it is not there yet, `create` fills it under another name first: a crash on the way
     /// leaves nothing that could be taken for a database.
     pub(crate) fn rows(
         &self,
         create: impl FnOnce(&Path) -> Result<(), Error>,
     ) -> Result<PathBuf, Error> {
-        let rows = self.path.join("rows");
+        if let Some(current) = self.current()? {
+            self.remove_other_rows(&current)?;
+            return Ok(self.path.join(current));
+        }
+        let rows = self.path.join(ROWS);
         if exists(&rows)? {
+            self.remove_other_rows(ROWS)?;
             return Ok(rows);
         }
-        let unfinished = self.path.join("rows.unfinished");
+        let unfinished = self.path.join(format!("{ROWS}.unfinished"));
         let failed = |error| Error::io(format!("creating {}", rows.display()), error);
         if exists(&unfinished)? {
             fs::remove_dir_all(&unfinished).map_err(failed)?;
@@ -55,12 +71,76 @@ impl Directory {
         Ok(rows)
     }
 
+    /// A folder for rows that shall take the place of the present ones. It is empty, and removed at the next start
+    /// unless [`Directory::set_current`] is called with it.
+    pub(crate) fn new_rows(&self) -> Result<PathBuf, Error> {
+        let number = self.numbers()?.into_iter().max().unwrap_or(1) + 1;
+        let path = self.path.join(format!("{ROWS}-{number}"));
+        fs::create_dir(&path)
+            .map_err(|error| Error::io(format!("creating {}", path.display()), error))?;
+        Ok(path)
+    }
+
+    /// Makes the rows in `folder` those that are opened from now on. Fails with [`Error::ReadOnly`] if nobody knows
+    /// which ones a restart after a power cut would find.
+    pub(crate) fn set_current(&self, folder: &Path) -> Result<(), Error> {
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // A program that does not know `CURRENT` must not take the directory for an empty one.
+        self.write("FORMAT", &format!("fogbank data {CURRENT_ROWS}\n"))?;
+        self.write("CURRENT", &format!("{name}\n")).map_err(|error| {
+            if self.current().is_ok_and(|current| current.as_deref() != Some(name)) {
+                return error;
+            }
+            Error::ReadOnly { reason: error.to_string().into(), disk_full: error.is_disk_full() }
+        })
+    }
+
+    /// What `CURRENT` says, if it is there.
+    fn current(&self) -> Result<Option<String>, Error> {
+        let path = self.path.join("CURRENT");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
+        };
+        let name = text.trim_end();
+        if number_of(name).is_none() || !exists(&self.path.join(name))? {
+            let why = format!("it says {text:?}, which is not a folder of rows");
+            return Err(Error::corrupt(path.display().to_string(), why));
+        }
+        Ok(Some(name.to_owned()))
+    }
+
+    /// The numbers of the folders of rows; `rows` itself has the number 1.
+    fn numbers(&self) -> Result<Vec<u64>, Error> {
+        let failed = |error| Error::io(format!("listing {}", self.path.display()), error);
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            numbers.extend(name.to_str().and_then(number_of));
+        }
+        Ok(numbers)
+    }
+
+    /// Removes rows that were replaced, or that were never finished.
+    fn remove_other_rows(&self, current: &str) -> Result<(), Error> {
+        for number in self.numbers()? {
+            let name = if number == 1 { ROWS.to_owned() } else { format!("{ROWS}-{number}") };
+            if name != current {
+                let path = self.path.join(name);
+                fs::remove_dir_all(&path)
+                    .map_err(|error| Error::io(format!("removing {}", path.display()), error))?;
+            }
+        }
+        Ok(())
+    }
+
     fn check_format(&self) -> Result<(), Error> {
         let path = self.path.join("FORMAT");
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.write_format(&path);
+                return self.write_format();
             }
             Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
         };
@@ -72,28 +152,42 @@ impl Directory {
                 found,
                 supported: FORMAT,
             }),
-            Some(FORMAT) => Ok(()),
+            Some(ROWS_ONLY..=FORMAT) => Ok(()),
             _ => Err(Error::corrupt(path.display().to_string(), format!("it says {text:?}"))),
         }
     }
 
-    fn write_format(&self, path: &Path) -> Result<(), Error> {
-        if exists(&self.path.join("rows"))? {
+    fn write_format(&self) -> Result<(), Error> {
+        if exists(&self.path.join(ROWS))? {
             return Err(Error::corrupt(
                 self.path.display().to_string(),
                 "it has rows but no file FORMAT",
             ));
         }
-        let unfinished = self.path.join("FORMAT.unfinished");
+        self.write("FORMAT", &format!("fogbank data {ROWS_ONLY}\n"))
+    }
+
+    /// Replaces a small file as a whole.
+    fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        let unfinished = self.path.join(format!("{name}.unfinished"));
         let write = || {
             let mut file = File::create(&unfinished)?;
-            file.write_all(format!("fogbank data {FORMAT}\n").as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&unfinished, path)?;
+            fs::rename(&unfinished, &path)?;
             sync_folder(&self.path)
         };
         write().map_err(|error| Error::io(format!("writing {}", path.display()), error))
     }
+}
+
+/// The number of a folder of rows, from its name.
+fn number_of(name: &str) -> Option<u64> {
+    if name == ROWS {
+        return Some(1);
+    }
+    name.strip_prefix(ROWS)?.strip_prefix('-')?.parse().ok().filter(|number| *number > 1)
 }
 
 fn exists(path: &Path) -> Result<bool, Error> {
@@ -149,12 +243,12 @@ mod tests {
     #[test]
     fn a_newer_directory_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("FORMAT"), "fogbank data 2\n").unwrap();
+        fs::write(folder.path().join("FORMAT"), "fogbank data 3\n").unwrap();
         let Err(error) = Directory::open(folder.path()) else { panic!("it was opened") };
-        assert!(matches!(error, Error::NewerFormat { found: 2, supported: 1, .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: 3, supported: 2, .. }), "{error}");
         assert!(error.to_string().contains("another data directory"), "{error}");
         let text = fs::read_to_string(folder.path().join("FORMAT")).unwrap();
-        assert_eq!(text, "fogbank data 2\n");
+        assert_eq!(text, "fogbank data 3\n");
         assert!(!folder.path().join("rows").exists());
     }
 

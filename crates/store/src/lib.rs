@@ -48,6 +48,7 @@ mod merge;
 mod meta;
 mod row;
 mod simulation;
+mod snapshot;
 mod table;
 mod tx;
 
@@ -60,6 +61,7 @@ pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as e
 pub use row::no_older_version;
 pub use row::{Raw, Row, Value, decode_fields};
 pub use simulation::{Bug, Crash, Faults, SimulatedDisk};
+pub use snapshot::{Difference, Found, SnapshotInfo, Snapshots, restore_backup, verify_backup};
 pub use table::{Range, Table};
 pub use tx::{
     Hook, MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_VALUE_BYTES, Read, ReadTx, Visit, Write,

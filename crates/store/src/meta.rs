@@ -22,3 +22,10 @@ pub(crate) const OPENED: &str = "opened";
 
 /// The last opening whose unnamed blobs have been removed.
 pub(crate) const BLOBS_SWEPT: &str = "blobs_swept";
+
+/// The name of the snapshot that the state came from.
+pub(crate) static BASE: Table<(), String> = Table::new("store.base", 0x04);
+
+/// The ranges of prefixes, without their ends, whose rows are part of a snapshot: which blobs live, and all that is not
+/// the store's own.
+pub(crate) const PORTABLE: [(u32, u32); 2] = [(0x02, 0x03), (0x10, u32::MAX)];

@@ -154,6 +154,19 @@ pub struct WriteTx {
 }
 
 impl WriteTx {
+    /// A transaction upon `base` alone.
+    pub(crate) fn upon(base: Arc<dyn View>, version: u64) -> WriteTx {
+        WriteTx {
+            own: Overlay::default(),
+            pending: Overlay::default(),
+            committing: None,
+            base,
+            version,
+            hooks: Vec::new(),
+            failure: None,
+        }
+    }
+
     /// A number larger than that of every transaction that wrote something before on this database, restarts included:
     /// for sequence numbers that follow the order of commits. There are gaps.
     pub fn version(&self) -> u64 {

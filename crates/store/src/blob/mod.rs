@@ -6,7 +6,9 @@
 
 pub(crate) mod claims;
 pub(crate) mod disk;
+mod held;
 mod live;
+mod portable;
 mod reader;
 mod reference;
 mod segment;
@@ -28,6 +30,8 @@ use tokio::task::JoinHandle;
 use crate::commit::Committer;
 use crate::{Error, ReadTx, Write, WriteTx};
 use disk::Disk;
+pub(crate) use held::{Held, Tally};
+pub(crate) use portable::{BlobHeader, Export, Import};
 pub use reader::BlobReader;
 use reader::Pins;
 use reference::BlobKey;
@@ -83,6 +87,7 @@ struct Inner {
     next: AtomicU32,
     segments: Segments,
     pins: Pins,
+    held: Held,
     sweeper: Sweeper,
     /// Whether there are threads for what blocks and for the sweeper; a simulation has one thread in all.
     threads: bool,
@@ -107,6 +112,7 @@ impl Blobs {
             next: AtomicU32::new(0),
             segments: Segments::default(),
             pins: Pins::default(),
+            held: Held::default(),
             sweeper: Sweeper::new(committer, grace, opened.left),
             threads,
             blocking: Arc::new(Semaphore::new(MAX_BLOCKING)),
@@ -236,7 +242,7 @@ impl Inner {
 }
 
 /// The CRC-64/NVME of `bytes`.
-fn crc(bytes: &[u8]) -> u64 {
+pub(crate) fn crc(bytes: &[u8]) -> u64 {
     crc_fast::checksum(CrcAlgorithm::Crc64Nvme, bytes)
 }
 

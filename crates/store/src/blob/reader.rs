@@ -127,7 +127,8 @@ impl BlobReader {
         Ok(all.freeze())
     }
 
-    fn next_frame(&mut self) -> Option<Result<Bytes, Error>> {
+    /// The next bytes, for a thread that may block.
+    pub(crate) fn next_frame(&mut self) -> Option<Result<Bytes, Error>> {
         let frame = self.try_next_frame().transpose()?;
         if frame.is_err() {
             self.open = None;

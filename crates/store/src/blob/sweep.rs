@@ -14,7 +14,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 use tokio::time::Instant;
 
-use super::live::{self, GARBAGE, GarbageKey};
+use super::live::{GARBAGE, GarbageKey};
 use super::reference::{BlobKey, FILE, SEGMENT};
 use super::{Inner, segment};
 use crate::commit::Committer;
@@ -88,6 +88,10 @@ impl Sweeper {
             pass: Mutex::new(Pass { left, ..Pass::default() }),
             thread: Mutex::default(),
         }
+    }
+
+    pub(super) fn committer(&self) -> Option<Arc<Committer>> {
+        self.committer.upgrade()
     }
 
     pub(super) fn stop(&self) {
@@ -187,7 +191,7 @@ impl Inner {
 
     /// One pass.
     pub(super) fn sweep(&self) -> Result<Swept, Error> {
-        let Some(committer) = self.sweeper.committer.upgrade() else { return Err(Error::Closed) };
+        let committer = self.committer()?;
         let mut pass = self.sweeper.pass.lock();
         let mut swept = Swept::default();
         pass.due = pass.due.max(self.opened_version);
@@ -232,7 +236,7 @@ impl Inner {
                     pass.deferred.push((key, len));
                     continue;
                 }
-                match self.remove(blob, len, swept) {
+                match self.remove_unless_needed(blob, len, swept) {
                     Ok(()) => removed.push(key),
                     Err(error) => {
                         tracing::warn!(%error, "a freed blob could not be removed yet");
@@ -273,14 +277,15 @@ impl Inner {
     ) -> Result<(), Error> {
         let done = META.get(tx, BLOBS_SWEPT)?.unwrap_or_default();
         let before = u64::from(self.epoch);
-        if done + 1 >= before {
+        if done + 1 >= before || self.held.keeps_all() {
             return Ok(());
         }
         let names = self.disk.list().map_err(|error| Error::io("listing the blobs", error))?;
         for name in names {
             match parse(&name) {
                 Some((kind, id)) if (done + 1..before).contains(&(id >> 32)) => {
-                    let live = live::extents(tx, kind, id)?;
+                    let _deciding = self.held.deciding.lock();
+                    let live = self.needed_extents(tx, kind, id)?;
                     if live.is_empty() {
                         self.remove_file(&name)?;
                         swept.blobs += 1;
@@ -310,6 +315,11 @@ impl Inner {
         Ok(())
     }
 
+    fn remove_unless_needed(&self, key: BlobKey, len: u64, swept: &mut Swept) -> Result<(), Error> {
+        let _deciding = self.held.deciding.lock();
+        if self.is_needed(key)? { Ok(()) } else { self.remove(key, len, swept) }
+    }
+
     fn remove(&self, key: BlobKey, len: u64, swept: &mut Swept) -> Result<(), Error> {
         let (kind, id, offset) = key;
         let name = self.file_name(key);
@@ -335,9 +345,9 @@ impl Inner {
         if id >> 32 >= u64::from(self.epoch) {
             return Ok(());
         }
-        let Some(committer) = self.sweeper.committer.upgrade() else { return Ok(()) };
+        let Some(committer) = self.sweeper.committer() else { return Ok(()) };
         let tx = ReadTx::new(committer.published());
-        if live::LIVE.first(&tx, &(SEGMENT, id))?.is_none() {
+        if self.needed_extents(&tx, SEGMENT, id)?.is_empty() {
             self.remove_file(&segment::name(id))?;
         }
         Ok(())

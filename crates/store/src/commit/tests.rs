@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::engine::Fill;
 use crate::engine::memory::MemoryEngine;
 use crate::{Read, ReadTx, Write};
 
@@ -58,6 +59,16 @@ impl Engine for GatedEngine {
     fn disk_bytes(&self) -> Result<u64, Error> {
         Ok(0)
     }
+
+    fn rebuild(&self, fill: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error> {
+        self.rows.rebuild(fill)
+    }
+
+    fn take_over(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn retire(&self) {}
 }
 
 struct World {

@@ -6,13 +6,14 @@
 use std::error::Error as _;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 
-use super::{Engine, Survives, View};
+use super::{Engine, Fill, Survives, View};
 use crate::Error;
 use crate::layout::Directory;
 use crate::tx::{Overlay, Visit};
@@ -30,12 +31,32 @@ const WORKERS: usize = 2;
 pub(crate) struct DiskEngine {
     rows: Keyspace,
     database: Database,
-    _directory: Directory,
+    cache_bytes: u64,
+    folder: Arc<Folder>,
+    directory: Arc<Directory>,
 }
 
 struct DiskView {
     snapshot: Snapshot,
     rows: Keyspace,
+    /// Its files stay for as long as the view may read from them.
+    _folder: Arc<Folder>,
+}
+
+/// Where an engine's files are. They go with it once other rows have taken their place.
+struct Folder {
+    path: PathBuf,
+    is_retired: AtomicBool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_retired.load(Ordering::Acquire)
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(%error, path = %self.path.display(), "replaced rows stay until the next start");
+        }
+    }
 }
 
 impl DiskEngine {
@@ -46,8 +67,23 @@ impl DiskEngine {
             drop(database);
             Ok(())
         })?;
+        DiskEngine::start(Arc::new(directory), path, cache_bytes)
+    }
+
+    fn start(
+        directory: Arc<Directory>,
+        path: PathBuf,
+        cache_bytes: u64,
+    ) -> Result<DiskEngine, Error> {
         let (rows, database) = open(&path, cache_bytes)?;
-        Ok(DiskEngine { rows, database, _directory: directory })
+        let folder = Arc::new(Folder { path, is_retired: AtomicBool::new(false) });
+        Ok(DiskEngine { rows, database, cache_bytes, folder, directory })
+    }
+
+    fn ingest(&self, fill: &mut Fill<'_>) -> Result<(), Error> {
+        let mut ingestion = self.rows.start_ingestion().map_err(convert)?;
+        fill(&mut |key, value| ingestion.write(key, value).map_err(convert))?;
+        ingestion.finish().map_err(convert)
     }
 }
 
@@ -71,7 +107,11 @@ fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
 
 impl Engine for DiskEngine {
     fn view(&self) -> Result<Arc<dyn View>, Error> {
-        Ok(Arc::new(DiskView { snapshot: self.database.snapshot(), rows: self.rows.clone() }))
+        Ok(Arc::new(DiskView {
+            snapshot: self.database.snapshot(),
+            rows: self.rows.clone(),
+            _folder: self.folder.clone(),
+        }))
     }
 
     fn commit(&self, batch: &Overlay, survives: Survives) -> Result<(), Error> {
@@ -96,6 +136,26 @@ impl Engine for DiskEngine {
 
     fn disk_bytes(&self) -> Result<u64, Error> {
         self.database.disk_space().map_err(convert)
+    }
+
+    fn rebuild(&self, fill: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error> {
+        let path = self.directory.new_rows()?;
+        let engine = DiskEngine::start(self.directory.clone(), path, self.cache_bytes)?;
+        // Until it takes over, nobody needs the files of an engine that was let go of.
+        engine.retire();
+        engine.ingest(fill)?;
+        engine.flush()?;
+        Ok(Arc::new(engine))
+    }
+
+    fn take_over(&self) -> Result<(), Error> {
+        self.directory.set_current(&self.folder.path)?;
+        self.folder.is_retired.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn retire(&self) {
+        self.folder.is_retired.store(true, Ordering::Release);
     }
 }
 

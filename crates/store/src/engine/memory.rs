@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::cow::CowMap;
-use super::{Engine, Survives, View};
+use super::{Engine, Fill, Survives, View};
 use crate::Error;
 use crate::tx::{Overlay, Visit};
 
@@ -42,6 +42,21 @@ impl Engine for MemoryEngine {
     fn disk_bytes(&self) -> Result<u64, Error> {
         Ok(0)
     }
+
+    fn rebuild(&self, fill: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error> {
+        let mut rows = CowMap::default();
+        fill(&mut |key, value| {
+            rows.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
+            Ok(())
+        })?;
+        Ok(Arc::new(MemoryEngine { rows: Mutex::new(rows) }))
+    }
+
+    fn take_over(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn retire(&self) {}
 }
 
 impl View for MemoryView {

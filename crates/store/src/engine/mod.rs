@@ -51,7 +51,24 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Bytes used on disk.
     fn disk_bytes(&self) -> Result<u64, Error>;
+
+    /// A new engine of the same kind beside this one, durable, with the rows that `fill` gives in ascending order of
+    /// their keys. A restart does not find it before [`Engine::take_over`].
+    fn rebuild(&self, fill: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error>;
+
+    /// Makes this engine the one that is opened after a restart, in place of the one that it was built beside. Fails
+    /// with [`Error::ReadOnly`] if a restart might find either.
+    fn take_over(&self) -> Result<(), Error>;
+
+    /// Says that another engine has taken over: what this one has on disk goes when nobody reads from it any more.
+    fn retire(&self);
 }
+
+/// Takes the rows of a new engine, one after the other.
+pub(crate) type Sink<'s> = dyn FnMut(&[u8], &[u8]) -> Result<(), Error> + 's;
+
+/// Gives the rows of a new engine to a sink.
+pub(crate) type Fill<'f> = dyn FnMut(&mut Sink<'_>) -> Result<(), Error> + 'f;
 
 /// What remains to be seen of a closed database.
 pub(crate) struct ClosedView;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{Bug, Chance, Shared, State};
 use crate::Error;
 use crate::engine::cow::CowMap;
-use crate::engine::{Engine, Survives, View};
+use crate::engine::{Engine, Fill, Survives, View};
 use crate::tx::{Overlay, Visit};
 
 /// What a batch writes and deletes.
@@ -119,6 +119,16 @@ impl Engine for SimulatedEngine {
     fn disk_bytes(&self) -> Result<u64, Error> {
         Ok(0)
     }
+
+    fn rebuild(&self, _: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error> {
+        Err(Error::Engine("the simulated disk has one set of rows".into()))
+    }
+
+    fn take_over(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn retire(&self) {}
 }
 
 impl View for SimulatedView {
