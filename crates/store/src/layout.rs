@@ -27,7 +27,7 @@ impl Directory {
     /// Takes hold of a directory, made if needed, and checks that this program may use it. A directory that it may not
     /// use stays as it is.
     pub(crate) fn open(path: &Path) -> Result<Directory, Error> {
-        fs::create_dir_all(path)
+        make_folder(path)
             .map_err(|error| Error::io(format!("creating {}", path.display()), error))?;
         let path = path
             .canonicalize()
@@ -192,6 +192,23 @@ fn number_of(name: &str) -> Option<u64> {
 
 fn exists(path: &Path) -> Result<bool, Error> {
     path.try_exists().map_err(|error| Error::io(format!("looking at {}", path.display()), error))
+}
+
+/// Makes a folder, with those above it, whose name survives a power cut.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    make_folder(above)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other?,
+    }
+    sync_folder(above)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

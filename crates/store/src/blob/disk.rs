@@ -81,7 +81,7 @@ pub(crate) struct FolderDisk {
 
 impl FolderDisk {
     pub(crate) fn open(folder: PathBuf) -> io::Result<FolderDisk> {
-        fs::create_dir_all(&folder)?;
+        crate::layout::make_folder(&folder)?;
         Ok(FolderDisk { folder })
     }
 }
