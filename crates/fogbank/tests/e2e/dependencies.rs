@@ -85,8 +85,8 @@ fn crates_depend_only_in_the_allowed_direction() {
 
 #[test]
 fn hyper_and_tls_are_known_to_the_gateway_alone() {
-    // Compute speaks Lambda's Runtime API to its sandboxes; the bench driver is a client.
-    let may = ["fogbank-gateway", "fogbank-compute", "fogbank-benches"];
+    // Compute speaks Lambda's Runtime API to its sandboxes; the bench driver and the torture are clients.
+    let may = ["fogbank-gateway", "fogbank-compute", "fogbank-benches", "fogbank-torture"];
     for (package, uses) in dependencies() {
         let http: Vec<_> = uses
             .iter()

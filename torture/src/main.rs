@@ -1,0 +1,132 @@
+//! `fogbank-torture`: kills a cloud and cuts its disk, again and again, and says whether anything was lost.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use fogbank_torture::{Fault, Report, Settings, run};
+
+/// Kills a cloud and cuts its disk under load, and checks that nothing acknowledged is lost.
+#[derive(Debug, Parser)]
+#[command(after_help = "Faults:\n  \
+    kill      killed at a random moment\n  \
+    point     killed at a write, sync, rename …, before it, after it or half way\n  \
+    power     killed, and all or a part of what was not synced is lost\n  \
+    full      no space is left (ENOSPC), for a while\n  \
+    error     operations fail (EIO), and what was not synced is lost\n  \
+    readonly  the file system turns read-only (EROFS)\n  \
+    short     half of a write is done\n  \
+    low       little space is left, for a while")]
+struct Cli {
+    /// The program to torture
+    #[arg(long, default_value = "target/release/fogbank")]
+    binary: PathBuf,
+    /// How many cycles of load and fault
+    #[arg(long, default_value_t = 100)]
+    cycles: u64,
+    /// The first cycle: the start of a round, to repeat one that failed
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Decides operations and faults
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// What may happen in a cycle, separated by commas
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "kill,point,power,full,error,readonly,short,low"
+    )]
+    faults: Vec<Fault>,
+    /// When writes are acknowledged: fsync or buffered
+    #[arg(long, default_value = "fsync")]
+    durability: String,
+    /// Cycles after which the state is thrown away
+    #[arg(long, default_value_t = 25)]
+    round: u64,
+    /// Cycles after which all queues are emptied
+    #[arg(long, default_value_t = 5)]
+    drain_every: u64,
+    /// Cycles after which functions must have seen everything; 0 runs no functions
+    #[arg(long, default_value_t = 12)]
+    functions_every: u64,
+    /// Folder for the run's files [default: a new one in the system's folder of temporary files]
+    #[arg(long)]
+    scratch: Option<PathBuf>,
+    /// Succeed only if a loss is found: for a cloud that does not sync, to see that the torture bites
+    #[arg(long)]
+    expect_loss: bool,
+    /// Say nothing of each cycle
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    let pid = std::process::id();
+    let scratch =
+        cli.scratch.unwrap_or_else(|| std::env::temp_dir().join(format!("fogbank-torture-{pid}")));
+    let settings = Settings {
+        binary: cli.binary,
+        scratch: scratch.clone(),
+        first: cli.first,
+        cycles: cli.cycles,
+        seed: cli.seed,
+        faults: cli.faults,
+        durability: cli.durability,
+        round: cli.round.max(1),
+        drain_every: cli.drain_every,
+        functions_every: cli.functions_every,
+        is_loud: !cli.quiet,
+    };
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(run(&settings))?;
+    print(&report);
+    println!("{:.0} s", begun.elapsed().as_secs_f64());
+    if report.failures.is_empty() {
+        std::fs::remove_dir_all(&scratch)?;
+        println!("nothing was lost");
+        return Ok(ExitCode::from(u8::from(cli.expect_loss)));
+    }
+    for failure in &report.failures {
+        println!("FAILED {failure}");
+    }
+    let faults: Vec<_> = settings.faults.iter().map(|fault| fault.name()).collect();
+    let done: u64 = report.cycles.values().sum();
+    let first = (settings.first + done) / settings.round * settings.round;
+    println!(
+        "The directory and the log are in {}. To repeat the round: --seed {} --first {} --cycles {} \
+         --round {} --faults {} --durability {}",
+        scratch.display(),
+        settings.seed,
+        first.max(settings.first),
+        settings.round,
+        settings.round,
+        faults.join(","),
+        settings.durability,
+    );
+    Ok(ExitCode::from(u8::from(!cli.expect_loss)))
+}
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn print(report: &Report) {
+    for (fault, cycles) in &report.cycles {
+        println!("{cycles:>6} cycles: {}", fault.name());
+    }
+    println!(
+        "{:>6} kills, {} of them at an operation of the disk",
+        report.kills, report.kills_at_points
+    );
+    println!(
+        "{:>6} power cuts, which took {} blocks of {} files and {} names",
+        report.cuts, report.cut.blocks, report.cut.files, report.cut.names
+    );
+    println!("{:>6} cycles in which the disk failed otherwise", report.met);
+    let all = report.acknowledged;
+    println!(
+        "acknowledged: {} writes to S3, {} to DynamoDB, {} to SQS, {} causes of events",
+        all.s3, all.dynamodb, all.sqs, all.events
+    );
+}
