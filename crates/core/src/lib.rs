@@ -32,7 +32,7 @@ pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
-pub use service::{DataPlane, Job, PolicyLookUp, Service, Task};
+pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, Task};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 

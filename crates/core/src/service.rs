@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fogbank_store::TableLabel;
 use fogbank_wire::Style;
 use serde_json::Value;
 
@@ -28,7 +29,17 @@ pub struct Service {
     pub data_planes: &'static [DataPlane],
     /// What is done, within seconds, before the server stops. A server that is killed does not do it.
     pub stop: Option<fn(Cx) -> BoxFuture<'static, ()>>,
+    /// The tables of the service's rows, for those who look at the store as a whole.
+    pub tables: &'static [TableLabel],
+    /// Removes all that the service keeps of an account; of every account for `None`.
+    pub reset: Option<Reset>,
+    /// Forgets what was remembered of the rows: they are being replaced as a whole, and no transaction runs meanwhile. It
+    /// must neither read nor write any.
+    pub replaced: Option<fn(&Cloud)>,
 }
+
+/// Removes all that a service keeps of an account, or of every account. It may be stopped at any point, and called again.
+pub type Reset = fn(Cx, Option<String>) -> BoxFuture<'static, Result<(), Fault>>;
 
 impl Service {
     /// A service without background work and without HTTP of its own.
@@ -46,6 +57,9 @@ impl Service {
             resource_policy: None,
             data_planes: &[],
             stop: None,
+            tables: &[],
+            reset: None,
+            replaced: None,
         }
     }
 }

@@ -56,6 +56,11 @@ impl Heads {
         self.0.lock().entry(space).or_default().sequence = sequence;
     }
 
+    /// Other rows have taken the place of those that were looked at.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().clear();
+    }
+
     /// Nobody will ask for this space again.
     pub(crate) fn forget(&self, space: u64) {
         self.0.lock().remove(&space);

@@ -66,6 +66,8 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
     tasks: tasks::TASKS,
+    tables: store::TABLES,
+    replaced: Some(|cloud| cloud.state(heads::Heads::default).forget_all()),
     ..Service::new(
         &model::SERVICE,
         Style {

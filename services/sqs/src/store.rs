@@ -25,7 +25,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use fogbank_core::store::{self, KeyPrefix, Read, Table, row};
+use fogbank_core::store::{self, KeyPrefix, Read, Table, TableLabel, row};
 use fogbank_core::{Request, Tx, WriteTx, arn};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,22 @@ pub(crate) static ORIGINALS: Table<(u64, String, String), Original> =
     Table::new("sqs.originals", 0x040b);
 pub(crate) static ORIGINALS_BY_AGE: Table<(u64, u64, u64), String> =
     Table::new("sqs.originals-by-age", 0x040c);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    QUEUES.label(),
+    MESSAGES.label(),
+    STATES.label(),
+    READY.label(),
+    TOTALS.label(),
+    SOURCES.label(),
+    GARBAGE.label(),
+    ORDER.label(),
+    GROUPS.label(),
+    TURNS.label(),
+    ORIGINALS.label(),
+    ORIGINALS_BY_AGE.label(),
+];
 
 /// How many messages one transaction may create; sequences leave room for as many.
 pub(crate) const MESSAGES_PER_TRANSACTION: u64 = 64;
