@@ -11,6 +11,9 @@ use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, 
 /// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
 pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
 
+/// Puts right what waits for a time that the clock has left and that has to come again.
+pub type TimeWentBack = fn(Cx) -> BoxFuture<'static, Result<(), Fault>>;
+
 /// A service: its model, its handlers, its background work and its own host names.
 pub struct Service {
     /// The service in the model.
@@ -27,6 +30,9 @@ pub struct Service {
     pub resource_policy: Option<PolicyLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
+    /// Told when the clock went back: what rows put off until a time that they knew would else wait for that time to
+    /// come again. It may be told twice.
+    pub time_went_back: Option<TimeWentBack>,
     /// What is done, within seconds, before the server stops. A server that is killed does not do it.
     pub stop: Option<fn(Cx) -> BoxFuture<'static, ()>>,
     /// The tables of the service's rows, for those who look at the store as a whole.
@@ -56,6 +62,7 @@ impl Service {
             jobs: &[],
             resource_policy: None,
             data_planes: &[],
+            time_went_back: None,
             stop: None,
             tables: &[],
             reset: None,
@@ -68,7 +75,7 @@ impl Service {
 pub struct Task {
     /// Its name in logs and the topic that wakes it, such as `sqs.retention`.
     pub name: &'static str,
-    /// How long it rests when nothing wakes it.
+    /// How long it rests when nothing wakes it, by the cloud's clock or the machine's, whichever is faster.
     pub every: Duration,
     /// One round.
     pub run: fn(Cx) -> BoxFuture<'static, Result<(), Fault>>,

@@ -6,7 +6,7 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `sqs.queues` | account, region, name | [`Queue`] |
-//! | `sqs.messages` | space, sequence | [`Message`], never changed |
+//! | `sqs.messages` | space, sequence | [`Message`], not changed unless the clock goes back |
 //! | `sqs.states` | space, sequence | [`State`], from the first receive on |
 //! | `sqs.ready` | space, time of visibility, sequence | [`Hidden`] |
 //! | `sqs.totals` | space | how many messages there are |
