@@ -4,14 +4,16 @@
 //! a busy machine), latencies and memory, as a table and as JSON. Signing happens before the clock
 //! starts, so that the driver's own work stays small.
 
+mod disk;
 mod process;
 mod replay;
+mod scale;
 mod workload;
 
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use process::Server;
 use workload::Workload;
@@ -19,11 +21,13 @@ use workload::Workload;
 /// Measure an AWS-compatible endpoint.
 #[derive(Debug, Parser)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Endpoint, such as http://127.0.0.1:4566
-    #[arg(long, default_value = "http://127.0.0.1:4566")]
+    #[arg(long, global = true, default_value = "http://127.0.0.1:4566")]
     endpoint: String,
     /// Command that starts the server; measures the time to the first signed answer too
-    #[arg(long)]
+    #[arg(long, global = true)]
     spawn: Option<String>,
     /// Process id of a server that runs already
     #[arg(long)]
@@ -31,15 +35,25 @@ struct Options {
     /// Clients at the same time
     #[arg(long, value_delimiter = ',', default_value = "1,32")]
     concurrency: Vec<usize>,
+    /// Folder on the disk that the server writes to: measures first what that disk allows
+    #[arg(long)]
+    disk: Option<std::path::PathBuf>,
     /// Seconds of each measurement
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, global = true, default_value_t = 5)]
     seconds: u64,
     /// Workloads, by name; all of them if none is named
     #[arg(long, value_delimiter = ',')]
     workloads: Vec<String>,
     /// Write the results as JSON to this file
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: Option<std::path::PathBuf>,
+}
+
+/// Another measurement than that of the hot paths.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// How costs, memory and the time of a start grow with what is stored; needs --spawn
+    Scale(scale::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,9 +65,17 @@ async fn main() -> anyhow::Result<()> {
         .context("only http:// endpoints can be measured")?
         .trim_end_matches('/')
         .to_owned();
+    if let Some(Command::Scale(scale)) = &options.command {
+        let spawn = options.spawn.as_deref().context("scale starts the server: give --spawn")?;
+        return scale::run(&authority, spawn, options.seconds, scale, options.json.as_ref()).await;
+    }
+    let mut rows = Vec::new();
+    if let Some(folder) = &options.disk {
+        let producers = options.concurrency.iter().copied().max().unwrap_or(1);
+        rows.push(report_disk(&disk::probe(folder, producers).await?));
+    }
     let server = Server::attach(options.spawn.as_deref(), options.pid)?;
     let started = workload::wait_until_ready(&authority).await?;
-    let mut rows = Vec::new();
     if options.spawn.is_some() {
         report_start(started, &server);
     }
@@ -84,6 +106,17 @@ async fn main() -> anyhow::Result<()> {
 fn report_start(started: Duration, server: &Server) {
     let memory = server.memory_mib().unwrap_or_default();
     println!("first signed answer after {started:.0?}, {memory:.1} MiB resident when idle");
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the purpose")]
+fn report_disk(limits: &disk::Limits) -> serde_json::Value {
+    let disk::Limits { syncs, shared, producers } = limits;
+    println!("disk: {syncs:.0} synced appends/s alone; {shared:.0}/s if {producers} share syncs");
+    serde_json::json!({
+        "disk_syncs_per_second": syncs,
+        "disk_shared_syncs_per_second": shared,
+        "disk_producers": producers,
+    })
 }
 
 #[expect(clippy::print_stdout, reason = "the table is the purpose")]

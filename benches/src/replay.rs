@@ -23,8 +23,13 @@ pub(crate) struct Run {
 impl Run {
     /// The latency in microseconds that `percent` of the requests stayed below.
     pub(crate) fn percentile(&self, percent: usize) -> u32 {
+        self.permille(percent * 10)
+    }
+
+    /// The latency in microseconds that so many of a thousand requests stayed below.
+    pub(crate) fn permille(&self, permille: usize) -> u32 {
         let last = self.micros.len().saturating_sub(1);
-        self.micros.get(last * percent / 100).copied().unwrap_or_default()
+        self.micros.get(last * permille / 1000).copied().unwrap_or_default()
     }
 }
 
@@ -84,6 +89,24 @@ impl Connection {
 
     /// Sends a request and reads the whole answer; returns its status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
+        self.exchange_into(request, None).await
+    }
+
+    /// The same with the answer's body.
+    pub(crate) async fn exchange_for_body(
+        &mut self,
+        request: &[u8],
+    ) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut body = Vec::new();
+        let status = self.exchange_into(request, Some(&mut body)).await?;
+        Ok((status, body))
+    }
+
+    async fn exchange_into(
+        &mut self,
+        request: &[u8],
+        mut body: Option<&mut Vec<u8>>,
+    ) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         let (head, status, len) = loop {
@@ -100,12 +123,18 @@ impl Connection {
                 bail!("the answer's head is too long");
             }
         };
+        if let Some(body) = &mut body {
+            body.extend_from_slice(&self.buffer[head..filled]);
+        }
         let mut remaining = (head + len).saturating_sub(filled);
         while remaining > 0 {
             let room = remaining.min(self.buffer.len());
             let count = self.stream.read(&mut self.buffer[..room]).await?;
             if count == 0 {
                 bail!("the server closed the connection");
+            }
+            if let Some(body) = &mut body {
+                body.extend_from_slice(&self.buffer[..count]);
             }
             remaining -= count;
         }

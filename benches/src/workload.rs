@@ -146,11 +146,13 @@ fn send_message(host: &str, n: usize) -> Bytes {
     sqs(host, "SendMessage", body)
 }
 
-fn dynamodb(host: &str, operation: &str, body: String) -> Bytes {
+/// A request of DynamoDB, signed.
+pub(crate) fn dynamodb(host: &str, operation: &str, body: String) -> Bytes {
     json(host, "dynamodb", "DynamoDB_20120810", operation, body)
 }
 
-fn sqs(host: &str, operation: &str, body: String) -> Bytes {
+/// A request of SQS, signed.
+pub(crate) fn sqs(host: &str, operation: &str, body: String) -> Bytes {
     json(host, "sqs", "AmazonSQS", operation, body)
 }
 
