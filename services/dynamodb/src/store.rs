@@ -355,14 +355,22 @@ pub(crate) fn delete_expiry(tx: &mut WriteTx<'_>, secs: u64, table: u64, key: &[
     Ok(EXPIRIES.delete(tx, &(secs, table, key))?)
 }
 
-/// Items that expire up to a second, the earliest first: the second, the table and the key.
+/// When an item expires: the second, the table and the key.
+pub(crate) type Expiry = (u64, u64, Bytes);
+
+/// Items that expire up to a second, the earliest first, of those that follow `after`.
 pub(crate) fn expired(
     tx: &impl Tx,
+    after: Option<&Expiry>,
     up_to_secs: u64,
     limit: usize,
-) -> Result<Vec<(u64, u64, Bytes)>> {
+) -> Result<Vec<Expiry>> {
     let end = (up_to_secs.saturating_add(1), 0_u64, Bytes::new());
-    Ok(EXPIRIES.range(&()).before(&end).limit(limit).keys(tx)?)
+    let mut range = EXPIRIES.range(&()).before(&end).limit(limit);
+    if let Some(after) = after {
+        range = range.after(after);
+    }
+    Ok(range.keys(tx)?)
 }
 
 /// Begins to fill an index, or the expiries (number 0), from what the table holds.
@@ -396,20 +404,23 @@ pub(crate) fn first_purge(tx: &impl Tx) -> Result<Option<u64>> {
     Ok(PURGES.first(tx, &())?.map(|(id, ())| id))
 }
 
-/// Removes up to `limit` rows under a number, and says whether none is left.
-pub(crate) fn purge_some(tx: &mut WriteTx<'_>, id: u64, limit: usize) -> Result<bool> {
-    let range = KeyRange::of_prefix(id.to_be_bytes().to_vec());
+/// Keys of rows in a range of [`keys`], up to `limit`.
+pub(crate) fn some_keys(
+    tx: &(impl Read + ?Sized),
+    range: &KeyRange,
+    limit: usize,
+) -> Result<Vec<Vec<u8>>> {
     let mut keys = Vec::new();
-    scan_rows(tx, &range, false, |key, _| {
+    scan_rows(tx, range, false, |key, _| {
         keys.push(key.to_vec());
         if keys.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    keys.iter().for_each(|key| delete_row(tx, key));
-    let is_done = keys.len() < limit;
-    if is_done {
-        PURGES.delete(tx, &id)?;
-    }
-    Ok(is_done)
+    Ok(keys)
+}
+
+/// Forgets that the rows under a number are to be removed.
+pub(crate) fn end_purge(tx: &mut WriteTx<'_>, id: u64) -> Result<()> {
+    Ok(PURGES.delete(tx, &id)?)
 }
 
 /// The transaction that was done under a client's token.

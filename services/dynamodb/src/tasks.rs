@@ -1,7 +1,8 @@
 //! Work in the background: filling new indexes, removing what nobody names any more, items that expire, counting.
 //!
 //! Each round looks at the rows that say what is to be done, and does it in transactions of a few hundred rows, so that
-//! nobody waits long behind one.
+//! nobody waits long behind one. What is removed is looked for outside of them, and each look begins where the last one
+//! ended: on a log-structured engine it would walk through all that was removed before.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::definition::Definition;
 use crate::encoding::{decode_item, row_size};
 use crate::error::Result;
 use crate::keys::KeyRange;
-use crate::store::{self, Counted};
+use crate::store::{self, Counted, Expiry};
 use crate::value::Item;
 
 /// The task that fills, removes and forgets, and the topic that wakes it.
@@ -47,12 +48,31 @@ fn upkeep(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
         loop {
             let next = cx.read(|tx| store::first_purge(tx))?;
             let Some(id) = next else { break };
-            while !cx.write(|tx| store::purge_some(tx, id, BATCH)).await? {}
+            purge(&cx, id).await?;
         }
         let now = cx.now().millis();
         while !cx.write(|tx| store::forget_tokens(tx, now, BATCH)).await? {}
         Ok(())
     })
+}
+
+/// Removes all rows under a number, to which nobody writes any more.
+async fn purge(cx: &Cx, id: u64) -> Result<()> {
+    let mut range = KeyRange::of_prefix(id.to_be_bytes().to_vec());
+    loop {
+        let mut keys = cx.read(|tx| store::some_keys(tx, &range, BATCH))?;
+        let is_done = keys.len() < BATCH;
+        cx.write(|tx| {
+            keys.iter().for_each(|key| store::delete_row(tx, key));
+            if is_done { store::end_purge(tx, id) } else { Ok(()) }
+        })
+        .await?;
+        match keys.pop().filter(|_| !is_done) {
+            Some(last) => range.start = last,
+            None => return Ok(()),
+        }
+        range.start.push(0);
+    }
 }
 
 /// Goes on with the first backfill; false if there is none.
@@ -137,19 +157,25 @@ fn fill_one(
 fn expire(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
     Box::pin(async move {
         let now = cx.now().secs().max(0).unsigned_abs();
-        while cx.read(|tx| store::expired(tx, now, 1)).map(|found| !found.is_empty())? {
-            cx.write(|tx| expire_some(tx, now)).await?;
+        let mut last = None;
+        loop {
+            let mut due = cx.read(|tx| store::expired(tx, last.as_ref(), now, BATCH))?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            cx.write(|tx| expire_some(tx, &due, now)).await?;
+            last = due.pop();
         }
-        Ok(())
     })
 }
 
-fn expire_some(tx: &mut WriteTx<'_>, now: u64) -> Result<()> {
-    for (secs, id, row_key) in store::expired(tx, now, BATCH)? {
+fn expire_some(tx: &mut WriteTx<'_>, due: &[Expiry], now: u64) -> Result<()> {
+    for (secs, id, row_key) in due {
+        let (secs, id) = (*secs, *id);
         // Whatever becomes of the item, this reminder has done its work.
-        store::delete_expiry(tx, secs, id, &row_key)?;
+        store::delete_expiry(tx, secs, id, row_key)?;
         let Some(table) = store::table_of_id(tx, id)? else { continue };
-        let Some(row) = store::get_row_at(tx, &row_key)? else { continue };
+        let Some(row) = store::get_row_at(tx, row_key)? else { continue };
         let item = decode_item(&row)?;
         let is_over = changes::expiry(&table, &item) == Some(secs);
         if is_over && secs + OLDEST_EXPIRY_SECS > now {

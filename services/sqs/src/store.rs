@@ -6,7 +6,7 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `sqs.queues` | account, region, name | [`Queue`] |
-//! | `sqs.messages` | space, sequence | [`Message`], not changed unless the clock goes back |
+//! | `sqs.messages` | space, sequence | [`Message`], never changed |
 //! | `sqs.states` | space, sequence | [`State`], from the first receive on |
 //! | `sqs.ready` | space, time of visibility, sequence | [`Hidden`] |
 //! | `sqs.totals` | space | how many messages there are |
@@ -25,8 +25,8 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use fogbank_core::store::{self, KeyPrefix, Read, Table, TableLabel, row};
-use fogbank_core::{Request, Tx, WriteTx, arn};
+use fogbank_core::store::{self, KeyPrefix, Read, Table, row};
+use fogbank_core::{Cx, Request, Tx, WriteTx, arn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -53,21 +53,8 @@ pub(crate) static ORIGINALS: Table<(u64, String, String), Original> =
 pub(crate) static ORIGINALS_BY_AGE: Table<(u64, u64, u64), String> =
     Table::new("sqs.originals-by-age", 0x040c);
 
-/// All tables.
-pub(crate) static TABLES: &[TableLabel] = &[
-    QUEUES.label(),
-    MESSAGES.label(),
-    STATES.label(),
-    READY.label(),
-    TOTALS.label(),
-    SOURCES.label(),
-    GARBAGE.label(),
-    ORDER.label(),
-    GROUPS.label(),
-    TURNS.label(),
-    ORIGINALS.label(),
-    ORIGINALS_BY_AGE.label(),
-];
+/// How many rows one transaction of the background removes.
+pub(crate) const ROWS_PER_TRANSACTION: usize = 500;
 
 /// How many messages one transaction may create; sequences leave room for as many.
 pub(crate) const MESSAGES_PER_TRANSACTION: u64 = 64;
@@ -331,27 +318,41 @@ pub(crate) fn remember(
     Ok(())
 }
 
-/// Forgets up to `limit` messages that were sent before `millis`; returns whether it was all.
-pub(crate) fn forget_originals(
-    tx: &mut WriteTx<'_>,
-    space: u64,
-    millis: u64,
-    limit: usize,
-) -> Result<bool, Error> {
-    let old =
-        ORIGINALS_BY_AGE.range(&(space,)).before(&(space, millis, 0)).limit(limit).list(tx)?;
-    for (key, name) in &old {
-        ORIGINALS_BY_AGE.delete(tx, key)?;
-        let (scope, id) = name.split_once('\n').unwrap_or_default();
-        // A later message with the same id is an original of its own.
-        let is_same = ORIGINALS
-            .get(tx, &(space, scope, id))?
-            .is_some_and(|original| original.sequence == key.2);
-        if is_same {
-            ORIGINALS.delete(tx, &(space, scope, id))?;
+/// Forgets the messages that were sent before `millis`, in transactions of some rows.
+pub(crate) async fn forget_originals(cx: &Cx, space: u64, millis: u64) -> Result<(), Error> {
+    let mut last: Option<(u64, u64, u64)> = None;
+    loop {
+        let mut old = cx.read(|tx| {
+            let end = (space, millis, 0);
+            let range = ORIGINALS_BY_AGE.range(&(space,)).before(&end).limit(ROWS_PER_TRANSACTION);
+            match &last {
+                Some(last) => range.after(last).list(tx),
+                None => range.list(tx),
+            }
+        })?;
+        cx.write(|tx| old.iter().try_for_each(|(key, name)| forget_original(tx, key, name)))
+            .await?;
+        if old.len() < ROWS_PER_TRANSACTION {
+            return Ok(());
         }
+        last = old.pop().map(|(key, _)| key);
     }
-    Ok(old.len() < limit)
+}
+
+fn forget_original(
+    tx: &mut WriteTx<'_>,
+    key: &(u64, u64, u64),
+    name: &str,
+) -> Result<(), store::Error> {
+    let (space, _, sequence) = *key;
+    ORIGINALS_BY_AGE.delete(tx, key)?;
+    let (scope, id) = name.split_once('\n').unwrap_or_default();
+    // A later message with the same id is an original of its own.
+    let original = ORIGINALS.get(tx, &(space, scope, id))?;
+    if original.is_some_and(|original| original.sequence == sequence) {
+        ORIGINALS.delete(tx, &(space, scope, id))?;
+    }
+    Ok(())
 }
 
 /// Counts messages that came (or, with a negative number, went).
@@ -361,7 +362,7 @@ pub(crate) fn count(tx: &mut WriteTx<'_>, space: u64, change: i64) -> Result<(),
     Ok(())
 }
 
-/// The numbers that `GetQueueAttributes` calls approximate; here they are exact.
+/// The numbers that `GetQueueAttributes` calls approximate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) visible: u64,
@@ -369,9 +370,35 @@ pub(crate) struct Counts {
     pub(crate) delayed: u64,
 }
 
-/// Counts a queue's messages; takes as long as many are hidden.
+/// Up to so many hidden messages are counted at every call.
+const FEW_HIDDEN: u64 = 1000;
+/// More than this are counted in a hundredth of a millisecond.
+const COUNTED_PER_HUNDREDTH: u64 = 10;
+/// How long a count holds at most. AWS's own numbers are right after about a minute.
+const COUNT_MILLIS: u64 = 60_000;
+
+/// Counts a queue's messages. All together are counted as they come and go; if many are hidden, their number holds for
+/// a hundred times as long as it takes to count them.
 pub(crate) fn counts(tx: &impl Tx, space: u64, now_millis: u64) -> Result<Counts, Error> {
     let total = TOTALS.get(tx, &(space,))?.unwrap_or_default();
+    let heads = heads(tx);
+    let mut counts = match heads.counts(space, now_millis) {
+        Some(known) => known,
+        None => {
+            let counts = hidden(tx, space, now_millis)?;
+            let rows = counts.in_flight + counts.delayed;
+            if rows > FEW_HIDDEN {
+                let holds = (rows / COUNTED_PER_HUNDREDTH).min(COUNT_MILLIS);
+                heads.set_counts(space, counts, now_millis + holds);
+            }
+            counts
+        }
+    };
+    counts.visible = total.saturating_sub(counts.in_flight + counts.delayed);
+    Ok(counts)
+}
+
+fn hidden(tx: &impl Tx, space: u64, now_millis: u64) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     READY.range(&(space,)).from(&(space, now_millis + 1, 0)).visit(tx, |_, hidden| {
         match hidden {
@@ -380,7 +407,6 @@ pub(crate) fn counts(tx: &impl Tx, space: u64, now_millis: u64) -> Result<Counts
         }
         ControlFlow::Continue(())
     })?;
-    counts.visible = total.saturating_sub(counts.in_flight + counts.delayed);
     Ok(counts)
 }
 
@@ -394,41 +420,48 @@ pub(crate) fn millis(time: fogbank_core::Timestamp) -> u64 {
     time.millis().max(0).unsigned_abs()
 }
 
-/// Removes up to `limit` rows of each table of a space that no queue uses; returns whether it was all.
-pub(crate) fn clean(tx: &mut WriteTx<'_>, space: u64, limit: usize) -> Result<bool, Error> {
-    let messages = MESSAGES.range(&(space,)).limit(limit).keys(tx)?;
-    for key in &messages {
-        MESSAGES.delete(tx, key)?;
-        STATES.delete(tx, key)?;
-    }
-    let mut is_all = messages.len() < limit;
-    is_all &= empty(tx, &READY, space, limit)?;
-    is_all &= empty(tx, &ORDER, space, limit)?;
-    is_all &= empty(tx, &GROUPS, space, limit)?;
-    is_all &= empty(tx, &TURNS, space, limit)?;
-    is_all &= empty(tx, &ORIGINALS, space, limit)?;
-    is_all &= empty(tx, &ORIGINALS_BY_AGE, space, limit)?;
-    if is_all {
+/// Removes the rows of a space that no queue uses.
+pub(crate) async fn clean(cx: &Cx, space: u64) -> Result<(), Error> {
+    empty(cx, &MESSAGES, space).await?;
+    empty(cx, &STATES, space).await?;
+    empty(cx, &READY, space).await?;
+    empty(cx, &ORDER, space).await?;
+    empty(cx, &GROUPS, space).await?;
+    empty(cx, &TURNS, space).await?;
+    empty(cx, &ORIGINALS, space).await?;
+    empty(cx, &ORIGINALS_BY_AGE, space).await?;
+    cx.write(|tx| {
         TOTALS.delete(tx, &(space,))?;
-        GARBAGE.delete(tx, &(space,))?;
-    }
-    Ok(is_all)
+        Ok(GARBAGE.delete(tx, &(space,))?)
+    })
+    .await
 }
 
-fn empty<K: store::Key, V: store::Value>(
-    tx: &mut WriteTx<'_>,
+/// Removes a table's rows of a space, in transactions of some rows. Each look for more begins where the last one ended,
+/// and not before all that is gone.
+async fn empty<K: store::Key, V: store::Value>(
+    cx: &Cx,
     table: &Table<K, V>,
     space: u64,
-    limit: usize,
-) -> Result<bool, Error>
+) -> Result<(), Error>
 where
     (u64,): KeyPrefix<K>,
 {
-    let keys = table.range(&(space,)).limit(limit).keys(tx)?;
-    for key in &keys {
-        table.delete(tx, key)?;
+    let mut last: Option<K> = None;
+    loop {
+        let mut keys = cx.read(|tx| {
+            let range = table.range(&(space,)).limit(ROWS_PER_TRANSACTION);
+            match &last {
+                Some(last) => range.after(last).keys(tx),
+                None => range.keys(tx),
+            }
+        })?;
+        cx.write(|tx| keys.iter().try_for_each(|key| table.delete(tx, key))).await?;
+        if keys.len() < ROWS_PER_TRANSACTION {
+            return Ok(());
+        }
+        last = keys.pop();
     }
-    Ok(keys.len() < limit)
 }
 
 /// Leaves a space to be cleaned up in the background.

@@ -8,13 +8,12 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 use crate::error::Error;
 use crate::heads::Heads;
 use crate::rules::message::DEDUPLICATION_MILLIS;
-use crate::store::{self, GARBAGE, MESSAGES, Message, QUEUES, QueueKey, STATES};
+use crate::store::{
+    self, GARBAGE, MESSAGES, Message, QUEUES, QueueKey, ROWS_PER_TRANSACTION as ROWS, STATES,
+};
 
 /// The name of the task, and the topic that wakes it.
 pub(crate) const SWEEP: &str = "sqs.sweep";
-
-/// How many rows one transaction removes.
-const ROWS: usize = 500;
 
 /// The background work.
 pub(crate) static TASKS: &[Task] = &[Task {
@@ -26,7 +25,7 @@ pub(crate) static TASKS: &[Task] = &[Task {
 async fn sweep(cx: &Cx) -> Result<(), Fault> {
     let spaces = cx.read(|tx| GARBAGE.range(&()).keys(tx))?;
     for (space,) in spaces {
-        while !cx.write(|tx| store::clean(tx, space, ROWS)).await? {}
+        store::clean(cx, space).await?;
     }
     let mut after = None;
     while let Some(key) = cx.read(|tx| next_queue(tx, after.as_ref()))? {
@@ -55,6 +54,9 @@ async fn expire(cx: &Cx, key: &QueueKey) -> Result<(), Fault> {
         let old = cx.read(|tx| oldest(tx, cx, key, now))?;
         let Some((space, sequences)) = old else { return Ok(()) };
         cx.write(|tx| remove(tx, key, space, &sequences)).await?;
+        if let Some(last) = sequences.last() {
+            cx.state(Heads::default).set_sequence(space, last + 1);
+        }
         if sequences.len() < ROWS {
             return Ok(());
         }
@@ -66,8 +68,7 @@ async fn forget(cx: &Cx, key: &QueueKey) -> Result<(), Fault> {
     let queue = cx.read(|tx| QUEUES.get(tx, key).map_err(Error::from))?;
     let Some(queue) = queue.filter(|queue| queue.settings.fifo.is_some()) else { return Ok(()) };
     let before = store::millis(cx.now()).saturating_sub(DEDUPLICATION_MILLIS);
-    while !cx.write(|tx| store::forget_originals(tx, queue.space, before, ROWS)).await? {}
-    Ok(())
+    Ok(store::forget_originals(cx, queue.space, before).await?)
 }
 
 /// The sequences of messages at the queue's end that are too old, up to a transaction's worth.

@@ -4,7 +4,6 @@ mod fifo;
 mod formats;
 mod messages;
 mod queues;
-mod time;
 mod waiting;
 
 use fogbank_core::Service;
