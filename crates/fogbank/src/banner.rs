@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fogbank_core::Clock;
 use fogbank_gateway::Banner;
 
 use crate::config::{Config, Durability, Mode};
@@ -15,7 +14,7 @@ pub(crate) fn health(config: &Config) -> Banner {
 }
 
 /// Prints the banner to stderr; stdout is for `Ready.` alone.
-pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration, clock: &Clock) {
+pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration) {
     let Config { region, account, .. } = config;
     let version = env!("CARGO_PKG_VERSION");
     let millis = took.as_millis();
@@ -36,10 +35,6 @@ pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration, clock:
             format!(" --endpoint http://{address}")
         },
     );
-    if !clock.is_machines() {
-        let (now, state) = (crate::clock::iso(clock.now()), crate::clock::state(clock));
-        let _ = writeln!(text, "  Clock      {now}, {state}; `fogbank clock reset` ends that");
-    }
     for notice in &config.notices {
         let _ = writeln!(text, "  Note       {notice}");
     }
@@ -59,10 +54,14 @@ fn state(config: &Config) -> String {
         return "ephemeral: in memory, gone when the process ends".to_owned();
     }
     let directory = config.data_dir.display();
+    let Config { cache_mib, memtable_mib, .. } = config;
+    let memory = format!("cache {cache_mib} MiB, memtables of {memtable_mib} MiB");
     match config.durability {
-        Durability::Fsync => format!("durable in {directory} (on disk before acknowledged)"),
+        Durability::Fsync => {
+            format!("durable in {directory} (on disk before acknowledged); {memory}")
+        }
         Durability::Buffered => {
-            format!("in {directory}, buffered: a power cut may lose the last moments")
+            format!("in {directory}, buffered: a power cut may lose the last moments; {memory}")
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Check this machine: port, disk, sandboxes, runtimes
     Doctor(DoctorOptions),
-    /// Show or change the running cloud's time: advance, freeze, scale, reset
+    /// Show the running cloud's time
     Clock(ClockOptions),
 }
 
@@ -53,30 +53,6 @@ pub(crate) struct AdminOptions {
 pub(crate) struct ClockOptions {
     #[command(flatten)]
     pub(crate) admin: AdminOptions,
-    /// The change; without one, the time is shown
-    #[command(subcommand)]
-    pub(crate) change: Option<ClockChange>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ClockChange {
-    /// Move the time forward
-    Advance {
-        /// How far, in s, m, h, d and w: 3d, 90s, 1d12h
-        span: String,
-    },
-    /// Have the clock stand still
-    Freeze {
-        /// The time to stand at, such as 2027-01-31 or 2027-01-31T12:00:00Z [default: where it is]
-        time: Option<String>,
-    },
-    /// Have the clock run faster or slower than the machine's, from where it is
-    Scale {
-        /// How many times as fast, up to 10000
-        rate: f64,
-    },
-    /// Go back to the machine's time
-    Reset,
 }
 
 /// Flags of `start`. Each is also a key of `fogbank.toml` and an environment variable `FOGBANK_…`.
@@ -112,6 +88,12 @@ pub(crate) struct StartOptions {
     /// Directory of Python packages that functions find, as boto3 on AWS [default: none]
     #[arg(long, value_name = "DIR")]
     pub(crate) lambda_python_packages: Option<PathBuf>,
+    /// Memory for rows read from disk, in MiB [default: 64]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) cache_mib: Option<u32>,
+    /// How much is written before it moves from memory to a file, in MiB [default: 24]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memtable_mib: Option<u32>,
     /// What to log, such as `info` or `fogbank_gateway=debug` [default: info]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,

@@ -49,6 +49,8 @@ struct File {
     region: Option<String>,
     account: Option<String>,
     lambda_python_packages: Option<PathBuf>,
+    cache_mib: Option<u32>,
+    memtable_mib: Option<u32>,
     log: Option<String>,
 }
 
@@ -64,6 +66,8 @@ const KEYS: &[&str] = &[
     "REGION",
     "ACCOUNT",
     "LAMBDA_PYTHON_PACKAGES",
+    "CACHE_MIB",
+    "MEMTABLE_MIB",
     "LOG",
 ];
 
@@ -82,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) lambda_python_packages: Option<PathBuf>,
+    /// Memory for rows read from disk.
+    pub(crate) cache_mib: u32,
+    /// How much is written before it moves from memory to a file.
+    pub(crate) memtable_mib: u32,
     pub(crate) log: String,
     /// What the operator should hear of the settings.
     pub(crate) notices: Vec<String>,
@@ -151,6 +159,16 @@ impl Config {
                 .clone()
                 .or(parse_variable(&variable, "LAMBDA_PYTHON_PACKAGES")?)
                 .or(file.lambda_python_packages),
+            cache_mib: flags
+                .cache_mib
+                .or(parse_variable(&variable, "CACHE_MIB")?)
+                .or(file.cache_mib)
+                .unwrap_or(64),
+            memtable_mib: flags
+                .memtable_mib
+                .or(parse_variable(&variable, "MEMTABLE_MIB")?)
+                .or(file.memtable_mib)
+                .unwrap_or(24),
             log: text(&flags.log, "LOG", file.log, "info")?,
             notices: localstack.notices,
         }
@@ -170,6 +188,10 @@ impl Config {
             self.listen.ip().is_loopback() || self.allow_remote,
             "{} is reachable from other machines: add --allow-remote if you mean it",
             self.listen
+        );
+        ensure!(
+            self.cache_mib >= 1 && (1..=200).contains(&self.memtable_mib),
+            "--cache-mib must be at least 1, and --memtable-mib between 1 and 200"
         );
         ensure!(
             is_server || !self.allow_remote,
@@ -328,6 +350,8 @@ mod tests {
         assert!(unknown.to_string().contains("FOGBANK_REGOIN is not a setting"));
         assert!(load(&[("FOGBANK_ACCOUNT", "12")], &none).is_err());
         assert!(load(&[("FOGBANK_LISTEN", "0.0.0.0:4566")], &none).is_err());
+        assert!(load(&[("FOGBANK_CACHE_MIB", "0")], &none).is_err());
+        assert!(load(&[("FOGBANK_MEMTABLE_MIB", "201")], &none).is_err());
         assert!(
             load(&[("FOGBANK_LISTEN", "0.0.0.0:4566"), ("FOGBANK_ALLOW_REMOTE", "true")], &none)
                 .is_err()

@@ -57,7 +57,6 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         local_authority: local_authority(address),
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
-    cloud.recall_clock().context("the clock's row cannot be read")?;
     let compute = compute(config, &cloud)?;
     cloud.state(|| compute);
     let mode = match config.mode {
@@ -85,7 +84,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         options,
     );
     let background = fogbank_tasks::start(&cloud, SERVICES);
-    banner::print(config, address, begun.elapsed(), cloud.clock());
+    banner::print(config, address, begun.elapsed());
     if let Some((id, secret)) = made {
         banner::print_root_key(&id, &secret);
     }
@@ -117,6 +116,8 @@ fn open_state(config: &Config) -> anyhow::Result<Db> {
     };
     let mut options = store::Options::new(&config.data_dir);
     options.durability = durability;
+    options.cache_bytes = u64::from(config.cache_mib) << 20;
+    options.memtable_bytes = u64::from(config.memtable_mib) << 20;
     Db::open(&options)
         .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))
 }

@@ -4,11 +4,16 @@
 //! waits for the disk with one group, closures of the next group already run: their writes wait in `pending`, above
 //! those that are `committing`, above the `base` that is durable. A transaction is acknowledged, and readers see it, once
 //! its group is on disk. Nobody waits for the disk while holding the lock.
+//!
+//! Where a group need not reach the disk, the writer who began it leads it: he lets the others run who are ready to, and
+//! then commits it himself. That is cheaper than waking another thread and being woken by it. The commit thread is left to
+//! pace writers who are faster than the engine.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
@@ -27,6 +32,11 @@ pub use stepped::CommitStep;
 
 /// Writers wait for the next commit before they add to more pending bytes than this.
 const MAX_PENDING_BYTES: usize = 64 * 1024 * 1024;
+/// How many groups of others a writer commits before it hears of its own.
+const MAX_FAVOURS: usize = 4;
+/// While the engine is behind, a group waits for it in steps of this, at most so many times.
+const PACE: Duration = Duration::from_millis(1);
+const MAX_PACES: usize = 20;
 
 /// When a transaction counts as durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +76,10 @@ struct State {
     waiters: Vec<Waiter>,
     hooks: Vec<Hook>,
     flush: bool,
+    /// Somebody is about to commit what is pending.
+    led: bool,
+    /// The engine had more to do after the last commit than it should; see [`Engine::is_behind`].
+    behind: bool,
     failed: Option<Error>,
     closing: bool,
     /// Nobody may run until what has run is durable and another engine is in place.
@@ -107,6 +121,8 @@ impl Committer {
                 waiters: Vec::new(),
                 hooks: Vec::new(),
                 flush: false,
+                led: false,
+                behind: false,
                 failed: None,
                 closing: false,
                 exchanging: false,
@@ -155,10 +171,15 @@ impl Committer {
         while let Some(turn) = self.wait_for_room(task_waiter) {
             turn.await.unwrap_or(Err(Error::Closed))?;
         }
-        let (result, durable) = self.shared.execute(&mut f, task_waiter);
+        let (result, next) = self.shared.execute(&mut f, task_waiter);
         drop(f);
-        if let Some(durable) = durable {
-            durable.await.unwrap_or(Err(Error::Closed))?;
+        match next {
+            Next::Hear => {}
+            Next::Wait(durable) => durable.await.unwrap_or(Err(Error::Closed))?,
+            Next::Lead(lead) => {
+                tokio::task::yield_now().await;
+                lead.commit()?;
+            }
         }
         result
     }
@@ -172,10 +193,14 @@ impl Committer {
             self.shared.step_if_nobody_does()?;
             turn.recv().unwrap_or(Err(Error::Closed))?;
         }
-        let (result, durable) = self.shared.execute(&mut f, thread_waiter);
-        if let Some(durable) = durable {
-            self.shared.step_if_nobody_does()?;
-            durable.recv().unwrap_or(Err(Error::Closed))?;
+        let (result, next) = self.shared.execute(&mut f, thread_waiter);
+        match next {
+            Next::Hear => {}
+            Next::Wait(durable) => {
+                self.shared.step_if_nobody_does()?;
+                durable.recv().unwrap_or(Err(Error::Closed))?;
+            }
+            Next::Lead(lead) => lead.commit()?,
         }
         result
     }
@@ -309,6 +334,16 @@ impl State {
         }
     }
 
+    /// Whether nothing waits to be committed and nobody to be told.
+    fn is_idle(&self) -> bool {
+        self.pending.is_empty() && self.waiters.is_empty()
+    }
+
+    /// Whether there is work that no writer does himself.
+    fn is_for_thread(&self) -> bool {
+        !self.is_idle() && !self.led && self.committing.is_none()
+    }
+
     /// Whether the state that closures see is ahead of what is durable.
     fn is_ahead(&self) -> bool {
         !self.pending.is_empty() || self.committing.is_some()
@@ -318,6 +353,38 @@ impl State {
         let failed =
             Error::ReadOnly { reason: error.to_string().into(), disk_full: error.is_disk_full() };
         self.failed.get_or_insert(failed).clone()
+    }
+}
+
+/// What a writer does after his closure has run.
+enum Next<'s, R> {
+    /// He may hear of it at once.
+    Hear,
+    /// He waits until somebody has committed his group.
+    Wait(R),
+    /// He commits his group.
+    Lead(Lead<'s>),
+}
+
+/// The duty to commit what is pending. If its writer is gone, it falls to the commit thread.
+struct Lead<'s> {
+    shared: &'s Shared,
+    is_done: bool,
+}
+
+impl Lead<'_> {
+    fn commit(mut self) -> Result<(), Error> {
+        self.is_done = true;
+        self.shared.commit_here()
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.shared.state.lock().led = false;
+            self.shared.work.notify_one();
+        }
     }
 }
 
@@ -363,16 +430,16 @@ impl Shared {
         &self,
         f: &mut impl FnMut(&mut WriteTx) -> Result<T, E>,
         make: impl FnOnce() -> (Waiter, R),
-    ) -> (Result<T, E>, Option<R>) {
+    ) -> (Result<T, E>, Next<'_, R>) {
         let Some(mut claims) = claims::Scope::enter() else {
-            return (Err(Error::Nested.into()), None);
+            return (Err(Error::Nested.into()), Next::Hear);
         };
         let mut state = self.state.lock();
         while state.exchanging {
             self.exchanged.wait(&mut state);
         }
         if let Err(error) = state.check() {
-            return (Err(error.into()), None);
+            return (Err(error.into()), Next::Hear);
         }
         let mut tx = state.open();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -399,11 +466,10 @@ impl Shared {
             if result.is_ok() { (own, hooks) } else { (Overlay::default(), Vec::new()) };
         match self.mode {
             Mode::Inline => {
-                (self.commit_inline(state, own, hooks).map_err(E::from).and(result), None)
+                (self.commit_inline(state, own, hooks).map_err(E::from).and(result), Next::Hear)
             }
             Mode::Grouped(_) | Mode::Stepped(_) => {
-                let durable = self.join_group(state, own, hooks, make);
-                (result, durable)
+                (result, self.join_group(state, own, hooks, make))
             }
         }
     }
@@ -416,19 +482,57 @@ impl Shared {
         own: Overlay,
         hooks: Vec<Hook>,
         make: impl FnOnce() -> (Waiter, R),
-    ) -> Option<R> {
+    ) -> Next<'_, R> {
         if own.is_empty() && !state.is_ahead() {
             drop(state);
             run(hooks);
-            return None;
+            return Next::Hear;
         }
         state.pending.absorb(own);
         state.hooks.extend(hooks);
+        // Whoever commits now looks for work afterwards.
+        let somebody_commits = state.led || state.committing.is_some();
+        let need_not_sync = self.mode == Mode::Grouped(Survives::Crash);
+        if need_not_sync && !somebody_commits && !state.behind {
+            state.led = true;
+            return Next::Lead(Lead { shared: self, is_done: false });
+        }
         let (waiter, durable) = make();
         state.waiters.push(waiter);
         drop(state);
-        self.tell_of_work();
-        Some(durable)
+        if !somebody_commits {
+            self.tell_of_work();
+        }
+        Next::Wait(durable)
+    }
+
+    /// Commits what is pending, and then some of what others added meanwhile.
+    fn commit_here(&self) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        state.led = false;
+        if let Some(failed) = &state.failed {
+            return Err(failed.clone());
+        }
+        let Some(group) = Group::take(&mut state) else { return Err(Error::Closed) };
+        drop(state);
+        let told = self.settle_here(group);
+        for _ in 0..MAX_FAVOURS {
+            let mut state = self.state.lock();
+            if state.is_idle() || state.led || state.committing.is_some() {
+                return told;
+            }
+            let Some(group) = Group::take(&mut state) else { return told };
+            drop(state);
+            // Its waiters are told.
+            let _ = self.settle_here(group);
+        }
+        self.work.notify_one();
+        told
+    }
+
+    fn settle_here(&self, group: Group) -> Result<(), Error> {
+        let outcome = group.commit(Survives::Crash);
+        self.settle(group, outcome)
     }
 
     fn commit_inline(
@@ -458,16 +562,23 @@ impl Shared {
     fn commit_groups(&self, survives: Survives) {
         let mut state = self.state.lock();
         loop {
-            while state.pending.is_empty() && state.waiters.is_empty() {
-                if state.closing {
+            while !state.is_for_thread() {
+                if state.closing && state.is_idle() && state.committing.is_none() {
                     return;
                 }
                 self.work.wait(&mut state);
             }
+            if state.behind {
+                state = self.pace(state);
+                if !state.is_for_thread() {
+                    continue;
+                }
+            }
             let Some(group) = Group::take(&mut state) else { return };
             drop(state);
             let outcome = group.commit(survives);
-            self.settle(group, outcome);
+            // Its waiters are told.
+            let _ = self.settle(group, outcome);
             state = self.state.lock();
         }
     }
@@ -481,12 +592,31 @@ impl Shared {
         }
     }
 
+    /// Lets the engine catch up for a moment before the next group, so that its memory stays bounded and its writers
+    /// slow down by and by instead of being stopped.
+    fn pace<'s>(&'s self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let Some(engine) = state.engine.clone() else { return state };
+        drop(state);
+        let mut paces = 0;
+        while engine.is_behind() && paces < MAX_PACES {
+            std::thread::sleep(PACE);
+            paces += 1;
+        }
+        self.state.lock()
+    }
+
     /// Shows readers what a group wrote, or gives up, and tells those who wait.
-    fn settle(&self, group: Group, outcome: Result<Option<Arc<dyn View>>, Error>) {
+    fn settle(
+        &self,
+        group: Group,
+        outcome: Result<Option<Arc<dyn View>>, Error>,
+    ) -> Result<(), Error> {
         let Group { engine, rows, waiters, hooks, .. } = group;
+        let behind = engine.is_behind();
         drop(engine);
         let mut state = self.state.lock();
         state.committing = None;
+        state.behind = behind;
         let told = match outcome {
             Ok(view) => {
                 if let Some(view) = view {
@@ -497,6 +627,9 @@ impl Shared {
             }
             Err(error) => Err(self.give_up(&mut state, &error)),
         };
+        if state.closing {
+            self.work.notify_all();
+        }
         drop(state);
         for waiter in waiters {
             waiter.tell(told.clone());
@@ -505,6 +638,7 @@ impl Shared {
             run(hooks);
         }
         drop(rows);
+        told
     }
 
     fn put_in_place(

@@ -59,17 +59,22 @@ pub struct Options {
     pub durability: Durability,
     /// Upper bound of the cache of rows read from disk, in bytes. It is filled as rows are read.
     pub cache_bytes: u64,
+    /// How much is written before it moves from memory to a sorted file, in bytes. Up to four times as much is in memory
+    /// while files are written; each small row takes about as much again.
+    pub memtable_bytes: u64,
     /// How long the bytes of a freed blob stay for readers that learned of it before.
     pub blob_grace: Duration,
 }
 
 impl Options {
-    /// The defaults for a data directory: every write on disk before it is acknowledged, 32 MiB of cache.
+    /// The defaults for a data directory: every write on disk before it is acknowledged, 64 MiB of cache, and 24 MiB of
+    /// rows before they move to a file.
     pub fn new(path: impl Into<PathBuf>) -> Options {
         Options {
             path: path.into(),
             durability: Durability::Fsync,
-            cache_bytes: 32 << 20,
+            cache_bytes: 64 << 20,
+            memtable_bytes: 24 << 20,
             blob_grace: Duration::from_secs(60),
         }
     }
@@ -131,7 +136,7 @@ impl Db {
         };
         let directory = Directory::open(&options.path)?;
         let (blobs, snapshots) = (directory.blobs(), directory.snapshots());
-        let engine = DiskEngine::open(directory, options.cache_bytes)?;
+        let engine = DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes)?;
         let disk = FolderDisk::open(blobs)
             .map_err(|error| Error::io("creating the folder of the blobs", error))?;
         let snapshots = FolderDisk::open(snapshots)

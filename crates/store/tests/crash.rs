@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fogbank_store::{BlobRef, Db, Error, Options, Table, WriteTx};
+use fogbank_store::{BlobRef, Db, Durability, Error, Options, Table, WriteTx};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,8 +45,15 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-fn open(path: &Path) -> Result<Db, Error> {
-    Db::open(&Options { blob_grace: Duration::ZERO, ..Options::new(path) })
+fn open(path: &Path, durability: Durability) -> Result<Db, Error> {
+    // Small memtables, so that many are written out and merged, and some cycles end in the middle of that.
+    let memtable_bytes = 64 << 10;
+    Db::open(&Options {
+        blob_grace: Duration::ZERO,
+        durability,
+        memtable_bytes,
+        ..Options::new(path)
+    })
 }
 
 /// The body of an entry follows from its name. Its size is one of a row, a segment or a file.
@@ -63,21 +70,27 @@ fn body(writer: u64, number: u64) -> Bytes {
     bytes.into()
 }
 
-fn start(child: &str, path: &Path) -> Child {
+fn start(child: &str, path: &Path, durability: Durability) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", child, "--nocapture", "--test-threads=1"])
         .env("FOGBANK_CRASH_DIR", path)
+        .env("FOGBANK_CRASH_DURABILITY", durability.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
 }
 
-/// The child of [`acknowledged_writes_survive_kills`]; does nothing when run as a test.
+/// The durability that a child was started with.
+fn child_durability() -> Durability {
+    std::env::var("FOGBANK_CRASH_DURABILITY").unwrap().parse().unwrap()
+}
+
+/// The child of [`check_kills`]; does nothing when run as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writing_child() {
     let Some(path) = std::env::var_os("FOGBANK_CRASH_DIR") else { return };
-    let db = open(Path::new(&path)).unwrap();
+    let db = open(Path::new(&path), child_durability()).unwrap();
     let writers: Vec<_> =
         (0..WRITERS).map(|writer| tokio::spawn(run(db.clone(), writer))).collect();
     for writer in writers {
@@ -124,12 +137,21 @@ fn add(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_writes_survive_kills() {
+    check_kills(Durability::Fsync).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acknowledged_writes_survive_kills_though_nothing_is_synced() {
+    check_kills(Durability::Buffered).await;
+}
+
+async fn check_kills(durability: Durability) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     let mut random = Random(setting("FOGBANK_CRASH_SEED", 1));
     let mut acknowledged = [0; WRITERS as usize];
     for cycle in 0..setting("FOGBANK_CRASH_CYCLES", 20) {
-        let mut child = start("writing_child", &path);
+        let mut child = start("writing_child", &path, durability);
         let output = BufReader::new(child.stdout.take().unwrap());
         let reader = std::thread::spawn(move || read_acknowledgements(output));
         std::thread::sleep(Duration::from_millis(10 + random.below(250)));
@@ -138,7 +160,7 @@ async fn acknowledged_writes_survive_kills() {
         for (writer, number) in reader.join().unwrap() {
             acknowledged[writer as usize] = number.max(acknowledged[writer as usize]);
         }
-        let db = open(&path).unwrap_or_else(|error| panic!("cycle {cycle}: {error}"));
+        let db = open(&path, durability).unwrap_or_else(|error| panic!("cycle {cycle}: {error}"));
         check(&db, &mut acknowledged).await;
         check_files(&db, &path);
         db.close().unwrap();
@@ -208,7 +230,7 @@ fn creating_child() {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\nopening").unwrap();
     out.flush().unwrap();
-    open(Path::new(&path)).unwrap();
+    open(Path::new(&path), child_durability()).unwrap();
     writeln!(out, "\nopen").unwrap();
 }
 
@@ -222,7 +244,7 @@ fn a_kill_during_creation_leaves_a_usable_directory() {
         let path = folder.path().join("data");
         // Several kills in a row must not make it worse.
         for _ in 0..2 {
-            let mut child = start("creating_child", &path);
+            let mut child = start("creating_child", &path, Durability::Fsync);
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
             while lines.next().is_some_and(|line| line.unwrap() != "opening") {}
             std::thread::sleep(Duration::from_micros(random.below(15_000)));
@@ -230,7 +252,8 @@ fn a_kill_during_creation_leaves_a_usable_directory() {
             child.wait().unwrap();
             finished += usize::from(lines.any(|line| line.is_ok_and(|line| line == "open")));
         }
-        let db = open(&path).unwrap_or_else(|error| panic!("cycle {cycle}: {error}"));
+        let db =
+            open(&path, Durability::Fsync).unwrap_or_else(|error| panic!("cycle {cycle}: {error}"));
         db.write_blocking(|tx| COUNTS.put(tx, &1, &1)).unwrap();
         db.close().unwrap();
     }

@@ -28,7 +28,8 @@ impl Committer {
                 pause(CommitStep::Taken).await;
                 let outcome = group.commit(survives);
                 pause(CommitStep::Committed).await;
-                shared.settle(group, outcome);
+                // Its waiters are told.
+                let _ = shared.settle(group, outcome);
                 pause(CommitStep::Told).await;
             }
             if shared.state.lock().closing {
@@ -50,7 +51,8 @@ impl Shared {
         let Mode::Stepped(survives) = self.mode else { return Ok(()) };
         while let Some(group) = self.take_work() {
             let outcome = group.commit(survives);
-            self.settle(group, outcome);
+            // Its waiters are told.
+            let _ = self.settle(group, outcome);
         }
         match self.state.lock().committing {
             None => Ok(()),

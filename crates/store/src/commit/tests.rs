@@ -27,6 +27,9 @@ struct Gate {
     entered: usize,
     fail: Option<io::ErrorKind>,
     panic: bool,
+    behind: bool,
+    /// The names of the threads that committed.
+    threads: Vec<Option<String>>,
 }
 
 impl Engine for GatedEngine {
@@ -42,6 +45,7 @@ impl Engine for GatedEngine {
             self.change.wait(&mut gate);
         }
         gate.permits -= 1;
+        gate.threads.push(std::thread::current().name().map(str::to_owned));
         if gate.panic {
             drop(gate);
             panic!("on purpose");
@@ -69,6 +73,10 @@ impl Engine for GatedEngine {
     }
 
     fn retire(&self) {}
+
+    fn is_behind(&self) -> bool {
+        self.gate.lock().behind
+    }
 }
 
 struct World {
@@ -78,8 +86,12 @@ struct World {
 
 impl World {
     fn new() -> World {
+        World::that(Survives::PowerCut)
+    }
+
+    fn that(survives: Survives) -> World {
         let engine = Arc::new(GatedEngine::default());
-        let mode = Mode::Grouped(Survives::PowerCut);
+        let mode = Mode::Grouped(survives);
         let committer = Committer::start(engine.clone(), mode, 0).unwrap();
         World { engine, committer: Arc::new(committer) }
     }
@@ -267,4 +279,97 @@ async fn closing_commits_what_waits() {
     }
     let view = ReadTx::new(engine.view().unwrap());
     assert!(view.get(b"a").unwrap().is_some() && view.get(b"b").unwrap().is_some());
+}
+
+#[test]
+fn a_group_that_need_not_reach_the_disk_is_committed_by_its_writer() {
+    let world = World::that(Survives::Crash);
+    world.permit(9);
+    let put = |value: &'static [u8]| {
+        world.committer.write_blocking(|tx| {
+            tx.put(b"a", value);
+            Ok::<_, Error>(())
+        })
+    };
+    put(b"1").unwrap();
+    assert_eq!(world.read("a").as_deref(), Some(&b"1"[..]));
+    // An engine that is behind is waited for on the commit thread, once that is known.
+    world.engine.gate.lock().behind = true;
+    put(b"2").unwrap();
+    put(b"3").unwrap();
+    world.engine.gate.lock().behind = false;
+    put(b"4").unwrap();
+    put(b"5").unwrap();
+    assert_eq!(world.read("a").as_deref(), Some(&b"5"[..]));
+    let here = std::thread::current().name().map(str::to_owned);
+    let there = Some("store-commit".to_owned());
+    let threads = world.engine.gate.lock().threads.clone();
+    assert_eq!(threads, [here.clone(), here.clone(), there.clone(), there, here]);
+}
+
+#[test]
+fn a_writer_hears_of_the_failure_of_the_commit_that_it_made_itself() {
+    for panic in [false, true] {
+        let world = World::that(Survives::Crash);
+        world.permit(9);
+        {
+            let mut gate = world.engine.gate.lock();
+            gate.fail = Some(io::ErrorKind::StorageFull);
+            gate.panic = panic;
+        }
+        for _ in 0..2 {
+            let outcome = world.committer.write_blocking(|tx| {
+                tx.put(b"a", b"1");
+                Ok::<_, Error>(())
+            });
+            assert!(matches!(outcome, Err(Error::ReadOnly { .. })), "{outcome:?}");
+        }
+        assert_eq!(world.read("a"), None);
+        assert_eq!(world.engine.gate.lock().entered, 1);
+    }
+}
+
+/// Writers on many threads, some of which commit for others, a flush now and then, and an end in the middle of it: each
+/// increment that was acknowledged is there, and nobody waits for ever.
+#[test]
+fn writers_that_commit_for_each_other_lose_nothing() {
+    for survives in [Survives::Crash, Survives::PowerCut] {
+        for round in 0..20 {
+            let world = World::that(survives);
+            world.permit(usize::MAX);
+            let acknowledged: u64 = std::thread::scope(|scope| {
+                let writers: Vec<_> =
+                    (0..6).map(|_| scope.spawn(|| increments(&world.committer))).collect();
+                std::thread::sleep(Duration::from_micros(200 * round));
+                world.engine.gate.lock().behind = round % 3 == 0;
+                let _ = world.committer.flush();
+                world.committer.close().unwrap();
+                writers.into_iter().map(|writer| writer.join().unwrap()).sum()
+            });
+            let view = ReadTx::new(world.engine.view().unwrap());
+            let count = view.get(b"count").unwrap().map_or(0, number);
+            assert_eq!(count, acknowledged);
+        }
+    }
+}
+
+/// Increments until the end, and says how often it was acknowledged.
+fn increments(committer: &Committer) -> u64 {
+    let mut acknowledged = 0;
+    loop {
+        let outcome = committer.write_blocking(|tx| {
+            let count = tx.get(b"count")?.map_or(0, number) + 1;
+            tx.put(b"count", &count.to_be_bytes());
+            Ok::<_, Error>(())
+        });
+        match outcome {
+            Ok(()) => acknowledged += 1,
+            Err(Error::Closed) => return acknowledged,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn number(bytes: Bytes) -> u64 {
+    u64::from_be_bytes(bytes[..].try_into().unwrap())
 }

@@ -8,9 +8,10 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 
 use super::{Engine, Fill, Survives, View};
@@ -20,18 +21,27 @@ use crate::tx::{Overlay, Visit};
 
 /// The name of the keyspace that holds all rows.
 const ROWS: &str = "rows";
-/// Size at which recent writes move from memory to a sorted file. It is stored with a new keyspace.
-const MEMTABLE_BYTES: u64 = 32 << 20;
+/// The engine's own limit of a memtable, which ours comes before. It is stored with a new keyspace.
+const ENGINE_MEMTABLE_BYTES: u64 = 256 << 20;
+/// What the engine counts for a row in memory beside its key and value.
+const ROW_OVERHEAD_BYTES: u64 = 80;
 /// Size of the journals at which memory is written out early, which bounds the time of a restart.
 const MAX_JOURNAL_BYTES: u64 = 256 << 20;
-/// One thread writes memory out while another merges files.
-const WORKERS: usize = 2;
+/// One thread writes memory out and merges files. With more of them one spins for as long as another merges.
+const WORKERS: usize = 1;
+/// Memtables that wait to be written out, and files that wait to be merged, from which on writers slow down. The engine
+/// itself stops them for a tenth of a second at 4 and 30.
+const MANY_MEMTABLES: usize = 2;
+const MANY_FILES: usize = 16;
 
 /// The open database. The order of the fields is the order in which they are let go of.
 pub(crate) struct DiskEngine {
     rows: Keyspace,
     database: Database,
     cache_bytes: u64,
+    memtable_bytes: u64,
+    /// What has been written since the memtable was new.
+    written: AtomicU64,
     folder: Arc<Folder>,
     directory: Arc<Directory>,
 }
@@ -60,30 +70,47 @@ impl Drop for Folder {
 }
 
 impl DiskEngine {
-    pub(crate) fn open(directory: Directory, cache_bytes: u64) -> Result<DiskEngine, Error> {
+    pub(crate) fn open(
+        directory: Directory,
+        cache_bytes: u64,
+        memtable_bytes: u64,
+    ) -> Result<DiskEngine, Error> {
         let path = directory.rows(|path| {
             let (rows, database) = open(path, cache_bytes)?;
             drop(rows);
             drop(database);
             Ok(())
         })?;
-        DiskEngine::start(Arc::new(directory), path, cache_bytes)
+        DiskEngine::start(Arc::new(directory), path, cache_bytes, memtable_bytes)
     }
 
     fn start(
         directory: Arc<Directory>,
         path: PathBuf,
         cache_bytes: u64,
+        memtable_bytes: u64,
     ) -> Result<DiskEngine, Error> {
         let (rows, database) = open(&path, cache_bytes)?;
         let folder = Arc::new(Folder { path, is_retired: AtomicBool::new(false) });
-        Ok(DiskEngine { rows, database, cache_bytes, folder, directory })
+        let written = AtomicU64::new(0);
+        Ok(DiskEngine { rows, database, cache_bytes, memtable_bytes, written, folder, directory })
     }
 
     fn ingest(&self, fill: &mut Fill<'_>) -> Result<(), Error> {
         let mut ingestion = self.rows.start_ingestion().map_err(convert)?;
         fill(&mut |key, value| ingestion.write(key, value).map_err(convert))?;
         ingestion.finish().map_err(convert)
+    }
+
+    /// Begins a new memtable when the present one is full. The engine would leave this to the thread that merges files,
+    /// and the memtable would grow for as long as that is busy.
+    fn rotate_if_full(&self, batch: &Overlay) -> Result<(), Error> {
+        let added = batch.bytes() as u64 + batch.len() as u64 * ROW_OVERHEAD_BYTES;
+        if self.written.fetch_add(added, Ordering::Relaxed) + added < self.memtable_bytes {
+            return Ok(());
+        }
+        self.written.store(0, Ordering::Relaxed);
+        self.rows.rotate_memtable().map(|_| ()).map_err(convert)
     }
 }
 
@@ -98,7 +125,12 @@ fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
         .map_err(convert)?;
     let options = || {
         KeyspaceCreateOptions::default()
-            .max_memtable_size(MEMTABLE_BYTES)
+            .max_memtable_size(ENGINE_MEMTABLE_BYTES)
+            // Where files are large, the parts of their indexes and filters that are in use are cached like rows are: whole,
+            // one of a file of 64 MiB would take a megabyte.
+            .index_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+            .filter_block_partitioning_policy(PartitioningPolicy::new([false, true]))
+            .index_block_pinning_policy(PinningPolicy::new([true, false]))
             .manual_journal_persist(true)
     };
     let rows = database.keyspace(ROWS, options).map_err(convert)?;
@@ -127,7 +159,8 @@ impl Engine for DiskEngine {
                 None => writes.remove(&self.rows, key.clone()),
             }
         }
-        writes.commit().map_err(convert)
+        writes.commit().map_err(convert)?;
+        self.rotate_if_full(batch)
     }
 
     fn flush(&self) -> Result<(), Error> {
@@ -140,7 +173,8 @@ impl Engine for DiskEngine {
 
     fn rebuild(&self, fill: &mut Fill<'_>) -> Result<Arc<dyn Engine>, Error> {
         let path = self.directory.new_rows()?;
-        let engine = DiskEngine::start(self.directory.clone(), path, self.cache_bytes)?;
+        let directory = self.directory.clone();
+        let engine = DiskEngine::start(directory, path, self.cache_bytes, self.memtable_bytes)?;
         // Until it takes over, nobody needs the files of an engine that was let go of.
         engine.retire();
         engine.ingest(fill)?;
@@ -156,6 +190,11 @@ impl Engine for DiskEngine {
 
     fn retire(&self) {
         self.folder.is_retired.store(true, Ordering::Release);
+    }
+
+    fn is_behind(&self) -> bool {
+        self.rows.sealed_memtable_count() >= MANY_MEMTABLES
+            || self.rows.l0_table_count() >= MANY_FILES
     }
 }
 

@@ -62,6 +62,11 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Says that another engine has taken over: what this one has on disk goes when nobody reads from it any more.
     fn retire(&self);
+
+    /// Whether the engine's work in the background lags so far behind that writers should slow down.
+    fn is_behind(&self) -> bool {
+        false
+    }
 }
 
 /// Takes the rows of a new engine, one after the other.

@@ -172,7 +172,7 @@ fn restore_into(input: &mut dyn io::Read, options: &Options) -> Result<SnapshotI
     let mut input = Input::open(input)?;
     let directory = Directory::open(&options.path)?;
     let blobs = directory.blobs();
-    let empty = DiskEngine::open(directory, options.cache_bytes)?;
+    let empty = DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes)?;
     let mut rows = Counted::default();
     let engine = empty.rebuild(&mut |sink| {
         rows = input.rows(sink)?;
