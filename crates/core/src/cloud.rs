@@ -30,6 +30,8 @@ pub struct Cloud(Arc<Inner>);
 struct Inner {
     db: Db,
     clock: Clock,
+    /// Whoever changes the clock does it alone.
+    clock_turn: tokio::sync::Mutex<()>,
     ids: Ids,
     wakes: Wakes,
     settings: Settings,
@@ -43,6 +45,7 @@ impl Cloud {
         Cloud(Arc::new(Inner {
             db,
             clock,
+            clock_turn: tokio::sync::Mutex::default(),
             ids,
             wakes: Wakes::default(),
             settings,
@@ -69,6 +72,10 @@ impl Cloud {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    pub(crate) fn clock_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.clock_turn
     }
 
     /// Identifiers and chance.

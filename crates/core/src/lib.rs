@@ -6,7 +6,7 @@
 mod access;
 pub mod arn;
 mod call;
-mod clock;
+pub mod clock;
 mod cloud;
 mod cx;
 mod fault;
@@ -32,7 +32,7 @@ pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
-pub use service::{DataPlane, Job, PolicyLookUp, Service, Task};
+pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, Task, TimeWentBack};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fogbank_store::TableLabel;
 use fogbank_wire::Style;
 use serde_json::Value;
 
@@ -9,6 +10,9 @@ use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, 
 
 /// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
 pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
+
+/// Puts right what waits for a time that the clock has left and that has to come again.
+pub type TimeWentBack = fn(Cx) -> BoxFuture<'static, Result<(), Fault>>;
 
 /// A service: its model, its handlers, its background work and its own host names.
 pub struct Service {
@@ -26,9 +30,22 @@ pub struct Service {
     pub resource_policy: Option<PolicyLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
+    /// Told when the clock went back: what rows put off until a time that they knew would else wait for that time to
+    /// come again. It may be told twice.
+    pub time_went_back: Option<TimeWentBack>,
     /// What is done, within seconds, before the server stops. A server that is killed does not do it.
     pub stop: Option<fn(Cx) -> BoxFuture<'static, ()>>,
+    /// The tables of the service's rows, for those who look at the store as a whole.
+    pub tables: &'static [TableLabel],
+    /// Removes all that the service keeps of an account; of every account for `None`.
+    pub reset: Option<Reset>,
+    /// Forgets what was remembered of the rows: they are being replaced as a whole, and no transaction runs meanwhile. It
+    /// must neither read nor write any.
+    pub replaced: Option<fn(&Cloud)>,
 }
+
+/// Removes all that a service keeps of an account, or of every account. It may be stopped at any point, and called again.
+pub type Reset = fn(Cx, Option<String>) -> BoxFuture<'static, Result<(), Fault>>;
 
 impl Service {
     /// A service without background work and without HTTP of its own.
@@ -45,7 +62,11 @@ impl Service {
             jobs: &[],
             resource_policy: None,
             data_planes: &[],
+            time_went_back: None,
             stop: None,
+            tables: &[],
+            reset: None,
+            replaced: None,
         }
     }
 }
@@ -54,7 +75,7 @@ impl Service {
 pub struct Task {
     /// Its name in logs and the topic that wakes it, such as `sqs.retention`.
     pub name: &'static str,
-    /// How long it rests when nothing wakes it.
+    /// How long it rests when nothing wakes it, by the cloud's clock or the machine's, whichever is faster.
     pub every: Duration,
     /// One round.
     pub run: fn(Cx) -> BoxFuture<'static, Result<(), Fault>>,

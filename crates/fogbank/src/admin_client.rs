@@ -28,6 +28,11 @@ impl AdminClient {
     pub(crate) fn get(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Value> {
         Ok(self.runtime.block_on(self.http.get(path, query))?)
     }
+
+    /// Has something done.
+    pub(crate) fn post(&self, path: &str, input: &Value) -> anyhow::Result<Value> {
+        Ok(self.runtime.block_on(self.http.post(path, input))?)
+    }
 }
 
 fn target(options: &AdminOptions) -> anyhow::Result<Target> {

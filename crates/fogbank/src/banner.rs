@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fogbank_core::Clock;
 use fogbank_gateway::Banner;
 
 use crate::config::{Config, Durability, Mode};
@@ -14,7 +15,7 @@ pub(crate) fn health(config: &Config) -> Banner {
 }
 
 /// Prints the banner to stderr; stdout is for `Ready.` alone.
-pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration) {
+pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration, clock: &Clock) {
     let Config { region, account, .. } = config;
     let version = env!("CARGO_PKG_VERSION");
     let millis = took.as_millis();
@@ -35,6 +36,10 @@ pub(crate) fn print(config: &Config, address: SocketAddr, took: Duration) {
             format!(" --endpoint http://{address}")
         },
     );
+    if !clock.is_machines() {
+        let (now, state) = (crate::clock::iso(clock.now()), crate::clock::state(clock));
+        let _ = writeln!(text, "  Clock      {now}, {state}; `fogbank clock reset` ends that");
+    }
     for notice in &config.notices {
         let _ = writeln!(text, "  Note       {notice}");
     }

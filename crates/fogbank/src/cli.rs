@@ -33,7 +33,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     /// Check this machine: port, disk, sandboxes, runtimes
     Doctor(DoctorOptions),
-    /// Show the running cloud's time
+    /// Show or change the running cloud's time: advance, freeze, scale, reset
     Clock(ClockOptions),
 }
 
@@ -53,6 +53,30 @@ pub(crate) struct AdminOptions {
 pub(crate) struct ClockOptions {
     #[command(flatten)]
     pub(crate) admin: AdminOptions,
+    /// The change; without one, the time is shown
+    #[command(subcommand)]
+    pub(crate) change: Option<ClockChange>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockChange {
+    /// Move the time forward
+    Advance {
+        /// How far, in s, m, h, d and w: 3d, 90s, 1d12h
+        span: String,
+    },
+    /// Have the clock stand still
+    Freeze {
+        /// The time to stand at, such as 2027-01-31 or 2027-01-31T12:00:00Z [default: where it is]
+        time: Option<String>,
+    },
+    /// Have the clock run faster or slower than the machine's, from where it is
+    Scale {
+        /// How many times as fast, up to 10000
+        rate: f64,
+    },
+    /// Go back to the machine's time
+    Reset,
 }
 
 /// Flags of `start`. Each is also a key of `fogbank.toml` and an environment variable `FOGBANK_…`.

@@ -57,6 +57,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         local_authority: local_authority(address),
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
+    cloud.recall_clock().context("the clock's row cannot be read")?;
     let compute = compute(config, &cloud)?;
     cloud.state(|| compute);
     let mode = match config.mode {
@@ -84,7 +85,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         options,
     );
     let background = fogbank_tasks::start(&cloud, SERVICES);
-    banner::print(config, address, begun.elapsed());
+    banner::print(config, address, begun.elapsed(), cloud.clock());
     if let Some((id, secret)) = made {
         banner::print_root_key(&id, &secret);
     }

@@ -184,9 +184,8 @@ async fn permit(
             (whole.into(), Some(hash))
         }
     };
-    let now = gateway.cloud.clock().now();
     let hash = hash.as_deref();
-    let verified = authenticate::verify_signature(gateway, &presented, SERVICE, &view, hash, now);
+    let verified = authenticate::verify_signature(gateway, &presented, SERVICE, &view, hash);
     let Caller { principal, decoder } = verified.map_err(|refusal| match refusal {
         Refusal::Signature(error) => refused(*error),
         Refusal::Ours(fault) => fault,
@@ -281,13 +280,21 @@ fn query(raw: &str) -> Value {
 
 fn health(gateway: &Inner) -> Value {
     let Banner { version, state, identity } = &gateway.options.banner;
-    json!({
+    let mut health = json!({
         "status": "ok",
         "version": version,
         "state": state,
         "identity": identity,
         "services": services(&gateway.catalogue),
-    })
+    });
+    let clock = gateway.cloud.clock();
+    if !clock.is_machines() {
+        health["clock"] = json!({
+            "lead_secs": clock.lead_millis() as f64 / 1000.0,
+            "rate": f64::from(clock.rate_permille()) / 1000.0,
+        });
+    }
+    health
 }
 
 /// What scripts that were written for LocalStack look for.

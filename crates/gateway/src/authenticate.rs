@@ -4,8 +4,8 @@ use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Fault, Principal, Timestamp};
 use fogbank_identity::{Credential, LookUp};
 use fogbank_sigv4::{
-    ChunkedDecoder, Error, Options, Presented, PresignedV2, RequestView, Rules, SigningKey, Style,
-    verify,
+    ChunkedDecoder, Error, Lifetime, Options, Presented, PresignedV2, RequestView, Rules,
+    SigningKey, Style, verify,
 };
 
 use crate::Inner;
@@ -19,14 +19,18 @@ pub(crate) struct Caller {
 
 /// Verifies `presented`, whose scope must have `signing_name`. `body_hash` is the body's SHA-256 where the body
 /// was read already.
+///
+/// Clients sign with their own clocks, so how far a signature is off is told by the machine's time. How long it is good
+/// for is told by the cloud's.
 pub(crate) fn verify_signature(
     gateway: &Inner,
     presented: &Presented<'_>,
     signing_name: &str,
     view: &RequestView<'_>,
     body_hash: Option<&str>,
-    now: Timestamp,
 ) -> Result<Caller, Refusal> {
+    let clock = gateway.cloud.clock();
+    let (machine_now, now) = (clock.machine_now(), clock.now());
     let access_key_id = presented.access_key_id();
     let credential = credential(gateway, access_key_id, presented.session_token.as_deref(), now)?;
     let Some(secret) = &credential.secret else {
@@ -38,10 +42,14 @@ pub(crate) fn verify_signature(
     let options = Options {
         // A signature for one service must not open another: what names the service need not be signed.
         service: Some(signing_name),
+        lifetime: Some(Lifetime {
+            signed_at: clock.at(Timestamp::from_secs(presented.signed_at.unix_secs())).secs(),
+            now: now.secs(),
+        }),
         region: (!is_region(presented.region())).then_some(&*gateway.cloud.settings().region),
         ..Options::new(rules(presented.service()))
     };
-    let verified = verify(presented, view, &key, body_hash, now.secs(), &options)?;
+    let verified = verify(presented, view, &key, body_hash, machine_now.secs(), &options)?;
     let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?;
     Ok(Caller { principal: credential.principal, decoder })
 }
@@ -158,18 +166,20 @@ pub(crate) struct Old<'a> {
     pub(crate) bucket: Option<&'a str>,
 }
 
-/// Verifies the signature of an old presigned request.
+/// Verifies the signature of an old presigned request. It says when it ends and not when it began, so that only the
+/// machine's time can tell whether it has.
 pub(crate) fn verify_old(
     gateway: &Inner,
     old: &Old<'_>,
     view: &RequestView<'_>,
-    now: Timestamp,
 ) -> Result<Principal, Refusal> {
     let Old { presigned, bucket } = old;
     let token = presigned.session_token.as_deref();
+    let clock = gateway.cloud.clock();
+    let now = clock.now();
     let credential = credential(gateway, &presigned.access_key_id, token, now)?;
     if let Some(secret) = &credential.secret {
-        presigned.verify(view, *bucket, secret, now.secs())?;
+        presigned.verify(view, *bucket, secret, clock.machine_now().secs())?;
     }
     Ok(credential.principal)
 }

@@ -247,18 +247,17 @@ impl Exchange<'_> {
         let streams = known.is_some_and(|known| known.streams_in);
         let service = route.entry.service.model.name;
         let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
-        let now = self.gateway.cloud.clock().now();
         let settings = self.gateway.cloud.settings();
         let model = route.entry.service.model;
         let verify = |found: &Presented<'_>, hash| {
             let signing_name = authenticate::signing_name(model, found.service());
-            authenticate::verify_signature(self.gateway, found, signing_name, view, hash, now)
+            authenticate::verify_signature(self.gateway, found, signing_name, view, hash)
         };
         let (caller, region, body) = match &presented {
             None => {
                 let principal = match &old {
                     Some(old) if service == "s3" => {
-                        authenticate::verify_old(self.gateway, old, view, now)?
+                        authenticate::verify_old(self.gateway, old, view)?
                     }
                     Some(_) => return Err(SignatureError::SigV2.into()),
                     None if may_be_anonymous(route.entry, known) => Principal::anonymous(),

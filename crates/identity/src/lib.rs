@@ -26,3 +26,4 @@ mod tests;
 pub use directory::{Credential, Directory, LookUp, Mode};
 pub use identities::Identities;
 pub use last_use::LastUses;
+pub use root::carry;

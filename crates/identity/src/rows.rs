@@ -377,6 +377,11 @@ pub(crate) fn next_generation(tx: &mut impl Write) -> Result<u64, Error> {
     Ok(generation)
 }
 
+/// Makes this the number of changes.
+pub(crate) fn set_generation(tx: &mut impl Write, generation: u64) -> Result<(), Error> {
+    GENERATION.put(tx, &(), &generation)
+}
+
 /// The number of changes so far.
 pub(crate) fn generation(rows: &(impl Read + ?Sized)) -> Result<u64, Error> {
     Ok(GENERATION.get(rows, &())?.unwrap_or_default())

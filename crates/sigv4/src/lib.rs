@@ -54,5 +54,5 @@ pub use key::{SigningKey, SigningKeyCache};
 pub use parse::{Payload, Presented, RequestView, Source, parse};
 pub use render::{Rendered, Style};
 pub use time::AmzDate;
-pub use verify::{EMPTY_SHA256, Options, Rules, Verified, sha256_hex, verify};
+pub use verify::{EMPTY_SHA256, Lifetime, Options, Rules, Verified, sha256_hex, verify};
 pub use version2::PresignedV2;

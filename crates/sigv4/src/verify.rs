@@ -33,12 +33,23 @@ pub struct Options<'a> {
     pub region: Option<&'a str>,
     /// The signing name that the scope must have; `None` takes any.
     pub service: Option<&'a str>,
+    /// The times by which a presigned request expires, where that is another clock than the clients'.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// When a request was signed and what time it is, in Unix seconds, by the clock that expiries obey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// When the request was signed.
+    pub signed_at: i64,
+    /// The time.
+    pub now: i64,
 }
 
 impl Options<'_> {
     /// The options of a dialect: fifteen minutes, any region, any service.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, window_secs: 900, region: None, service: None }
+        Self { rules, window_secs: 900, region: None, service: None, lifetime: None }
     }
 }
 
@@ -181,6 +192,8 @@ fn check_time(presented: &Presented<'_>, now: i64, options: &Options<'_>) -> Res
             if signed_at.saturating_sub(now) > window_secs {
                 return Err(Error::NotYetValid { signed_at, expires_secs, now });
             }
+            let Lifetime { signed_at, now } =
+                options.lifetime.unwrap_or(Lifetime { signed_at, now });
             if now.saturating_sub(signed_at) > expires_secs {
                 return Err(Error::Expired { signed_at, expires_secs, now });
             }

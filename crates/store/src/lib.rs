@@ -62,7 +62,7 @@ pub use row::no_older_version;
 pub use row::{Raw, Row, Value, decode_fields};
 pub use simulation::{Bug, Crash, Faults, SimulatedDisk};
 pub use snapshot::{Difference, Found, SnapshotInfo, Snapshots, restore_backup, verify_backup};
-pub use table::{Range, Table};
+pub use table::{Range, Table, TableLabel};
 pub use tx::{
     Hook, MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_VALUE_BYTES, Read, ReadTx, Visit, Write,
     WriteTx,

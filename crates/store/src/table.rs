@@ -31,6 +31,14 @@ impl<K: Key, V: Value> Table<K, V> {
         self.name
     }
 
+    /// What is to be known of the table without its types.
+    pub const fn label(&self) -> TableLabel
+    where
+        K: std::fmt::Debug,
+    {
+        TableLabel { name: self.name, prefix: self.prefix, show: show::<K> }
+    }
+
     /// The four bytes in front of every key, as a number.
     pub const fn prefix(&self) -> u32 {
         self.prefix
@@ -230,6 +238,27 @@ impl<K: Key, V: Value> Table<K, V> {
             other => other,
         }
     }
+}
+
+/// A table without its types: its name and prefix, and how to show its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct TableLabel {
+    /// The name.
+    pub name: &'static str,
+    /// The four bytes in front of every key, as a number.
+    pub prefix: u32,
+    show: fn(&[u8]) -> Option<String>,
+}
+
+impl TableLabel {
+    /// A key as text, if it is one of this table. It starts with the prefix.
+    pub fn show(&self, key: &[u8]) -> Option<String> {
+        (self.show)(key.strip_prefix(&self.prefix.to_be_bytes())?)
+    }
+}
+
+fn show<K: Key + std::fmt::Debug>(key: &[u8]) -> Option<String> {
+    key::decode::<K>(key).ok().map(|key| format!("{key:?}"))
 }
 
 /// A part of a table in a direction: made by [`Table::range`], narrowed by its methods, then visited.

@@ -3,6 +3,7 @@
 //! Everything here may be killed at any instruction and started again: reconcilers take no input,
 //! and an effect leaves the outbox only after it was performed.
 
+mod clock;
 mod pump;
 mod reconcilers;
 
@@ -23,6 +24,7 @@ pub struct Background {
 pub fn start(cloud: &Cloud, services: &'static [&'static Service]) -> Background {
     let mut running = JoinSet::new();
     running.spawn(pump::run(cloud.clone(), services));
+    running.spawn(clock::run(cloud.clone(), services));
     for service in services {
         for task in service.tasks {
             running.spawn(reconcilers::run(cloud.clone(), service.model.name, task));

@@ -9,8 +9,8 @@
 //! head, and lowered by every one that puts something before it, each inside its closure, and
 //! closures run one after the other. The first look after a start may be long, and so is not taken
 //! within a transaction: one marks that somebody looks, which waits for all before it to be durable;
-//! the look then sees those, and those that come later leave word. The hint belongs to one process; an engine that several processes
-//! share needs to forget it whenever another one has written.
+//! the look then sees those, and those that come later leave word. The hint belongs to one process; an
+//! engine that several processes share needs to forget it whenever another one has written.
 
 use std::collections::HashMap;
 
@@ -93,6 +93,11 @@ impl Heads {
     /// Remembers how many are hidden, until a time.
     pub(crate) fn set_counts(&self, space: u64, counts: Counts, until_millis: u64) {
         self.0.lock().entry(space).or_default().counts = Some((counts, until_millis));
+    }
+
+    /// Other rows have taken the place of those that were looked at.
+    pub(crate) fn forget_all(&self) {
+        self.0.lock().clear();
     }
 
     /// Nobody will ask for this space again.

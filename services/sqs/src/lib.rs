@@ -34,6 +34,7 @@ mod tags;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use fogbank_core::wire::Style;
 use fogbank_core::{Op, Service, operations};
@@ -66,6 +67,9 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
     tasks: tasks::TASKS,
+    tables: store::TABLES,
+    replaced: Some(|cloud| cloud.state(heads::Heads::default).forget_all()),
+    time_went_back: Some(|cx| Box::pin(time::went_back(cx))),
     ..Service::new(
         &model::SERVICE,
         Style {

@@ -18,7 +18,7 @@ use crate::store::{self, QUEUES, Queue, QueueKey, SOURCES};
 use crate::tags;
 
 /// How long a queue rests between two purges, in milliseconds.
-const PURGE_PAUSE_MILLIS: i64 = 60_000;
+const PURGE_PAUSE_MILLIS: u64 = 60_000;
 /// The longest page of a listing.
 const PAGE: usize = 1000;
 
@@ -189,7 +189,7 @@ pub(crate) fn purge(
     let key = names::resolve(tx.request(), &input.queue_url)?;
     let mut queue = store::queue(tx, &key)?;
     let now = tx.now().millis();
-    if queue.purged_millis > 0 && now < queue.purged_millis + PURGE_PAUSE_MILLIS {
+    if queue.purged_millis > 0 && now.abs_diff(queue.purged_millis) < PURGE_PAUSE_MILLIS {
         return Err(Error::PurgeQueueInProgress(key.2));
     }
     store::abandon(tx, queue.space)?;

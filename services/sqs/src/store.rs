@@ -6,7 +6,7 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `sqs.queues` | account, region, name | [`Queue`] |
-//! | `sqs.messages` | space, sequence | [`Message`], never changed |
+//! | `sqs.messages` | space, sequence | [`Message`], not changed unless the clock goes back |
 //! | `sqs.states` | space, sequence | [`State`], from the first receive on |
 //! | `sqs.ready` | space, time of visibility, sequence | [`Hidden`] |
 //! | `sqs.totals` | space | how many messages there are |
@@ -25,7 +25,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use fogbank_core::store::{self, KeyPrefix, Read, Table, row};
+use fogbank_core::store::{self, KeyPrefix, Read, Table, TableLabel, row};
 use fogbank_core::{Cx, Request, Tx, WriteTx, arn};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,22 @@ pub(crate) static ORIGINALS: Table<(u64, String, String), Original> =
     Table::new("sqs.originals", 0x040b);
 pub(crate) static ORIGINALS_BY_AGE: Table<(u64, u64, u64), String> =
     Table::new("sqs.originals-by-age", 0x040c);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    QUEUES.label(),
+    MESSAGES.label(),
+    STATES.label(),
+    READY.label(),
+    TOTALS.label(),
+    SOURCES.label(),
+    GARBAGE.label(),
+    ORDER.label(),
+    GROUPS.label(),
+    TURNS.label(),
+    ORIGINALS.label(),
+    ORIGINALS_BY_AGE.label(),
+];
 
 /// How many rows one transaction of the background removes.
 pub(crate) const ROWS_PER_TRANSACTION: usize = 500;

@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use fogbank_compute::LogSink;
-use fogbank_core::{Clock, Cx, Fault, Principal, Task, Wakes, tracing};
+use fogbank_core::{Clock, Cx, Fault, Principal, Task, Timestamp, Wakes, tracing};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -110,15 +110,14 @@ impl Waiting {
 impl LogSink for Buffer {
     fn line(&self, at_unix_ms: i64, message: &str) {
         // Lines are timed by the machine; the cloud's clock may be shifted against it.
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let skew = self.clock.now().millis() - i64::try_from(machine.as_millis()).unwrap_or(0);
+        let at_millis = self.clock.at(Timestamp::from_millis(at_unix_ms)).millis();
         let mut waiting = self.waiting.lock();
         if waiting.bytes + message.len() > MAX_WAITING_BYTES {
             waiting.lost += 1;
             return;
         }
         // AWS's events carry the line's end, too.
-        waiting.lines.push_back((at_unix_ms + skew, format!("{message}\n")));
+        waiting.lines.push_back((at_millis, format!("{message}\n")));
         let was_full = waiting.bytes >= FULL_BYTES;
         waiting.bytes += message.len() + 1 + EVENT_BYTES;
         if !was_full && waiting.bytes >= FULL_BYTES {

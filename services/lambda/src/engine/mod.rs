@@ -22,6 +22,8 @@ pub(crate) use logs::{LOGS, Logs};
 
 /// An environment is used for so long: its credentials live for an hour, and its last invocation for up to 15 minutes.
 const MAX_AGE: Duration = Duration::from_secs(40 * 60);
+/// By so much the cloud's clock may gain on the machine's during an environment's life.
+const LEAD: Duration = Duration::from_secs(5 * 60);
 /// So many versions are remembered with the deployment that ran last.
 const MAX_DEPLOYMENTS: usize = 4096;
 
@@ -73,7 +75,7 @@ impl Engine {
     /// Runs a function once. It runs to its end even if nobody waits for that.
     pub(crate) async fn run(self: &Arc<Self>, cx: &Cx, job: Job) -> Result<Outcome, Error> {
         let place = self.running.enter(&job.function)?;
-        let key = self.key(&job);
+        let key = self.key(cx, &job);
         let Job { target, number, version, invocation, .. } = job;
         let cx = cx.located(&target.account, &target.region);
         let engine = Arc::clone(self);
@@ -105,8 +107,12 @@ impl Engine {
     }
 
     /// The pool's key of a deployment; environments of the deployment before it are ended.
-    fn key(&self, job: &Job) -> String {
-        let key = format!("{}:{}:{}", job.function.id, job.number, job.version.deployment);
+    fn key(&self, cx: &Cx, job: &Job) -> String {
+        // Credentials expire by the cloud's clock and environments grow old by the machine's: where the two part, new
+        // environments are made.
+        let period = cx.clock().lead_millis().div_euclid(LEAD.as_millis() as i64);
+        let Job { function, number, version, .. } = job;
+        let key = format!("{}:{number}:{}:{period}", function.id, version.deployment);
         let mut deployments = self.deployments.lock();
         if deployments.len() >= MAX_DEPLOYMENTS {
             deployments.clear();

@@ -31,6 +31,8 @@ const AT_ONCE_OF_ONE: usize = 48;
 const ERROR_PAUSE_MILLIS: i64 = 60_000;
 /// The first and the longest pause before a function that could not be run is tried again.
 const REFUSAL_PAUSE_MILLIS: (i64, i64) = (1_000, 300_000);
+/// No pause is longer.
+const LONGEST_PAUSE_MILLIS: u64 = 300_000;
 /// How often a function that reports errors runs again.
 const DEFAULT_RETRIES: u32 = 2;
 /// How old an event may become, in seconds.
@@ -55,7 +57,7 @@ async fn dispatch(cx: Cx) -> Result<(), Fault> {
                 if let Err(error) = perform(&cx, &key, event).await {
                     // The row is still there: the event runs again.
                     tracing::error!(%error, "an event's end could not be recorded");
-                    cx.clock().sleep(Duration::from_secs(1)).await;
+                    cx.clock().rest(Duration::from_secs(1)).await;
                 }
                 under_way.0.lock().remove(&key);
                 cx.wakes().wake(TOPIC);
@@ -88,7 +90,8 @@ fn find_due(
     while let Some(function) = next {
         let mut running = under_way.iter().filter(|key| key.0 == function).count();
         EVENTS.scan(tx, &(function.as_str(),), |key: EventKey, event: Event| {
-            if key.1 > now {
+            // What is due later than any pause lasts was put off before the clock went back.
+            if key.1 > now && key.1 - now <= LONGEST_PAUSE_MILLIS {
                 let at = Timestamp::from_millis(i64::try_from(key.1).unwrap_or(i64::MAX));
                 due.later = Some(due.later.map_or(at, |later| later.min(at)));
                 return ControlFlow::Break(());

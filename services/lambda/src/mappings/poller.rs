@@ -152,7 +152,7 @@ impl Source {
                     }
                     last_problem = problem;
                     *self.session.lock() = None;
-                    self.cx.clock().sleep(PAUSE).await;
+                    self.cx.clock().rest(PAUSE).await;
                 }
             }
         }
@@ -162,14 +162,15 @@ impl Source {
     async fn gather(&self) -> Result<Vec<Value>, Error> {
         let size = usize::try_from(self.mapping.batch_size).unwrap_or(1).max(1);
         let mut messages = self.receive(size, WAIT_SECS).await?;
-        let window = i64::from(self.mapping.window_secs);
+        let window = u64::from(self.mapping.window_secs);
         if messages.is_empty() || window == 0 {
             return Ok(messages);
         }
-        let deadline = self.cx.now().plus_secs(window);
+        // Like a long poll, a window is time that somebody waits, and no date: it passes while the clock is frozen.
+        let deadline = self.cx.clock().machine_now().plus_secs(window.cast_signed());
         let mut bytes: usize = messages.iter().map(body_len).sum();
         while messages.len() < size && bytes < MAX_BATCH_BYTES {
-            let left_millis = deadline.millis() - self.cx.now().millis();
+            let left_millis = deadline.millis() - self.cx.clock().machine_now().millis();
             if left_millis <= 0 {
                 break;
             }

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use fogbank_core::store::Read;
 use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::heads::Heads;
@@ -49,24 +51,25 @@ pub(crate) async fn receive(
 ) -> Result<ReceiveMessageOutput, Error> {
     let key = names::resolve(cx.request(), &input.queue_url)?;
     let ask = Ask::new(input)?;
-    let begun = cx.now();
+    let begun = Instant::now();
     loop {
         let queue = cx.read(|tx| store::queue(tx, &key))?;
         let wait_secs = ask.wait_secs.unwrap_or(queue.settings.wait_secs);
-        let deadline = begun.plus_secs(i64::from(wait_secs));
+        // A client waits at the other end, by its own watch: a poll ends also while the clock is frozen.
+        let left = Duration::from_secs(u64::from(wait_secs)).saturating_sub(begun.elapsed());
         // Registered before the look, so that nothing that comes in between is missed.
         let waiter = (wait_secs > 0).then(|| cx.wakes().waiter(&store::topic(queue.id)));
         let round = attempt(cx, &key, &queue, &ask).await?;
-        let Some(waiter) = waiter.filter(|_| round.taken.is_empty() && cx.now() < deadline) else {
+        let Some(waiter) = waiter.filter(|_| round.taken.is_empty() && !left.is_zero()) else {
             let messages = round.taken.into_iter().map(|taken| show(taken, &queue, &ask));
             return Ok(ReceiveMessageOutput { messages: batch::unless_empty(messages.collect()) });
         };
         let next = i64::try_from(round.next_millis).unwrap_or(i64::MAX);
-        let until = deadline.min(Timestamp::from_millis(next));
         tokio::select! {
             biased;
             () = waiter.wait() => {}
-            () = cx.clock().sleep_until(until) => {}
+            () = cx.clock().sleep_until(Timestamp::from_millis(next)) => {}
+            () = cx.clock().rest(left) => {}
         }
     }
 }

@@ -200,7 +200,7 @@ impl Draft {
             let group = self.group_id.as_deref().unwrap_or_default();
             let scope = if fifo.deduplicates_by_group { group } else { "" };
             if let Some(original) = ORIGINALS.get(tx, &(queue.space, scope, id))?
-                && now < original.sent_millis + DEDUPLICATION_MILLIS
+                && now.abs_diff(original.sent_millis) < DEDUPLICATION_MILLIS
             {
                 sent.message_id = Some(original.message_id);
                 sent.sequence_number = Some(message::sequence_number(original.sequence));

@@ -4,6 +4,7 @@ mod fifo;
 mod formats;
 mod messages;
 mod queues;
+mod time;
 mod waiting;
 
 use fogbank_core::Service;
