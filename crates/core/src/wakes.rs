@@ -33,6 +33,14 @@ impl Wakes {
         }
     }
 
+    /// Wakes everybody: all that they know may have changed.
+    pub fn wake_all(&self) {
+        for topic in self.0.lock().values() {
+            topic.signal.rounds.fetch_add(1, Ordering::SeqCst);
+            topic.signal.notify.notify_waiters();
+        }
+    }
+
     /// Registers for `topic`. Register first, look at the store, then wait.
     pub fn waiter(&self, topic: &str) -> Waiter {
         let mut topics = self.0.lock();

@@ -56,6 +56,17 @@ fn target(options: &AdminOptions) -> anyhow::Result<Target> {
     })
 }
 
+/// Asks somebody at the terminal; where there is nobody, `--yes` must have been given.
+pub(crate) fn confirm(question: &str) -> anyhow::Result<bool> {
+    use std::io::{IsTerminal, Write};
+    anyhow::ensure!(std::io::stdin().is_terminal(), "say --yes where nobody can be asked");
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).context("cannot ask")?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Prints an answer: as JSON where that was asked for, else as `text` says it.
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]
 pub(crate) fn print(

@@ -35,6 +35,14 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show or change the running cloud's time: advance, freeze, scale, reset
     Clock(ClockOptions),
+    /// Save, load and compare the state of the running cloud
+    Snapshot(SnapshotOptions),
+    /// Remove the state of the running cloud, or of one service or account of it
+    Reset(ResetOptions),
+    /// Write the state of the running cloud to a file
+    Backup(BackupOptions),
+    /// Make a data directory of a backup
+    Restore(RestoreOptions),
 }
 
 /// Which running cloud an administrator's command means, and how the command answers. Credentials come from
@@ -77,6 +85,86 @@ pub(crate) enum ClockChange {
     },
     /// Go back to the machine's time
     Reset,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotOptions {
+    #[command(flatten)]
+    pub(crate) admin: AdminOptions,
+    #[command(subcommand)]
+    pub(crate) command: SnapshotCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Keep the present state under a name
+    Save {
+        /// Name of the snapshot
+        name: String,
+    },
+    /// Put the state of a snapshot in place of the present one
+    Load {
+        /// Name of the snapshot
+        name: String,
+    },
+    /// List the snapshots; `*` marks the one that the present state comes from
+    List,
+    /// Show what has changed
+    Diff {
+        /// The earlier state [default: the snapshot that the present state comes from]
+        from: Option<String>,
+        /// The later state [default: the present one]
+        to: Option<String>,
+        /// How many keys to show of each table [default: 20]
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+    /// Remove a snapshot
+    Delete {
+        /// Name of the snapshot
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResetOptions {
+    #[command(flatten)]
+    pub(crate) admin: AdminOptions,
+    /// Only what this service keeps, such as `s3`
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// Only what this account has, by its 12 digits
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupOptions {
+    #[command(flatten)]
+    pub(crate) admin: AdminOptions,
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// Write this snapshot in place of the present state
+    #[arg(long)]
+    pub(crate) snapshot: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// The directory to make; `start` is given the same
+    #[arg(long, value_name = "DIR", required_unless_present = "verify")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Only read all of it and check it
+    #[arg(long, conflicts_with = "data_dir")]
+    pub(crate) verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Flags of `start`. Each is also a key of `fogbank.toml` and an environment variable `FOGBANK_…`.

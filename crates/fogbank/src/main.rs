@@ -1,6 +1,7 @@
 //! The `fogbank` command: your own AWS-compatible cloud in one binary.
 
 mod admin_client;
+mod backups;
 mod banner;
 mod cli;
 mod clock;
@@ -8,6 +9,7 @@ mod config;
 mod doctor;
 mod environment;
 mod services;
+mod snapshots;
 mod start;
 
 use clap::Parser;
@@ -26,6 +28,10 @@ fn main() -> std::process::ExitCode {
         cli::Command::Run(options) => environment::run(&options),
         cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Clock(options) => clock::clock(&options),
+        cli::Command::Snapshot(options) => snapshots::snapshot(&options),
+        cli::Command::Reset(options) => snapshots::reset(&options),
+        cli::Command::Backup(options) => backups::backup(&options),
+        cli::Command::Restore(options) => backups::restore(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("fogbank: {error:#}");

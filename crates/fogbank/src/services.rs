@@ -3,8 +3,8 @@
 use fogbank_core::{BoxFuture, Cx, HttpRequest, HttpResponse, Service};
 use fogbank_gateway::{AdminRoute, AdminRun};
 
-use crate::clock;
 use crate::config::Mode;
+use crate::{backups, clock, snapshots};
 
 /// All services, in the order of their names.
 pub(crate) static SERVICES: &[&Service] = &[
@@ -24,6 +24,8 @@ pub(crate) static SERVICES: &[&Service] = &[
 pub(crate) fn admin_routes(mode: Mode) -> Vec<AdminRoute> {
     let mut routes = Vec::new();
     routes.extend_from_slice(clock::ROUTES);
+    routes.extend_from_slice(snapshots::ROUTES);
+    routes.extend_from_slice(backups::ROUTES);
     // They show tests what left the cloud, and ask nobody who he is, so a server has none.
     if mode == Mode::Dev {
         routes.push(open("/_fogbank/outbox/email", fogbank_sns::email_outbox));

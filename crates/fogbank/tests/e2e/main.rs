@@ -5,3 +5,4 @@ mod clock;
 mod dependencies;
 mod gateway;
 mod server;
+mod snapshots;

@@ -145,7 +145,7 @@ impl Server {
             session_token: None,
             region: "us-east-1",
             service,
-            rules: Rules::Other,
+            rules: if service == "s3" { Rules::S3 } else { Rules::Other },
         };
         let empty = HeaderMap::new();
         let view = RequestView {

@@ -1,0 +1,159 @@
+//! `fogbank backup` and `fogbank restore`: the state as a file, checked when it is written and when it is read.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use fogbank_core::store::{self, SnapshotInfo};
+use fogbank_core::{Body, BoxFuture, Cx, Fault};
+use fogbank_gateway::{AdminRoute, AdminRun};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::admin_client::{self, AdminClient};
+use crate::cli::{BackupOptions, RestoreOptions};
+use crate::snapshots::fault;
+
+const PATH: &str = "/_fogbank/backup";
+/// Pieces of a backup that wait for a slow reader.
+const PIECES: usize = 8;
+/// Size of a piece in bytes.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// The call.
+pub(crate) const ROUTES: &[AdminRoute] =
+    &[AdminRoute { method: "POST", path: PATH, action: "Backup", run: AdminRun::Download(send) }];
+
+type Piece = Result<bytes::Bytes, io::Error>;
+
+fn send(cx: Cx, input: Value) -> BoxFuture<'static, Result<Body, Fault>> {
+    Box::pin(async move {
+        let name = input["snapshot"].as_str().map(str::to_owned);
+        let snapshots = cx.db().snapshots().clone();
+        if let Some(name) = &name
+            && !snapshots.list().iter().any(|info| info.name == *name)
+        {
+            return Err(fault(store::Error::NoSuchSnapshot(name.clone())));
+        }
+        let now = cx.clock().machine_now().millis();
+        let (sender, receiver) = mpsc::channel::<Piece>(PIECES);
+        tokio::task::spawn_blocking(move || {
+            let mut out = BufWriter::with_capacity(PIECE_BYTES, Pieces(sender.clone()));
+            if let Err(error) = snapshots.backup(name.as_deref(), now, &mut out) {
+                tracing::error!(%error, "a backup could not be completed");
+                // The answer ends without its end, which its reader notices.
+                let _ = sender.blocking_send(Err(io::Error::other("the backup failed")));
+            }
+        });
+        let pieces = stream::unfold(receiver, async |mut receiver| {
+            let piece = receiver.recv().await?;
+            Some((piece.map_err(Into::into), receiver))
+        });
+        Ok(Body::stream(None, pieces))
+    })
+}
+
+/// Hands what is written to whoever sends it on.
+struct Pieces(mpsc::Sender<Piece>);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = bytes::Bytes::copy_from_slice(bytes);
+        self.0.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs `fogbank backup`.
+pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
+    let target = &options.file;
+    let mut name = target.file_name().context("name a file")?.to_owned();
+    name.push(".unfinished");
+    let unfinished = target.with_file_name(name);
+    let written = write(options, &unfinished).inspect_err(|_| {
+        let _ = std::fs::remove_file(&unfinished);
+    })?;
+    std::fs::rename(&unfinished, target)
+        .with_context(|| format!("cannot write {}", target.display()))?;
+    admin_client::print(&options.admin, &show(target, &written), |answer| {
+        format!("Wrote and verified {}.", sizes(answer))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(options: &BackupOptions, path: &Path) -> anyhow::Result<SnapshotInfo> {
+    let client = AdminClient::new(&options.admin)?;
+    let context = || format!("cannot write {}", path.display());
+    let mut file = File::create(path).with_context(context)?;
+    client.runtime.block_on(async {
+        let input = json!({ "snapshot": options.snapshot });
+        let mut body = client.http.download(PATH, &input).await?;
+        while let Some(piece) = body.next().await {
+            let piece =
+                piece.map_err(|error| anyhow::anyhow!("the backup ended early: {error}"))?;
+            file.write_all(&piece).with_context(context)?;
+        }
+        anyhow::Ok(())
+    })?;
+    file.sync_all().with_context(context)?;
+    verify_file(path)
+}
+
+/// Runs `fogbank restore`.
+pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
+    let info = if options.verify {
+        verify_file(&options.file)?
+    } else {
+        let target = options.data_dir.clone();
+        let target: PathBuf = target.context("name the new directory with --data-dir")?;
+        let mut input = open(&options.file)?;
+        store::restore_backup(&mut input, &store::Options::new(&target))?
+    };
+    let answer = show(&options.file, &info);
+    let text = match options.json {
+        true => serde_json::to_string_pretty(&answer)?,
+        false if options.verify => format!("Verified {}.", sizes(&answer)),
+        false => format!("Restored {}.", sizes(&answer)),
+    };
+    writeln!(io::stdout(), "{text}").context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(path: &Path) -> anyhow::Result<impl Read> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(BufReader::with_capacity(PIECE_BYTES, file))
+}
+
+fn verify_file(path: &Path) -> anyhow::Result<SnapshotInfo> {
+    let mut input = open(path)?;
+    let info = store::verify_backup(&mut input)
+        .with_context(|| format!("{} is no whole backup", path.display()))?;
+    let more = input.read(&mut [0]).with_context(|| format!("cannot read {}", path.display()))?;
+    anyhow::ensure!(more == 0, "{} goes on after the end of the backup", path.display());
+    Ok(info)
+}
+
+fn show(file: &Path, info: &SnapshotInfo) -> Value {
+    json!({
+        "file": file.display().to_string(),
+        "created_millis": info.created_millis,
+        "rows": info.rows,
+        "row_bytes": info.row_bytes,
+        "blobs": info.blobs,
+        "blob_bytes": info.blob_bytes,
+    })
+}
+
+fn sizes(answer: &Value) -> String {
+    let [rows, row_bytes, blobs, blob_bytes] =
+        ["rows", "row_bytes", "blobs", "blob_bytes"].map(|member| &answer[member]);
+    let file = answer["file"].as_str().unwrap_or_default();
+    format!("{file}: {rows} rows of {row_bytes} bytes, {blobs} blobs of {blob_bytes} bytes")
+}

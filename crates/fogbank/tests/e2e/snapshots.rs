@@ -1,0 +1,188 @@
+//! The state as a whole: saved, loaded, compared, reset, backed up and restored from the command line.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+fn fogbank(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fogbank"))
+        .args(arguments)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env_remove("AWS_SESSION_TOKEN")
+        .output()
+        .expect("the command runs")
+}
+
+/// Runs a command of the administrator and reads its JSON.
+fn admin(server: &Server, arguments: &[&str]) -> Value {
+    let endpoint = format!("http://{}", server.authority);
+    let output = fogbank(&[arguments, &["--json", "--endpoint", &endpoint]].concat());
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn sqs(server: &Server, operation: &str, input: &Value) -> Value {
+    let answer = server.json("sqs", &format!("AmazonSQS.{operation}"), &input.to_string());
+    serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{answer:?}"))
+}
+
+/// The body of an object of each size class, by its name.
+const OBJECTS: [(&str, usize); 3] = [("row", 100), ("segment", 100 << 10), ("file", 5 << 20)];
+
+fn put_objects(server: &Server, letter: &str) {
+    for (name, len) in OBJECTS {
+        let body = letter.repeat(len);
+        let request = server.signed_request("PUT", &format!("/bucket/{name}"), "s3", &body);
+        assert_eq!(server.raw(&request).status, 200, "{name}");
+    }
+}
+
+fn has_objects(server: &Server, letter: &str) -> bool {
+    OBJECTS.iter().all(|(name, len)| {
+        let request = server.signed_request("GET", &format!("/bucket/{name}"), "s3", "");
+        let answer = server.raw(&request);
+        answer.status == 200 && answer.body == letter.repeat(*len)
+    })
+}
+
+/// A bucket with objects and a queue with a message.
+fn fill(server: &Server) -> String {
+    let made = server.raw(&server.signed_request("PUT", "/bucket", "s3", ""));
+    assert_eq!(made.status, 200, "{made:?}");
+    put_objects(server, "a");
+    let queue = sqs(server, "CreateQueue", &json!({ "QueueName": "jobs" }));
+    let url = queue["QueueUrl"].as_str().expect("a URL").to_owned();
+    sqs(server, "SendMessage", &json!({ "QueueUrl": url, "MessageBody": "first" }));
+    url
+}
+
+fn receive(server: &Server, url: &str) -> Vec<String> {
+    let input = json!({ "QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0 });
+    let answer = sqs(server, "ReceiveMessage", &input);
+    let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+    let body = |message: &Value| message["Body"].as_str().unwrap_or_default().to_owned();
+    messages.iter().map(body).collect()
+}
+
+#[test]
+fn a_loaded_snapshot_brings_everything_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for server in [Server::ephemeral(), Server::durable(directory.path())] {
+        let url = fill(&server);
+        let saved = admin(&server, &["snapshot", "save", "first"]);
+        assert_eq!((&saved["name"], &saved["blobs"]), (&"first".into(), &2.into()));
+        // A head that is remembered of the queue must not hide what the snapshot has.
+        assert_eq!(receive(&server, &url), ["first"]);
+        put_objects(&server, "b");
+        sqs(&server, "PurgeQueue", &json!({ "QueueUrl": url }));
+        sqs(&server, "CreateQueue", &json!({ "QueueName": "later" }));
+        assert_eq!(receive(&server, &url), Vec::<String>::new());
+
+        let difference = admin(&server, &["snapshot", "diff"]);
+        let tables = difference["tables"].as_array().expect("tables");
+        let queues = tables.iter().find(|table| table["table"] == "sqs.queues");
+        let queues = queues.unwrap_or_else(|| panic!("{difference}"));
+        assert_eq!((&queues["added"], &queues["changed"]), (&1.into(), &1.into()));
+        assert!(queues["keys"].to_string().contains("later"), "{queues}");
+
+        admin(&server, &["snapshot", "load", "first"]);
+        assert!(has_objects(&server, "a"));
+        assert_eq!(receive(&server, &url), ["first"]);
+        let queues = sqs(&server, "ListQueues", &json!({}));
+        assert_eq!(queues["QueueUrls"].as_array().map(Vec::len), Some(1));
+        assert_eq!(admin(&server, &["snapshot", "list"])["base"], "first");
+        let again = admin(&server, &["snapshot", "diff", "first"]);
+        assert!(!again.to_string().contains("s3."), "{again}");
+    }
+    let server = Server::durable(directory.path());
+    assert!(has_objects(&server, "a"), "a restart finds what was loaded");
+    admin(&server, &["snapshot", "delete", "first"]);
+    assert_eq!(admin(&server, &["snapshot", "list"])["snapshots"], json!([]));
+    assert!(has_objects(&server, "a"));
+}
+
+#[test]
+fn a_reset_leaves_an_empty_cloud() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::durable(directory.path());
+    let url = fill(&server);
+    let endpoint = format!("http://{}", server.authority);
+    let unasked = fogbank(&["reset", "--endpoint", &endpoint]);
+    assert!(!unasked.status.success(), "it needs --yes");
+    assert!(has_objects(&server, "a"));
+    admin(&server, &["reset", "--yes"]);
+    assert!(
+        sqs(&server, "ListQueues", &json!({}))["QueueUrls"].as_array().is_none_or(Vec::is_empty)
+    );
+    let gone = server.raw(&server.signed_request("GET", "/bucket/row", "s3", ""));
+    assert_eq!(gone.status, 404, "{gone:?}");
+    assert_eq!(fill(&server), url, "all names are free");
+    assert_eq!(receive(&server, &url), ["first"]);
+    server.kill();
+    let server = Server::durable(directory.path());
+    assert!(has_objects(&server, "a"));
+    let unknown = fogbank(&["reset", "--service", "nope", "--endpoint", &endpoint]);
+    assert!(!unknown.status.success());
+}
+
+#[test]
+fn a_backup_makes_another_cloud() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
+    let server = Server::durable(&directory.path().join("one"));
+    let url = fill(&server);
+    let file = path("cloud.backup");
+    let backup = admin(&server, &["backup", &file]);
+    assert_eq!(backup["blobs"], 2);
+    put_objects(&server, "b");
+    drop(server);
+
+    let verified = fogbank(&["restore", &file, "--verify"]);
+    assert!(verified.status.success(), "{verified:?}");
+    let restored = fogbank(&["restore", &file, "--data-dir", &path("two")]);
+    assert!(restored.status.success(), "{restored:?}");
+    let onto = fogbank(&["restore", &file, "--data-dir", &path("one")]);
+    assert!(!onto.status.success(), "a directory with state is not touched");
+    let server = Server::durable(&directory.path().join("two"));
+    assert!(has_objects(&server, "a"));
+    let url = url
+        .rsplit_once('/')
+        .map(|(_, name)| format!("http://{}/000000000000/{name}", server.authority));
+    assert_eq!(receive(&server, &url.expect("a URL")), ["first"]);
+
+    let mut bytes = std::fs::read(&file).expect("the backup");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("a damaged backup");
+    let damaged = fogbank(&["restore", &file, "--verify"]);
+    let said = String::from_utf8_lossy(&damaged.stderr).into_owned();
+    assert!(!damaged.status.success() && said.contains("checksum"), "{said}");
+    let refused = fogbank(&["restore", &file, "--data-dir", &path("three")]);
+    assert!(!refused.status.success() && !directory.path().join("three").exists());
+}
+
+#[test]
+fn only_administrators_see_and_change_the_state() {
+    let server = Server::ephemeral();
+    for (method, path) in [
+        ("GET", "/_fogbank/snapshots"),
+        ("POST", "/_fogbank/snapshots"),
+        ("POST", "/_fogbank/reset"),
+        ("POST", "/_fogbank/backup"),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            server.authority
+        );
+        let answer = server.raw(request.as_bytes());
+        assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+    }
+    let endpoint = format!("http://{}", server.authority);
+    for arguments in [&["load", "nothing"], &["delete", "nothing"], &["save", "../up"]] {
+        let output = fogbank(&[&["snapshot"], &arguments[..], &["--endpoint", &endpoint]].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+}
