@@ -398,14 +398,16 @@ const COUNT_MILLIS: u64 = 60_000;
 pub(crate) fn counts(tx: &impl Tx, space: u64, now_millis: u64) -> Result<Counts, Error> {
     let total = TOTALS.get(tx, &(space,))?.unwrap_or_default();
     let heads = heads(tx);
-    let mut counts = match heads.counts(space, now_millis) {
+    // The machine's time, because it passes also while the cloud's clock stands still.
+    let machine_millis = millis(tx.cx().clock().machine_now());
+    let mut counts = match heads.counts(space, machine_millis) {
         Some(known) => known,
         None => {
             let counts = hidden(tx, space, now_millis)?;
             let rows = counts.in_flight + counts.delayed;
             if rows > FEW_HIDDEN {
                 let holds = (rows / COUNTED_PER_HUNDREDTH).min(COUNT_MILLIS);
-                heads.set_counts(space, counts, now_millis + holds);
+                heads.set_counts(space, counts, machine_millis + holds);
             }
             counts
         }
