@@ -289,8 +289,10 @@ impl Cloud {
         Ok(went_back_millis)
     }
 
-    /// Sets the clock to what the store says, after the store was opened or its rows were replaced.
+    /// Sets the clock to what the store says, after the store was opened or its rows were replaced, and forgets what is
+    /// remembered of the outbox's rows.
     pub fn recall_clock(&self) -> Result<(), fogbank_store::Error> {
+        crate::outbox::lanes::forget(self);
         let row = self.db().read(|rows| CLOCK.get(rows, &()))?;
         self.clock().put(row.unwrap_or_default().history);
         self.wakes().wake(WENT_BACK);

@@ -1,18 +1,17 @@
 //! Effects as rows: what a transaction causes happens after it is durable, and only then.
 //!
 //! An effect is written by [`crate::WriteTx::emit`]; the pump in the `tasks` crate performs it, at
-//! least once, and repeats it as its [`Retry`] says.
+//! least once, and repeats it as its [`Retry`] says. [`mod@lanes`] says how effects lie in the store.
 
-use fogbank_store::{Error, Table, row};
+pub mod lanes;
+
+use fogbank_store::{Error, row};
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Principal, Timestamp, Tx, WriteTx};
+use crate::{Fault, Principal, Tx, WriteTx};
 
 /// The topic that wakes the pump.
 pub const TOPIC: &str = "core.outbox";
-
-/// The outbox: effects by the time at which they are due.
-pub static OUTBOX: Table<(u64, String), Effect> = Table::new("core.outbox", 0x0010);
 
 /// Something to do after a commit: a call of another service, or a job of the service itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,9 +40,55 @@ pub struct Effect {
     pub emitted_millis: i64,
     /// How long to wait before the first try, in seconds.
     pub delay_secs: u32,
+    /// What it needs to succeed: effects of one lane do not hold up those of another. Empty: the target.
+    pub lane: String,
 }
 
-row!(Effect, 1);
+row!(Effect, 2, read_older);
+
+/// An effect before there were lanes.
+#[derive(Deserialize)]
+struct Effect1 {
+    target: String,
+    is_job: bool,
+    input: String,
+    principal: Principal,
+    account: String,
+    region: String,
+    source: Option<(String, String)>,
+    retry: Retry,
+    otherwise: Option<Box<Effect1>>,
+    attempts: u32,
+    emitted_millis: i64,
+    delay_secs: u32,
+}
+
+impl From<Effect1> for Effect {
+    fn from(old: Effect1) -> Effect {
+        Effect {
+            target: old.target,
+            is_job: old.is_job,
+            input: old.input,
+            principal: old.principal,
+            account: old.account,
+            region: old.region,
+            source: old.source,
+            retry: old.retry,
+            otherwise: old.otherwise.map(|otherwise| Box::new(Effect::from(*otherwise))),
+            attempts: old.attempts,
+            emitted_millis: old.emitted_millis,
+            delay_secs: old.delay_secs,
+            lane: String::new(),
+        }
+    }
+}
+
+fn read_older(version: u8, bytes: &[u8]) -> Result<Effect, Error> {
+    match version {
+        1 => fogbank_store::decode_fields::<Effect1>(bytes).map(Effect::from),
+        _ => fogbank_store::no_older_version(version, bytes),
+    }
+}
 
 /// How often an effect is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +132,7 @@ impl Effect {
             attempts: 0,
             emitted_millis: 0,
             delay_secs: 0,
+            lane: String::new(),
         }
     }
 
@@ -114,6 +160,26 @@ impl Effect {
     pub fn retried(mut self, retry: Retry) -> Effect {
         self.retry = retry;
         self
+    }
+
+    /// In the lane of what it needs, such as the queue that it sends to or the host that it posts to: what is broken
+    /// there, holds up nobody else.
+    pub fn in_lane(mut self, lane: &str) -> Effect {
+        lane.clone_into(&mut self.lane);
+        self
+    }
+
+    /// How long it may have to wait before its next try, in milliseconds.
+    pub fn pause_millis(&self) -> u64 {
+        match self.attempts {
+            0 => u64::from(self.delay_secs) * 1000,
+            attempts => u64::from(self.retry.pause_after(attempts)),
+        }
+    }
+
+    /// The lane, by default the target's.
+    pub(crate) fn lane(&self) -> &str {
+        if self.lane.is_empty() { &self.target } else { &self.lane }
     }
 
     /// Not before `secs` seconds have passed.
@@ -145,13 +211,48 @@ pub(crate) fn emit(tx: &mut WriteTx<'_>, mut effect: Effect) -> Result<(), Error
     }
     effect.emitted_millis = now.millis();
     let due = now.plus_secs(i64::from(effect.delay_secs));
-    put(tx, due, &effect)?;
+    lanes::put(tx, due, &effect)?;
     tx.wake(TOPIC);
     Ok(())
 }
 
-/// Puts `effect` into the outbox, due at `due`.
-pub fn put(tx: &mut WriteTx<'_>, due: Timestamp, effect: &Effect) -> Result<(), Error> {
-    let key = (due.millis().max(0).unsigned_abs(), tx.ids().hex(24));
-    OUTBOX.put(tx, &key, effect)
+#[cfg(test)]
+mod tests {
+    use fogbank_store::Value;
+
+    use super::*;
+
+    fn effect() -> Effect {
+        let otherwise = Effect::job("sns:bury", &serde_json::json!({}));
+        Effect {
+            attempts: 3,
+            emitted_millis: 5,
+            ..Effect::call("sqs:SendMessage", Principal::service("s3.amazonaws.com"), &1.into())
+                .located("1", "r")
+                .or_else(otherwise)
+        }
+    }
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits");
+        (0..hex.len()).step_by(2).map(digits).collect()
+    }
+
+    /// What both versions have in common, up to the lane of what happens otherwise.
+    const START: &str = "0f7371733a53656e644d657373616765000131041073332e616d617a6f6e6177732e636f6d0010\
+        73332e616d617a6f6e6177732e636f6d1073332e616d617a6f6e6177732e636f6d0000013101720064fa01809f4901\
+        08736e733a6275727901027b7d0411736e732e616d617a6f6e6177732e636f6d0011736e732e616d617a6f6e617773\
+        2e636f6d11736e732e616d617a6f6e6177732e636f6d000000000064fa01809f4900000000";
+
+    #[test]
+    fn effects_are_read_for_ever() {
+        let first = bytes(&format!("01{START}030a00"));
+        assert_eq!(Effect::decode(first.into()).expect("a row"), effect());
+        let second = bytes(&format!("02{START}00030a00057175657565"));
+        let mut written = Vec::new();
+        effect().in_lane("queue").encode(&mut written).expect("bytes");
+        assert_eq!(written, second);
+        assert_eq!(Effect::decode(second.into()).expect("a row"), effect().in_lane("queue"));
+        assert!(Effect::decode(vec![3, 0].into()).is_err());
+    }
 }

@@ -52,6 +52,7 @@ pub struct ReadTx<'a> {
 pub struct WriteTx<'a> {
     rows: &'a mut store::WriteTx,
     cx: &'a Cx,
+    numbers: u64,
 }
 
 impl<'a> ReadTx<'a> {
@@ -64,7 +65,7 @@ impl<'a> ReadTx<'a> {
 impl<'a> WriteTx<'a> {
     /// A transaction over `rows` for the call of `cx`.
     pub fn new(rows: &'a mut store::WriteTx, cx: &'a Cx) -> WriteTx<'a> {
-        WriteTx { rows, cx }
+        WriteTx { rows, cx, numbers: 0 }
     }
 
     /// The transaction, to read from only.
@@ -76,6 +77,12 @@ impl<'a> WriteTx<'a> {
     /// numbers that follow the order of commits.
     pub fn version(&self) -> u64 {
         self.rows.version()
+    }
+
+    /// Counts what the transaction puts into the outbox.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// Wakes those who wait for `topic` once the transaction is durable.

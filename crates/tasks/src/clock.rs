@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fogbank_core::clock::WENT_BACK;
+use fogbank_core::outbox::lanes;
 use fogbank_core::{Cloud, Cx, Fault, Service};
 
 /// How long to rest after a failure.
@@ -24,6 +25,8 @@ pub(crate) async fn run(cloud: Cloud, services: &'static [&'static Service]) {
 
 async fn tell(cloud: &Cloud, services: &[&Service]) -> Result<(), Fault> {
     let Some(times) = cloud.untold_times()? else { return Ok(()) };
+    let cx = Cx::background(cloud.clone(), "core", "time-went-back");
+    lanes::time_went_back(&cx).await?;
     for service in services {
         if let Some(tell) = service.time_went_back {
             let cx = Cx::background(cloud.clone(), service.model.name, "time-went-back");

@@ -121,7 +121,8 @@ pub(crate) fn emit(
 /// The call that brings a message to a destination.
 fn delivery(destination: &Destination, message: &str) -> Effect {
     let (target, input) = call(destination, message);
-    let effect = Effect::call(target, Principal::service(SERVICE), &input);
+    let effect =
+        Effect::call(target, Principal::service(SERVICE), &input).in_lane(&destination.arn);
     match Arn::parse(&destination.arn) {
         Some(arn) => effect.located(arn.account, arn.region),
         None => effect,

@@ -74,12 +74,19 @@ fn account_of(arn: &str) -> &str {
     Arn::parse(arn).map(|arn| arn.account).unwrap_or_default()
 }
 
-/// The effect in the account and region of a resource.
+/// The effect in the account and region of a resource, and in its lane.
 fn placed(effect: Effect, arn: &str) -> Effect {
+    let effect = effect.in_lane(arn);
     match Arn::parse(arn) {
         Some(arn) => effect.located(arn.account, arn.region),
         None => effect,
     }
+}
+
+/// A request that delivers a message, in the lane of its host: one that is dead holds up no other.
+fn posting(post: &Post, retry: Retry) -> Result<Effect, Error> {
+    let host = post.url.split('/').nth(2).unwrap_or_default();
+    Ok(job(tasks::DELIVER_HTTP, post)?.retried(retry).in_lane(&format!("http://{host}")))
 }
 
 fn job(name: &str, input: &impl Serialize) -> Result<Effect, Error> {
@@ -112,7 +119,7 @@ pub(crate) fn fan_out(
     }
     if let Some(after) = last.filter(|_| has_more) {
         let rest = Rest { topic_id, after, notification: notification.clone() };
-        tx.emit(job(tasks::FAN_OUT, &rest)?)?;
+        tx.emit(job(tasks::FAN_OUT, &rest)?.in_lane(&notification.topic_arn))?;
     }
     Ok(())
 }
@@ -159,7 +166,7 @@ fn deliver(
                 dead_letter: dead_letter(subscription, notification),
             };
             let policy = subscription.settings.delivery_policy.as_deref();
-            let effect = job(tasks::DELIVER_HTTP, &post)?.retried(http_retry(policy, HTTP));
+            let effect = posting(&post, http_retry(policy, HTTP))?;
             tx.emit(with_dead_letter(effect, &post.dead_letter, &post.topic_arn))?;
         }
         "sms" => {
@@ -300,7 +307,7 @@ pub(crate) fn ask(
                 topic_arn: subscription.topic_arn.clone(),
                 dead_letter: None,
             };
-            return Ok(tx.emit(job(tasks::DELIVER_HTTP, &post)?.retried(HTTP))?);
+            return Ok(tx.emit(posting(&post, HTTP)?)?);
         }
         "email" => format!(
             "You have chosen to subscribe to the topic:\n{}\n\nTo confirm this subscription, click or \

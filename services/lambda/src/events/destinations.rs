@@ -77,6 +77,7 @@ fn effect(target: &str, principal: &Principal, input: &Value, arn: &Arn<'_>) -> 
     // What fails here fails for lack of a permission or a queue, which more patience would not give.
     Effect::call(target, principal.clone(), input)
         .located(&principal.account, arn.region)
+        .in_lane(&arn.to_string())
         .retried(Retry::BRIEF)
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fogbank_core::{Cx, Effect, Fault, Principal, Task, Timestamp, tracing};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 
 use super::destinations;
@@ -44,6 +46,20 @@ const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Default)]
 struct UnderWay(Mutex<HashSet<EventKey>>);
 
+/// An event's place among those that run. Dropping it frees the place, whatever happened.
+struct Place {
+    under_way: Arc<UnderWay>,
+    key: EventKey,
+    cx: Cx,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.under_way.0.lock().remove(&self.key);
+        self.cx.wakes().wake(TOPIC);
+    }
+}
+
 async fn dispatch(cx: Cx) -> Result<(), Fault> {
     let under_way = cx.state(UnderWay::default);
     loop {
@@ -54,13 +70,14 @@ async fn dispatch(cx: Cx) -> Result<(), Fault> {
             let cx = cx.located(&event.account, &event.region);
             let under_way = Arc::clone(&under_way);
             tokio::spawn(async move {
-                if let Err(error) = perform(&cx, &key, event).await {
+                let place = Place { under_way, key, cx };
+                let performed = AssertUnwindSafe(perform(&place.cx, &place.key, event));
+                let panicked = || Err(Fault::internal("an event's work panicked").into());
+                if let Err(error) = performed.catch_unwind().await.unwrap_or_else(|_| panicked()) {
                     // The row is still there: the event runs again.
                     tracing::error!(%error, "an event's end could not be recorded");
-                    cx.clock().rest(Duration::from_secs(1)).await;
+                    place.cx.clock().rest(Duration::from_secs(1)).await;
                 }
-                under_way.0.lock().remove(&key);
-                cx.wakes().wake(TOPIC);
             });
         }
         let later = due.later.unwrap_or_else(|| cx.now().plus_secs(3600));

@@ -1,7 +1,7 @@
 //! Notifications: their configuration, and the events that they send.
 
 use fogbank_core::Effect;
-use fogbank_core::outbox::OUTBOX;
+use fogbank_core::outbox::lanes::{self, EFFECTS};
 use fogbank_testkit::{Value, World, expect, json};
 
 use super::{call, put, refused, with, with_bucket};
@@ -25,18 +25,10 @@ fn queue(events: &[&str]) -> Value {
 /// Takes all effects out of the outbox, in the order of their targets.
 async fn effects(world: &World) -> Vec<Effect> {
     let view = world.cloud().db().snapshot();
-    let rows = OUTBOX.list(&view, &()).expect("effects");
-    world
-        .cloud()
-        .db()
-        .write(|tx| {
-            for (key, _) in &rows {
-                OUTBOX.delete(tx, key)?;
-            }
-            Ok::<_, fogbank_core::store::Error>(())
-        })
-        .await
-        .expect("taken");
+    let rows = EFFECTS.list(&view, &()).expect("effects");
+    let cx = fogbank_core::Cx::background(world.cloud().clone(), "s3", "test");
+    let taken = cx.write(|tx| rows.iter().try_for_each(|(key, _)| lanes::remove(tx, key, false)));
+    taken.await.expect("taken");
     let mut effects: Vec<Effect> = rows.into_iter().map(|(_, effect)| effect).collect();
     effects.sort_by(|a, b| a.target.cmp(&b.target));
     effects

@@ -5,7 +5,7 @@ mod formats;
 mod subscriptions;
 mod topics;
 
-use fogbank_core::outbox::OUTBOX;
+use fogbank_core::outbox::lanes::EFFECTS;
 use fogbank_core::{Body, Effect, HttpRequest, Service};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
@@ -88,7 +88,7 @@ pub(crate) async fn received(world: &World, queue: &str, count: usize) -> Vec<Va
 
 /// What waits in the outbox.
 pub(crate) fn effects(world: &World) -> Vec<Effect> {
-    let rows = world.cloud().db().read(|rows| OUTBOX.list(rows, &())).expect("rows");
+    let rows = world.cloud().db().read(|rows| EFFECTS.list(rows, &())).expect("rows");
     rows.into_iter().map(|(_, effect)| effect).collect()
 }
 
