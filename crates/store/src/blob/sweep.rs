@@ -237,7 +237,7 @@ impl Inner {
                     continue;
                 }
                 match self.remove_unless_needed(blob, len, swept) {
-                    Ok(()) => removed.push(key),
+                    Ok(()) => removed.push((key, len)),
                     Err(error) => {
                         tracing::warn!(%error, "a freed blob could not be removed yet");
                         pass.deferred.push((key, len));
@@ -245,9 +245,16 @@ impl Inner {
                 }
             }
             if !removed.is_empty() {
-                committer.write_blocking(|tx| {
-                    removed.iter().try_for_each(|key| GARBAGE.delete(tx, key))
-                })?;
+                // A name that comes back after a power cut must still have its row.
+                match self.disk.sync_names() {
+                    Ok(()) => committer.write_blocking(|tx| {
+                        removed.iter().try_for_each(|(key, _)| GARBAGE.delete(tx, key))
+                    })?,
+                    Err(error) => {
+                        tracing::warn!(%error, "the names of removed blobs are not synced yet");
+                        pass.deferred.append(&mut removed);
+                    }
+                }
             }
             if pass.done >= pass.due {
                 return Ok(());
@@ -296,6 +303,8 @@ impl Inner {
                 _ => {}
             }
         }
+        // A name that comes back after a power cut would never be looked at again.
+        self.disk.sync_names().map_err(|error| Error::io("syncing the names of blobs", error))?;
         committer.write_blocking(|tx| META.put(tx, BLOBS_SWEPT, &(before - 1)))
     }
 
