@@ -234,6 +234,11 @@ impl Clock {
         self.sleep_until(self.now().plus_millis(millis)).await;
     }
 
+    /// Whether the runtime's time stands in for the machine's.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.0.simulated.is_some()
+    }
+
     /// Waits for a span of the machine's time, whatever this clock shows: where somebody waits at the other end of a
     /// connection, and before what failed is tried again.
     pub async fn rest(&self, span: Duration) {
@@ -322,6 +327,20 @@ impl Cloud {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever changes this must raise the version and read the old form.
+    #[test]
+    fn the_bytes_of_the_row() {
+        let segment =
+            Segment { from_millis: -1, shows_millis: 1_767_225_600_000, rate_permille: 60_000 };
+        let row = ClockRow { history: vec![segment], went_back: 2, told: 1 };
+        let mut bytes = Vec::new();
+        fogbank_store::Value::encode(&row, &mut bytes).expect("a row");
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digits, "01010180a0d5edee66e0d4030201");
+        let back: ClockRow = fogbank_store::Value::decode_slice(&bytes).expect("readable");
+        assert_eq!(back, row);
+    }
 
     const HOUR: i64 = 3_600_000;
 

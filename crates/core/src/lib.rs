@@ -17,6 +17,7 @@ pub mod page;
 mod principal;
 mod request;
 mod service;
+mod spawn;
 mod tx;
 mod wakes;
 

@@ -21,9 +21,7 @@ pub(crate) async fn detect(cx: &Cx, input: DetectFacesInput) -> Result<DetectFac
     let bytes = image(cx, input.image).await?;
     let searches = cx.state(|| Searches(Semaphore::new(AT_ONCE)));
     let _turn = searches.0.acquire().await.map_err(|error| Error::Fault(Fault::internal(error)))?;
-    let detection = tokio::task::spawn_blocking(move || detector::detect(&bytes))
-        .await
-        .map_err(|error| Error::Fault(Fault::internal(error)))??;
+    let detection = cx.work(move || detector::detect(&bytes)).await??;
     Ok(DetectFacesOutput {
         face_details: Some(detection.faces.iter().map(detail).collect()),
         ..DetectFacesOutput::default()

@@ -70,8 +70,7 @@ pub(crate) async fn receive(cx: &Cx, source: Source) -> Result<Package, Error> {
         }
     };
     let file = BlobFile::new(cx.blobs().clone(), package.zip.clone());
-    let checking = tokio::task::spawn_blocking(move || archive::check(file));
-    package.unzipped_bytes = checking.await.map_err(Fault::internal)??;
+    package.unzipped_bytes = cx.work(move || archive::check(file)).await??;
     // Only unpacking shows that a package is whole. It is needed soon anyway.
     match engine(cx).unpacked.folder(cx.blobs(), &package.zip, &package.sha256).await {
         Ok(_) => Ok(package),

@@ -79,7 +79,8 @@ impl Engine {
         let Job { target, number, version, invocation, .. } = job;
         let cx = cx.located(&target.account, &target.region);
         let engine = Arc::clone(self);
-        let running = tokio::spawn(async move {
+        let cloud = cx.cloud().clone();
+        let running = cloud.spawn(async move {
             let logs = Arc::clone(&engine.logs);
             let spec =
                 move || async move { spec::build(&cx, &logs, &target, number, version).await };

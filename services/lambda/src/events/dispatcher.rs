@@ -69,7 +69,8 @@ async fn dispatch(cx: Cx) -> Result<(), Fault> {
             under_way.0.lock().insert(key.clone());
             let cx = cx.located(&event.account, &event.region);
             let under_way = Arc::clone(&under_way);
-            tokio::spawn(async move {
+            let cloud = cx.cloud().clone();
+            cloud.spawn(async move {
                 let place = Place { under_way, key, cx };
                 let performed = AssertUnwindSafe(perform(&place.cx, &place.key, event));
                 let panicked = || Err(Fault::internal("an event's work panicked").into());

@@ -70,7 +70,7 @@ async fn reconcile(cx: Cx) -> Result<(), Fault> {
             continue;
         }
         let source = Source::new(&cx, key, mapping);
-        let task = tokio::spawn(source.poll()).abort_handle();
+        let task = cx.spawn(source.poll()).abort_handle();
         running.insert(key.clone(), Poller { revision: mapping.revision.clone(), task });
     }
     for (key, mapping) in &mappings {
@@ -139,7 +139,7 @@ impl Source {
                 Ok(messages) => {
                     last_problem.clear();
                     let source = self.clone();
-                    tokio::spawn(async move {
+                    self.cx.spawn(async move {
                         source.handle(messages).await;
                         drop(permit);
                     });
