@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 pub use expect_test::{Expect, expect};
-use fogbank_core::store::Db;
+use fogbank_core::store::{self, Db};
 use fogbank_core::{
     Body, Call, Clock, Cloud, Fault, HttpRequest, HttpResponse, Ids, Principal, Reply, Service,
     Settings, Timestamp,
@@ -37,6 +37,12 @@ pub struct World {
 impl World {
     /// A world at 2026-01-01T00:00:00Z, whose clock moves only by [`Clock::advance`].
     pub fn new(services: &'static [&'static Service]) -> World {
+        let clock = Clock::frozen(Timestamp::from_secs(1_767_225_600));
+        World::with(services, Db::memory(), clock, Ids::seeded(1))
+    }
+
+    /// A world upon a database, with a clock and a source of identifiers.
+    pub fn with(services: &'static [&'static Service], db: Db, clock: Clock, ids: Ids) -> World {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let settings = Settings {
             account: ACCOUNT.to_owned(),
@@ -44,9 +50,7 @@ impl World {
             data_dir: directory.path().to_owned(),
             local_authority: "127.0.0.1:4566".to_owned(),
         };
-        let db = Db::memory();
-        let clock = Clock::frozen(Timestamp::from_secs(1_767_225_600));
-        let cloud = Cloud::new(db, clock, Ids::seeded(1), settings);
+        let cloud = Cloud::new(db, clock, ids, settings);
         let mode = Mode::Dev { accept_any_credentials: false };
         let identities = Arc::new(Directory::new(mode, ACCOUNT));
         identities.connect(&cloud);
@@ -122,4 +126,16 @@ impl World {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 50_000));
         self.gateway.handle(request, Peer { address: Some(address), tls: false }).await
     }
+}
+
+/// Compares the bytes of a row with those that already lie on disks, and reads them back.
+pub fn check_row<V: store::Value>(row: &V, expected: Expect) {
+    let mut bytes = Vec::new();
+    row.encode(&mut bytes).expect("a row");
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines: Vec<_> = digits.as_bytes().chunks(96).map(String::from_utf8_lossy).collect();
+    expected.assert_eq(&lines.join("\n"));
+    let mut again = Vec::new();
+    V::decode_slice(&bytes).expect("readable").encode(&mut again).expect("a row");
+    assert_eq!(bytes, again);
 }

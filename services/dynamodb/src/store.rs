@@ -140,19 +140,19 @@ pub(crate) struct StreamRow {
 
 /// Where a definition stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Place {
-    account: String,
-    region: String,
-    name: String,
+pub(crate) struct Place {
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) name: String,
 }
 
 row!(Place, 1);
 
 /// How far a backfill has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Backfill {
+pub(crate) struct Backfill {
     /// The last key that was looked at, without the prefix; empty: none.
-    after: Vec<u8>,
+    pub(crate) after: Vec<u8>,
 }
 
 row!(Backfill, 1);

@@ -6,6 +6,8 @@
 
 pub(crate) mod claims;
 pub(crate) mod disk;
+#[cfg(test)]
+mod formats;
 mod held;
 mod live;
 mod portable;

@@ -193,3 +193,20 @@ impl ImportedBlob<'_> {
 fn failed(error: std::io::Error) -> Error {
     Error::io("restoring a blob", error)
 }
+
+#[cfg(test)]
+mod formats {
+    use super::*;
+    use crate::Value;
+
+    /// Whoever changes this must raise the version and read the old form.
+    #[test]
+    fn the_bytes_of_a_header() {
+        let header = BlobHeader { kind: 1, id: 1 << 32, offset: 4096, len: 70_000, crc: u64::MAX };
+        let mut bytes = Vec::new();
+        header.encode(&mut bytes).unwrap();
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digits, "010180808080108020f0a204ffffffffffffffffff01");
+        assert_eq!(BlobHeader::decode_slice(&bytes).unwrap(), header);
+    }
+}

@@ -337,3 +337,31 @@ fn record(input: &mut dyn io::Read) -> Result<Option<(u8, Bytes)>, Error> {
     }
     Ok(Some((kind, payload.into())))
 }
+
+#[cfg(test)]
+mod formats {
+    use super::*;
+
+    fn hex(row: &impl Value) -> String {
+        let mut bytes = Vec::new();
+        row.encode(&mut bytes).unwrap();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whoever changes these must raise the version and read the old form.
+    #[test]
+    fn the_bytes_of_preface_and_end() {
+        assert_eq!(hex(&Preface { opened: 3, version: 300 }), "0103ac02");
+        let info = SnapshotInfo {
+            name: "n".to_owned(),
+            created_millis: 1_767_225_600_000,
+            parent: Some("p".to_owned()),
+            version: 300,
+            rows: 2,
+            row_bytes: 70,
+            blobs: 1,
+            blob_bytes: 5,
+        };
+        assert_eq!(hex(&info), "01016e80a0d5edee66010170ac0202460105");
+    }
+}

@@ -339,3 +339,36 @@ fn next_row<'r>(rest: &mut &'r [u8]) -> Result<Option<RowBytes<'r>>, Error> {
     *rest = after;
     Ok(Some((key, value)))
 }
+
+#[cfg(test)]
+mod formats {
+    use super::*;
+    use crate::Value;
+
+    fn hex(row: &impl Value) -> String {
+        let mut bytes = Vec::new();
+        row.encode(&mut bytes).unwrap();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whoever changes this must raise the version and read the old form.
+    #[test]
+    fn the_bytes_of_the_tail() {
+        let info = SnapshotInfo {
+            name: "n".to_owned(),
+            created_millis: 1_767_225_600_000,
+            parent: Some("p".to_owned()),
+            version: 300,
+            rows: 2,
+            row_bytes: 70,
+            blobs: 1,
+            blob_bytes: 5,
+        };
+        let block = Block { first: b"k".to_vec(), offset: 8, len: 200, crc: u64::MAX };
+        let tail = Tail { info, blocks: vec![block] };
+        assert_eq!(
+            hex(&tail),
+            "01016e80a0d5edee66010170ac020246010501016b08c801ffffffffffffffffff01"
+        );
+    }
+}

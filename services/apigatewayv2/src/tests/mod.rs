@@ -1,6 +1,7 @@
 //! Operations and requests through the whole pipeline.
 
 mod apis;
+mod formats;
 mod plane;
 
 use fogbank_core::Service;

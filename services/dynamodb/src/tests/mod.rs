@@ -2,6 +2,7 @@
 
 mod conditions;
 mod encodings;
+mod formats;
 mod key_conditions;
 mod keys;
 mod legacy;

@@ -1,6 +1,7 @@
 //! Operations through the whole pipeline.
 
 mod events;
+mod formats;
 mod groups;
 
 use fogbank_core::Service;

@@ -4,6 +4,7 @@ mod buckets;
 mod conditions;
 mod configurations;
 mod copies;
+mod formats;
 mod http;
 mod listing;
 mod notifications;
