@@ -13,6 +13,11 @@ const ROWS_ONLY: u32 = 1;
 /// The format of a directory whose rows were replaced as a whole: `CURRENT` says where they are.
 const CURRENT_ROWS: u32 = 2;
 
+/// The newest schema of rows that this program reads, and the one that it writes. It rises with every release in which
+/// a row changes or is new, so that an older program refuses the directory as a whole: it would find out about a row
+/// only when it reads it, and about a table that it does not know never.
+const SCHEMA: u32 = 1;
+
 /// The folder of the rows, until they are replaced as a whole.
 const ROWS: &str = "rows";
 
@@ -32,8 +37,19 @@ impl Directory {
         let path = path
             .canonicalize()
             .map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
-        let directory = Directory { _lock: lock(&path)?, path };
-        directory.check_format()?;
+        let mut lock = lock(&path)?;
+        let written = check(&path, "FORMAT", "fogbank data ", FORMAT)?;
+        let schema = check(&path, "SCHEMA", "fogbank schema ", SCHEMA)?;
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(|error| Error::io(format!("locking {}", path.display()), error))?;
+        let directory = Directory { _lock: lock, path };
+        if written.is_none() {
+            directory.write_format()?;
+        }
+        if schema != Some(SCHEMA) {
+            directory.write("SCHEMA", &format!("fogbank schema {SCHEMA}\n"))?;
+        }
         Ok(directory)
     }
 
@@ -135,28 +151,6 @@ impl Directory {
         Ok(())
     }
 
-    fn check_format(&self) -> Result<(), Error> {
-        let path = self.path.join("FORMAT");
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return self.write_format();
-            }
-            Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
-        };
-        let found =
-            text.strip_prefix("fogbank data ").and_then(|number| number.trim().parse().ok());
-        match found {
-            Some(found) if found > FORMAT => Err(Error::NewerFormat {
-                what: self.path.display().to_string(),
-                found,
-                supported: FORMAT,
-            }),
-            Some(ROWS_ONLY..=FORMAT) => Ok(()),
-            _ => Err(Error::corrupt(path.display().to_string(), format!("it says {text:?}"))),
-        }
-    }
-
     fn write_format(&self) -> Result<(), Error> {
         if exists(&self.path.join(ROWS))? {
             return Err(Error::corrupt(
@@ -179,6 +173,24 @@ impl Directory {
             sync_folder(&self.path)
         };
         write().map_err(|error| Error::io(format!("writing {}", path.display()), error))
+    }
+}
+
+/// The number in a small file after its prefix, if the file is there; an error if it is larger than this program knows.
+fn check(directory: &Path, name: &str, prefix: &str, supported: u32) -> Result<Option<u32>, Error> {
+    let path = directory.join(name);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
+    };
+    match text.strip_prefix(prefix).and_then(|number| number.trim().parse().ok()) {
+        Some(found) if found > supported => {
+            let what = directory.display().to_string();
+            Err(Error::NewerFormat { what, found, supported })
+        }
+        Some(found) if found > 0 => Ok(Some(found)),
+        _ => Err(Error::corrupt(path.display().to_string(), format!("it says {text:?}"))),
     }
 }
 
@@ -215,7 +227,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Locks the directory for this process and leaves its number for those who come second.
+/// Locks the directory for this process; whoever comes second learns the number that is in the file.
 fn lock(directory: &Path) -> Result<File, Error> {
     let path = directory.join("LOCK");
     let failed = |error| Error::io(format!("locking {}", path.display()), error);
@@ -237,7 +249,6 @@ fn lock(directory: &Path) -> Result<File, Error> {
         }
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
     Ok(file)
 }
 
@@ -267,6 +278,23 @@ mod tests {
         let text = fs::read_to_string(folder.path().join("FORMAT")).unwrap();
         assert_eq!(text, "fogbank data 3\n");
         assert!(!folder.path().join("rows").exists());
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Directory::open(folder.path()).unwrap());
+        let path = folder.path().join("SCHEMA");
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("fogbank schema {SCHEMA}\n"));
+        fs::write(&path, "fogbank schema 9\n").unwrap();
+        fs::write(folder.path().join("LOCK"), "1\n").unwrap();
+        let Err(error) = Directory::open(folder.path()) else { panic!("it was opened") };
+        assert!(matches!(error, Error::NewerFormat { found: 9, .. }), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "fogbank schema 9\n");
+        assert_eq!(fs::read_to_string(folder.path().join("LOCK")).unwrap(), "1\n");
+        // A directory without one is from before there was one.
+        fs::remove_file(&path).unwrap();
+        Directory::open(folder.path()).unwrap();
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 mod admin;
 mod clock;
+mod data;
 mod dependencies;
+mod determinism;
+mod formats;
 mod gateway;
 mod server;
 mod snapshots;

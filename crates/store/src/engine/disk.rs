@@ -224,6 +224,17 @@ impl View for DiskView {
 
 /// Keeps the operating system's part of an error, by which a full disk is recognised.
 fn convert(error: fjall::Error) -> Error {
+    if let fjall::Error::InvalidVersion(found) = &error {
+        let found =
+            found.map_or_else(|| "of an unknown version".to_owned(), |it| format!("{it:?}"));
+        return Error::Engine(
+            format!(
+                "the files of the rows are {found}, but this version of Fogbank reads fjall's V3 only: run the version \
+                 that wrote them, or start with another data directory"
+            )
+            .into(),
+        );
+    }
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(inner) = inner.downcast_ref::<io::Error>() {
