@@ -1,6 +1,6 @@
 //! Calls from inside the cloud: the front door behind the network layer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use fogbank_core::wire;
 use fogbank_core::{
@@ -8,25 +8,32 @@ use fogbank_core::{
     Reply, Request,
 };
 
-use crate::{Gateway, Inner, authorise, failures, pipeline};
+use crate::{Inner, authorise, failures, pipeline};
 
-/// The gateway as the cloud sees it.
-pub(crate) struct Door(pub(crate) Gateway);
+/// The gateway as the cloud sees it. The gateway holds the cloud, so that this must not hold the gateway.
+pub(crate) struct Door(pub(crate) Weak<Inner>);
+
+impl Door {
+    fn gateway(&self) -> Result<Arc<Inner>, Fault> {
+        self.0.upgrade().ok_or_else(|| Fault::internal("the gateway is gone"))
+    }
+}
 
 impl FrontDoor for Door {
     fn call(&self, cloud: Cloud, call: Call) -> BoxFuture<'static, Result<Reply, Fault>> {
-        let gateway = Arc::clone(&self.0.0);
-        Box::pin(async move { run(&gateway, cloud, call).await })
+        let gateway = self.gateway();
+        Box::pin(async move { run(&*gateway?, cloud, call).await })
     }
 
     fn authorise(&self, cx: &Cx, access: &Access) -> Result<(), Fault> {
         let request = cx.request();
         let own = format!("{}:{}", request.service, request.operation);
-        authorise::granted(&self.0.0, &own, cx, access)
+        authorise::granted(&*self.gateway()?, &own, cx, access)
     }
 
     fn fetch(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Fault>> {
-        Box::pin(self.0.0.fetch.fetch(request))
+        let gateway = self.gateway();
+        Box::pin(async move { gateway?.fetch.fetch(request).await })
     }
 }
 

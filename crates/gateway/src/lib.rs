@@ -73,7 +73,7 @@ impl Gateway {
             options,
             fetch: fetch::Client::new(),
         }));
-        cloud.open_front_door(Arc::new(internal::Door(gateway.clone())));
+        cloud.open_front_door(Arc::new(internal::Door(Arc::downgrade(&gateway.0))));
         gateway
     }
 

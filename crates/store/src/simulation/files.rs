@@ -67,6 +67,10 @@ fn write(to: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl Files {
+    pub(super) fn names(&self) -> Vec<String> {
+        self.names.keys().cloned().collect()
+    }
+
     /// Keeps of what was not synced what chance decides: of each name whether it is there, of each write how much.
     pub(super) fn lose_power(&mut self, chance: &mut Chance) {
         let names: BTreeSet<String> =

@@ -116,6 +116,11 @@ impl SimulatedDisk {
         self.0.state.lock().operations
     }
 
+    /// The names of all files.
+    pub fn files(&self) -> Vec<String> {
+        self.0.state.lock().files.names()
+    }
+
     /// Waits until the disk has stopped.
     pub async fn stopped(&self) {
         loop {
