@@ -157,7 +157,7 @@ impl History {
                 actor.clear(life).await?;
             }
             // Reconcilers remove the parts of uploads that belong to nothing any more.
-            life.sleep(2 * 60 * 60_000).await;
+            life.sleep(65 * 60_000).await;
             Ok(End::Time)
         })?;
         self.restart();

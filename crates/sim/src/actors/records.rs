@@ -23,7 +23,7 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new(mut chance: Chance) -> Records {
-        let is_patient = chance.percent(10);
+        let is_patient = chance.percent(5);
         Records { chance, next: 0, sent: BTreeMap::new(), is_patient }
     }
 
