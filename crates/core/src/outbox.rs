@@ -245,7 +245,7 @@ mod tests {
         2e636f6d11736e732e616d617a6f6e6177732e636f6d000000000064fa01809f4900000000";
 
     #[test]
-    fn effects_are_read_for_ever() {
+    fn the_bytes_of_effects_are_read_for_ever() {
         let first = bytes(&format!("01{START}030a00"));
         assert_eq!(Effect::decode(first.into()).expect("a row"), effect());
         let second = bytes(&format!("02{START}00030a00057175657565"));
@@ -254,37 +254,5 @@ mod tests {
         assert_eq!(written, second);
         assert_eq!(Effect::decode(second.into()).expect("a row"), effect().in_lane("queue"));
         assert!(Effect::decode(vec![3, 0].into()).is_err());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fogbank_store::Value;
-
-    use super::*;
-
-    /// Whoever changes this must raise the version and read the old form.
-    #[test]
-    fn the_bytes_of_an_effect() {
-        let input = serde_json::json!({"a": 1});
-        let job = Effect::job("sns:deliver", &input).located("000000000000", "us-east-1");
-        let effect = Effect::call("sqs:SendMessage", Principal::root("000000000000"), &input)
-            .on_behalf_of("arn:b", "111111111111")
-            .retried(Retry::BRIEF)
-            .delayed(300)
-            .or_else(job);
-        let mut bytes = Vec::new();
-        effect.encode(&mut bytes).expect("a row");
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            digits,
-            "010f7371733a53656e644d65737361676500077b2261223a317d000c3030303030303030303030301e61726e3a\
-             6177733a69616d3a3a3030303030303030303030303a726f6f740c303030303030303030303030000000000105\
-             61726e3a620c31313131313131313131313104f403a09c01010b736e733a64656c6976657201077b2261223a31\
-             7d0411736e732e616d617a6f6e6177732e636f6d0011736e732e616d617a6f6e6177732e636f6d11736e732e61\
-             6d617a6f6e6177732e636f6d00000c3030303030303030303030300975732d656173742d310064fa01809f4900\
-             0000000000ac02"
-        );
-        assert_eq!(Effect::decode_slice(&bytes).expect("readable"), effect);
     }
 }

@@ -250,3 +250,21 @@ fn move_late(
     }
     Ok((last, seen < ROWS))
 }
+
+#[cfg(test)]
+mod formats {
+    use fogbank_store::Value;
+
+    use super::*;
+
+    /// Whoever changes this must raise the version and read the old form.
+    #[test]
+    fn the_bytes_of_a_lane() {
+        let lane = Lane { due: 1_767_225_600_000, version: 300, number: 2, is_failing: true };
+        let mut bytes = Vec::new();
+        lane.encode(&mut bytes).expect("a row");
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(digits, "0180d0eab6b733ac020201");
+        assert_eq!(Lane::decode_slice(&bytes).expect("readable"), lane);
+    }
+}

@@ -36,6 +36,7 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("crates/core/src/clock.rs", "", "the clock"),
     ("crates/core/src/ids.rs", "", "the identifiers"),
     ("crates/core/src/spawn.rs", "", "the spawning"),
+    ("crates/store/src/commit.rs", "thread::sleep", "the commit thread, for a disk that is behind"),
     ("crates/store/src/commit.rs", "thread::Builder", "a simulation takes the steps itself"),
     ("crates/store/src/blob/sweep.rs", "thread::Builder", "not started in a simulation"),
     ("crates/store/src/blob/sweep.rs", "Instant::now", "the runtime's time: a grace for readers"),
