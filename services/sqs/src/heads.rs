@@ -11,8 +11,12 @@
 //! within a transaction: one marks that somebody looks, which waits for all before it to be durable;
 //! the look then sees those, and those that come later leave word. The hint belongs to one process; an
 //! engine that several processes share needs to forget it whenever another one has written.
+//!
+//! A look at the head costs more than the few messages that it is for, so that it also notes who comes
+//! next. Whatever is put among or before those that were noted undoes the note.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -22,7 +26,7 @@ use crate::store::Counts;
 #[derive(Debug, Default)]
 pub(crate) struct Heads(Mutex<HashMap<u64, Head>>);
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Head {
     /// No message becomes visible before this; unknown until a receive has looked.
     visible_millis: Option<u64>,
@@ -30,8 +34,49 @@ struct Head {
     meanwhile_millis: Option<u64>,
     /// No message has a lower sequence.
     sequence: u64,
-    /// How many messages were hidden, and until when that is right enough.
-    counts: Option<(Counts, u64)>,
+    /// The messages at the head.
+    ahead: Ahead,
+    /// How many messages were hidden when they were last counted.
+    counted: Option<Counted>,
+}
+
+/// The messages of a standard queue that come next: all that become visible before others do. Some may be gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ahead {
+    /// When each becomes visible, and its sequence, in this order.
+    pub(crate) messages: VecDeque<(u64, u64)>,
+    /// No other message becomes visible before this.
+    pub(crate) rest_millis: u64,
+}
+
+impl Ahead {
+    /// When the next message becomes visible, or any other; `u64::MAX`: there is none.
+    pub(crate) fn next_millis(&self) -> u64 {
+        self.messages.front().map_or(self.rest_millis, |(visible, _)| *visible)
+    }
+
+    fn lower(&mut self, millis: u64) {
+        if self.messages.back().is_some_and(|(visible, _)| millis <= *visible) {
+            self.messages.clear();
+        }
+        self.rest_millis = self.rest_millis.min(millis);
+    }
+}
+
+/// A count that is right enough for a while: of the cloud's time, which may jump, and of the machine's, which goes on.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    counts: Counts,
+    at_millis: u64,
+    at: Instant,
+    holds: Duration,
+}
+
+impl Counted {
+    fn holds(&self, now_millis: u64) -> bool {
+        let apart = Duration::from_millis(now_millis.abs_diff(self.at_millis));
+        apart.max(self.at.elapsed()) < self.holds
+    }
 }
 
 impl Heads {
@@ -43,6 +88,7 @@ impl Heads {
     /// Something becomes visible at `millis`.
     pub(crate) fn lower(&self, space: u64, millis: u64) {
         if let Some(head) = self.0.lock().get_mut(&space) {
+            head.ahead.lower(millis);
             for known in
                 [&mut head.visible_millis, &mut head.meanwhile_millis].into_iter().flatten()
             {
@@ -74,6 +120,19 @@ impl Heads {
         self.0.lock().entry(space).or_default().visible_millis = Some(millis);
     }
 
+    /// The messages that were noted at the head, if that is still true of them.
+    pub(crate) fn ahead(&self, space: u64) -> Ahead {
+        self.0.lock().get(&space).map(|head| head.ahead.clone()).unwrap_or_default()
+    }
+
+    /// A transaction has seen that these come next, and nothing before them.
+    pub(crate) fn set_ahead(&self, space: u64, ahead: Ahead) {
+        let mut heads = self.0.lock();
+        let head = heads.entry(space).or_default();
+        head.visible_millis = Some(ahead.next_millis());
+        head.ahead = ahead;
+    }
+
     /// The lowest sequence that a message may have.
     pub(crate) fn sequence(&self, space: u64) -> u64 {
         self.0.lock().get(&space).map(|head| head.sequence).unwrap_or_default()
@@ -86,13 +145,14 @@ impl Heads {
 
     /// How many messages of the space were hidden a short while ago.
     pub(crate) fn counts(&self, space: u64, now_millis: u64) -> Option<Counts> {
-        let (counts, until_millis) = self.0.lock().get(&space)?.counts?;
-        (now_millis < until_millis).then_some(counts)
+        let counted = self.0.lock().get(&space)?.counted?;
+        counted.holds(now_millis).then_some(counted.counts)
     }
 
-    /// Remembers how many are hidden, until a time.
-    pub(crate) fn set_counts(&self, space: u64, counts: Counts, until_millis: u64) {
-        self.0.lock().entry(space).or_default().counts = Some((counts, until_millis));
+    /// Remembers for a while how many are hidden.
+    pub(crate) fn set_counts(&self, space: u64, counts: Counts, now_millis: u64, holds: Duration) {
+        let counted = Counted { counts, at_millis: now_millis, at: Instant::now(), holds };
+        self.0.lock().entry(space).or_default().counted = Some(counted);
     }
 
     /// Other rows have taken the place of those that were looked at.
@@ -124,6 +184,36 @@ mod tests {
         heads.begin_look(3);
         heads.set(3, 7);
         assert_eq!(heads.end_look(3, 60), 7, "a transaction has looked meanwhile");
+    }
+
+    #[test]
+    fn what_is_put_before_others_undoes_the_note_of_them() {
+        let heads = Heads::default();
+        let ahead = Ahead { messages: [(10, 1), (20, 2)].into(), rest_millis: 90 };
+        heads.set_ahead(1, ahead.clone());
+        assert_eq!(heads.visible(1), Some(10));
+        heads.lower(1, 50);
+        assert_eq!(heads.ahead(1).messages, ahead.messages, "it comes after them");
+        assert_eq!(heads.ahead(1).rest_millis, 50);
+        heads.lower(1, 20);
+        assert!(heads.ahead(1).messages.is_empty(), "it may come between them");
+        assert_eq!(heads.visible(1), Some(10), "a look begins where they were");
+        heads.set_ahead(1, ahead);
+        heads.forget(1);
+        assert!(heads.ahead(1).messages.is_empty());
+    }
+
+    #[test]
+    fn a_count_holds_until_either_clock_has_moved() {
+        let heads = Heads::default();
+        let counts = Counts { in_flight: 5000, ..Counts::default() };
+        heads.set_counts(1, counts, 1_000_000, Duration::from_secs(3600));
+        assert_eq!(heads.counts(1, 1_000_500), Some(counts));
+        assert_eq!(heads.counts(1, 999_500), Some(counts));
+        assert_eq!(heads.counts(1, 1_000_000 + 3_600_000), None, "the cloud's clock went on");
+        assert_eq!(heads.counts(1, 0), Some(counts), "less than an hour back");
+        heads.set_counts(1, counts, 1_000_000, Duration::ZERO);
+        assert_eq!(heads.counts(1, 1_000_000), None, "the machine's clock went on");
     }
 
     #[test]

@@ -24,6 +24,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use fogbank_core::store::{self, KeyPrefix, Read, Table, TableLabel, row};
 use fogbank_core::{Cx, Request, Tx, WriteTx, arn};
@@ -391,23 +392,21 @@ const FEW_HIDDEN: u64 = 1000;
 /// More than this are counted in a hundredth of a millisecond.
 const COUNTED_PER_HUNDREDTH: u64 = 10;
 /// How long a count holds at most. AWS's own numbers are right after about a minute.
-const COUNT_MILLIS: u64 = 60_000;
+const COUNT_TIME: Duration = Duration::from_secs(60);
 
 /// Counts a queue's messages. All together are counted as they come and go; if many are hidden, their number holds for
 /// a hundred times as long as it takes to count them.
 pub(crate) fn counts(tx: &impl Tx, space: u64, now_millis: u64) -> Result<Counts, Error> {
     let total = TOTALS.get(tx, &(space,))?.unwrap_or_default();
     let heads = heads(tx);
-    // The machine's time, because it passes also while the cloud's clock stands still.
-    let machine_millis = millis(tx.cx().clock().machine_now());
-    let mut counts = match heads.counts(space, machine_millis) {
+    let mut counts = match heads.counts(space, now_millis) {
         Some(known) => known,
         None => {
             let counts = hidden(tx, space, now_millis)?;
             let rows = counts.in_flight + counts.delayed;
             if rows > FEW_HIDDEN {
-                let holds = (rows / COUNTED_PER_HUNDREDTH).min(COUNT_MILLIS);
-                heads.set_counts(space, counts, machine_millis + holds);
+                let holds = Duration::from_millis(rows / COUNTED_PER_HUNDREDTH).min(COUNT_TIME);
+                heads.set_counts(space, counts, now_millis, holds);
             }
             counts
         }

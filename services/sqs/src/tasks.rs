@@ -54,9 +54,6 @@ async fn expire(cx: &Cx, key: &QueueKey) -> Result<(), Fault> {
         let old = cx.read(|tx| oldest(tx, cx, key, now))?;
         let Some((space, sequences)) = old else { return Ok(()) };
         cx.write(|tx| remove(tx, key, space, &sequences)).await?;
-        if let Some(last) = sequences.last() {
-            cx.state(Heads::default).set_sequence(space, last + 1);
-        }
         if sequences.len() < ROWS {
             return Ok(());
         }
@@ -123,6 +120,9 @@ fn remove(
             store::take_turn(tx, space, group)?;
         }
         removed += 1;
+    }
+    if let Some(last) = sequences.last() {
+        store::heads(tx).set_sequence(space, last + 1);
     }
     if removed > 0 { store::count(tx, space, -removed) } else { Ok(()) }
 }

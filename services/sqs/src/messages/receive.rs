@@ -9,7 +9,7 @@ use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::heads::Heads;
+use crate::heads::{Ahead, Heads};
 use crate::model::{
     Message as Received, MessageAttributeValue, ReceiveMessageInput, ReceiveMessageOutput,
 };
@@ -21,6 +21,9 @@ use crate::store::{
     self, Attribute, AttributeValue, MESSAGES, MESSAGES_PER_TRANSACTION, Message, ORDER, QUEUES,
     Queue, QueueKey, READY, STATES, State, TURNS,
 };
+
+/// How many messages beyond those that it is for a look at the head notes.
+const NOTED: usize = 32;
 
 /// What a call of `ReceiveMessage` asks for.
 struct Ask {
@@ -141,47 +144,71 @@ fn take(tx: &mut WriteTx<'_>, key: &QueueKey, ask: &Ask, now: u64) -> Result<Rou
     let queue = store::queue(tx, key)?;
     let from = store::heads(tx).visible(queue.space).unwrap_or_default();
     let mut sorting = Sorting::new(tx, key, &queue, ask, now)?;
-    match queue.settings.fifo {
+    let next_millis = match queue.settings.fifo {
         None => take_any(tx, &mut sorting, from)?,
-        Some(_) => take_turns(tx, &mut sorting, from)?,
-    }
+        Some(_) => {
+            take_turns(tx, &mut sorting, from)?;
+            let next_millis = first(tx, &queue, from)?;
+            store::heads(tx).set(queue.space, next_millis);
+            next_millis
+        }
+    };
     let taken = sorting.finish(tx)?;
-    let next_millis = first(tx, &queue, from)?;
-    store::heads(tx).set(queue.space, next_millis);
     Ok(Round { taken, next_millis })
 }
 
-/// Takes messages of a standard queue, those first that have been visible for longest.
-fn take_any(tx: &mut WriteTx<'_>, sorting: &mut Sorting<'_>, from: u64) -> Result<(), Error> {
-    let (space, now) = (sorting.queue.space, sorting.now);
+/// Takes messages of a standard queue, those first that have been visible for longest; returns when the next one becomes
+/// visible.
+fn take_any(tx: &mut WriteTx<'_>, sorting: &mut Sorting<'_>, from: u64) -> Result<u64, Error> {
+    let space = sorting.queue.space;
+    let heads = store::heads(tx);
+    let mut ahead = heads.ahead(space);
+    let mut is_noted = true;
     let mut cursor = from;
     let mut seen = HashSet::new();
     while sorting.room() > 0 {
-        let mut due = Vec::new();
-        let room = sorting.room();
-        READY.range(&(space,)).from(&(space, cursor, 0)).visit_keys(
-            tx,
-            |(_, visible, sequence)| {
-                if visible > now || due.len() == room {
-                    return ControlFlow::Break(());
-                }
-                // Hidden for no time at all, a message is behind us and in front of us.
-                if !seen.contains(&sequence) {
-                    due.push((visible, sequence));
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
-        if due.is_empty() {
-            break;
+        if ahead.messages.is_empty() {
+            ahead = look_ahead(tx, sorting, cursor, &seen)?;
+            is_noted = false;
         }
-        for (visible, sequence) in due {
-            cursor = visible;
-            seen.insert(sequence);
+        let Some((visible, sequence)) = ahead.messages.pop_front() else { break };
+        cursor = visible;
+        seen.insert(sequence);
+        // Since it was noted, its receiver may have deleted it.
+        if !is_noted || READY.contains(tx, &(space, visible, sequence))? {
             sorting.sort(tx, visible, sequence)?;
         }
     }
-    Ok(())
+    // What was hidden for no time at all is due again, and may come before others.
+    let hidden = sorting.taken.iter().map(|taken| taken.state.visible_millis);
+    let hidden = hidden.min().unwrap_or(u64::MAX);
+    heads.set_ahead(space, ahead);
+    heads.lower(space, hidden);
+    Ok(heads.visible(space).unwrap_or_default())
+}
+
+/// The messages that are due now and follow `cursor`, some more than there is room for.
+fn look_ahead(
+    tx: &WriteTx<'_>,
+    sorting: &Sorting<'_>,
+    cursor: u64,
+    seen: &HashSet<u64>,
+) -> Result<Ahead, Error> {
+    let (space, now) = (sorting.queue.space, sorting.now);
+    let most = sorting.room() + NOTED;
+    let mut ahead = Ahead { rest_millis: u64::MAX, ..Ahead::default() };
+    READY.range(&(space,)).from(&(space, cursor, 0)).visit_keys(tx, |(_, visible, sequence)| {
+        if visible > now || ahead.messages.len() == most {
+            ahead.rest_millis = visible;
+            return ControlFlow::Break(());
+        }
+        // Hidden for no time at all, a message is behind us and in front of us.
+        if !seen.contains(&sequence) {
+            ahead.messages.push_back((visible, sequence));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(ahead)
 }
 
 /// Takes messages of a FIFO queue, group by group: as many from the front of each as are visible.
