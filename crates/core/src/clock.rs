@@ -33,6 +33,8 @@ const LATEST_MILLIS: i64 = 32_503_680_000_000;
 const MAX_SEGMENTS: usize = 1000;
 /// How long a change takes to become durable, mostly, in milliseconds.
 const LEAD_MILLIS: i64 = 30;
+/// A change that comes no later than this is to come, in milliseconds.
+const LONGEST_LEAD_MILLIS: i64 = 2_000;
 
 /// What the store knows of the clock; no row means the machine's.
 static CLOCK: Table<(), ClockRow> = Table::new("core.clock", 0x0011);
@@ -109,7 +111,19 @@ impl Clock {
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        self.at(self.machine_now())
+        self.both().0
+    }
+
+    /// The time, and the machine's at the same moment.
+    pub fn both(&self) -> (Timestamp, Timestamp) {
+        let machine = self.machine_now();
+        if !self.0.has_history.load(Ordering::Acquire) {
+            return (machine, machine);
+        }
+        let history = self.0.history.read();
+        let segment = present(&history, machine.millis());
+        let millis = segment.map_or(machine.millis(), |now| now.shows_at(machine.millis()));
+        (Timestamp::from_millis(millis), machine)
     }
 
     /// The machine's time, with which clients' clocks are compared.
@@ -136,14 +150,14 @@ impl Clock {
     /// How fast the clock runs, in thousandths of the machine's speed: 0 is frozen.
     pub fn rate_permille(&self) -> u32 {
         let history = self.0.history.read();
-        segment(&history, self.machine_now().millis())
+        present(&history, self.machine_now().millis())
             .map_or(REAL_RATE_PERMILLE, |segment| segment.rate_permille)
     }
 
     /// By how much the clock is ahead of the machine's, in milliseconds.
     pub fn lead_millis(&self) -> i64 {
-        let machine = self.machine_now();
-        self.at(machine).millis().saturating_sub(machine.millis())
+        let (now, machine) = self.both();
+        now.millis().saturating_sub(machine.millis())
     }
 
     /// Whether it shows the machine's time.
@@ -166,9 +180,9 @@ impl Clock {
     /// The history with a change that comes at a moment of the machine's time.
     fn planned(&self, change: Change, from_millis: i64) -> Result<Vec<Segment>, Fault> {
         let mut history = self.0.history.read().clone();
-        let shown = show(&history, from_millis);
-        let rate =
-            segment(&history, from_millis).map_or(REAL_RATE_PERMILLE, |now| now.rate_permille);
+        let before = present(&history, from_millis);
+        let shown = before.map_or(from_millis, |segment| segment.shows_at(from_millis));
+        let rate = before.map_or(REAL_RATE_PERMILLE, |segment| segment.rate_permille);
         let (shows_millis, rate_permille) = match change {
             Change::Advance(millis) => (shown.saturating_add(millis), rate),
             Change::Freeze(at) => (at.map_or(shown, Timestamp::millis), 0),
@@ -246,20 +260,39 @@ impl Clock {
     }
 }
 
-/// The segment in which a moment of the machine's time lies.
-fn segment(history: &[Segment], machine_millis: i64) -> Option<&Segment> {
-    history.iter().rev().find(|segment| segment.from_millis <= machine_millis)
+impl Segment {
+    /// What the clock shows at a moment of the machine's time, if this segment goes on until then.
+    fn shows_at(&self, machine_millis: i64) -> i64 {
+        let passed = i128::from(machine_millis) - i128::from(self.from_millis);
+        let shown = i128::from(self.shows_millis) + passed * i128::from(self.rate_permille) / 1000;
+        i64::try_from(shown.clamp(0, i128::from(LATEST_MILLIS))).unwrap_or(LATEST_MILLIS)
+    }
 }
 
+/// The segment of the present: the last, unless it is about to begin. If it begins later than that, the machine's time
+/// was set back, which does not undo a change.
+fn present(history: &[Segment], machine_millis: i64) -> Option<&Segment> {
+    let last = history.last()?;
+    let is_to_come =
+        (1..=LONGEST_LEAD_MILLIS).contains(&last.from_millis.saturating_sub(machine_millis));
+    match is_to_come {
+        true => history[..history.len() - 1].last(),
+        false => Some(last),
+    }
+}
+
+/// What the clock showed at a moment of the machine's time.
 fn show(history: &[Segment], machine_millis: i64) -> i64 {
-    let Some(begun) = segment(history, machine_millis).or(history.first()) else {
-        return machine_millis;
-    };
-    let passed = i128::from(machine_millis) - i128::from(begun.from_millis);
-    // What is before the first segment that is remembered counts as real time.
-    let rate = if passed < 0 { REAL_RATE_PERMILLE } else { begun.rate_permille };
-    let shown = i128::from(begun.shows_millis) + passed * i128::from(rate) / 1000;
-    i64::try_from(shown.clamp(0, i128::from(LATEST_MILLIS))).unwrap_or(LATEST_MILLIS)
+    let begun = history.iter().rev().find(|segment| segment.from_millis <= machine_millis);
+    match (begun, history.first()) {
+        (Some(segment), _) => segment.shows_at(machine_millis),
+        // What is before the first segment that is remembered counts as real time.
+        (None, Some(first)) => {
+            let first = Segment { rate_permille: REAL_RATE_PERMILLE, ..*first };
+            first.shows_at(machine_millis)
+        }
+        (None, None) => machine_millis,
+    }
 }
 
 impl Cloud {
@@ -272,9 +305,9 @@ impl Cloud {
         let clock = self.clock();
         let from_millis =
             (clock.machine_now().millis() + LEAD_MILLIS).div_euclid(1000) * 1000 + 1000;
-        let before = clock.at(Timestamp::from_millis(from_millis)).millis();
         let history = clock.planned(change, from_millis)?;
-        let went_back_millis = before.saturating_sub(show(&history, from_millis)).max(0);
+        let [.., before, after] = &history[..] else { return Ok(0) };
+        let went_back_millis = (before.shows_at(from_millis) - after.shows_millis).max(0);
         self.db()
             .write(|tx| {
                 let mut row = CLOCK.get(tx, &())?.unwrap_or_default();
@@ -284,11 +317,8 @@ impl Cloud {
             })
             .await?;
         clock.put(history);
-        while let Ok(left) = u64::try_from(from_millis - clock.machine_now().millis())
-            && left > 0
-        {
-            clock.rest(Duration::from_millis(left)).await;
-        }
+        let left = (from_millis - clock.machine_now().millis()).clamp(0, LONGEST_LEAD_MILLIS);
+        clock.rest(Duration::from_millis(left.unsigned_abs() + 1)).await;
         clock.0.changed.notify_waiters();
         self.wakes().wake(WENT_BACK);
         Ok(went_back_millis)
@@ -377,6 +407,23 @@ mod tests {
         assert_eq!(at(2_500_000), 2_000_000 + 2 * HOUR + 60_000);
         assert_eq!(at(3_500_000), 2_000_000 + 3 * HOUR + 60_000);
         assert_eq!(at(4_000_001), 4_000_001);
+    }
+
+    #[test]
+    fn a_machine_that_is_set_back_undoes_no_change() {
+        let clock = Clock::system();
+        let shown = |machine| {
+            let history = clock.0.history.read();
+            present(&history, machine).expect("a segment").shows_at(machine)
+        };
+        clock.put(clock.planned(Change::Advance(24 * HOUR), 10 * HOUR).expect("a plan"));
+        assert_eq!(shown(10 * HOUR - 1), 10 * HOUR - 1, "the change is to come");
+        assert_eq!(shown(10 * HOUR), 34 * HOUR);
+        assert_eq!(shown(7 * HOUR), 31 * HOUR);
+        clock.put(clock.planned(Change::Advance(HOUR), 7 * HOUR).expect("a plan"));
+        assert_eq!(shown(7 * HOUR - 1), 31 * HOUR - 1);
+        assert_eq!(shown(7 * HOUR), 32 * HOUR);
+        assert_eq!(clock.at(Timestamp::from_millis(8 * HOUR)).millis(), 33 * HOUR);
     }
 
     #[test]

@@ -39,8 +39,7 @@ fn set(cx: Cx, input: Value) -> BoxFuture<'static, Result<Value, Fault>> {
 
 /// What the clock shows, and how it differs from the machine's.
 fn shown(clock: &Clock) -> Value {
-    let machine = clock.machine_now();
-    let now = clock.at(machine);
+    let (now, machine) = clock.both();
     json!({
         "now": iso(now),
         "machine": iso(machine),
