@@ -4,6 +4,7 @@
 //! The seed decides operations and faults; how requests of different lanes interleave is up to the machine.
 
 pub mod client;
+pub mod corrupt;
 pub mod faults;
 pub mod lanes;
 pub mod plan;

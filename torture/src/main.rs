@@ -1,10 +1,13 @@
 //! `fogbank-torture`: kills a cloud and cuts its disk, again and again, and says whether anything was lost.
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use fogbank_torture::corrupt::{Corrupted, corrupt};
+use fogbank_torture::server::Launch;
 use fogbank_torture::{Fault, Report, Settings, run};
 
 /// Kills a cloud and cuts its disk under load, and checks that nothing acknowledged is lost.
@@ -56,6 +59,9 @@ struct Cli {
     /// Succeed only if a loss is found: for a cloud that does not sync, to see that the torture bites
     #[arg(long)]
     expect_loss: bool,
+    /// Instead of all this: damage files of a directory, at most so many times, and look at how the cloud takes it
+    #[arg(long, value_name = "TIMES")]
+    corrupt: Option<usize>,
     /// Say nothing of each cycle
     #[arg(long)]
     quiet: bool,
@@ -67,6 +73,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let pid = std::process::id();
     let scratch =
         cli.scratch.unwrap_or_else(|| std::env::temp_dir().join(format!("fogbank-torture-{pid}")));
+    if let Some(times) = cli.corrupt {
+        return corrupt_files(cli.binary, &scratch, cli.seed, times);
+    }
     let settings = Settings {
         binary: cli.binary,
         scratch: scratch.clone(),
@@ -108,6 +117,38 @@ fn main() -> anyhow::Result<ExitCode> {
         settings.durability,
     );
     Ok(ExitCode::from(u8::from(!cli.expect_loss)))
+}
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn corrupt_files(
+    binary: PathBuf,
+    scratch: &Path,
+    seed: u64,
+    times: usize,
+) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(scratch)?;
+    let scratch = scratch.canonicalize()?;
+    let launch = Launch {
+        binary,
+        data: scratch.join("data"),
+        durability: "fsync".to_owned(),
+        listen: TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
+        log: scratch.join("log"),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let report = runtime.block_on(corrupt(&launch, seed, times))?;
+    let Corrupted { damages, refused, served_in_part, unharmed, .. } = report;
+    for message in &report.messages {
+        println!("refused: {message}");
+    }
+    for failure in &report.failures {
+        println!("FAILED {failure}");
+    }
+    println!(
+        "{damages} damages: {refused} refused, {served_in_part} served in part, {unharmed} unharmed"
+    );
+    std::fs::remove_dir_all(&scratch)?;
+    Ok(ExitCode::from(u8::from(!report.failures.is_empty())))
 }
 
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]

@@ -15,7 +15,7 @@ use crate::faults::Preload;
 use crate::lanes::{Failures, objects};
 use crate::plan::{Arming, Fault, Plan};
 use crate::power::{self, Cut};
-use crate::server::{Launch, Server, Started};
+use crate::server::{Launch, RESERVE_MIB, Server, Started};
 use crate::world::{Acknowledged, Depth, World};
 
 /// What to do, and to whom.
@@ -65,6 +65,9 @@ pub struct Report {
     /// What went wrong, with the cycle before whose load it was found.
     pub failures: Vec<String>,
 }
+
+/// Less than what the cloud is told to keep in reserve, and more than half of it.
+const LOW_BYTES: u64 = (RESERVE_MIB << 20) / 4 * 3;
 
 struct Run<'a> {
     settings: &'a Settings,
@@ -295,12 +298,13 @@ impl Run<'_> {
     async fn run_low(&self, client: &Client) -> anyhow::Result<()> {
         let path = format!("/{}/probe", objects::BUCKET);
         let put = || client.s3(Method::PUT, &path, "", Bytes::from_static(b"probe"));
-        self.preload.set_free_bytes(Some(1 << 20))?;
+        put().await.success().context("storing with enough space")?;
+        self.preload.set_free_bytes(Some(LOW_BYTES))?;
         let refused = wait_for(async || match put().await {
             Outcome::Failed(answer) => Some(answer),
             _ => None,
         });
-        let answer = refused.await.context("it takes writes with 1 MiB of space left")?;
+        let answer = refused.await.context("it takes writes with little space left")?;
         let text = answer.text();
         ensure!(answer.status == 503, "status {}: {text}", answer.status);
         ensure!(text.contains("ServiceUnavailable") && text.contains("disk"), "{text}");

@@ -16,6 +16,8 @@ use crate::faults::Preload;
 
 /// A start takes no longer than this.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// What the cloud is told to keep in reserve.
+pub const RESERVE_MIB: u64 = 64;
 /// Lines of the log that are kept to be shown.
 const KEPT_LINES: usize = 400;
 
@@ -62,7 +64,9 @@ impl Launch {
             .arg("--data-dir")
             .arg(&self.data)
             .args(["--log", "warn,fogbank_store=info"])
-            .env("FOGBANK_TEST_MEMTABLE_BYTES", "4194304")
+            .args(["--disk-reserve-mib", &RESERVE_MIB.to_string()])
+            // So that memory is written out and files are merged in a short run, too.
+            .args(["--memtable-mib", "1"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -141,7 +141,20 @@ impl std::error::Error for Fault {}
 
 impl From<fogbank_store::Error> for Fault {
     fn from(error: fogbank_store::Error) -> Fault {
-        Fault::internal(error)
+        use fogbank_store::Error;
+        let message = match &error {
+            error if error.is_disk_full() => {
+                "The disk of this Fogbank is full: nothing new is stored until there is space again. \
+                 The log and `fogbank doctor` say more."
+            }
+            Error::ReadOnly { .. } => {
+                "The disk of this Fogbank failed: nothing is stored until it is started again. \
+                 The log and `fogbank doctor` say more."
+            }
+            _ => return Fault::internal(error),
+        };
+        // The code and status that AWS's services have in common, and that its SDKs ask again after.
+        Fault::new("ServiceUnavailable", message).with_status(503).because(error)
     }
 }
 

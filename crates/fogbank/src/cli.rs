@@ -31,7 +31,7 @@ pub(crate) enum Command {
     Env(EnvOptions),
     /// Run a command whose AWS calls go to the cloud, and cannot reach AWS by accident
     Run(RunOptions),
-    /// Check this machine: port, disk, sandboxes, runtimes
+    /// Check this machine: port, state, disk, sandboxes, runtimes
     Doctor(DoctorOptions),
     /// Show or change the running cloud's time: advance, freeze, scale, reset
     Clock(ClockOptions),
@@ -179,6 +179,9 @@ pub(crate) struct StartOptions {
     /// Keep state in memory only
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// Space on the disk, in MiB, below which nothing new is stored [default: 256, less on a small disk]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) disk_reserve_mib: Option<u64>,
     /// When a write is acknowledged [default: fsync]
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,
@@ -258,6 +261,9 @@ pub(crate) struct DoctorOptions {
     /// Directory that `start` would use
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Open the state too, as `start` would: read every row and look for every blob
+    #[arg(long)]
+    pub(crate) deep: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

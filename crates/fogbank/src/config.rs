@@ -43,6 +43,7 @@ struct File {
     data_dir: Option<PathBuf>,
     ephemeral: Option<bool>,
     durability: Option<Durability>,
+    disk_reserve_mib: Option<u64>,
     mode: Option<Mode>,
     accept_any_credentials: Option<bool>,
     allow_remote: Option<bool>,
@@ -60,6 +61,7 @@ const KEYS: &[&str] = &[
     "DATA_DIR",
     "EPHEMERAL",
     "DURABILITY",
+    "DISK_RESERVE_MIB",
     "MODE",
     "ACCEPT_ANY_CREDENTIALS",
     "ALLOW_REMOTE",
@@ -78,6 +80,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     pub(crate) ephemeral: bool,
     pub(crate) durability: Durability,
+    pub(crate) disk_reserve_mib: Option<u64>,
     pub(crate) mode: Mode,
     pub(crate) accept_any_credentials: bool,
     /// Why unknown credentials are taken, for the banner.
@@ -144,6 +147,10 @@ impl Config {
                 .or(parse_choice(&variable, "DURABILITY")?)
                 .or(file.durability)
                 .unwrap_or_default(),
+            disk_reserve_mib: flags
+                .disk_reserve_mib
+                .or(parse_variable(&variable, "DISK_RESERVE_MIB")?)
+                .or(file.disk_reserve_mib),
             mode,
             // Old habits are met where nobody asked otherwise, and never on a server.
             accept_any_credentials: accept.unwrap_or(localstack.is_present && mode == Mode::Dev),

@@ -1,10 +1,12 @@
 //! `fogbank doctor`: what this machine offers, and what is missing.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
 use fogbank_compute::{Check, Compute, Status};
+use fogbank_core::store::{self, Db, Read};
 
 use crate::cli::DoctorOptions;
 use crate::config::Config;
@@ -25,7 +27,15 @@ pub(crate) fn doctor(options: &DoctorOptions) -> anyhow::Result<ExitCode> {
         ..crate::cli::StartOptions::default()
     };
     let mut findings = match Config::load(&flags, &crate::config::environment()) {
-        Ok(config) => vec![port(config.listen), directory(&config.data_dir)],
+        Ok(config) => {
+            let mut findings = vec![port(config.listen)];
+            findings.extend(directory(&config));
+            let can_open = findings[1..].iter().all(|finding| finding.good);
+            if options.deep && can_open && config.data_dir.join("FORMAT").exists() {
+                findings.push(state(&config));
+            }
+            findings
+        }
         Err(error) => vec![Finding {
             subject: "settings".to_owned(),
             good: false,
@@ -57,15 +67,93 @@ fn port(address: SocketAddr) -> Finding {
     Finding { subject: "port".to_owned(), good: outcome.is_ok(), says }
 }
 
-fn directory(path: &Path) -> Finding {
-    let existing = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(path);
-    let writable = std::fs::metadata(existing).is_ok_and(|data| !data.permissions().readonly());
-    let says = if writable {
-        format!("{} can be used", path.display())
-    } else {
-        format!("{} cannot be written", existing.display())
+/// What is to be said of the data directory, which is not changed by that.
+fn directory(config: &Config) -> Vec<Finding> {
+    let path = &config.data_dir;
+    let seen = store::examine(path);
+    let finding = |subject: &str, good: bool, says: String| Finding {
+        subject: subject.to_owned(),
+        good,
+        says,
     };
-    Finding { subject: "data directory".to_owned(), good: writable, says }
+    let (existing, place) = (seen.existing.display(), path.display());
+    let is_usable = seen.is_writable && seen.refusal.is_none();
+    let says = match &seen.refusal {
+        Some(error) => error.to_string(),
+        None if !seen.is_writable => {
+            format!(
+                "{existing} cannot be written: make it writable, or choose another with --data-dir"
+            )
+        }
+        None if seen.is_database => format!("{place} holds state and can be used"),
+        None => format!("{place} can be used"),
+    };
+    let mut findings = vec![finding("data directory", is_usable, says)];
+    let reserve = config.disk_reserve_mib.map_or(seen.reserve_bytes, |mib| mib << 20);
+    let (good, says) = match seen.free_bytes {
+        Some(free) if free < reserve => (
+            false,
+            format!(
+                "{} MiB are left on the disk of {existing}, less than the reserve of {} MiB: nothing new is \
+                 stored until some space is freed",
+                free >> 20,
+                reserve >> 20
+            ),
+        ),
+        Some(free) => (
+            true,
+            format!("{} MiB are left, and {} MiB are kept in reserve", free >> 20, reserve >> 20),
+        ),
+        None => (true, format!("the file system of {existing} does not say what is left")),
+    };
+    findings.push(finding("disk space", good, says));
+    if let Some((at, what)) = seen.last_failure {
+        let ago = at.elapsed().unwrap_or_default().as_secs();
+        let says = format!("{}: {what}; the log of that server says more", age(ago));
+        findings.push(finding("last failure", true, says));
+    }
+    findings
+}
+
+fn age(secs: u64) -> String {
+    match secs {
+        0..120 => format!("{secs} seconds ago"),
+        120..7200 => format!("{} minutes ago", secs / 60),
+        7200..172_800 => format!("{} hours ago", secs / 3600),
+        _ => format!("{} days ago", secs / 86_400),
+    }
+}
+
+/// Opens the state, as `start` would, reads every row and looks for every blob.
+fn state(config: &Config) -> Finding {
+    let subject = "state".to_owned();
+    let looked = Db::open(&store::Options::new(&config.data_dir)).and_then(|db| {
+        let mut rows = 0u64;
+        let tx = db.snapshot();
+        tx.scan(&[], &[u8::MAX; 8], false, &mut |_, _| {
+            rows += 1;
+            ControlFlow::Continue(())
+        })?;
+        let blobs = db.blobs().look_for_all(&tx)?;
+        drop(tx);
+        db.close()?;
+        Ok((rows, blobs))
+    });
+    match looked {
+        Ok((rows, found)) if found.missing.is_empty() => {
+            let (blobs, mib) = (found.blobs, found.bytes >> 20);
+            let says = format!("{rows} rows can be read, {blobs} blobs of {mib} MiB are there");
+            Finding { subject, good: true, says }
+        }
+        Ok((_, found)) => {
+            let says = format!(
+                "blobs are missing, and objects with them: {}; restore them from a backup",
+                found.missing.join(", ")
+            );
+            Finding { subject, good: false, says }
+        }
+        Err(error) => Finding { subject, good: false, says: error.to_string() },
+    }
 }
 
 /// What functions can run on, in a folder that is removed again.

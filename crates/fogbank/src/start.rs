@@ -119,6 +119,9 @@ fn open_state(config: &Config) -> anyhow::Result<Db> {
     options.durability = durability;
     options.cache_bytes = u64::from(config.cache_mib) << 20;
     options.memtable_bytes = u64::from(config.memtable_mib) << 20;
+    if let Some(mib) = config.disk_reserve_mib {
+        options.reserve_bytes = mib.saturating_mul(1 << 20);
+    }
     Db::open(&options)
         .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))
 }

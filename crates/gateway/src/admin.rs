@@ -280,8 +280,11 @@ fn query(raw: &str) -> Value {
 
 fn health(gateway: &Inner) -> Value {
     let Banner { version, state, identity } = &gateway.options.banner;
+    // A client that looks for `ok` alone is not told that all is well where nothing can be stored.
+    let trouble = gateway.cloud.db().health().err().map(|error| error.to_string());
     let mut health = json!({
-        "status": "ok",
+        "status": if trouble.is_some() { "read-only" } else { "ok" },
+        "trouble": trouble,
         "version": version,
         "state": state,
         "identity": identity,

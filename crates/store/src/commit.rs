@@ -664,6 +664,9 @@ impl Shared {
     fn give_up(&self, state: &mut State, error: &Error) -> Error {
         let failed = state.fail(error);
         tracing::error!(%error, "a commit failed; the store accepts no more writes");
+        if let Some(engine) = &state.engine {
+            engine.note_failure(&failed.to_string());
+        }
         state.pending = Overlay::default();
         state.hooks.clear();
         for waiter in std::mem::take(&mut state.waiters) {

@@ -13,6 +13,7 @@ use crate::engine::disk::DiskEngine;
 use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
 use crate::layout::Directory;
+use crate::space::{Space, default_reserve_bytes};
 use crate::{Error, ReadTx, Snapshots, WriteTx, meta};
 
 /// What must have happened before a write is acknowledged.
@@ -62,6 +63,8 @@ pub struct Options {
     /// How much is written before it moves from memory to a sorted file, in bytes. Up to four times as much is in memory
     /// while files are written; each small row takes about as much again.
     pub memtable_bytes: u64,
+    /// Space on the disk below which nothing new is taken, in bytes.
+    pub reserve_bytes: u64,
     /// How long the bytes of a freed blob stay for readers that learned of it before.
     pub blob_grace: Duration,
 }
@@ -70,8 +73,10 @@ impl Options {
     /// The defaults for a data directory: every write on disk before it is acknowledged, 64 MiB of cache, and 24 MiB of
     /// rows before they move to a file.
     pub fn new(path: impl Into<PathBuf>) -> Options {
+        let path = path.into();
         Options {
-            path: path.into(),
+            reserve_bytes: default_reserve_bytes(&path),
+            path,
             durability: Durability::Fsync,
             cache_bytes: 64 << 20,
             memtable_bytes: 24 << 20,
@@ -95,6 +100,8 @@ struct Inner {
     snapshots: Snapshots,
     blobs: Blobs,
     committer: Arc<Committer>,
+    /// Not in memory.
+    space: Option<Arc<Space>>,
     options: Options,
 }
 
@@ -131,18 +138,20 @@ impl Db {
             Durability::Memory => {
                 let disk = Arc::<MemoryDisk>::default();
                 let engine = Arc::<MemoryEngine>::default();
-                return Db::start(engine, disk, None, Mode::Inline, options);
+                return Db::start(engine, disk, None, Mode::Inline, None, options);
             }
         };
         let directory = Directory::open(&options.path)?;
+        let space = Arc::new(Space::new(directory.path().to_owned(), options.reserve_bytes));
         let (blobs, snapshots) = (directory.blobs(), directory.snapshots());
         let engine = DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes)?;
-        let disk = FolderDisk::open(blobs)
+        let disk = FolderDisk::open(blobs, Some(space.clone()))
             .map_err(|error| Error::io("creating the folder of the blobs", error))?;
-        let snapshots = FolderDisk::open(snapshots)
+        let snapshots = FolderDisk::open(snapshots, Some(space.clone()))
             .map_err(|error| Error::io("creating the folder of the snapshots", error))?;
         let mode = Mode::Grouped(survives);
-        Db::start(Arc::new(engine), Arc::new(disk), Some(Arc::new(snapshots)), mode, options)
+        let snapshots: Arc<dyn Disk> = Arc::new(snapshots);
+        Db::start(Arc::new(engine), Arc::new(disk), Some(snapshots), mode, Some(space), options)
     }
 
     /// A database in memory, which ends with its last handle.
@@ -161,7 +170,7 @@ impl Db {
             Durability::Fsync => Survives::PowerCut,
             Durability::Buffered | Durability::Memory => Survives::Crash,
         };
-        Db::start(engine, disk, None, Mode::Stepped(survives), options)
+        Db::start(engine, disk, None, Mode::Stepped(survives), None, options)
     }
 
     /// Does the work of the commit thread for a database on a [`SimulatedDisk`](crate::SimulatedDisk), until it is
@@ -178,6 +187,7 @@ impl Db {
         disk: Arc<dyn Disk>,
         snapshots: Option<Arc<dyn Disk>>,
         mode: Mode,
+        space: Option<Arc<Space>>,
         options: &Options,
     ) -> Result<Db, Error> {
         let view = ReadTx::new(engine.view()?);
@@ -206,7 +216,7 @@ impl Db {
             blobs.sweep_soon();
         }
         let options = options.clone();
-        Ok(Db { inner: Arc::new(Inner { snapshots, blobs, committer, options }) })
+        Ok(Db { inner: Arc::new(Inner { snapshots, blobs, committer, space, options }) })
     }
 
     /// The blobs that lie beside the rows.
@@ -238,7 +248,7 @@ impl Db {
         &self,
         f: impl FnMut(&mut WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.inner.committer.write(f).await
+        self.inner.committer.write(self.within_space(f)).await
     }
 
     /// The same as [`Db::write`] for a plain thread, which it blocks.
@@ -246,7 +256,21 @@ impl Db {
         &self,
         f: impl FnMut(&mut WriteTx) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.inner.committer.write_blocking(f)
+        self.inner.committer.write_blocking(self.within_space(f))
+    }
+
+    /// Refuses what `f` wrote if too little space is left for it.
+    fn within_space<T, E: From<Error>>(
+        &self,
+        mut f: impl FnMut(&mut WriteTx) -> Result<T, E>,
+    ) -> impl FnMut(&mut WriteTx) -> Result<T, E> {
+        move |tx| {
+            let value = f(tx)?;
+            if let Some(space) = &self.inner.space {
+                space.admit(&tx.own)?;
+            }
+            Ok(value)
+        }
     }
 
     /// Blocks until all that was written is on disk, whatever the durability.

@@ -61,6 +61,27 @@ pub enum Error {
         /// Whether the disk was full.
         disk_full: bool,
     },
+    /// So little space is left on the disk that nothing new is taken. Once there is more, it is taken again.
+    #[error(
+        "less than the reserve of {} MiB is left on the disk of {path}: free some space there",
+        .reserve_bytes >> 20
+    )]
+    NoSpace {
+        /// The data directory.
+        path: PathBuf,
+        /// The space that must be left, in bytes.
+        reserve_bytes: u64,
+    },
+    /// The data directory cannot be written.
+    #[error(
+        "{path} cannot be written ({why}): make it writable for this user, or start with another data directory"
+    )]
+    NotWritable {
+        /// The data directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        why: Arc<str>,
+    },
     /// A key or value is larger than the store accepts.
     #[error("a {what} of {size} bytes exceeds the limit of {limit}")]
     TooLarge {
@@ -132,6 +153,7 @@ impl Error {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
             Error::ReadOnly { disk_full, .. } => *disk_full,
+            Error::NoSpace { .. } => true,
             _ => false,
         }
     }

@@ -18,6 +18,11 @@ const CURRENT_ROWS: u32 = 2;
 /// only when it reads it, and about a table that it does not know never.
 const SCHEMA: u32 = 1;
 
+/// Where the last failure of the disk is written down, for somebody who looks later.
+pub(crate) const LAST_FAILURE: &str = "LAST_FAILURE";
+/// Notes have this length, so that a full disk has the space for the next one.
+const NOTE_BYTES: usize = 1024;
+
 /// The folder of the rows, until they are replaced as a whole.
 const ROWS: &str = "rows";
 
@@ -33,7 +38,7 @@ impl Directory {
     /// use stays as it is.
     pub(crate) fn open(path: &Path) -> Result<Directory, Error> {
         make_folder(path)
-            .map_err(|error| Error::io(format!("creating {}", path.display()), error))?;
+            .map_err(|error| refused(path, format!("creating {}", path.display()), error))?;
         let path = path
             .canonicalize()
             .map_err(|error| Error::io(format!("opening {}", path.display()), error))?;
@@ -51,6 +56,10 @@ impl Directory {
             directory.write("SCHEMA", &format!("fogbank schema {SCHEMA}\n"))?;
         }
         Ok(directory)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn blobs(&self) -> PathBuf {
@@ -179,8 +188,8 @@ impl Directory {
 /// The number in a small file after its prefix, if the file is there; an error if it is larger than this program knows.
 fn check(directory: &Path, name: &str, prefix: &str, supported: u32) -> Result<Option<u32>, Error> {
     let path = directory.join(name);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match fs::read(&path) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io(format!("reading {}", path.display()), error)),
     };
@@ -190,8 +199,21 @@ fn check(directory: &Path, name: &str, prefix: &str, supported: u32) -> Result<O
             Err(Error::NewerFormat { what, found, supported })
         }
         Some(found) if found > 0 => Ok(Some(found)),
-        _ => Err(Error::corrupt(path.display().to_string(), format!("it says {text:?}"))),
+        _ => {
+            let text: String = text.chars().take(60).collect();
+            let why = format!(
+                "it says {text:?} and not `{prefix}` with a number up to {supported}; put that line back if \
+                 this is a data directory, or start with another one"
+            );
+            Err(Error::corrupt(path.display().to_string(), why))
+        }
     }
+}
+
+/// Checks that this program may open the directory, by what it says of its format.
+pub(crate) fn read_format(directory: &Path) -> Result<(), Error> {
+    check(directory, "FORMAT", "fogbank data ", FORMAT)?;
+    check(directory, "SCHEMA", "fogbank schema ", SCHEMA).map(|_| ())
 }
 
 /// The number of a folder of rows, from its name.
@@ -223,6 +245,29 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     sync_folder(above)
 }
 
+/// Leaves a note of a failure beside the data, if the disk still takes one; the log has it in any case.
+pub(crate) fn note_failure(directory: &Path, what: &str) {
+    let mut note: Vec<u8> = what.bytes().take(NOTE_BYTES - 1).collect();
+    note.resize(NOTE_BYTES - 1, b' ');
+    note.push(b'\n');
+    let path = directory.join(LAST_FAILURE);
+    // Not truncated: the space of the last note is there.
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    if let Err(error) = file.and_then(|mut file| file.write_all(&note)) {
+        tracing::warn!(%error, "the failure could not be noted in the data directory");
+    }
+}
+
+/// Tells a directory that may not be written from other failures.
+fn refused(directory: &Path, doing: String, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            Error::NotWritable { path: directory.to_owned(), why: error.to_string().into() }
+        }
+        _ => Error::io(doing, error),
+    }
+}
+
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
@@ -230,7 +275,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// Locks the directory for this process; whoever comes second learns the number that is in the file.
 fn lock(directory: &Path) -> Result<File, Error> {
     let path = directory.join("LOCK");
-    let failed = |error| Error::io(format!("locking {}", path.display()), error);
+    let failed = |error| refused(directory, format!("locking {}", path.display()), error);
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -238,18 +283,26 @@ fn lock(directory: &Path) -> Result<File, Error> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
+    try_lock(&mut file, directory)?;
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+    Ok(file)
+}
+
+/// Locks the open file `LOCK` of a directory for as long as it stays open.
+pub(crate) fn try_lock(file: &mut File, directory: &Path) -> Result<(), Error> {
     match file.try_lock() {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
             // The number only helps to find the holder.
             let _ = file.read_to_string(&mut text);
             let holder = text.trim().parse().ok();
-            return Err(Error::Locked { path: directory.to_owned(), holder });
+            Err(Error::Locked { path: directory.to_owned(), holder })
         }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
+        Err(TryLockError::Error(error)) => {
+            Err(Error::io(format!("locking {}", directory.join("LOCK").display()), error))
+        }
     }
-    Ok(file)
 }
 
 #[cfg(test)]

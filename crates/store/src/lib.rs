@@ -42,6 +42,7 @@ mod commit;
 mod db;
 mod engine;
 mod error;
+mod examine;
 mod key;
 mod layout;
 mod merge;
@@ -49,19 +50,22 @@ mod meta;
 mod row;
 mod simulation;
 mod snapshot;
+mod space;
 mod table;
 mod tx;
 
-pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Swept};
+pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, BlobsFound, Swept};
 pub use commit::CommitStep;
 pub use db::{Db, Durability, Options};
 pub use error::Error;
+pub use examine::{Examination, examine};
 pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as encode_key};
 #[doc(hidden)]
 pub use row::no_older_version;
 pub use row::{Raw, Row, Value, decode_fields};
 pub use simulation::{Bug, Crash, Faults, SimulatedDisk};
 pub use snapshot::{Difference, Found, SnapshotInfo, Snapshots, restore_backup, verify_backup};
+pub use space::free_bytes;
 pub use table::{Range, Table, TableLabel};
 pub use tx::{
     Hook, MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_VALUE_BYTES, Read, ReadTx, Visit, Write,

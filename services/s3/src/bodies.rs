@@ -320,12 +320,15 @@ pub(crate) async fn copy(
     stored(writer.finish().await?, hashes)
 }
 
-/// A body that streams out of the store.
-pub(crate) fn outgoing(reader: BlobReader) -> Body {
-    Body::stream(Some(reader.len()), Frames(reader))
+/// A body that streams out of the store. If it cannot be read to its end, the log names the object.
+pub(crate) fn outgoing(reader: BlobReader, name: String) -> Body {
+    Body::stream(Some(reader.len()), Frames { reader, name })
 }
 
-struct Frames(BlobReader);
+struct Frames {
+    reader: BlobReader,
+    name: String,
+}
 
 impl futures_core::Stream for Frames {
     type Item = Result<Bytes, BodyError>;
@@ -334,7 +337,11 @@ impl futures_core::Stream for Frames {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        let frame = std::pin::Pin::new(&mut self.0).poll_next(context);
+        let frame = std::pin::Pin::new(&mut self.reader).poll_next(context);
+        if let std::task::Poll::Ready(Some(Err(error))) = &frame {
+            let object = &self.name;
+            fogbank_core::tracing::error!(%object, %error, "an object cannot be read; its reader is cut off");
+        }
         frame.map(|frame| frame.map(|bytes| bytes.map_err(Into::into)))
     }
 }

@@ -143,7 +143,7 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOut
         let class = found.object.listed.class().to_owned();
         return Err(Error::InvalidObjectState { class });
     }
-    let body = reads::body(tx, &found)?;
+    let body = reads::body(tx, &asked, &found)?;
     let mut output = reads::answer!(GetObjectOutput, input, found);
     output.body = body;
     Ok(output)

@@ -214,7 +214,7 @@ fn no_part(actual: u16, requested: u16) -> Error {
 }
 
 /// The bytes that are asked for: from the row at once, or as a stream.
-pub(crate) fn body(tx: &ReadTx<'_>, found: &Found) -> Result<Body, Error> {
+pub(crate) fn body(tx: &ReadTx<'_>, asked: &Asked<'_>, found: &Found) -> Result<Body, Error> {
     let size = found.object.listed.size;
     let range = found.content.range.clone().unwrap_or(0..size);
     if range.is_empty() {
@@ -228,7 +228,8 @@ pub(crate) fn body(tx: &ReadTx<'_>, found: &Found) -> Result<Body, Error> {
     {
         return Ok(bytes.slice(start..end).into());
     }
-    Ok(bodies::outgoing(tx.cx().blobs().read_chain(&blobs, range)?))
+    let name = format!("{}/{}", asked.bucket, asked.key);
+    Ok(bodies::outgoing(tx.cx().blobs().read_chain(&blobs, range)?, name))
 }
 
 /// A time as headers have it.

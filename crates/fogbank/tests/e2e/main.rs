@@ -9,3 +9,4 @@ mod formats;
 mod gateway;
 mod server;
 mod snapshots;
+mod torture;

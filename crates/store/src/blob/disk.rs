@@ -13,6 +13,9 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::{Errno, pread};
 
+use crate::Error;
+use crate::space::Space;
+
 /// One flat directory of files.
 pub(crate) trait Disk: Send + Sync {
     /// Makes a new file.
@@ -23,6 +26,10 @@ pub(crate) trait Disk: Send + Sync {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// The names of all files.
     fn list(&self) -> io::Result<Vec<String>>;
+    /// Refuses more bytes if too little space is left.
+    fn check_space(&self) -> Result<(), Error> {
+        Ok(())
+    }
     /// Makes the names of new files survive a power cut.
     fn sync_names(&self) -> io::Result<()>;
 }
@@ -77,12 +84,14 @@ fn take_spare() -> Vec<u8> {
 /// A directory of the file system.
 pub(crate) struct FolderDisk {
     folder: PathBuf,
+    /// Where files are only read, nothing is watched.
+    space: Option<Arc<Space>>,
 }
 
 impl FolderDisk {
-    pub(crate) fn open(folder: PathBuf) -> io::Result<FolderDisk> {
+    pub(crate) fn open(folder: PathBuf, space: Option<Arc<Space>>) -> io::Result<FolderDisk> {
         crate::layout::make_folder(&folder)?;
-        Ok(FolderDisk { folder })
+        Ok(FolderDisk { folder, space })
     }
 }
 
@@ -106,6 +115,10 @@ impl Disk for FolderDisk {
             names.extend(entry?.file_name().into_string());
         }
         Ok(names)
+    }
+
+    fn check_space(&self) -> Result<(), Error> {
+        self.space.as_ref().map_or(Ok(()), |space| space.admit_blob())
     }
 
     fn sync_names(&self) -> io::Result<()> {

@@ -116,7 +116,7 @@ pub(crate) struct Import {
 impl Import {
     /// `rows` are those that name the blobs: what they do not name is refused.
     pub(crate) fn new(folder: PathBuf, rows: ReadTx) -> Result<Import, Error> {
-        let disk = FolderDisk::open(folder).map_err(failed)?;
+        let disk = FolderDisk::open(folder, None).map_err(failed)?;
         Ok(Import { disk, rows, segment: None, imported: Tally::default() })
     }
 

@@ -105,7 +105,7 @@ impl World {
     fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let faults = Arc::<Faults>::default();
-        let inner = FolderDisk::open(folder.path().to_owned()).unwrap();
+        let inner = FolderDisk::open(folder.path().to_owned(), None).unwrap();
         let disk = Arc::new(FaultyDisk { inner, faults: faults.clone() });
         let engine = Arc::<MemoryEngine>::default();
         let committer = Arc::new(Committer::start(engine, Mode::Inline, 0).unwrap());

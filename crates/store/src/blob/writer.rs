@@ -134,6 +134,7 @@ impl BlobWriter {
 
     /// Picks the place on disk, by the size as far as it is known.
     fn choose(&mut self) -> Result<(), Error> {
+        self.blobs.inner.disk.check_space()?;
         if !matches!(self.target, Target::Undecided) {
             return Ok(());
         }

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 
-use super::{Engine, Fill, Survives, View};
+use super::{Engine, Fill, Survives, View, journal};
 use crate::Error;
-use crate::layout::Directory;
+use crate::layout::{self, Directory};
 use crate::tx::{Overlay, Visit};
 
 /// The name of the keyspace that holds all rows.
@@ -33,6 +33,9 @@ const WORKERS: usize = 1;
 /// itself stops them for a tenth of a second at 4 and 30.
 const MANY_MEMTABLES: usize = 2;
 const MANY_FILES: usize = 16;
+
+/// A disk with less space than this is full to an engine that writes files of many megabytes.
+const FULL_BYTES: u64 = 32 << 20;
 
 /// The open database. The order of the fields is the order in which they are let go of.
 pub(crate) struct DiskEngine {
@@ -81,7 +84,10 @@ impl DiskEngine {
             drop(database);
             Ok(())
         })?;
-        DiskEngine::start(Arc::new(directory), path, cache_bytes, memtable_bytes)
+        let ends = journal::ends(&path);
+        let engine = DiskEngine::start(Arc::new(directory), path, cache_bytes, memtable_bytes)?;
+        journal::tell_of_loss(&ends);
+        Ok(engine)
     }
 
     fn start(
@@ -114,6 +120,20 @@ impl DiskEngine {
     }
 }
 
+impl DiskEngine {
+    /// The engine's own threads tell nobody why they stopped. Where the disk is full, that is why.
+    fn explain(&self, error: Error) -> Error {
+        let path = self.directory.path();
+        match (&error, crate::free_bytes(path)) {
+            (Error::Engine(_), Ok(free)) if free < FULL_BYTES => {
+                let full = io::Error::from(io::ErrorKind::StorageFull);
+                Error::io(format!("writing to {}", path.display()), full)
+            }
+            _ => error,
+        }
+    }
+}
+
 fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
     let database = Database::builder(path)
         .cache_size(cache_bytes)
@@ -122,7 +142,7 @@ fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
         // Every batch says itself how far it must get.
         .manual_journal_persist(true)
         .open()
-        .map_err(convert)?;
+        .map_err(|error| damaged(path, error))?;
     let options = || {
         KeyspaceCreateOptions::default()
             .max_memtable_size(ENGINE_MEMTABLE_BYTES)
@@ -133,7 +153,7 @@ fn open(path: &Path, cache_bytes: u64) -> Result<(Keyspace, Database), Error> {
             .index_block_pinning_policy(PinningPolicy::new([true, false]))
             .manual_journal_persist(true)
     };
-    let rows = database.keyspace(ROWS, options).map_err(convert)?;
+    let rows = database.keyspace(ROWS, options).map_err(|error| damaged(path, error))?;
     Ok((rows, database))
 }
 
@@ -159,12 +179,16 @@ impl Engine for DiskEngine {
                 None => writes.remove(&self.rows, key.clone()),
             }
         }
-        writes.commit().map_err(convert)?;
-        self.rotate_if_full(batch)
+        writes.commit().map_err(|error| self.explain(convert(error)))?;
+        self.rotate_if_full(batch).map_err(|error| self.explain(error))
     }
 
     fn flush(&self) -> Result<(), Error> {
-        self.database.persist(PersistMode::SyncAll).map_err(convert)
+        self.database.persist(PersistMode::SyncAll).map_err(|error| self.explain(convert(error)))
+    }
+
+    fn note_failure(&self, what: &str) {
+        layout::note_failure(self.directory.path(), what);
     }
 
     fn disk_bytes(&self) -> Result<u64, Error> {
@@ -220,6 +244,33 @@ impl View for DiskView {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Says what to do about rows that cannot be opened.
+fn damaged(path: &Path, error: fjall::Error) -> Error {
+    match convert(error) {
+        Error::Engine(why) => not_opened(path, &why),
+        Error::Io { source, .. } if is_damage(source.kind()) => {
+            not_opened(path, &format!("a file is missing, cut off or there twice: {source}"))
+        }
+        other => other,
+    }
+}
+
+fn not_opened(path: &Path, why: &str) -> Error {
+    Error::corrupt(
+        path.display().to_string(),
+        format!(
+            "the rows cannot be opened: {why}. Nothing was changed; restore the directory from a backup, \
+                 or start with another one"
+        ),
+    )
+}
+
+/// Whether the operating system's answer tells of files that are not as the engine left them.
+fn is_damage(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidData, NotFound, UnexpectedEof};
+    matches!(kind, AlreadyExists | InvalidData | NotFound | UnexpectedEof)
 }
 
 /// Keeps the operating system's part of an error, by which a full disk is recognised.

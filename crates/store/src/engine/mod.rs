@@ -5,6 +5,7 @@
 
 pub(crate) mod cow;
 pub(crate) mod disk;
+mod journal;
 pub(crate) mod memory;
 
 use std::ops::ControlFlow;
@@ -59,6 +60,9 @@ pub(crate) trait Engine: Send + Sync {
     /// Makes this engine the one that is opened after a restart, in place of the one that it was built beside. Fails
     /// with [`Error::ReadOnly`] if a restart might find either.
     fn take_over(&self) -> Result<(), Error>;
+
+    /// Leaves a note of a failure where somebody who looks for it finds it; the log has it in any case.
+    fn note_failure(&self, _what: &str) {}
 
     /// Says that another engine has taken over: what this one has on disk goes when nobody reads from it any more.
     fn retire(&self);
