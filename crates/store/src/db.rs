@@ -141,17 +141,28 @@ impl Db {
                 return Db::start(engine, disk, None, Mode::Inline, None, options);
             }
         };
+        let is_old = options.path.join("FORMAT").exists();
         let directory = Directory::open(&options.path)?;
         let space = Arc::new(Space::new(directory.path().to_owned(), options.reserve_bytes));
         let (blobs, snapshots) = (directory.blobs(), directory.snapshots());
-        let engine = DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes)?;
+        let engine =
+            DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes, survives)?;
         let disk = FolderDisk::open(blobs, Some(space.clone()))
             .map_err(|error| Error::io("creating the folder of the blobs", error))?;
         let snapshots = FolderDisk::open(snapshots, Some(space.clone()))
             .map_err(|error| Error::io("creating the folder of the snapshots", error))?;
         let mode = Mode::Grouped(survives);
         let snapshots: Arc<dyn Disk> = Arc::new(snapshots);
-        Db::start(Arc::new(engine), Arc::new(disk), Some(snapshots), mode, Some(space), options)
+        let (engine, disk) = (Arc::new(engine), Arc::new(disk));
+        let db = Db::start(engine, disk, Some(snapshots), mode, Some(space), options)?;
+        if is_old && db.inner.committer.version() <= 1 {
+            tracing::warn!(
+                path = %options.path.display(),
+                "the data directory is not new, and no row is in it: unless nothing was ever stored there, its rows \
+                 are lost, and a backup should be restored"
+            );
+        }
+        Ok(db)
     }
 
     /// A database in memory, which ends with its last handle.

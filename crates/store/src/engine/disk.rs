@@ -77,6 +77,7 @@ impl DiskEngine {
         directory: Directory,
         cache_bytes: u64,
         memtable_bytes: u64,
+        survives: Survives,
     ) -> Result<DiskEngine, Error> {
         let path = directory.rows(|path| {
             let (rows, database) = open(path, cache_bytes)?;
@@ -85,7 +86,18 @@ impl DiskEngine {
             Ok(())
         })?;
         let ends = journal::ends(&path);
-        let engine = DiskEngine::start(Arc::new(directory), path, cache_bytes, memtable_bytes)?;
+        let directory = Arc::new(directory);
+        let start =
+            || DiskEngine::start(directory.clone(), path.clone(), cache_bytes, memtable_bytes);
+        let engine = match start() {
+            Err(error @ Error::Corrupt { .. }) => {
+                if !journal::cut_torn_end(&path, survives)? {
+                    return Err(error);
+                }
+                start()?
+            }
+            other => other?,
+        };
         journal::tell_of_loss(&ends);
         Ok(engine)
     }

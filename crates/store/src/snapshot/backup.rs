@@ -172,7 +172,12 @@ fn restore_into(input: &mut dyn io::Read, options: &Options) -> Result<SnapshotI
     let mut input = Input::open(input)?;
     let directory = Directory::open(&options.path)?;
     let blobs = directory.blobs();
-    let empty = DiskEngine::open(directory, options.cache_bytes, options.memtable_bytes)?;
+    let empty = DiskEngine::open(
+        directory,
+        options.cache_bytes,
+        options.memtable_bytes,
+        Survives::PowerCut,
+    )?;
     let mut rows = Counted::default();
     let engine = empty.rebuild(&mut |sink| {
         rows = input.rows(sink)?;
