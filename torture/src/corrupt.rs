@@ -60,11 +60,8 @@ pub async fn corrupt(launch: &Launch, seed: u64, most: usize) -> anyhow::Result<
     let mut cases: Vec<(PathBuf, Damage)> = files
         .iter()
         .flat_map(|file| {
-            // Without its only journal, a directory looks as if nothing had ever been written.
-            let is_journal = file.extension().is_some_and(|extension| extension == "jnl");
-            let removed = (!is_journal).then_some(Damage::Remove);
-            let damages = [Damage::Flip, Damage::Truncate, Damage::Zero].into_iter().chain(removed);
-            damages.map(|damage| (file.clone(), damage)).collect::<Vec<_>>()
+            [Damage::Flip, Damage::Truncate, Damage::Zero, Damage::Remove]
+                .map(|damage| (file.clone(), damage))
         })
         .collect();
     while cases.len() > most {

@@ -62,7 +62,8 @@ fn last_failure(path: &Path) -> Option<(SystemTime, String)> {
     let path = path.join(LAST_FAILURE);
     let at = fs::metadata(&path).and_then(|data| data.modified()).ok()?;
     let text = fs::read(&path).ok()?;
-    Some((at, String::from_utf8_lossy(&text).trim().to_owned()))
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    (!text.is_empty()).then_some((at, text))
 }
 
 #[cfg(test)]

@@ -55,6 +55,10 @@ impl Directory {
         if schema != Some(SCHEMA) {
             directory.write("SCHEMA", &format!("fogbank schema {SCHEMA}\n"))?;
         }
+        if !directory.path.join(LAST_FAILURE).exists() {
+            // An empty note holds the space that a note needs when the disk is full.
+            note_failure(&directory.path, "");
+        }
         Ok(directory)
     }
 
@@ -284,7 +288,6 @@ fn lock(directory: &Path) -> Result<File, Error> {
         .open(&path)
         .map_err(failed)?;
     try_lock(&mut file, directory)?;
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
     Ok(file)
 }
 

@@ -249,7 +249,10 @@ impl Fifo {
         let queue = self.queue();
         let begun = Instant::now();
         loop {
-            let due = self.groups.values().any(|g| g.there.iter().any(|m| m.1 == Certainty::Sure));
+            // What is perhaps there may be hidden still.
+            let hidden = begun.elapsed() < Duration::from_millis(HIDDEN_SECS * 1000 + 300);
+            let is_due = |m: &(u64, Certainty)| m.1 == Certainty::Sure || hidden;
+            let due = self.groups.values().any(|group| group.there.iter().any(is_due));
             if begun.elapsed() > Duration::from_secs(HIDDEN_SECS + 20) {
                 let left: Vec<_> =
                     self.groups.iter().map(|(name, group)| (name, &group.there)).collect();
