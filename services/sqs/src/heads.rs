@@ -16,9 +16,10 @@
 //! next. Whatever is put among or before those that were noted undoes the note.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::store::Counts;
 
