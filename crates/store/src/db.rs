@@ -67,6 +67,8 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// How long the bytes of a freed blob stay for readers that learned of it before.
     pub blob_grace: Duration,
+    /// How fast all blobs are read again in the background to find damage, in bytes per second; zero for never.
+    pub scrub_bytes_per_second: u64,
 }
 
 impl Options {
@@ -81,6 +83,7 @@ impl Options {
             cache_bytes: 64 << 20,
             memtable_bytes: 24 << 20,
             blob_grace: Duration::from_secs(60),
+            scrub_bytes_per_second: 4 << 20,
         }
     }
 
@@ -225,6 +228,9 @@ impl Db {
         let snapshots = Snapshots::open(committer.clone(), blobs.clone(), snapshots)?;
         if epoch > 1 {
             blobs.sweep_soon();
+        }
+        if matches!(mode, Mode::Grouped(_)) {
+            blobs.start_scrubbing(options.scrub_bytes_per_second);
         }
         let options = options.clone();
         Ok(Db { inner: Arc::new(Inner { snapshots, blobs, committer, space, options }) })

@@ -37,6 +37,11 @@ impl Held {
         }
     }
 
+    /// The older states.
+    pub(super) fn views(&self) -> Vec<Arc<dyn View>> {
+        self.views.read().clone()
+    }
+
     /// Nothing is removed from now on.
     pub(crate) fn keep_all(&self) {
         self.all.store(true, Ordering::Relaxed);
@@ -51,8 +56,7 @@ impl Held {
         if self.keeps_all() {
             return Ok(true);
         }
-        let views = self.views.read().clone();
-        for view in views {
+        for view in self.views() {
             if LIVE.contains(&ReadTx::new(view), &key)? {
                 return Ok(true);
             }
@@ -63,8 +67,7 @@ impl Held {
     /// The extents of a file that older states name, as offset and length, in no order.
     pub(super) fn extents(&self, kind: u8, id: u64) -> Result<Vec<(u64, u64)>, Error> {
         let mut extents = Vec::new();
-        let views = self.views.read().clone();
-        for view in views {
+        for view in self.views() {
             extents.extend(live::extents(&ReadTx::new(view), kind, id)?);
         }
         Ok(extents)

@@ -11,9 +11,12 @@ pub(crate) mod disk;
 mod formats;
 mod held;
 mod live;
+mod paged;
+pub(crate) mod pages;
 mod portable;
 mod reader;
 mod reference;
+mod scrub;
 mod segment;
 mod sweep;
 #[cfg(test)]
@@ -40,6 +43,8 @@ pub use reader::BlobReader;
 use reader::Pins;
 use reference::BlobKey;
 pub use reference::BlobRef;
+use scrub::Scrubber;
+pub use scrub::{Damaged, Scrubbed};
 use segment::Segments;
 use sweep::Sweeper;
 pub use sweep::Swept;
@@ -93,6 +98,7 @@ struct Inner {
     pins: Pins,
     held: Held,
     sweeper: Sweeper,
+    scrubber: Scrubber,
     /// Whether there are threads for what blocks and for the sweeper; a simulation has one thread in all.
     threads: bool,
     blocking: Arc<Semaphore>,
@@ -118,6 +124,7 @@ impl Blobs {
             pins: Pins::default(),
             held: Held::default(),
             sweeper: Sweeper::new(committer, grace, opened.left),
+            scrubber: Scrubber::default(),
             threads,
             blocking: Arc::new(Semaphore::new(MAX_BLOCKING)),
         });
@@ -128,6 +135,11 @@ impl Blobs {
     /// bytes go, and more of them are refused.
     pub fn writer(&self, size_hint: Option<u64>) -> BlobWriter {
         BlobWriter::new(self.clone(), size_hint)
+    }
+
+    /// Whether work may be given to threads; a simulation has one in all.
+    pub fn has_threads(&self) -> bool {
+        self.inner.threads
     }
 
     /// Writes a whole blob.
@@ -205,6 +217,7 @@ impl Blobs {
 
     /// Stops the background work and waits for its end.
     pub(crate) fn stop(&self) {
+        self.inner.scrubber.stop();
         self.inner.sweeper.stop();
     }
 

@@ -130,7 +130,9 @@ impl BlobReader {
     /// The next bytes, for a thread that may block.
     pub(crate) fn next_frame(&mut self) -> Option<Result<Bytes, Error>> {
         let frame = self.try_next_frame().transpose()?;
-        if frame.is_err() {
+        if let Err(error) = &frame {
+            // An answer that has begun can only be cut off, so that nobody else would tell the reason.
+            tracing::error!(%error, "a blob could not be read to its end");
             self.open = None;
             self.rest.clear();
         }

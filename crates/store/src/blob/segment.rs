@@ -20,11 +20,16 @@ const MAGIC: u64 = u64::from_be_bytes(*b"fogblob1");
 /// A segment takes no more blobs once it is this long.
 const SEGMENT_BYTES: u64 = 256 << 20;
 
+/// How much of a segment is allocated at a time: writes into allocated blocks do not wait for each other.
+const ALLOCATED_BYTES: u64 = 16 << 20;
+
 /// An open segment.
 pub(super) struct Segment {
     pub(super) id: u64,
     pub(super) file: Arc<dyn DiskFile>,
     syncs: Mutex<Syncs>,
+    /// Up to where the file has blocks.
+    allocated: Mutex<u64>,
 }
 
 /// Those who wait for the segment to be on disk.
@@ -84,7 +89,8 @@ impl Segments {
             .create(&name)
             .and_then(|file| disk.sync_names().map(|()| file))
             .map_err(|error| Error::io(format!("creating the segment {name}"), error))?;
-        let segment = Arc::new(Segment { id, file, syncs: Mutex::default() });
+        let segment =
+            Arc::new(Segment { id, file, syncs: Mutex::default(), allocated: Mutex::default() });
         *current = Some((segment.clone(), extent_bytes(len)));
         Ok((segment, 0))
     }
@@ -101,6 +107,17 @@ impl Segments {
 }
 
 impl Segment {
+    /// Has blocks ready up to `end`, and some more.
+    pub(super) fn allocate(&self, end: u64) {
+        let mut allocated = self.allocated.lock();
+        if end > *allocated {
+            let start = *allocated;
+            *allocated = end.next_multiple_of(ALLOCATED_BYTES);
+            // Where it cannot be done the write does it, or says why not.
+            let _ = self.file.allocate(start, *allocated - start);
+        }
+    }
+
     /// Returns when all that was written before is on disk; those who wait at the same time share one sync, on a thread
     /// of its own where there are `threads`.
     pub(super) async fn sync(self: &Arc<Self>, threads: bool) -> Result<(), Error> {

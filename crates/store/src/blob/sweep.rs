@@ -392,6 +392,7 @@ fn parse(name: &str) -> Option<(u8, u64)> {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.scrubber.stop();
         self.sweeper.stop();
     }
 }

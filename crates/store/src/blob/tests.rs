@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use parking_lot::Mutex;
 
 use super::disk::{DiskFile, FolderDisk};
+use super::pages::Pages;
 use super::*;
 use crate::commit::Mode;
 use crate::engine::memory::MemoryEngine;
@@ -53,6 +54,10 @@ impl Disk for FaultyDisk {
         Ok(self.wrap(name, self.inner.open(name)?))
     }
 
+    fn open_uncached(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.wrap(name, self.inner.open_uncached(name)?))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.inner.remove(name)
     }
@@ -66,6 +71,10 @@ impl Disk for FaultyDisk {
         self.faults.unsynced_names.store(false, Ordering::SeqCst);
         self.inner.sync_names()
     }
+
+    fn takes_pages(&self) -> bool {
+        true
+    }
 }
 
 impl DiskFile for FaultyFile {
@@ -73,6 +82,22 @@ impl DiskFile for FaultyFile {
         fail(&self.faults.writes, io::ErrorKind::StorageFull)?;
         self.faults.unsynced.lock().insert(self.name.clone());
         self.inner.write_at(parts, offset)
+    }
+
+    fn write_pages(&self, pages: &Pages, skip: usize, offset: u64) -> io::Result<()> {
+        fail(&self.faults.writes, io::ErrorKind::StorageFull)?;
+        self.faults.unsynced.lock().insert(self.name.clone());
+        self.inner.write_pages(pages, skip, offset)
+    }
+
+    fn allocate(&self, offset: u64, len: u64) -> io::Result<()> {
+        fail(&self.faults.writes, io::ErrorKind::StorageFull)?;
+        self.inner.allocate(offset, len)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.faults.unsynced.lock().insert(self.name.clone());
+        self.inner.set_len(len)
     }
 
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
@@ -83,6 +108,10 @@ impl DiskFile for FaultyFile {
         fail(&self.faults.syncs, io::ErrorKind::Other)?;
         self.faults.unsynced.lock().remove(&self.name);
         self.inner.sync()
+    }
+
+    fn read_uncached(&self, pages: &mut Pages, offset: u64, wanted: u64) -> io::Result<()> {
+        self.inner.read_uncached(pages, offset, wanted)
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
@@ -98,7 +127,7 @@ struct World {
     blobs: Blobs,
     faults: Arc<Faults>,
     folder: tempfile::TempDir,
-    _committer: Arc<Committer>,
+    committer: Arc<Committer>,
 }
 
 impl World {
@@ -112,20 +141,15 @@ impl World {
         let opened = Opened { epoch: 1, version: 0, left: None };
         let owner = Arc::downgrade(&committer);
         let blobs = Blobs::start(disk, Limits::ON_DISK, opened, Duration::ZERO, owner, true);
-        World { blobs, faults, folder, _committer: committer }
+        World { blobs, faults, folder, committer }
     }
 
     /// Flips a bit of the only file.
     fn damage(&self, at: u64) {
-        use std::os::unix::fs::FileExt;
         let mut files = std::fs::read_dir(self.folder.path()).unwrap();
         let path = files.next().unwrap().unwrap().path();
         assert!(files.next().is_none());
-        let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).unwrap();
-        byte[0] ^= 4;
-        file.write_all_at(&byte, at).unwrap();
+        flip(&path, at);
     }
 }
 
@@ -199,4 +223,100 @@ async fn damaged_bytes_are_found() {
     world.damage(3);
     let error = world.blobs.get(&blob).await.unwrap_err();
     assert!(matches!(error, Error::NoSuchBlob(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_of_every_shape_are_read_back() {
+    let world = World::new();
+    let mut blobs = Vec::new();
+    for (n, len) in [
+        1, 16_385, 65_504, 65_536, 65_537, 131_040, 131_073, 1_048_576, 1_052_640, 1_052_641,
+        2_105_344, 3_000_000, 4_194_304, 4_194_305, 5_242_880, 9_000_001,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body: Bytes = (0..len).map(|at: usize| (at / 7 + n) as u8).collect();
+        for hint in [Some(len as u64), Some(len as u64 + 9_999), None] {
+            let mut writer = world.blobs.writer(hint);
+            for piece in body.chunks(100_000 - n) {
+                writer.write(body.slice_ref(piece)).await.unwrap();
+            }
+            blobs.push((writer.finish().await.unwrap(), body.clone()));
+        }
+    }
+    for (blob, body) in &blobs {
+        assert_eq!(world.blobs.get(blob).await.unwrap(), body, "{blob}");
+        let middle = blob.len() / 2;
+        let half = world.blobs.read(blob, middle..).unwrap().collect().await.unwrap();
+        assert_eq!(half, body.slice(middle as usize..), "{blob}");
+    }
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let (name, len) = {
+            let entry = entry.unwrap();
+            (entry.file_name(), entry.metadata().unwrap().len())
+        };
+        if name.to_string_lossy().ends_with(".blob") {
+            assert!(blobs.iter().any(|(blob, _)| blob.len() == len), "{name:?} of {len} bytes");
+        }
+    }
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Named {
+    blob: BlobRef,
+}
+crate::row!(Named, 1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scrub_finds_every_flipped_bit() {
+    let world = World::new();
+    static NAMED: crate::Table<u64, Named> = crate::Table::new("test.scrubbed", 0x7001);
+    let mut named = Vec::new();
+    for (n, size) in [17_000, 70_000, 1 << 20, 5 << 20, 30_000].into_iter().enumerate() {
+        let blob = world.blobs.put(body(size)).await.unwrap();
+        let row = Named { blob: blob.clone() };
+        world.committer.write_blocking(|tx| NAMED.put(tx, &(n as u64), &row)).unwrap();
+        named.push(blob);
+    }
+    let scrub = || world.blobs.scrub(None, |_| {}).unwrap();
+    let clean = scrub();
+    assert_eq!((clean.blobs, clean.damaged_count), (5, 0), "{clean:?}");
+    assert_eq!(clean.bytes, named.iter().map(BlobRef::len).sum::<u64>());
+    assert!(clean.rows >= 10, "{clean:?}");
+
+    // The header, the first, a middle and the last byte of each; the page's rest after a blob means nothing.
+    for blob in &named {
+        let key = blob.place.key().unwrap();
+        let path = world.folder.path().join(world.blobs.inner.file_name(key));
+        let header = if key.0 == reference::SEGMENT { 32 } else { 0 };
+        let (start, len) = (key.2 + header, blob.len());
+        let mut places = vec![start, start + len / 2, start + len - 1];
+        places.extend((header > 0).then_some(key.2 + 5));
+        for at in places {
+            flip(&path, at);
+            let mut told = Vec::new();
+            let found = world.blobs.scrub(None, |damaged| told.push(damaged.clone())).unwrap();
+            assert_eq!(found.damaged_count, 1, "{blob} at {at}: {found:?}");
+            assert_eq!((found.damaged[0].offset, found.damaged[0].len), (key.2, len));
+            assert_eq!(told, found.damaged);
+            assert_eq!(world.blobs.scrubbed().as_ref(), Some(&found));
+            flip(&path, at);
+        }
+    }
+    assert_eq!(scrub().damaged_count, 0);
+    let key = named[3].place.key().unwrap();
+    std::fs::remove_file(world.folder.path().join(world.blobs.inner.file_name(key))).unwrap();
+    let found = scrub();
+    assert_eq!(found.damaged_count, 1);
+    assert!(found.damaged[0].why.contains("missing"), "{found:?}");
+}
+
+fn flip(path: &std::path::Path, at: u64) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    byte[0] ^= 4;
+    file.write_all_at(&byte, at).unwrap();
 }

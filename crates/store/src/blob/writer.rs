@@ -7,6 +7,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use tokio::task::JoinHandle;
 
 use super::disk::DiskFile;
+use super::paged::{Home, Paged};
 use super::reference::{BlobRef, FILE, Fresh, Place, SEGMENT};
 use super::segment::{self, HEADER_BYTES, Segment};
 use super::{Blobs, Inner};
@@ -14,6 +15,8 @@ use crate::Error;
 
 /// Bytes kept in memory before a place on disk is chosen.
 const BUFFER_BYTES: u64 = 256 << 10;
+/// Larger blobs are written in whole pages, on disks that take them.
+const PAGED_BYTES: u64 = 64 << 10;
 /// Bytes per write to a file of its own.
 const CHUNK_BYTES: u64 = 1 << 20;
 /// Writes up to this size are done at once; larger ones on a thread that may block.
@@ -39,6 +42,7 @@ enum Target {
     Undecided,
     Extent(Extent),
     File(OwnFile),
+    Paged(Paged),
 }
 
 struct Extent {
@@ -97,12 +101,26 @@ impl BlobWriter {
         self.digest.update(&bytes);
         self.buffered += bytes.len() as u64;
         self.buffer.push(bytes);
-        let room = if matches!(self.target, Target::File(_)) { CHUNK_BYTES } else { BUFFER_BYTES };
-        if self.buffered < room {
+        if self.buffered < self.room() {
             return Ok(());
         }
         self.choose()?;
         self.drain(None).await
+    }
+
+    /// How many bytes are collected before they are given on.
+    fn room(&self) -> u64 {
+        match self.target {
+            // Pages are buffers themselves.
+            Target::Paged(_) => 0,
+            Target::Undecided if self.size_hint.is_some_and(|size| self.is_paged(size)) => 0,
+            Target::Undecided | Target::Extent(_) => BUFFER_BYTES,
+            Target::File(_) => CHUNK_BYTES,
+        }
+    }
+
+    fn is_paged(&self, size: u64) -> bool {
+        size > PAGED_BYTES && self.blobs.inner.disk.takes_pages()
     }
 
     /// Returns a reference once the bytes are on disk. They stay if a transaction stores the reference.
@@ -126,6 +144,15 @@ impl BlobWriter {
                 own.sync(&self.blobs).await?;
                 Place::File { id: own.id, len, crc }
             }
+            Target::Paged(paged) => {
+                paged.finish(&self.blobs, len, crc).await?;
+                match &paged.home {
+                    Home::Segment { segment, offset, .. } => {
+                        Place::Segment { id: segment.id, offset: *offset, len, crc }
+                    }
+                    Home::File { id, .. } => Place::File { id: *id, len, crc },
+                }
+            }
         };
         self.target = Target::Undecided;
         let fresh = Fresh::new(place.clone(), Arc::downgrade(&self.blobs.inner));
@@ -143,9 +170,21 @@ impl BlobWriter {
             Some(capacity) if capacity <= blobs.limits.segment_bytes => {
                 let (segment, offset) =
                     blobs.segments.reserve(&*blobs.disk, capacity, || blobs.next_id())?;
-                Target::Extent(Extent { segment, offset, capacity, written: 0 })
+                if self.is_paged(capacity) {
+                    let home = Home::Segment { segment, offset, capacity };
+                    Target::Paged(Paged::new(home, Some(capacity)))
+                } else {
+                    Target::Extent(Extent { segment, offset, capacity, written: 0 })
+                }
             }
-            _ => Target::File(OwnFile::create(blobs)?),
+            size => {
+                let own = OwnFile::create(blobs)?;
+                if self.is_paged(size.unwrap_or(u64::MAX)) {
+                    Target::Paged(Paged::new(Home::File { file: own.file, id: own.id }, size))
+                } else {
+                    Target::File(own)
+                }
+            }
         };
         Ok(())
     }
@@ -161,6 +200,11 @@ impl BlobWriter {
             Target::Undecided => {}
             Target::Extent(extent) => extent.write(&self.blobs, parts, bytes, end).await?,
             Target::File(own) => own.write(&self.blobs, parts, bytes).await?,
+            Target::Paged(paged) => {
+                for part in parts {
+                    paged.push(&self.blobs, &part).await?;
+                }
+            }
         }
         self.broken = false;
         Ok(())
@@ -176,6 +220,12 @@ impl Drop for BlobWriter {
                 inner.discard((SEGMENT, segment.id, *offset), *capacity);
             }
             Target::File(own) => inner.discard((FILE, own.id, 0), self.len),
+            Target::Paged(paged) => match &paged.home {
+                Home::Segment { segment, offset, capacity } => {
+                    inner.discard((SEGMENT, segment.id, *offset), *capacity);
+                }
+                Home::File { id, .. } => inner.discard((FILE, *id, 0), self.len),
+            },
         }
     }
 }
@@ -259,7 +309,7 @@ impl OwnFile {
 }
 
 /// The outcome of work on a thread that may block; a runtime that shuts down does not finish it.
-async fn joined(work: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
+pub(super) async fn joined(work: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
     work.await.unwrap_or(Err(Error::Closed))
 }
 
