@@ -14,6 +14,9 @@ pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// Headers that follow a body; they are known when its last frame was read.
 pub type Trailers = Arc<OnceLock<Vec<(String, String)>>>;
 
+/// Memory that is taken for a body only because its sender announced it.
+const AT_ONCE_BYTES: usize = 1 << 20;
+
 /// A message's body: in memory, or a stream of frames.
 #[derive(Default)]
 pub struct Body {
@@ -87,13 +90,22 @@ impl Body {
         if let Inner::Full(bytes) = self.frames {
             return Ok(bytes);
         }
-        let mut whole = Vec::new();
-        while let Some(frame) = self.next().await {
-            let frame = frame?;
-            if whole.len() + frame.len() > limit {
-                return Err(format!("the body is longer than {limit} bytes").into());
-            }
+        let fits = |len: usize| {
+            let error = || format!("the body is longer than {limit} bytes").into();
+            if len <= limit { Ok(()) } else { Err::<(), BodyError>(error()) }
+        };
+        // Most bodies that are collected come in one piece, which need not be copied.
+        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
+        fits(first.len())?;
+        let Some(second) = self.next().await.transpose()? else { return Ok(first) };
+        let announced = usize::try_from(self.len().unwrap_or(0)).unwrap_or(0).min(AT_ONCE_BYTES);
+        let mut whole = Vec::with_capacity(first.len() + second.len() + announced);
+        whole.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(frame) = next {
+            fits(whole.len() + frame.len())?;
             whole.extend_from_slice(&frame);
+            next = self.next().await.transpose()?;
         }
         Ok(whole.into())
     }
