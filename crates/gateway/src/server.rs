@@ -128,8 +128,7 @@ impl Connection {
             builder
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIME)
-                .max_buf_size(HEAD_LIMIT)
-                .pipeline_flush(true);
+                .max_buf_size(HEAD_LIMIT);
             self.watcher.watch(builder.serve_connection(stream, service)).await
         };
         if let Err(error) = outcome {
