@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fogbank_core::bytes::Bytes;
-use fogbank_core::store::{BlobReader, BlobRef};
+use fogbank_core::store::{BlobReader, BlobRef, BlobWriter};
 use fogbank_core::wire::{BodyError, Trailers};
 use fogbank_core::{Body, Cx, Fault};
 use sha1::Digest;
@@ -160,6 +160,7 @@ pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>) -> Received {
     let crc64nvme = body.crc64nvme();
     let checksum = match (algorithm, body.as_inline()) {
         (None | Some(Algorithm::Crc64Nvme), _) | (_, None) => Checksum::crc64nvme(crc64nvme),
+        (Some(Algorithm::Md5), _) => Checksum::full(Algorithm::Md5, md5.to_vec()),
         (Some(algorithm), Some(bytes)) => Checksum::full(algorithm, algorithm.of(bytes)),
     };
     Received { body: vec![body], size, md5, crc64nvme, checksum, is_promised: false }
@@ -167,29 +168,71 @@ pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>) -> Received {
 
 /// The hashes that are made of a body that streams; the store makes that of CRC-64/NVME by itself.
 struct Hashes {
-    md5: md5::Md5,
+    md5: Md5,
+    /// The algorithm of the checksum, if it is not that of the store.
+    algorithm: Option<Algorithm>,
+    other: Option<Hasher>,
+}
+
+/// The MD5 of a body that streams.
+enum Md5 {
+    /// Together with those of other bodies, beside what else is done with the bytes.
+    Staged(fogbank_md5::Stream),
+    /// At once: a simulation has one thread.
+    Here(md5::Md5),
+}
+
+/// The hashes of a body that has ended, of which MD5 may still be under way.
+struct Ended {
+    md5: Result<fogbank_md5::Digest, md5::Md5>,
+    algorithm: Option<Algorithm>,
     other: Option<Hasher>,
 }
 
 impl Hashes {
-    fn new(algorithm: Option<Algorithm>) -> Hashes {
-        let other = algorithm.filter(|algorithm| *algorithm != Algorithm::Crc64Nvme);
-        Hashes { md5: md5::Md5::default(), other: other.map(Hasher::new) }
+    fn new(cx: &Cx, algorithm: Option<Algorithm>) -> Hashes {
+        let algorithm = algorithm.filter(|algorithm| *algorithm != Algorithm::Crc64Nvme);
+        let md5 = if cx.blobs().has_threads() {
+            Md5::Staged(fogbank_md5::Stream::new())
+        } else {
+            Md5::Here(md5::Md5::default())
+        };
+        // MD5 is made anyway.
+        let other = algorithm.filter(|algorithm| *algorithm != Algorithm::Md5).map(Hasher::new);
+        Hashes { md5, algorithm, other }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
-        self.md5.update(bytes);
+    async fn update(&mut self, bytes: &Bytes) {
         if let Some(other) = &mut self.other {
             other.update(bytes);
         }
+        match &mut self.md5 {
+            Md5::Staged(md5) => md5.update(bytes.clone()).await,
+            Md5::Here(md5) => md5.update(bytes),
+        }
     }
 
-    fn finish(self, crc64nvme: u64) -> ([u8; 16], Checksum) {
-        let checksum = match self.other {
-            Some(other) => Checksum::full(other.algorithm(), other.finish()),
-            None => Checksum::crc64nvme(crc64nvme),
+    fn end(self) -> Ended {
+        let md5 = match self.md5 {
+            Md5::Staged(md5) => Ok(md5.finish()),
+            Md5::Here(md5) => Err(md5),
         };
-        (self.md5.finalize().into(), checksum)
+        Ended { md5, algorithm: self.algorithm, other: self.other }
+    }
+}
+
+impl Ended {
+    async fn finish(self, crc64nvme: u64) -> ([u8; 16], Checksum) {
+        let md5 = match self.md5 {
+            Ok(digest) => digest.await,
+            Err(md5) => md5.finalize().into(),
+        };
+        let checksum = match (self.algorithm, self.other) {
+            (_, Some(other)) => Checksum::full(other.algorithm(), other.finish()),
+            (Some(Algorithm::Md5), None) => Checksum::full(Algorithm::Md5, md5.to_vec()),
+            (_, None) => Checksum::crc64nvme(crc64nvme),
+        };
+        (md5, checksum)
     }
 }
 
@@ -200,24 +243,27 @@ async fn stream(
     algorithm: Option<Algorithm>,
 ) -> Result<Received, Error> {
     let mut writer = cx.blobs().writer(Some(len));
-    let mut hashes = Hashes::new(algorithm);
+    let mut hashes = Hashes::new(cx, algorithm);
     while let Some(frame) = body.next().await {
         let frame = frame.map_err(incomplete)?;
         if writer.len() + frame.len() as u64 > len {
             return Err(Error::IncompleteBody);
         }
-        hashes.update(&frame);
+        hashes.update(&frame).await;
         writer.write(frame).await?;
     }
     if writer.len() != len {
         return Err(Error::IncompleteBody);
     }
-    stored(writer.finish().await?, hashes)
+    stored(writer, hashes).await
 }
 
-fn stored(blob: BlobRef, hashes: Hashes) -> Result<Received, Error> {
+/// Ends a blob, while what is left of its bytes is hashed.
+async fn stored(writer: BlobWriter, hashes: Hashes) -> Result<Received, Error> {
+    let ended = hashes.end();
+    let blob = writer.finish().await?;
     let (size, crc64nvme) = (blob.len(), blob.crc64nvme());
-    let (md5, checksum) = hashes.finish(crc64nvme);
+    let (md5, checksum) = ended.finish(crc64nvme).await;
     Ok(Received { body: vec![blob], size, md5, crc64nvme, checksum, is_promised: false })
 }
 
@@ -310,14 +356,14 @@ pub(crate) async fn copy(
         return Ok(of_bytes(reader.collect().await?, algorithm));
     }
     let mut writer = cx.blobs().writer(Some(reader.len()));
-    let mut hashes = Hashes::new(algorithm);
+    let mut hashes = Hashes::new(cx, algorithm);
     while let Some(frame) = reader.next().await {
         let frame = frame?;
-        hashes.update(&frame);
+        hashes.update(&frame).await;
         writer.write(frame).await?;
         give_way().await;
     }
-    stored(writer.finish().await?, hashes)
+    stored(writer, hashes).await
 }
 
 /// A body that streams out of the store. If it cannot be read to its end, the log names the object.

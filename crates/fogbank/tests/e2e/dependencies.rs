@@ -43,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-policy", &[]),
     ("fogbank-store", &[]),
     ("fogbank-compute", &[]),
+    ("fogbank-md5", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
@@ -53,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-iam", "fogbank-identity", "IAM writes the rows that the gateway reads"),
     ("fogbank-sts", "fogbank-identity", "STS writes the sessions that the gateway reads"),
+    ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];
 
