@@ -217,6 +217,14 @@ impl Run<'_> {
                     // The sweep has come to the end of what a start does.
                     self.preload.disarm()?;
                     self.sweep = 0;
+                    if self.preload.has_fired()? {
+                        // It was killed by what goes on right after a start.
+                        server.kill()?;
+                        self.report.kills += 1;
+                        self.report.kills_at_points += 1;
+                        self.cut(plan)?;
+                        return self.start_whole();
+                    }
                 }
                 Ok(server)
             }
