@@ -1,8 +1,7 @@
-//! `fogbank backup` and `fogbank restore`: the state as a file, checked when it is written and when it is read.
+//! `fogbank backup` and `fogbank restore`: the state as one file or object, checked when it is written
+//! and when it is read.
 
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -15,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::admin_client::{self, AdminClient};
 use crate::cli::{BackupOptions, RestoreOptions};
+use crate::places::{self, Place};
 use crate::snapshots::fault;
 
 const PATH: &str = "/_fogbank/backup";
@@ -73,50 +73,25 @@ impl Write for Pieces {
 
 /// Runs `fogbank backup`.
 pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
-    let target = &options.file;
-    let mut name = target.file_name().context("name a file")?.to_owned();
-    name.push(".unfinished");
-    let unfinished = target.with_file_name(name);
-    let written = write(options, &unfinished).inspect_err(|_| {
-        let _ = std::fs::remove_file(&unfinished);
+    let client = AdminClient::new(&options.admin)?;
+    let info = client.runtime.block_on(async {
+        let body = client.http.download(PATH, &json!({ "snapshot": options.snapshot })).await?;
+        places::write(&options.to, options.s3_endpoint.as_deref(), body).await
     })?;
-    std::fs::rename(&unfinished, target)
-        .with_context(|| format!("cannot write {}", target.display()))?;
-    admin_client::print(&options.admin, &show(target, &written), |answer| {
+    admin_client::print(&options.admin, &show(&options.to, &info), |answer| {
         format!("Wrote and verified {}.", sizes(answer))
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(options: &BackupOptions, path: &Path) -> anyhow::Result<SnapshotInfo> {
-    let client = AdminClient::new(&options.admin)?;
-    let context = || format!("cannot write {}", path.display());
-    let mut file = File::create(path).with_context(context)?;
-    client.runtime.block_on(async {
-        let input = json!({ "snapshot": options.snapshot });
-        let mut body = client.http.download(PATH, &input).await?;
-        while let Some(piece) = body.next().await {
-            let piece =
-                piece.map_err(|error| anyhow::anyhow!("the backup ended early: {error}"))?;
-            file.write_all(&piece).with_context(context)?;
-        }
-        anyhow::Ok(())
-    })?;
-    file.sync_all().with_context(context)?;
-    verify_file(path)
-}
-
 /// Runs `fogbank restore`.
 pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
-    let info = if options.verify {
-        verify_file(&options.file)?
-    } else {
-        let target = options.data_dir.clone();
-        let target: PathBuf = target.context("name the new directory with --data-dir")?;
-        let mut input = open(&options.file)?;
-        store::restore_backup(&mut input, &store::Options::new(&target))?
-    };
-    let answer = show(&options.file, &info);
+    let endpoint = options.s3_endpoint.as_deref();
+    let info = places::read(&options.from, endpoint, |input| match &options.data_dir {
+        Some(target) => Ok(store::restore_backup(input, &store::Options::new(target))?),
+        None => places::verify(input),
+    })?;
+    let answer = show(&options.from, &info);
     let text = match options.json {
         true => serde_json::to_string_pretty(&answer)?,
         false if options.verify => format!("Verified {}.", sizes(&answer)),
@@ -126,23 +101,9 @@ pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(path: &Path) -> anyhow::Result<impl Read> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(BufReader::with_capacity(PIECE_BYTES, file))
-}
-
-fn verify_file(path: &Path) -> anyhow::Result<SnapshotInfo> {
-    let mut input = open(path)?;
-    let info = store::verify_backup(&mut input)
-        .with_context(|| format!("{} is no whole backup", path.display()))?;
-    let more = input.read(&mut [0]).with_context(|| format!("cannot read {}", path.display()))?;
-    anyhow::ensure!(more == 0, "{} goes on after the end of the backup", path.display());
-    Ok(info)
-}
-
-fn show(file: &Path, info: &SnapshotInfo) -> Value {
+fn show(place: &Place, info: &SnapshotInfo) -> Value {
     json!({
-        "file": file.display().to_string(),
+        "place": place.to_string(),
         "created_millis": info.created_millis,
         "rows": info.rows,
         "row_bytes": info.row_bytes,
@@ -154,6 +115,6 @@ fn show(file: &Path, info: &SnapshotInfo) -> Value {
 fn sizes(answer: &Value) -> String {
     let [rows, row_bytes, blobs, blob_bytes] =
         ["rows", "row_bytes", "blobs", "blob_bytes"].map(|member| &answer[member]);
-    let file = answer["file"].as_str().unwrap_or_default();
-    format!("{file}: {rows} rows of {row_bytes} bytes, {blobs} blobs of {blob_bytes} bytes")
+    let place = answer["place"].as_str().unwrap_or_default();
+    format!("{place}: {rows} rows of {row_bytes} bytes, {blobs} blobs of {blob_bytes} bytes")
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Durability, Mode};
+use crate::places::Place;
 
 /// Your own AWS-compatible cloud in one binary.
 #[derive(Debug, Parser)]
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     Snapshot(SnapshotOptions),
     /// Remove the state of the running cloud, or of one service or account of it
     Reset(ResetOptions),
-    /// Write the state of the running cloud to a file
+    /// Write the state of the running cloud to a file or to S3
     Backup(BackupOptions),
     /// Make a data directory of a backup
     Restore(RestoreOptions),
@@ -145,8 +146,11 @@ pub(crate) struct ResetOptions {
 pub(crate) struct BackupOptions {
     #[command(flatten)]
     pub(crate) admin: AdminOptions,
-    /// The file to write
-    pub(crate) file: PathBuf,
+    /// The file to write, or `s3://BUCKET/KEY`
+    pub(crate) to: Place,
+    /// Endpoint of the bucket [default: that of AWS]; its credentials: BACKUP_AWS_ACCESS_KEY_ID and the like
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
     /// Write this snapshot in place of the present state
     #[arg(long)]
     pub(crate) snapshot: Option<String>,
@@ -154,8 +158,11 @@ pub(crate) struct BackupOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreOptions {
-    /// The backup
-    pub(crate) file: PathBuf,
+    /// The backup: a file, or `s3://BUCKET/KEY`
+    pub(crate) from: Place,
+    /// Endpoint of the bucket [default: that of AWS]; its credentials: BACKUP_AWS_ACCESS_KEY_ID and the like
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
     /// The directory to make; `start` is given the same
     #[arg(long, value_name = "DIR", required_unless_present = "verify")]
     pub(crate) data_dir: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod doctor;
 mod environment;
+mod places;
 mod services;
 mod snapshots;
 mod start;

@@ -1,6 +1,6 @@
 //! The other end of Fogbank's own calls: what `fogbank clock` and the like speak with a running cloud.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use fogbank_core::Body;
@@ -8,17 +8,14 @@ use fogbank_sigv4::sign::Signer;
 use fogbank_sigv4::{RequestView, Rules, sha256_hex};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::admin::SERVICE;
 use crate::bodies::{self, Outgoing};
+use crate::outbound::Outbound;
 
-/// How long a connection may take to be made. An answer may take as long as its work does.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// The largest answer that is read into memory, in bytes.
 const ANSWER_LIMIT: usize = 16 << 20;
 /// How much of an uploaded file is read at once, in bytes.
@@ -43,7 +40,7 @@ pub struct Target {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The endpoint cannot be called.
-    #[error("{0} is no endpoint that can be called: http://HOST:PORT is")]
+    #[error("{0} is no endpoint that can be called: http://HOST:PORT or https://HOST:PORT is")]
     Endpoint(String),
     /// The credentials cannot be sent.
     #[error("the credentials cannot stand in a header")]
@@ -73,23 +70,22 @@ pub enum Error {
 pub struct Client {
     target: Target,
     authority: String,
-    http: hyper_util::client::legacy::Client<HttpConnector, Outgoing>,
+    http: Outbound,
 }
 
 impl Client {
-    /// A client that connects at its first call. Only `http://` endpoints can be called.
+    /// A client that connects at its first call.
     pub fn new(target: Target) -> Result<Client, Error> {
-        let authority = target.endpoint.trim_end_matches('/').strip_prefix("http://");
+        let endpoint = target.endpoint.trim_end_matches('/');
+        let authority =
+            endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
         let is_authority =
             |text: &&str| !text.is_empty() && text.parse::<http::uri::Authority>().is_ok();
         let authority = authority
             .filter(is_authority)
             .ok_or_else(|| Error::Endpoint(target.endpoint.clone()))?
             .to_owned();
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIME));
-        let builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
-        Ok(Client { target, authority, http: builder.build(connector) })
+        Ok(Client { target, authority, http: Outbound::new() })
     }
 
     /// Asks for what a `GET` shows; `query` has its parameters.
@@ -147,13 +143,16 @@ impl Client {
         };
         let headers = self.sign(&method, path, &query, &payload, body.len())?;
         let separator = if query.is_empty() { "" } else { "?" };
-        let uri = format!("http://{}{path}{separator}{query}", self.authority);
+        let endpoint = self.target.endpoint.trim_end_matches('/');
+        let uri = format!("{endpoint}{path}{separator}{query}");
         let mut request = http::Request::new(Outgoing::from(body));
         *request.uri_mut() = uri.parse().map_err(|_| Error::Endpoint(uri))?;
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        let response =
-            self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
+        let response = self.http.send(request).await.map_err(|cause| Error::Unreachable {
+            endpoint: self.target.endpoint.clone(),
+            cause,
+        })?;
         let status = response.status();
         let body = bodies::incoming(response.into_body());
         if status.is_success() {
@@ -198,15 +197,6 @@ impl Client {
             headers.insert(CONTENT_LENGTH, len.into());
         }
         Ok(headers)
-    }
-
-    fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> Error {
-        // The outermost error says no more than that there was one.
-        let mut cause = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        Error::Unreachable { endpoint: self.target.endpoint.clone(), cause: cause.to_string() }
     }
 }
 

@@ -15,6 +15,8 @@ mod guard;
 mod hosts;
 mod internal;
 mod metrics;
+pub mod objects;
+mod outbound;
 mod pipeline;
 mod route;
 mod server;

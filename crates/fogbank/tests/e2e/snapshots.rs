@@ -165,6 +165,27 @@ fn a_backup_makes_another_cloud() {
 }
 
 #[test]
+fn a_backup_may_lie_in_a_bucket() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (server, keeper) = (Server::ephemeral(), Server::ephemeral());
+    fill(&server);
+    keeper.raw(&keeper.signed_request("PUT", "/backups", "s3", ""));
+    let url = "s3://backups/cloud/today.backup";
+    let bucket = ["--s3-endpoint", &format!("http://{}", keeper.authority)];
+    let backup = admin(&server, &[&["backup", url], &bucket[..]].concat());
+    assert_eq!(backup["place"], url);
+    let target = directory.path().join("restored");
+    let target = target.to_str().expect("UTF-8");
+    let restore = ["restore", url, "--data-dir", target];
+    let restored = fogbank(&[&restore, &bucket[..]].concat());
+    assert!(restored.status.success(), "{restored:?}");
+    assert!(has_objects(&Server::start(&["--data-dir", target]), "a"));
+    let missing = fogbank(&[&["restore", "s3://backups/none", "--verify"], &bucket[..]].concat());
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(!missing.status.success() && said.contains("NoSuchKey"), "{said}");
+}
+
+#[test]
 fn only_administrators_see_and_change_the_state() {
     let server = Server::ephemeral();
     for (method, path) in [
