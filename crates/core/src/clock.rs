@@ -37,10 +37,10 @@ const LEAD_MILLIS: i64 = 30;
 const LONGEST_LEAD_MILLIS: i64 = 2_000;
 
 /// What the store knows of the clock; no row means the machine's.
-static CLOCK: Table<(), ClockRow> = Table::new("core.clock", 0x0011);
+pub(crate) static CLOCK: Table<(), ClockRow> = Table::new("core.clock", 0x0011);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct ClockRow {
+pub(crate) struct ClockRow {
     history: Vec<Segment>,
     /// How often time went back.
     went_back: u64,

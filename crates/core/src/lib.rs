@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod page;
 mod principal;
 mod request;
+pub mod reset;
 mod service;
 mod spawn;
 mod tx;
@@ -43,3 +44,12 @@ pub use fogbank_store as store;
 pub use fogbank_wire as wire;
 pub use fogbank_wire::{Body, Timestamp};
 pub use tracing;
+
+/// The tables of the core: the outbox and the clock.
+pub static TABLES: &[store::TableLabel] = &[
+    outbox::lanes::BEFORE_LANES.label(),
+    outbox::lanes::EFFECTS.label(),
+    outbox::lanes::LANES.label(),
+    outbox::lanes::TURNS.label(),
+    clock::CLOCK.label(),
+];

@@ -8,12 +8,15 @@
 //! world.check("sqs:CreateQueue", json!({"QueueName": "jobs"}), expect![[r#"…"#]]).await;
 //! ```
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use expect_test::{Expect, expect};
-use fogbank_core::store::{self, Db};
+use fogbank_core::bytes::Bytes;
+use fogbank_core::store::{self, Db, Read};
 use fogbank_core::{
-    Body, Call, Clock, Cloud, Fault, HttpRequest, HttpResponse, Ids, Principal, Reply, Service,
+    Body, Call, Clock, Cloud, Cx, Fault, HttpRequest, HttpResponse, Ids, Principal, Reply, Service,
     Settings, Timestamp,
 };
 use fogbank_gateway::{Banner, Gateway, Options, Peer};
@@ -74,6 +77,48 @@ impl World {
     /// Starts the background work: reconcilers and the outbox's pump, until it is dropped.
     pub fn background(&self) -> Background {
         fogbank_tasks::start(&self.cloud, self.services)
+    }
+
+    /// Lets a service do one round of its background work of this name.
+    pub async fn round(&self, service: &Service, task: &str) {
+        let task = service.tasks.iter().find(|known| known.name == task).expect("the task");
+        let cx = Cx::background(self.cloud.clone(), service.model.name, task.name);
+        (task.run)(cx).await.expect("a round");
+    }
+
+    /// Removes all that a service keeps of an account; of every account for `None`.
+    pub async fn reset(&self, service: &Service, account: Option<&str>) {
+        let reset = service.reset.expect("a reset");
+        let cx = Cx::background(self.cloud.clone(), service.model.name, "reset");
+        reset(cx, account.map(str::to_owned)).await.expect("it is reset");
+    }
+
+    /// All rows of a service: the table and the key as labels show them, and the value's bytes.
+    pub fn rows(&self, service: &Service) -> BTreeMap<String, Bytes> {
+        let mut rows = BTreeMap::new();
+        for label in service.tables {
+            for (key, value) in self.rows_under(label.prefix) {
+                let shown = label.show(&key).expect("a key of the table");
+                rows.insert(format!("{} {shown}", label.name), value);
+            }
+        }
+        rows
+    }
+
+    /// All rows of a table, by their keys with the prefix.
+    pub fn rows_under(&self, prefix: u32) -> Vec<(Bytes, Bytes)> {
+        let mut rows = Vec::new();
+        let (start, end) = (prefix.to_be_bytes(), (prefix + 1).to_be_bytes());
+        self.cloud
+            .db()
+            .read(|tx| {
+                tx.scan(&start, &end, false, &mut |key, value| {
+                    rows.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+                    ControlFlow::Continue(())
+                })
+            })
+            .expect("rows");
+        rows
     }
 
     /// Calls an operation as the account's root.

@@ -27,11 +27,11 @@ use crate::{Cloud, Cx, Timestamp, Tx, WriteTx};
 pub type EffectKey = (String, u64, u64, u64);
 
 /// The outbox as it was before there were lanes; the pump moves what it holds.
-static BEFORE_LANES: Table<(u64, String), Effect> = Table::new("core.outbox", 0x0010);
+pub(crate) static BEFORE_LANES: Table<(u64, String), Effect> = Table::new("core.outbox", 0x0010);
 /// The outbox.
 pub static EFFECTS: Table<EffectKey, Effect> = Table::new("core.effects", 0x0012);
-static LANES: Table<String, Lane> = Table::new("core.lanes", 0x0013);
-static TURNS: Table<(bool, u64, String), ()> = Table::new("core.turns", 0x0014);
+pub(crate) static LANES: Table<String, Lane> = Table::new("core.lanes", 0x0013);
+pub(crate) static TURNS: Table<(bool, u64, String), ()> = Table::new("core.turns", 0x0014);
 
 /// How many rows a transaction moves.
 const ROWS: usize = 200;
@@ -126,6 +126,12 @@ pub fn remove(tx: &mut WriteTx<'_>, key: &EffectKey, failed: bool) -> Result<(),
         heads.set(is_failing, found.map_or(u64::MAX, |(_, due, _)| due));
     }
     Ok(())
+}
+
+/// Takes an effect out of its lane without a try.
+pub fn discard(tx: &mut WriteTx<'_>, key: &EffectKey) -> Result<(), Error> {
+    let is_failing = LANES.get(tx, key.0.as_str())?.is_some_and(|lane| lane.is_failing);
+    remove(tx, key, is_failing)
 }
 
 /// Writes which effect is a lane's first.

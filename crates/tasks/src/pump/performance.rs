@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use fogbank_core::outbox::lanes::{self, EffectKey};
+use fogbank_core::outbox::lanes::{self, EFFECTS, EffectKey};
 use fogbank_core::{Call, Cloud, Cx, Effect, Fault, Service, Timestamp};
 use futures_util::FutureExt;
 
@@ -31,8 +31,10 @@ impl Performance {
         };
         let settled = cx
             .write(|tx| {
-                // First, so that the lane is not forgotten in between.
-                if let Some((due, effect)) = &next {
+                // First, so that the lane is not forgotten in between. Who took it out meanwhile does not want it back.
+                if let Some((due, effect)) = &next
+                    && EFFECTS.contains(tx, key)?
+                {
                     lanes::put(tx, *due, effect)?;
                 }
                 lanes::remove(tx, key, failed)
