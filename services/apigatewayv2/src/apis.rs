@@ -134,14 +134,19 @@ pub(crate) fn delete(
     input: DeleteApiInput,
 ) -> Result<DeleteApiOutput, Error> {
     let api = store::api(tx, &input.api_id)?;
-    let own = (input.api_id.clone(),);
+    remove(tx, &input.api_id, &api)?;
+    Ok(DeleteApiOutput {})
+}
+
+/// Removes an API with all that belongs to it.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, id: &String, api: &Api) -> Result<(), Error> {
+    let own = (id,);
     INTEGRATIONS.delete_all(tx, &own)?;
     ROUTES.delete_all(tx, &own)?;
     STAGES.delete_all(tx, &own)?;
     DEPLOYMENTS.delete_all(tx, &own)?;
-    OWNED.delete(tx, &(api.account, api.region, input.api_id.clone()))?;
-    APIS.delete(tx, &input.api_id)?;
-    Ok(DeleteApiOutput {})
+    OWNED.delete(tx, &(&api.account, &api.region, id))?;
+    Ok(APIS.delete(tx, id)?)
 }
 
 fn shown(tx: &impl Tx, id: &str, api: Api) -> model::Api {

@@ -19,6 +19,7 @@ mod matching;
 #[allow(missing_docs)]
 pub mod model;
 mod plane;
+mod reset;
 mod response;
 mod routes;
 mod stages;
@@ -68,6 +69,8 @@ pub static SERVICE: Service = Service {
         claims: plane::claims,
         serve: |cx, request| Box::pin(plane::serve(cx, request)),
     }],
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(
         &model::SERVICE,
         Style { validation_code: "BadRequestException", ..Style::DEFAULT },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::store::{Read, Table, row};
+use fogbank_core::store::{Read, Table, TableLabel, row};
 use fogbank_core::wire::{self, Struct};
 use fogbank_core::{Fault, Tx, page};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,16 @@ pub(crate) static STAGES: Table<(String, String), Stage> =
 /// API, deployment.
 pub(crate) static DEPLOYMENTS: Table<(String, String), Deployment> =
     Table::new("apigatewayv2.deployments", 0x0706);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    APIS.label(),
+    OWNED.label(),
+    INTEGRATIONS.label(),
+    ROUTES.label(),
+    STAGES.label(),
+    DEPLOYMENTS.label(),
+];
 
 /// An API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

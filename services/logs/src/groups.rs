@@ -12,8 +12,8 @@ use crate::model::{
     LogGroupSummary, PutRetentionPolicyInput, PutRetentionPolicyOutput,
 };
 use crate::rules::NamePattern;
-use crate::store::{self, GROUPS, Group, STREAMS};
-use crate::{rules, streams, tasks};
+use crate::store::{self, GROUPS, Group, GroupKey, STREAMS};
+use crate::{rules, streams};
 
 /// How many groups a page has at most.
 const PAGE: i32 = 50;
@@ -52,13 +52,16 @@ pub(crate) fn delete(
         let message = "Unable to delete the log group because deletion protection is enabled.";
         return Err(Error::ValidationException(message.to_owned()));
     }
-    for (stream_key, stream) in STREAMS.list(tx, &key)? {
-        streams::doom(tx, &stream)?;
-        STREAMS.delete(tx, &stream_key)?;
-    }
-    GROUPS.delete(tx, &key)?;
-    tx.wake(tasks::REMOVAL);
+    remove(tx, &key)?;
     Ok(DeleteLogGroupOutput {})
+}
+
+/// Removes a group with its streams; their events go in the background.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, key: &GroupKey) -> Result<(), Error> {
+    for (stream_key, stream) in STREAMS.list(tx, key)? {
+        streams::remove(tx, &stream_key, &stream)?;
+    }
+    Ok(GROUPS.delete(tx, key)?)
 }
 
 /// Lists groups by name.

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod groups;
 mod model;
+mod reset;
 mod rules;
 mod store;
 mod streams;
@@ -61,6 +62,8 @@ pub static SERVICE: Service = Service {
             run: |cx| Box::pin(tasks::expire(cx)),
         },
     ],
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(
         &model::SERVICE,
         Style { validation_code: "InvalidParameterException", ..Style::DEFAULT },

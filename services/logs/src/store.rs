@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fogbank_core::Tx;
-use fogbank_core::store::{Read, Table, row};
+use fogbank_core::store::{Read, Table, TableLabel, row};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -20,6 +20,10 @@ pub(crate) static STREAMS: Table<StreamKey, Stream> = Table::new("logs.streams",
 pub(crate) static EVENTS: Table<EventKey, Event> = Table::new("logs.events", 0x0803);
 /// Ids of streams that were deleted and whose events are still there.
 pub(crate) static DOOMED: Table<(u64,), Doomed> = Table::new("logs.doomed", 0x0804);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] =
+    &[GROUPS.label(), STREAMS.label(), EVENTS.label(), DOOMED.label()];
 
 /// A log group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

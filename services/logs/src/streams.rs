@@ -9,7 +9,7 @@ use crate::model::{
     CreateLogStreamInput, CreateLogStreamOutput, DeleteLogStreamInput, DeleteLogStreamOutput,
     DescribeLogStreamsInput, DescribeLogStreamsOutput, LogStream, OrderBy,
 };
-use crate::store::{self, DOOMED, Doomed, STREAMS, Stream};
+use crate::store::{self, DOOMED, Doomed, STREAMS, Stream, StreamKey};
 use crate::{rules, tasks};
 
 /// How many streams a page has at most.
@@ -46,16 +46,16 @@ pub(crate) fn delete(
 ) -> Result<DeleteLogStreamOutput, Error> {
     let key = store::stream_key(tx, &input.log_group_name, &input.log_stream_name);
     let stream = store::stream(tx, &key)?;
-    doom(tx, &stream)?;
-    STREAMS.delete(tx, &key)?;
-    tx.wake(tasks::REMOVAL);
+    remove(tx, &key, &stream)?;
     Ok(DeleteLogStreamOutput {})
 }
 
-/// Leaves a stream's events to the background.
-pub(crate) fn doom(tx: &mut WriteTx<'_>, stream: &Stream) -> Result<(), Error> {
+/// Removes a stream; its events go in the background.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, key: &StreamKey, stream: &Stream) -> Result<(), Error> {
     let doomed = Doomed { since_millis: tx.now().millis() };
-    Ok(DOOMED.put(tx, &(stream.id,), &doomed)?)
+    DOOMED.put(tx, &(stream.id,), &doomed)?;
+    tx.wake(tasks::REMOVAL);
+    Ok(STREAMS.delete(tx, key)?)
 }
 
 /// Lists a group's streams by name or by their last event.

@@ -28,6 +28,7 @@ mod messages;
 mod model;
 mod permissions;
 mod queues;
+mod reset;
 mod rules;
 mod store;
 mod tags;
@@ -68,6 +69,7 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
     tasks: tasks::TASKS,
     tables: store::TABLES,
+    reset: Some(reset::reset),
     replaced: Some(|cloud| cloud.state(heads::Heads::default).forget_all()),
     time_went_back: Some(|cx| Box::pin(time::went_back(cx))),
     ..Service::new(

@@ -129,11 +129,17 @@ pub(crate) fn delete(
 ) -> Result<DeleteQueueOutput, Error> {
     let key = names::resolve(tx.request(), &input.queue_url)?;
     let queue = store::queue(tx, &key)?;
-    point_to_dead_letters(tx, &key, queue.settings.redrive.as_ref(), None)?;
-    QUEUES.delete(tx, &key)?;
+    remove(tx, &key, &queue)?;
+    Ok(DeleteQueueOutput {})
+}
+
+/// Removes a queue; its messages go in the background.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, key: &QueueKey, queue: &Queue) -> Result<(), Error> {
+    point_to_dead_letters(tx, key, queue.settings.redrive.as_ref(), None)?;
+    QUEUES.delete(tx, key)?;
     store::abandon(tx, queue.space)?;
     tx.wake(store::topic(queue.id));
-    Ok(DeleteQueueOutput {})
+    Ok(())
 }
 
 /// Finds a queue's URL by its name.

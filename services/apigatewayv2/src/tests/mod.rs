@@ -3,6 +3,7 @@
 mod apis;
 mod formats;
 mod plane;
+mod reset;
 
 use fogbank_core::Service;
 

@@ -3,6 +3,7 @@
 mod events;
 mod formats;
 mod groups;
+mod reset;
 
 use fogbank_core::Service;
 

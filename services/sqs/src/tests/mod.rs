@@ -4,6 +4,7 @@ mod fifo;
 mod formats;
 mod messages;
 mod queues;
+mod reset;
 mod time;
 mod waiting;
 
