@@ -175,6 +175,7 @@ fn deliver(
                 body: notification.texts.of("sms").to_owned(),
                 topic_arn: notification.topic_arn.clone(),
                 at_millis: notification.at_millis,
+                account: store::account_of(&notification.topic_arn).to_owned(),
             };
             store::text(tx, *mails, &text)?;
             *mails += 1;

@@ -29,6 +29,7 @@ mod model;
 mod outboxes;
 mod permissions;
 mod publish;
+mod reset;
 mod rules;
 mod store;
 mod subscriptions;
@@ -71,5 +72,7 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
     tasks: tasks::TASKS,
     jobs: tasks::JOBS,
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(&model::SERVICE, Style::DEFAULT, OPERATIONS)
 };

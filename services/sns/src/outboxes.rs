@@ -41,7 +41,7 @@ pub fn sms_outbox(cx: Cx, _: HttpRequest) -> BoxFuture<'static, HttpResponse> {
         answer(cx.read(|tx| {
             let rows = TEXTS.range(&()).reverse().limit(SHOWN).list(tx)?;
             let shown = rows.into_iter().rev().map(|(_, text)| {
-                let Text { to, body, topic_arn, at_millis } = text;
+                let Text { to, body, topic_arn, at_millis, .. } = text;
                 let topic_arn = (!topic_arn.is_empty()).then_some(topic_arn);
                 json!({"to": to, "body": body, "topic_arn": topic_arn, "at": timestamp(at_millis)})
             });

@@ -61,6 +61,7 @@ fn to_phone(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOutput, 
         body: texts.of("sms").to_owned(),
         topic_arn: String::new(),
         at_millis: tx.now().millis(),
+        account: tx.account().to_owned(),
     };
     store::text(tx, 0, &text)?;
     Ok(PublishOutput { message_id: Some(tx.ids().uuid()), sequence_number: None })

@@ -15,8 +15,8 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::store::{Read, Table, row};
-use fogbank_core::{WriteTx, arn};
+use fogbank_core::store::{self, Read, Table, TableLabel, row};
+use fogbank_core::{Arn, WriteTx, arn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -33,6 +33,17 @@ pub(crate) static OWNED: Table<(String, String, u64, String), ()> = Table::new("
 pub(crate) static TOKENS: Table<(String,), Token> = Table::new("sns.tokens", 0x0505);
 pub(crate) static MAILS: Table<(u64,), Mail> = Table::new("sns.mails", 0x0506);
 pub(crate) static TEXTS: Table<(u64,), Text> = Table::new("sns.texts", 0x0507);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    TOPICS.label(),
+    SUBSCRIPTIONS.label(),
+    ENDPOINTS.label(),
+    OWNED.label(),
+    TOKENS.label(),
+    MAILS.label(),
+    TEXTS.label(),
+];
 
 /// How many mails one transaction may write; their numbers leave room for as many.
 const MAILS_PER_TRANSACTION: u64 = 4096;
@@ -122,9 +133,23 @@ pub(crate) struct Text {
     /// The topic, or empty if it was sent to a number directly.
     pub(crate) topic_arn: String,
     pub(crate) at_millis: i64,
+    /// The topic's account, or that of whoever sent it directly; empty if it was sent before this was kept.
+    pub(crate) account: String,
 }
 
-row!(Text, 1);
+row!(Text, 2, text_without_account);
+
+fn text_without_account(_: u8, bytes: &[u8]) -> Result<Text, store::Error> {
+    let (to, body, topic_arn, at_millis): (String, String, String, i64) =
+        store::decode_fields(bytes)?;
+    let account = account_of(&topic_arn).to_owned();
+    Ok(Text { to, body, topic_arn, at_millis, account })
+}
+
+/// The account in a topic's ARN; empty if it is none.
+pub(crate) fn account_of(topic_arn: &str) -> &str {
+    Arn::parse(topic_arn).map_or("", |arn| arn.account)
+}
 
 /// The topic's ARN.
 pub(crate) fn topic_arn((account, region, name): &TopicKey) -> String {

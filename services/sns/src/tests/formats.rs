@@ -75,6 +75,24 @@ fn outboxes() {
         body: "b".into(),
         topic_arn: String::new(),
         at_millis: 1_767_225_600_000,
+        account: "a".into(),
     };
-    check(&text, expect!["01022b3101620080a0d5edee66"]);
+    check(&text, expect!["02022b3101620080a0d5edee660161"]);
+}
+
+#[test]
+fn texts_of_the_first_version_belong_to_their_topics_account() {
+    let topic_arn = "arn:aws:sns:us-east-1:111122223333:n";
+    for (topic_arn, account) in [("", ""), (topic_arn, "111122223333")] {
+        let arn = format!("{:02x}{}", topic_arn.len(), hex::encode(topic_arn));
+        let bytes = hex::decode(format!("01022b310162{arn}80a0d5edee66")).expect("bytes");
+        let text = Text {
+            to: "+1".into(),
+            body: "b".into(),
+            topic_arn: topic_arn.into(),
+            at_millis: 1_767_225_600_000,
+            account: account.into(),
+        };
+        assert_eq!(Text::decode_slice(&bytes).expect("a text"), text);
+    }
 }

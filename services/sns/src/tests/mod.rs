@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod formats;
+mod reset;
 mod subscriptions;
 mod topics;
 
