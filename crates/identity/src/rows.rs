@@ -3,7 +3,7 @@
 //! Names are unique in an account whatever the case of their letters, so that keys hold them folded ([`fold`]); rows
 //! hold them as given. Access keys, sessions and groups refer to users and roles by what never changes: their ids.
 
-use fogbank_core::store::{Error, Read, Table, Write, row};
+use fogbank_core::store::{Error, Read, Table, TableLabel, Write, row};
 use fogbank_core::{Principal, PrincipalKind, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,23 @@ pub static SESSION_ENDS: Table<(u64, String), ()> = Table::new("sts.session-ends
 pub static LAST_USES: Table<String, LastUse> = Table::new("iam.last-uses", 0x010c);
 /// A number that grows with every change of what somebody may do.
 static GENERATION: Table<(), u64> = Table::new("iam.generation", 0x010f);
+
+/// The tables of IAM.
+pub static IAM_TABLES: &[TableLabel] = &[
+    USERS.label(),
+    GROUPS.label(),
+    ROLES.label(),
+    POLICIES.label(),
+    ACCOUNTS.label(),
+    ACCESS_KEYS.label(),
+    ENTITIES.label(),
+    MEMBERS.label(),
+    USES.label(),
+    LAST_USES.label(),
+    GENERATION.label(),
+];
+/// The tables of STS.
+pub static STS_TABLES: &[TableLabel] = &[SESSIONS.label(), SESSION_ENDS.label()];
 
 /// Keys and values that a customer puts on a resource.
 pub type Tags = Vec<(String, String)>;

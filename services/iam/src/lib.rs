@@ -18,6 +18,7 @@ mod groups;
 mod inline_policies;
 mod model;
 mod policies;
+mod reset;
 mod roles;
 mod rules;
 mod store;
@@ -106,6 +107,8 @@ pub static OPERATIONS: &[Op] = operations! {
 /// IAM.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
+    tables: fogbank_identity::rows::IAM_TABLES,
+    reset: Some(reset::reset),
     ..Service::new(
         &model::SERVICE,
         Style { validation_code: "ValidationError", ..Style::DEFAULT },

@@ -10,6 +10,7 @@ mod access;
 mod callers;
 mod error;
 mod model;
+mod reset;
 mod rules;
 mod sessions;
 mod store;
@@ -33,6 +34,8 @@ pub static OPERATIONS: &[Op] = operations! {
 /// STS.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
+    tables: fogbank_identity::rows::STS_TABLES,
+    reset: Some(reset::reset),
     ..Service::new(
         &model::SERVICE,
         Style { validation_code: "ValidationError", ..Style::DEFAULT },

@@ -2,7 +2,7 @@
 
 use fogbank_core::{Principal, Tx, WriteTx};
 use fogbank_identity::keys;
-use fogbank_identity::rows::{SESSION_ENDS, SESSIONS, TemporaryCredential};
+use fogbank_identity::rows::{self, SESSION_ENDS, SESSIONS, TemporaryCredential};
 
 use crate::error::Error;
 use crate::model::Credentials;
@@ -52,6 +52,17 @@ pub(crate) fn of_caller(tx: &impl Tx) -> Result<Option<TemporaryCredential>, Err
         Some(id) if id.starts_with("ASIA") => Ok(SESSIONS.get(tx, id)?),
         _ => Ok(None),
     }
+}
+
+/// Removes a session before or after its end.
+pub(crate) fn remove(
+    tx: &mut WriteTx<'_>,
+    id: &String,
+    session: &TemporaryCredential,
+) -> Result<(), Error> {
+    SESSIONS.delete(tx, id)?;
+    SESSION_ENDS.delete(tx, &(end(session.expires_secs), id))?;
+    Ok(rows::changed(tx)?)
 }
 
 /// Forgets up to `limit` sessions that ended long ago, and says whether there may be more.

@@ -4,6 +4,7 @@ mod access;
 mod access_keys;
 mod groups;
 mod policies;
+mod reset;
 mod roles;
 mod users;
 

@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 
 use super::{allow, asked, assume, good, role, session, trust, user, world};
 
-struct Key {
+pub(super) struct Key {
     id: String,
     secret: String,
     token: Option<String>,
 }
 
 impl Key {
-    fn of(credentials: &Value) -> Key {
+    pub(super) fn of(credentials: &Value) -> Key {
         let text = |name: &str| credentials[name].as_str().map(str::to_owned);
         Key {
             id: text("AccessKeyId").expect("an id"),
@@ -29,7 +29,7 @@ impl Key {
 }
 
 /// Sends a form to a service: the status and the body.
-async fn send(world: &World, key: &Key, service: &str, form: &str) -> (u16, String) {
+pub(super) async fn send(world: &World, key: &Key, service: &str, form: &str) -> (u16, String) {
     let mut headers = HeaderMap::new();
     let form_type = "application/x-www-form-urlencoded; charset=utf-8";
     headers.insert("content-type", HeaderValue::from_static(form_type));

@@ -2,6 +2,7 @@
 
 mod callers;
 mod credentials;
+mod reset;
 mod roles;
 
 use fogbank_core::{Principal, PrincipalKind, Service};
