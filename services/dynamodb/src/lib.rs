@@ -33,6 +33,7 @@ mod names;
 pub mod number;
 mod projections;
 mod reads;
+mod reset;
 mod store;
 mod tables;
 mod tags;
@@ -77,6 +78,8 @@ pub static OPERATIONS: &[Op] = operations! {
 /// DynamoDB.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(
         &model::SERVICE,
         Style {

@@ -4,12 +4,15 @@
 //! never used again, so that a table's name is free as soon as the definition is gone; what lay under its number is
 //! removed in the background.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fogbank_core::store::{Raw, Read, Table, Value, Write, row};
+use fogbank_core::store::{
+    self, Key as StoreKey, KeyOf, Raw, Read, Table, TableLabel, Value, Write, row,
+};
 use fogbank_core::{ReadTx, Tx, WriteTx};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -20,13 +23,14 @@ use crate::keys::{self, Key, KeyRange};
 use crate::names::TableName;
 
 /// The definitions of tables by account, region and name.
-static DEFINITIONS: Table<(String, String, String), Raw> = Table::new("dynamodb.tables", 0x0301);
+pub(crate) static DEFINITIONS: Table<(String, String, String), Raw> =
+    Table::new("dynamodb.tables", 0x0301);
 /// Where a table's definition stands, by its number.
 static PLACES: Table<u64, Place> = Table::new("dynamodb.places", 0x0302);
-/// The prefix of items and of indexes' entries; [`keys`] says how their keys go on.
-const ROWS: [u8; 4] = 0x0303_u32.to_be_bytes();
+/// Items and indexes' entries under keys of [`keys`].
+static ROWS: Table<RowKey, Raw> = Table::new("dynamodb.rows", 0x0303);
 /// Items that expire, by the second, their table's number and their key.
-static EXPIRIES: Table<(u64, u64, Bytes), ()> = Table::new("dynamodb.expiries", 0x0304);
+pub(crate) static EXPIRIES: Table<(u64, u64, Bytes), ()> = Table::new("dynamodb.expiries", 0x0304);
 /// How far an index, or the expiries (number 0), of a table are filled with what the table held before.
 static BACKFILLS: Table<(u64, u64), Backfill> = Table::new("dynamodb.backfills", 0x0305);
 /// Numbers whose rows are to be removed.
@@ -34,10 +38,47 @@ static PURGES: Table<u64, ()> = Table::new("dynamodb.purges", 0x0306);
 /// Transactions that were done, by account, region and the client's token.
 static TOKENS: Table<(String, String, String), Token> = Table::new("dynamodb.tokens", 0x0307);
 /// The same by the time at which they are forgotten.
-static TOKEN_ENDS: Table<(u64, String, String, String), ()> =
+pub(crate) static TOKEN_ENDS: Table<(u64, String, String, String), ()> =
     Table::new("dynamodb.token_ends", 0x0308);
 /// What tables and indexes held when they were last counted.
 static COUNTS: Table<u64, Counted> = Table::new("dynamodb.counts", 0x0309);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    DEFINITIONS.label(),
+    PLACES.label(),
+    ROWS.label(),
+    EXPIRIES.label(),
+    BACKFILLS.label(),
+    PURGES.label(),
+    TOKENS.label(),
+    TOKEN_ENDS.label(),
+    COUNTS.label(),
+];
+
+/// A key of [`keys`] as it stands: only who knows the table can take it apart.
+struct RowKey(Vec<u8>);
+
+impl KeyOf<RowKey> for RowKey {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
+impl StoreKey for RowKey {
+    fn decode(input: &mut &[u8]) -> std::result::Result<RowKey, store::Error> {
+        Ok(RowKey(std::mem::take(input).to_vec()))
+    }
+}
+
+impl fmt::Debug for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_first_chunk() {
+            Some((id, key)) => write!(f, "({}, {})", u64::from_be_bytes(*id), key.escape_ascii()),
+            None => write!(f, "({})", self.0.escape_ascii()),
+        }
+    }
+}
 
 /// A table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -258,6 +299,31 @@ pub(crate) fn delete_table(tx: &mut WriteTx<'_>, table: &Definition) -> Result<(
     Ok(())
 }
 
+/// Removes the table under a key of its definition.
+pub(crate) fn delete_at(
+    tx: &mut WriteTx<'_>,
+    (account, region, name): &(String, String, String),
+) -> Result<()> {
+    let name = TableName { account: Some(account), region: Some(region), name };
+    match find(tx, name)? {
+        Some(table) => delete_table(tx, &table),
+        None => Ok(()),
+    }
+}
+
+/// Forgets when an item of a table that is gone would have expired.
+pub(crate) fn delete_stray_expiry(tx: &mut WriteTx<'_>, expiry: &Expiry) -> Result<()> {
+    match PLACES.contains(tx, &expiry.1)? {
+        true => Ok(()),
+        false => Ok(EXPIRIES.delete(tx, expiry)?),
+    }
+}
+
+/// The numbers of all tables.
+pub(crate) fn all_table_ids(tx: &ReadTx<'_>) -> Result<BTreeSet<u64>> {
+    Ok(PLACES.range(&()).keys(tx)?.into_iter().collect())
+}
+
 /// Has the rows under a number removed in the background.
 pub(crate) fn purge(tx: &mut WriteTx<'_>, id: u64) -> Result<()> {
     PURGES.put(tx, &id, &())?;
@@ -302,10 +368,13 @@ pub(crate) fn new_id(tx: &WriteTx<'_>, which: u8) -> u64 {
     tx.version() << 8 | u64::from(which)
 }
 
+/// How long the prefix of a table is in the store's keys.
+const PREFIX_LEN: usize = 4;
+
 /// The store's key of an item or an index's entry.
 fn row(key: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(4 + key.len());
-    out.extend_from_slice(&ROWS);
+    out.extend_from_slice(&ROWS.prefix().to_be_bytes());
     out.extend_from_slice(key);
     out
 }
@@ -341,7 +410,7 @@ pub(crate) fn scan_rows(
         return Ok(());
     }
     let (start, end) = (row(&range.start), row(&range.end));
-    tx.scan(&start, &end, is_reverse, &mut |key, value| visit(&key[ROWS.len()..], value))?;
+    tx.scan(&start, &end, is_reverse, &mut |key, value| visit(&key[PREFIX_LEN..], value))?;
     Ok(())
 }
 
@@ -448,10 +517,18 @@ pub(crate) fn forget_tokens(tx: &mut WriteTx<'_>, now_millis: i64, limit: usize)
     let end = (now_millis.max(0).unsigned_abs(), String::new(), String::new(), String::new());
     let over = TOKEN_ENDS.range(&()).before(&end).limit(limit).keys(tx)?;
     for key in &over {
-        TOKEN_ENDS.delete(tx, key)?;
-        TOKENS.delete(tx, &(key.1.as_str(), key.2.as_str(), key.3.as_str()))?;
+        forget_token(tx, key)?;
     }
     Ok(over.len() < limit)
+}
+
+/// Forgets a transaction: the time at which it would be forgotten, account, region and token.
+pub(crate) fn forget_token(
+    tx: &mut WriteTx<'_>,
+    key: &(u64, String, String, String),
+) -> Result<()> {
+    TOKEN_ENDS.delete(tx, key)?;
+    Ok(TOKENS.delete(tx, &(key.1.as_str(), key.2.as_str(), key.3.as_str()))?)
 }
 
 /// What a table or index held when it was last counted.

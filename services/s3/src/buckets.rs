@@ -134,8 +134,14 @@ pub(crate) fn delete(
     if !store::is_empty(tx, name)? {
         return Err(Error::BucketNotEmpty { bucket: name.clone() });
     }
+    remove(tx, name, &bucket)?;
+    Ok(DeleteBucketOutput {})
+}
+
+/// Removes a bucket that has no objects. Its unfinished uploads follow in the background.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Result<(), Error> {
     BUCKETS.delete(tx, name)?;
-    store::OWNED.delete(tx, &(&*bucket.account, &**name))?;
+    store::OWNED.delete(tx, &(&*bucket.account, name))?;
     store::POLICIES.delete(tx, name)?;
     store::BUCKET_TAGS.delete(tx, name)?;
     store::NOTIFICATIONS.delete(tx, name)?;
@@ -143,7 +149,7 @@ pub(crate) fn delete(
         store::DELETED.put(tx, &bucket.id, &())?;
         tx.wake(tasks::PARTS);
     }
-    Ok(DeleteBucketOutput {})
+    Ok(())
 }
 
 /// Says that a bucket is there, and where.

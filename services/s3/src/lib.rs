@@ -38,6 +38,7 @@ mod objects;
 mod parts;
 mod policies;
 mod reads;
+mod reset;
 mod rules;
 mod store;
 mod tagging;
@@ -166,5 +167,7 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     resource_policy: Some(policies::of_resource),
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(&model::SERVICE, Style::S3, OPERATIONS)
 };

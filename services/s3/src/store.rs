@@ -6,7 +6,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use fogbank_core::store::{BlobRef, Table, row};
+use fogbank_core::store::{BlobRef, Table, TableLabel, row};
 use fogbank_core::{Timestamp, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,20 @@ pub(crate) static LISTED: Table<(String, String), Listed> = Table::new("s3.objec
 pub(crate) static UPLOADS: Table<(u64, String, String), Upload> = Table::new("s3.uploads", 0x0220);
 /// Parts by the number of their upload and their own, of uploads in progress and of objects.
 pub(crate) static PARTS: Table<(u64, u16), Part> = Table::new("s3.parts", 0x0221);
+
+/// All tables; `LISTED` is another view of the objects.
+pub(crate) static TABLES: &[TableLabel] = &[
+    BUCKETS.label(),
+    OWNED.label(),
+    POLICIES.label(),
+    BUCKET_TAGS.label(),
+    NOTIFICATIONS.label(),
+    DELETED.label(),
+    ORPHANS.label(),
+    OBJECTS.label(),
+    UPLOADS.label(),
+    PARTS.label(),
+];
 
 /// How many parts one transaction removes.
 pub(crate) const PARTS_AT_ONCE: usize = 256;

@@ -10,6 +10,7 @@ mod listing;
 mod notifications;
 mod objects;
 mod policies;
+mod reset;
 mod tagging;
 mod uploads;
 

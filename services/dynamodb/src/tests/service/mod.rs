@@ -6,6 +6,7 @@ mod expiry;
 mod indexes;
 mod items;
 mod queries;
+mod reset;
 mod tables;
 mod transactions;
 
