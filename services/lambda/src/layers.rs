@@ -18,7 +18,7 @@ use crate::model::{
 };
 use crate::rules::runtimes;
 use crate::rules::target::Target;
-use crate::store::{AttachedLayer, Code, LAYER_VERSIONS, LAYERS, Layer, LayerVersion};
+use crate::store::{AttachedLayer, Code, LAYER_VERSIONS, LAYERS, Layer, LayerVersion, VersionKey};
 
 /// The most layers that a function may have.
 const MAX_LAYERS: usize = 5;
@@ -228,10 +228,21 @@ pub(crate) fn delete(
     let number = number(input.version_number)?;
     let key = id.version_key(number);
     if let Some(version) = LAYER_VERSIONS.get(tx, &key)? {
-        tx.free_blob(&version.code.zip)?;
-        LAYER_VERSIONS.delete(tx, &key)?;
+        let (account, region, name, number) = key;
+        let key = (account.to_owned(), region.to_owned(), name.to_owned(), number);
+        remove(tx, &key, &version)?;
     }
     Ok(DeleteLayerVersionOutput {})
+}
+
+/// Removes a version of a layer; functions that use it keep it.
+pub(crate) fn remove(
+    tx: &mut WriteTx<'_>,
+    key: &VersionKey,
+    version: &LayerVersion,
+) -> Result<(), Error> {
+    tx.free_blob(&version.code.zip)?;
+    Ok(LAYER_VERSIONS.delete(tx, key)?)
 }
 
 fn number(given: i64) -> Result<u64, Error> {

@@ -37,6 +37,7 @@ mod layers;
 mod mappings;
 mod model;
 mod permissions;
+mod reset;
 mod rules;
 mod store;
 mod tags;
@@ -99,5 +100,7 @@ pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     data_planes: &[code::PLANE],
     stop: Some(|cx| Box::pin(engine::stop(cx))),
+    tables: store::TABLES,
+    reset: Some(reset::reset),
     ..Service::new(&model::SERVICE, Style { elements_not_null: true, ..Style::DEFAULT }, OPERATIONS)
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::store::{BlobRef, Error, Read, Table, Write, row};
+use fogbank_core::store::{BlobRef, Error, Read, Table, TableLabel, Write, row};
 use fogbank_core::{Ids, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,20 @@ pub(crate) static LAYERS: Table<FunctionKey, Layer> = Table::new("lambda.layers"
 /// Versions of layers.
 pub(crate) static LAYER_VERSIONS: Table<VersionKey, LayerVersion> =
     Table::new("lambda.layer-versions", 0x060a);
+
+/// All tables.
+pub(crate) static TABLES: &[TableLabel] = &[
+    FUNCTIONS.label(),
+    VERSIONS.label(),
+    ALIASES.label(),
+    POLICIES.label(),
+    INVOKE_CONFIGS.label(),
+    EVENTS.label(),
+    TRANSITIONS.label(),
+    MAPPINGS.label(),
+    LAYERS.label(),
+    LAYER_VERSIONS.label(),
+];
 
 /// A function: what all its versions share.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fogbank_compute::LogSink;
+use fogbank_core::reset::is_meant;
 use fogbank_core::{Clock, Cx, Fault, Principal, Task, Timestamp, Wakes, tracing};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -91,6 +92,11 @@ impl Logs {
                 tracing::warn!(%group, ?fault, "a function's log waits");
             }
         }
+    }
+
+    /// Forgets the lines of an account's environments, or of all, and those that they may still have.
+    pub(crate) fn forget(&self, account: Option<&str>) {
+        self.open.lock().retain(|buffer| !is_meant(account, &buffer.stream.account));
     }
 
     /// The buffers with lines; those whose environment is gone and that are empty are forgotten.

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fogbank_core::{Cx, Effect, Fault, Principal, Task, Timestamp, tracing};
+use fogbank_core::{Cx, Effect, Fault, Principal, Task, Timestamp, WriteTx, tracing};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 
@@ -176,14 +176,23 @@ async fn perform(cx: &Cx, key: &EventKey, event: Event) -> Result<(), Error> {
 /// Removes an event, with what its end causes.
 async fn finish(cx: &Cx, key: &EventKey, event: &Event, effects: Vec<Effect>) -> Result<(), Error> {
     cx.write(|tx| {
-        EVENTS.delete(tx, key)?;
-        tx.free_blob(&event.payload)?;
+        // It may have been removed while it ran: then it causes nothing any more.
+        if !EVENTS.contains(tx, key)? {
+            return Ok(());
+        }
+        remove(tx, key, event)?;
         for effect in &effects {
             tx.emit(effect.clone())?;
         }
         Ok(())
     })
     .await
+}
+
+/// Removes an event with its payload.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, key: &EventKey, event: &Event) -> Result<(), Error> {
+    EVENTS.delete(tx, key)?;
+    Ok(tx.free_blob(&event.payload)?)
 }
 
 /// An attempt that is over.
@@ -254,6 +263,10 @@ impl End<'_> {
         let next = (self.key.0.clone(), due.max(0).unsigned_abs(), self.key.2.clone());
         self.cx
             .write(|tx| {
+                // Who removed it meanwhile has freed its payload, too.
+                if !EVENTS.contains(tx, self.key)? {
+                    return Ok(());
+                }
                 EVENTS.delete(tx, self.key)?;
                 EVENTS.put(tx, &next, &event)?;
                 Ok(())

@@ -15,7 +15,7 @@ mod record;
 use bytes::Bytes;
 use fogbank_core::{Cx, Tx};
 
-pub(crate) use dispatcher::EVENTS_TASK;
+pub(crate) use dispatcher::{EVENTS_TASK, remove};
 
 use crate::error::Error;
 use crate::invocations;

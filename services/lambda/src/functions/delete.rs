@@ -20,7 +20,7 @@ pub(crate) fn delete(
     let qualifier = input.qualifier.as_deref();
     let target = Target::parse(&input.function_name, qualifier, tx.account(), tx.region())?;
     match (&target.qualifier, target.version()) {
-        (None, _) => delete_function(tx, &target)?,
+        (None, _) => remove(tx, &target)?,
         (Some(_), Some(0)) => {
             return Err(invalid(
                 "$LATEST version cannot be deleted without deleting the function.",
@@ -35,8 +35,10 @@ pub(crate) fn delete(
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }
 
+/// Removes a function with all that belongs to it.
+///
 /// The events that wait for the function go when they are due: they name its id, which no other function has.
-fn delete_function(tx: &mut WriteTx<'_>, target: &Target) -> Result<(), Error> {
+pub(crate) fn remove(tx: &mut WriteTx<'_>, target: &Target) -> Result<(), Error> {
     let function = store::function(tx, target)?;
     for (_, _, _, number) in VERSIONS.range(&target.key()).keys(tx)? {
         store::remove_version(tx, target, number)?;

@@ -10,7 +10,7 @@ mod shown;
 mod update;
 
 pub(crate) use create::create;
-pub(crate) use delete::delete;
+pub(crate) use delete::{delete, remove};
 pub(crate) use get::{account_settings, get, get_configuration};
 pub(crate) use list::{list, marker, page_size};
 pub(crate) use role::{Credentials, assume};

@@ -184,6 +184,13 @@ pub(crate) fn delete(
     change(tx, &input.uuid, mapping)
 }
 
+/// Removes a mapping at once; its poller stops behind.
+pub(crate) fn remove(tx: &mut WriteTx<'_>, key: &FunctionKey) -> Result<(), Error> {
+    MAPPINGS.delete(tx, key)?;
+    tx.wake(poller::TOPIC);
+    Ok(())
+}
+
 fn change(
     tx: &mut WriteTx<'_>,
     uuid: &str,

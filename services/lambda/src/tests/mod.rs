@@ -9,6 +9,7 @@ mod invocations;
 mod layers;
 mod mappings;
 mod permissions;
+mod reset;
 mod rows;
 mod settings;
 mod versions;
