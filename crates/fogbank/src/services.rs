@@ -44,6 +44,9 @@ fn open(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use fogbank_core::store::TableLabel;
 
     use super::*;
 
@@ -61,5 +64,65 @@ mod tests {
                 service.operations.iter().map(|op| op.model.name).collect();
             assert_eq!(listed, handled, "{name}");
         }
+    }
+
+    /// The names and prefixes of the tables that a folder's sources declare, but for those of tests.
+    fn declared(folder: &Path) -> BTreeSet<(String, u32)> {
+        let mut tables = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                if !path.ends_with("tests") {
+                    tables.extend(declared(&path));
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("a source");
+                for table in text.split("Table::new(").skip(1) {
+                    let (name, rest) = table.trim_start().split_once(',').expect("a name");
+                    let (prefix, _) = rest.trim().split_once(')').expect("an end");
+                    let prefix = prefix.trim().trim_end_matches(',').replace('_', "");
+                    let digits = prefix.strip_prefix("0x").expect("hexadecimal digits");
+                    let prefix = u32::from_str_radix(digits, 16).expect("a prefix");
+                    tables.insert((name.trim_matches('"').to_owned(), prefix));
+                }
+            }
+        }
+        tables
+    }
+
+    fn labelled(labels: &[TableLabel]) -> BTreeSet<(String, u32)> {
+        let named: BTreeSet<_> =
+            labels.iter().map(|label| (label.name.to_owned(), label.prefix)).collect();
+        assert_eq!(named.len(), labels.len(), "a table is labelled twice: {labels:?}");
+        named
+    }
+
+    #[test]
+    fn every_table_is_labelled_and_every_service_with_tables_can_be_reset() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut prefixes = BTreeSet::new();
+        for service in SERVICES {
+            let name = service.model.name;
+            let labels = labelled(service.tables);
+            // The rows of IAM and STS lie where the gateway reads them.
+            if name != "iam" && name != "sts" {
+                let declared = declared(&root.join("services").join(name).join("src"));
+                assert_eq!(labels, declared, "{name}");
+            }
+            assert_eq!(service.reset.is_some(), !labels.is_empty(), "the reset of {name}");
+            prefixes.extend(labels);
+        }
+        let identity = declared(&root.join("crates/identity/src"));
+        let of_identity = prefixes
+            .iter()
+            .filter(|(_, prefix)| prefix >> 8 == 1)
+            .cloned()
+            .collect::<BTreeSet<_>>();
+        assert_eq!(of_identity, identity);
+        let core = labelled(fogbank_core::TABLES);
+        assert_eq!(core, declared(&root.join("crates/core/src")));
+        prefixes.extend(core);
+        let distinct: BTreeSet<u32> = prefixes.iter().map(|(_, prefix)| *prefix).collect();
+        assert_eq!(distinct.len(), prefixes.len(), "two tables share a prefix: {prefixes:?}");
     }
 }
