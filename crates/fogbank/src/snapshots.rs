@@ -180,7 +180,8 @@ impl Table {
 }
 
 fn labels() -> BTreeMap<u32, &'static TableLabel> {
-    let tables = SERVICES.iter().flat_map(|service| service.tables);
+    let services = SERVICES.iter().flat_map(|service| service.tables);
+    let tables = services.chain(fogbank_core::TABLES);
     tables.map(|label| (label.prefix, label)).collect()
 }
 

@@ -101,7 +101,6 @@ fn each<const N: usize>(f: impl Fn(usize) -> u32) -> Words<N> {
 
 /// Runs `N` lanes, of which those beyond `data` compute nothing that anybody sees.
 #[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "what the compiler makes a vector of without calls")]
 fn run<const N: usize>(states: &mut [State], data: &[&[u8]]) {
     let lanes: [&[u8]; N] = std::array::from_fn(|lane| *data.get(lane).unwrap_or(&data[0]));
     let mut state: [Words<N>; 4] =
