@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::View;
+use crate::Error;
 use crate::tx::Visit;
 
 /// Entries in a node before it is split in two.
@@ -77,6 +79,23 @@ impl CowMap {
             return ControlFlow::Continue(());
         }
         scan(&self.root, start, end, reverse, visit)
+    }
+}
+
+/// A copy of the map is a view of it as it was.
+impl View for CowMap {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        Ok(CowMap::get(self, key).cloned())
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        Ok(CowMap::scan(self, start, end, reverse, visit))
     }
 }
 

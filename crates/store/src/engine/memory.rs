@@ -1,6 +1,5 @@
 //! The engine of `--ephemeral` and of tests: rows in memory, lost with the process.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use parking_lot::Mutex;
 use super::cow::CowMap;
 use super::{Engine, Fill, Survives, View};
 use crate::Error;
-use crate::tx::{Overlay, Visit};
+use crate::tx::Overlay;
 
 /// Rows in a map whose copies share all that is equal, so that a view costs one reference.
 #[derive(Default)]
@@ -17,11 +16,9 @@ pub(crate) struct MemoryEngine {
     rows: Mutex<CowMap>,
 }
 
-struct MemoryView(CowMap);
-
 impl Engine for MemoryEngine {
     fn view(&self) -> Result<Arc<dyn View>, Error> {
-        Ok(Arc::new(MemoryView(self.rows.lock().clone())))
+        Ok(Arc::new(self.rows.lock().clone()))
     }
 
     fn commit(&self, batch: &Overlay, _: Survives) -> Result<(), Error> {
@@ -57,20 +54,4 @@ impl Engine for MemoryEngine {
     }
 
     fn retire(&self) {}
-}
-
-impl View for MemoryView {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(
-        &self,
-        start: &[u8],
-        end: &[u8],
-        reverse: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        Ok(self.0.scan(start, end, reverse, visit))
-    }
 }

@@ -1,7 +1,6 @@
 //! The simulated engine: batches that are written in order, and synced some time after.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use super::{Bug, Chance, Shared, State};
 use crate::Error;
 use crate::engine::cow::CowMap;
 use crate::engine::{Engine, Fill, Survives, View};
-use crate::tx::{Overlay, Visit};
+use crate::tx::Overlay;
 
 /// What a batch writes and deletes.
 type Batch = Vec<(Bytes, Option<Bytes>)>;
@@ -95,11 +94,9 @@ impl SimulatedEngine {
     }
 }
 
-struct SimulatedView(CowMap);
-
 impl Engine for SimulatedEngine {
     fn view(&self) -> Result<Arc<dyn View>, Error> {
-        Ok(Arc::new(SimulatedView(self.disk.state.lock().rows.written.clone())))
+        Ok(Arc::new(self.disk.state.lock().rows.written.clone()))
     }
 
     fn commit(&self, batch: &Overlay, survives: Survives) -> Result<(), Error> {
@@ -129,20 +126,4 @@ impl Engine for SimulatedEngine {
     }
 
     fn retire(&self) {}
-}
-
-impl View for SimulatedView {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        Ok(self.0.get(key).cloned())
-    }
-
-    fn scan(
-        &self,
-        start: &[u8],
-        end: &[u8],
-        reverse: bool,
-        visit: &mut Visit<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
-        Ok(self.0.scan(start, end, reverse, visit))
-    }
 }
