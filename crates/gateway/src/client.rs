@@ -36,6 +36,50 @@ pub struct Target {
     pub region: String,
 }
 
+/// A request before it is signed.
+pub(crate) struct Unsigned<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) authority: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    /// What `x-amz-content-sha256` says of the body.
+    pub(crate) payload: &'a str,
+}
+
+impl Target {
+    /// `headers` with those that sign them and the request for `service`.
+    pub(crate) fn sign(
+        &self,
+        service: &str,
+        rules: Rules,
+        request: &Unsigned<'_>,
+        mut headers: HeaderMap,
+    ) -> Result<HeaderMap, Error> {
+        let signer = Signer {
+            access_key_id: &self.access_key_id,
+            secret: &self.secret,
+            session_token: self.session_token.as_deref(),
+            region: &self.region,
+            service,
+            rules,
+        };
+        let view = RequestView {
+            method: request.method.as_str(),
+            raw_path: request.path,
+            raw_query: request.query,
+            host: request.authority,
+            headers: &HeaderMap::new(),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        signer
+            .sign(&view, &mut headers, request.payload, i64::try_from(now).unwrap_or(0))
+            .map_err(|_| Error::Credentials)?;
+        let host = HeaderValue::from_str(request.authority);
+        headers.insert(HOST, host.map_err(|_| Error::Endpoint(self.endpoint.clone()))?);
+        Ok(headers)
+    }
+}
+
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -141,7 +185,19 @@ impl Client {
             Sent::Whole(bytes) => (sha256_hex(&bytes), Body::from(bytes)),
             Sent::Stream(body) => ("UNSIGNED-PAYLOAD".to_owned(), body),
         };
-        let headers = self.sign(&method, path, &query, &payload, body.len())?;
+        let unsigned = Unsigned {
+            method: &method,
+            authority: &self.authority,
+            path,
+            query: &query,
+            payload: &payload,
+        };
+        let json = HeaderValue::from_static("application/json");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+        let mut headers = self.target.sign(SERVICE, Rules::Other, &unsigned, headers)?;
+        if let Some(len) = body.len() {
+            headers.insert(CONTENT_LENGTH, len.into());
+        }
         let separator = if query.is_empty() { "" } else { "?" };
         let endpoint = self.target.endpoint.trim_end_matches('/');
         let uri = format!("{endpoint}{path}{separator}{query}");
@@ -159,44 +215,6 @@ impl Client {
             return Ok(body);
         }
         Err(refusal(status, body).await)
-    }
-
-    fn sign(
-        &self,
-        method: &Method,
-        path: &str,
-        query: &str,
-        payload: &str,
-        len: Option<u64>,
-    ) -> Result<HeaderMap, Error> {
-        let Target { access_key_id, secret, session_token, region, .. } = &self.target;
-        let signer = Signer {
-            access_key_id,
-            secret,
-            session_token: session_token.as_deref(),
-            region,
-            service: SERVICE,
-            rules: Rules::Other,
-        };
-        let view = RequestView {
-            method: method.as_str(),
-            raw_path: path,
-            raw_query: query,
-            host: &self.authority,
-            headers: &HeaderMap::new(),
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        signer
-            .sign(&view, &mut headers, payload, i64::try_from(now).unwrap_or(0))
-            .map_err(|_| Error::Credentials)?;
-        let host = HeaderValue::from_str(&self.authority);
-        headers.insert(HOST, host.map_err(|_| Error::Endpoint(self.authority.clone()))?);
-        if let Some(len) = len {
-            headers.insert(CONTENT_LENGTH, len.into());
-        }
-        Ok(headers)
     }
 }
 

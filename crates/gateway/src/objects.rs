@@ -1,19 +1,17 @@
 //! A bucket of S3, anywhere: where `fogbank backup` writes to and `fogbank restore` reads from.
 
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use fogbank_core::Body;
-use fogbank_sigv4::sign::Signer;
-use fogbank_sigv4::{RequestView, Rules, sha256_hex};
-use http::header::{CONTENT_LENGTH, ETAG, HOST};
-use http::{HeaderMap, HeaderValue, Method, Response};
+use fogbank_sigv4::{Rules, sha256_hex};
+use http::header::{CONTENT_LENGTH, ETAG};
+use http::{HeaderMap, Method, Response};
 use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::bodies::{self, Outgoing};
-use crate::client::{Error, Target};
+use crate::client::{Error, Target, Unsigned};
 use crate::outbound::Outbound;
 
 /// What S3 leaves as it is in a path.
@@ -71,30 +69,15 @@ impl RemoteObject {
         query: &str,
         body: Bytes,
     ) -> Result<Response<Incoming>, Error> {
-        let Target { endpoint, access_key_id, secret, session_token, region } = &self.target;
-        let signer = Signer {
-            access_key_id,
-            secret,
-            session_token: session_token.as_deref(),
-            region,
-            service: "s3",
-            rules: Rules::S3,
+        let endpoint = &self.target.endpoint;
+        let unsigned = Unsigned {
+            method: &method,
+            authority: &self.authority,
+            path: &self.path,
+            query,
+            payload: &sha256_hex(&body),
         };
-        let view = RequestView {
-            method: method.as_str(),
-            raw_path: &self.path,
-            raw_query: query,
-            host: &self.authority,
-            headers: &HeaderMap::new(),
-        };
-        let mut headers = HeaderMap::new();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let now = i64::try_from(now).unwrap_or(0);
-        signer
-            .sign(&view, &mut headers, &sha256_hex(&body), now)
-            .map_err(|_| Error::Credentials)?;
-        let host = HeaderValue::from_str(&self.authority);
-        headers.insert(HOST, host.map_err(|_| Error::Endpoint(endpoint.clone()))?);
+        let mut headers = self.target.sign("s3", Rules::S3, &unsigned, HeaderMap::new())?;
         headers.insert(CONTENT_LENGTH, body.len().into());
         let separator = if query.is_empty() { "" } else { "?" };
         let uri = format!("{}{}{separator}{query}", endpoint.trim_end_matches('/'), self.path);

@@ -52,7 +52,6 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("crates/gateway/src/pipeline.rs", "Instant::now", "how long a call took is a metric"),
     ("crates/gateway/src/admin.rs", "Instant::now", "how long a call took is a metric"),
     ("crates/gateway/src/client.rs", "SystemTime::now", "the command line is a client"),
-    ("crates/gateway/src/objects.rs", "SystemTime::now", "the command line is a client"),
     ("crates/gateway/src/server.rs", "tokio::", "sockets are not simulated"),
     ("crates/gateway/src/bodies.rs", "tokio::time::sleep", "sockets are not simulated"),
     (
