@@ -135,11 +135,7 @@ impl Config {
                 .or(localstack.listen)
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4566))),
-            data_dir: flags
-                .data_dir
-                .clone()
-                .or(parse_variable(&variable, "DATA_DIR")?)
-                .or(file.data_dir)
+            data_dir: layered(flags.data_dir.clone(), &variable, "DATA_DIR", file.data_dir)?
                 .map_or_else(|| default_data_dir(variables), Ok)?,
             ephemeral: truth(flags.ephemeral, "EPHEMERAL", file.ephemeral)?,
             durability: flags
@@ -147,10 +143,12 @@ impl Config {
                 .or(parse_choice(&variable, "DURABILITY")?)
                 .or(file.durability)
                 .unwrap_or_default(),
-            disk_reserve_mib: flags
-                .disk_reserve_mib
-                .or(parse_variable(&variable, "DISK_RESERVE_MIB")?)
-                .or(file.disk_reserve_mib),
+            disk_reserve_mib: layered(
+                flags.disk_reserve_mib,
+                &variable,
+                "DISK_RESERVE_MIB",
+                file.disk_reserve_mib,
+            )?,
             mode,
             // Old habits are met where nobody asked otherwise, and never on a server.
             accept_any_credentials: accept.unwrap_or(localstack.is_present && mode == Mode::Dev),
@@ -161,21 +159,21 @@ impl Config {
             allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
             region: text(&flags.region, "REGION", localstack.region.or(file.region), "us-east-1")?,
             account: text(&flags.account, "ACCOUNT", file.account, "000000000000")?,
-            lambda_python_packages: flags
-                .lambda_python_packages
-                .clone()
-                .or(parse_variable(&variable, "LAMBDA_PYTHON_PACKAGES")?)
-                .or(file.lambda_python_packages),
-            cache_mib: flags
-                .cache_mib
-                .or(parse_variable(&variable, "CACHE_MIB")?)
-                .or(file.cache_mib)
+            lambda_python_packages: layered(
+                flags.lambda_python_packages.clone(),
+                &variable,
+                "LAMBDA_PYTHON_PACKAGES",
+                file.lambda_python_packages,
+            )?,
+            cache_mib: layered(flags.cache_mib, &variable, "CACHE_MIB", file.cache_mib)?
                 .unwrap_or(64),
-            memtable_mib: flags
-                .memtable_mib
-                .or(parse_variable(&variable, "MEMTABLE_MIB")?)
-                .or(file.memtable_mib)
-                .unwrap_or(24),
+            memtable_mib: layered(
+                flags.memtable_mib,
+                &variable,
+                "MEMTABLE_MIB",
+                file.memtable_mib,
+            )?
+            .unwrap_or(24),
             log: text(&flags.log, "LOG", file.log, "info")?,
             notices: localstack.notices,
         }
@@ -255,6 +253,19 @@ fn variables_of_ours(variables: &BTreeMap<String, String>) -> anyhow::Result<BTr
         ours.insert(key, value.as_str());
     }
     Ok(ours)
+}
+
+/// The flag over the variable over the file.
+fn layered<T: std::str::FromStr>(
+    flag: Option<T>,
+    variables: &BTreeMap<&str, &str>,
+    key: &str,
+    file: Option<T>,
+) -> anyhow::Result<Option<T>>
+where
+    T::Err: std::fmt::Display,
+{
+    Ok(flag.or(parse_variable(variables, key)?).or(file))
 }
 
 fn parse_variable<T: std::str::FromStr>(
