@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use fogbank_policy::Document;
+use fogbank_policy::{Document, ResourcePolicyMode};
 use fogbank_wire::Struct;
 
 use crate::{Fault, ReadTx};
@@ -87,10 +87,38 @@ impl Access {
 }
 
 /// The policy on a resource, and the account that owns the resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ResourcePolicy {
     /// The account that owns the resource.
     pub owner: String,
     /// The policy's document; none if the resource has no policy.
     pub document: Option<Arc<Document>>,
+    /// What the policy means beside identity policies: whether it only adds to them, or must allow itself.
+    pub mode: ResourcePolicyMode,
+    /// What else allows as the policy does, such as the grants of a key to the caller, each with a name. A `Deny` in
+    /// them counts as one in the policy.
+    pub grants: Vec<(String, Arc<Document>)>,
+}
+
+impl ResourcePolicy {
+    /// A policy that within the owner's account adds to identity policies, as a bucket's or queue's does.
+    pub fn new(owner: impl Into<String>, document: Option<Arc<Document>>) -> ResourcePolicy {
+        ResourcePolicy { owner: owner.into(), document, ..ResourcePolicy::default() }
+    }
+
+    /// The policy of a KMS key: it must allow itself, and identity policies count only if it names their account.
+    pub fn of_key(owner: impl Into<String>, document: Option<Arc<Document>>) -> ResourcePolicy {
+        let mode = ResourcePolicyMode::KmsKey;
+        ResourcePolicy { mode, ..ResourcePolicy::new(owner, document) }
+    }
+
+    /// Adds what allows as the policy does, under a name that explanations show.
+    pub fn with_grant(
+        mut self,
+        name: impl Into<String>,
+        document: Arc<Document>,
+    ) -> ResourcePolicy {
+        self.grants.push((name.into(), document));
+        self
+    }
 }

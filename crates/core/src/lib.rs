@@ -34,7 +34,7 @@ pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
-pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, Task, TimeWentBack};
+pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task, TimeWentBack};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 

@@ -11,6 +11,9 @@ use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, 
 /// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
 pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
 
+/// Finds the tags of the resource with an ARN; none if it has none or does not exist.
+pub type TagLookUp = fn(&ReadTx<'_>, &str) -> Result<Vec<(String, String)>, Fault>;
+
 /// Puts right what waits for a time that the clock has left and that has to come again.
 pub type TimeWentBack = fn(Cx) -> BoxFuture<'static, Result<(), Fault>>;
 
@@ -28,6 +31,9 @@ pub struct Service {
     pub jobs: &'static [Job],
     /// The policy and owner of the resource with this ARN, for services with resource policies.
     pub resource_policy: Option<PolicyLookUp>,
+    /// The tags of the resource with this ARN, for the condition keys `aws:ResourceTag/…`. Asked only if a policy has
+    /// such a condition and the call's own access does not say.
+    pub resource_tags: Option<TagLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
     /// Told when the clock went back: what rows put off until a time that they knew would else wait for that time to
@@ -61,6 +67,7 @@ impl Service {
             tasks: &[],
             jobs: &[],
             resource_policy: None,
+            resource_tags: None,
             data_planes: &[],
             time_went_back: None,
             stop: None,

@@ -1,7 +1,7 @@
 //! Whether a call may be made: the operation's access, the caller's policies, the resource's.
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Arn, Cx, Fault, PrincipalKind, ReadTx};
+use fogbank_core::{Access, Arn, Cx, Fault, PrincipalKind, Service};
 
 use crate::Inner;
 use crate::catalogue::{Catalogue, Known};
@@ -30,22 +30,23 @@ pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> R
     cx.read(|tx| {
         for check in &access.checks {
             let action = if check.action.is_empty() { own } else { &*check.action };
-            let policy = resource_policy(&gateway.catalogue, tx, &check.resource)?;
-            gateway.directory.authorise(tx, cx.request(), action, check, policy.as_ref())?;
+            let service = service_of(&gateway.catalogue, &check.resource);
+            let policy = match service.and_then(|service| service.resource_policy) {
+                Some(look_up) => look_up(tx, &check.resource)?,
+                None => None,
+            };
+            let tags = service.and_then(|service| service.resource_tags);
+            let find_tags = tags.map(|look_up| move || look_up(tx, &check.resource));
+            let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
+            let policy = policy.as_ref();
+            gateway.directory.authorise(tx, cx.request(), action, check, policy, find_tags)?;
         }
         Ok(())
     })
 }
 
-fn resource_policy(
-    catalogue: &Catalogue,
-    tx: &ReadTx<'_>,
-    resource: &str,
-) -> Result<Option<fogbank_core::ResourcePolicy>, Fault> {
-    let Some(arn) = Arn::parse(resource) else { return Ok(None) };
-    let Some(entry) = catalogue.by_name(arn.service) else { return Ok(None) };
-    match entry.service.resource_policy {
-        Some(look_up) => look_up(tx, resource),
-        None => Ok(None),
-    }
+/// The service that has the resource with this ARN.
+fn service_of(catalogue: &Catalogue, resource: &str) -> Option<&'static Service> {
+    let arn = Arn::parse(resource)?;
+    Some(catalogue.by_name(arn.service)?.service)
 }

@@ -38,10 +38,10 @@ fn main() {
         let check = Check { resource: TABLE.to_owned(), ..Check::default() };
         let rows = cloud.db().snapshot();
         time("a role with 5 policies", || {
-            directory.authorise(&rows, &role, "dynamodb:GetItem", &check, None).is_ok()
+            directory.authorise(&rows, &role, "dynamodb:GetItem", &check, None, None).is_ok()
         });
         time("the root", || {
-            directory.authorise(&rows, &root, "dynamodb:GetItem", &check, None).is_ok()
+            directory.authorise(&rows, &root, "dynamodb:GetItem", &check, None, None).is_ok()
         });
         time("a key", || directory.credential(&rows, "AKIAROOT", None, now).is_ok());
     }

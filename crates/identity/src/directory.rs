@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fogbank_core::policy::ResourcePolicyMode;
 use fogbank_core::store::{self, Db, Read};
 use fogbank_core::{
     Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Timestamp,
 };
 
-use crate::identities::{Identities, Question, holder_id};
+use crate::identities::{FindTags, Identities, Question, holder_id};
 use crate::rows::{self, AccessKey, TemporaryCredential};
 use crate::{keys, root, target};
 
@@ -131,12 +130,16 @@ impl Directory {
         action: &str,
         check: &Check,
         resource_policy: Option<&ResourcePolicy>,
+        resource_tags: Option<FindTags<'_>>,
     ) -> Result<(), Fault> {
         let principal = &request.principal;
         self.note_use(request);
         refuse_bare_session(principal, action)?;
         let is_decided = match principal.kind {
-            PrincipalKind::Root => is_own(principal, &check.resource, resource_policy),
+            PrincipalKind::Root => {
+                is_own(principal, &check.resource, resource_policy)
+                    && self.identities().place(rows, &principal.account)?.is_none()
+            }
             // Between AWS's own services, service-linked roles and agreements that nobody sees allow what no policy of
             // a resource could: PutEvents on a bus, PutMetricData. Where a resource has a policy, it must allow.
             PrincipalKind::Service { .. } => {
@@ -157,7 +160,7 @@ impl Directory {
             resource: target.as_ref().map_or(&check.resource, |target| &target.arn),
             keys: &check.context,
             policy: resource_policy,
-            mode: ResourcePolicyMode::Ordinary,
+            resource_tags,
             target: target.as_ref(),
         };
         self.identities().decide(rows, &question)

@@ -15,10 +15,12 @@ const CAPACITY: usize = 4096;
 pub(crate) struct Documents {
     policies: RwLock<HashMap<Box<str>, Arc<Document>>>,
     trusts: RwLock<HashMap<Box<str>, Arc<Document>>>,
+    resource_controls: RwLock<HashMap<Box<str>, Arc<Document>>>,
 }
 
 impl Documents {
-    /// Compiles a policy that was accepted before. A session's, a boundary's and an identity's compile to the same.
+    /// Compiles a policy that was accepted before. A session's, a boundary's, an identity's and a service control policy
+    /// compile to the same.
     pub(crate) fn policy(&self, text: &str) -> Result<Arc<Document>, Fault> {
         find(&self.policies, text, Kind::Identity)
     }
@@ -26,6 +28,11 @@ impl Documents {
     /// Compiles a trust policy that was accepted before.
     pub(crate) fn trust(&self, text: &str) -> Result<Arc<Document>, Fault> {
         find(&self.trusts, text, Kind::Trust)
+    }
+
+    /// Compiles a resource control policy that was accepted before.
+    pub(crate) fn resource_control(&self, text: &str) -> Result<Arc<Document>, Fault> {
+        find(&self.resource_controls, text, Kind::ResourceControl)
     }
 }
 

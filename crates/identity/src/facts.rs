@@ -1,11 +1,16 @@
 //! The condition keys of a call: AWS's global ones, and those that its service adds.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use fogbank_core::policy::{Context, Values};
-use fogbank_core::{PrincipalKind, Request, Session};
+use fogbank_core::store::Read;
+use fogbank_core::{Fault, PrincipalKind, Request, Session};
 
+use crate::Identities;
+use crate::identities::FindTags;
+use crate::places::Place;
 use crate::rows::Tags;
 use crate::target::Target;
 
@@ -14,12 +19,20 @@ pub(crate) type Keys = [(Cow<'static, str>, Vec<String>)];
 
 /// The condition keys of one call; each is made only when a policy asks for it.
 pub(crate) struct Facts<'a> {
+    pub(crate) identities: &'a Identities,
+    pub(crate) rows: &'a dyn Read,
     pub(crate) request: &'a Request,
     pub(crate) keys: &'a Keys,
     /// The tags of the user or role; those of the session come before them.
     pub(crate) tags: &'a Tags,
     /// What a call of IAM or STS is about.
     pub(crate) target: Option<&'a Target>,
+    /// The account that owns the resource; empty if nobody knows.
+    pub(crate) owner: &'a str,
+    /// Finds the resource's tags, where its service can.
+    pub(crate) resource_tags: Option<FindTags<'a>>,
+    /// Why a key could not be made. A decision that looked for it must not be believed.
+    pub(crate) trouble: RefCell<Option<Fault>>,
 }
 
 /// Keys that hold a set even when it has one element. AWS's reference calls them `ArrayOfString`.
@@ -49,6 +62,9 @@ impl Context for Facts<'_> {
         {
             return Some(Values::one(value));
         }
+        if let Some(tag) = resource_tag(key) {
+            return self.resource_tag(tag);
+        }
         self.global(key.strip_prefix("aws:")?)
     }
 }
@@ -71,6 +87,13 @@ impl<'a> Facts<'a> {
             }
             "sourcearn" => request.source.as_ref().and_then(|(arn, _)| one(arn)),
             "sourceaccount" => request.source.as_ref().and_then(|(_, account)| one(account)),
+            "sourceorgid" => self.of_source(|place| place.organization_id.clone()),
+            "sourceorgpaths" => many(self.of_source(|place| place.path.clone())),
+            "principalorgid" => self.of_principal(|place| place.organization_id.clone()),
+            "principalorgpaths" => many(self.of_principal(|place| place.path.clone())),
+            "resourceaccount" => (!self.owner.is_empty()).then(|| Values::one(self.owner)),
+            "resourceorgid" => self.of_place(self.owner, |place| place.organization_id.clone()),
+            "resourceorgpaths" => many(self.of_place(self.owner, |place| place.path.clone())),
             "viaawsservice" => one(truth(request.via.is_some())),
             "calledviafirst" | "calledvialast" => request.via.as_deref().and_then(one),
             "calledvia" => request.via.clone().map(|via| Values::Many(Cow::Owned(vec![via]))),
@@ -95,6 +118,39 @@ impl<'a> Facts<'a> {
         }
     }
 
+    fn of_principal(&self, of: fn(&Place) -> String) -> Option<Values<'a>> {
+        self.of_place(&self.request.principal.account, of)
+    }
+
+    fn of_source(&self, of: fn(&Place) -> String) -> Option<Values<'a>> {
+        let (_, account) = self.request.source.as_ref()?;
+        self.of_place(account, of)
+    }
+
+    fn of_place(&self, account: &str, of: fn(&Place) -> String) -> Option<Values<'a>> {
+        if account.is_empty() {
+            return None;
+        }
+        let place = self.known(self.identities.place(self.rows, account))?;
+        (*place).as_ref().map(|place| Values::one(of(place)))
+    }
+
+    fn resource_tag(&self, tag: &str) -> Option<Values<'a>> {
+        let tags = self.known((self.resource_tags?)())?;
+        value(&tags, tag).map(|value| Values::one(value.to_owned()))
+    }
+
+    /// What was found out, or else the trouble is noted.
+    fn known<T>(&self, found: Result<T, Fault>) -> Option<T> {
+        match found {
+            Ok(found) => Some(found),
+            Err(fault) => {
+                self.trouble.borrow_mut().get_or_insert(fault);
+                None
+            }
+        }
+    }
+
     fn session(&self) -> Option<&'a Session> {
         match self.request.principal.kind {
             PrincipalKind::Service { .. } | PrincipalKind::Anonymous => None,
@@ -114,6 +170,20 @@ impl<'a> Facts<'a> {
         request.endpoint.tls
             || request.source_ip.is_none_or(|address| canonical(address).is_loopback())
     }
+}
+
+/// A key with one value as one that holds a set.
+fn many(value: Option<Values<'_>>) -> Option<Values<'_>> {
+    match value? {
+        Values::One(value) => Some(Values::Many(Cow::Owned(vec![value.into_owned()]))),
+        many => Some(many),
+    }
+}
+
+/// The tag that a key such as `aws:resourcetag/team` or `ec2:resourcetag/team` asks the resource for.
+fn resource_tag(key: &str) -> Option<&str> {
+    let (prefix, tag) = key.split_once("resourcetag/")?;
+    prefix.ends_with(':').then_some(tag)
 }
 
 fn of_target<'a>(target: &'a Target, key: &str) -> Option<&'a str> {

@@ -4,13 +4,13 @@
 //! of changes ([`crate::rows::changed`]) that had happened when it was read, and is used as long as there are no more.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fogbank_core::policy::{
-    Attached, Call, Caller, Document, Explanation, MessageStyle, Policies, ResourcePolicyMode,
-    ResourceSide, evaluate,
+    Attached, Call, Caller, Document, Explanation, MessageStyle, Policies, ResourceSide, evaluate,
 };
 use fogbank_core::store::{self, Read};
 use fogbank_core::{
@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 use crate::documents::Documents;
 use crate::facts::{Facts, Keys};
 use crate::last_use::LastUses;
+use crate::places::{self, Place};
 use crate::rows::{self, Grants, Kind, Tags};
 use crate::target::Target;
 use crate::{Mode, managed};
@@ -36,7 +37,8 @@ pub struct Identities {
     holders: RwLock<HashMap<String, Kept<Option<Holder>>>>,
     managed: RwLock<HashMap<String, Kept<Option<Arc<Document>>>>>,
     pub(crate) keys: RwLock<HashMap<String, Kept<crate::directory::Key>>>,
-    documents: Documents,
+    pub(crate) places: RwLock<HashMap<String, Kept<Option<Place>>>>,
+    pub(crate) documents: Documents,
     /// The last uses of keys and roles.
     pub last_uses: LastUses,
     mode: std::sync::OnceLock<Mode>,
@@ -55,7 +57,7 @@ impl<T> Clone for Kept<T> {
 }
 
 /// A compiled policy, and where it comes from.
-type Compiled = (Box<str>, Arc<Document>);
+pub(crate) type Compiled = (Box<str>, Arc<Document>);
 
 /// A user or role with its compiled policies.
 struct Holder {
@@ -63,6 +65,9 @@ struct Holder {
     boundary: Option<Compiled>,
     tags: Tags,
 }
+
+/// Finds the tags of the resource of a call.
+pub type FindTags<'a> = &'a dyn Fn() -> Result<Tags, Fault>;
 
 /// One permission to be decided.
 pub(crate) struct Question<'a> {
@@ -76,8 +81,8 @@ pub(crate) struct Question<'a> {
     pub(crate) keys: &'a Keys,
     /// The resource's policy and owner, for resources that can have a policy.
     pub(crate) policy: Option<&'a ResourcePolicy>,
-    /// What that policy means.
-    pub(crate) mode: ResourcePolicyMode,
+    /// Finds the resource's tags, where its service can.
+    pub(crate) resource_tags: Option<FindTags<'a>>,
     /// What a call of IAM or STS is about.
     pub(crate) target: Option<&'a Target>,
 }
@@ -255,10 +260,36 @@ impl Identities {
             None => Vec::new(),
         };
         let session: Vec<Attached<'_>> = session.iter().map(attached).collect();
+        let grants: Vec<Attached<'_>> = question
+            .policy
+            .map(|policy| policy.grants.iter().map(granted).collect())
+            .unwrap_or_default();
+        let owner = owner(question);
+        let own_place = match principal.account.as_str() {
+            "" => None,
+            account => Some(self.place(rows, account)?),
+        };
+        let owner_place = match places::is_limited(question.action) && !owner.is_empty() {
+            true => Some(self.place(rows, owner)?),
+            false => None,
+        };
+        let scps = limits(&own_place, |place| place.limits_on_caller(principal));
+        let rcps =
+            limits(&owner_place, |place| place.limits_on_resource(principal, question.action));
+        let scps: Vec<&[Attached<'_>]> = scps.iter().map(Vec::as_slice).collect();
+        let rcps: Vec<&[Attached<'_>]> = rcps.iter().map(Vec::as_slice).collect();
         let no_tags = Tags::new();
-        let tags = holder.map_or(&no_tags, |holder| &holder.tags);
-        let facts =
-            Facts { request: question.request, keys: question.keys, tags, target: question.target };
+        let facts = Facts {
+            identities: self,
+            rows,
+            request: question.request,
+            keys: question.keys,
+            tags: holder.map_or(&no_tags, |holder| &holder.tags),
+            target: question.target,
+            owner,
+            resource_tags: question.resource_tags,
+            trouble: RefCell::default(),
+        };
         let caller = caller(principal);
         let call = Call {
             action: question.action,
@@ -270,24 +301,50 @@ impl Identities {
             identity: &identity,
             boundary: holder.and_then(|holder| holder.boundary.as_ref()).map(attached),
             session: &session,
-            resource: question.policy.map(|policy| side(policy, question.resource)),
-            mode: question.mode,
-            ..Policies::default()
+            resource: question.policy.map(|policy| side(policy, question.resource, &grants)),
+            mode: question.policy.map(|policy| policy.mode).unwrap_or_default(),
+            scps: &scps,
+            rcps: &rcps,
         };
         let decision = evaluate(&call, &policies);
+        if let Some(trouble) = facts.trouble.take() {
+            return Err(trouble);
+        }
         if decision.is_allowed() { Ok(()) } else { Err(denied(&call, &decision.explanation)) }
     }
 }
 
-fn attached((source, document): &Compiled) -> Attached<'_> {
+/// The account that owns the resource of a question: where neither its policy nor its ARN tells, the caller's.
+fn owner<'a>(question: &Question<'a>) -> &'a str {
+    if let Some(policy) = question.policy {
+        return &policy.owner;
+    }
+    let of_arn = question.resource.split(':').nth(4).filter(|account| !account.is_empty());
+    of_arn.unwrap_or(&question.request.principal.account)
+}
+
+fn limits<'a>(
+    place: &'a Option<Arc<Option<Place>>>,
+    of: impl Fn(&'a Place) -> Vec<Vec<Attached<'a>>>,
+) -> Vec<Vec<Attached<'a>>> {
+    place.as_deref().and_then(Option::as_ref).map(of).unwrap_or_default()
+}
+
+pub(crate) fn attached((source, document): &Compiled) -> Attached<'_> {
     Attached { source, document }
 }
 
-fn side<'a>(policy: &'a ResourcePolicy, resource: &'a str) -> ResourceSide<'a> {
-    ResourceSide {
-        owner: &policy.owner,
-        policy: policy.document.as_deref().map(|document| Attached { source: resource, document }),
-    }
+fn granted((name, document): &(String, Arc<Document>)) -> Attached<'_> {
+    Attached { source: name, document }
+}
+
+fn side<'a>(
+    policy: &'a ResourcePolicy,
+    resource: &'a str,
+    grants: &'a [Attached<'a>],
+) -> ResourceSide<'a> {
+    let attached = |document| Attached { source: resource, document };
+    ResourceSide { owner: &policy.owner, policy: policy.document.as_deref().map(attached), grants }
 }
 
 /// The unique id of the user or role behind a principal.

@@ -6,7 +6,7 @@
 //! [`Directory`] is the gateway's door: it finds the owner of an access key and decides calls. [`Identities`] is what
 //! a process remembers of the rows, compiled; [`rows`] are the rows themselves; [`trust`] decides who may assume a role.
 //!
-//! What is missing: organizations and their control policies, federation, MFA devices.
+//! What is missing: federation, MFA devices.
 
 mod directory;
 mod documents;
@@ -15,6 +15,8 @@ mod identities;
 pub mod keys;
 mod last_use;
 pub mod managed;
+pub mod organizations;
+mod places;
 mod root;
 pub mod rows;
 mod target;
@@ -24,6 +26,6 @@ pub mod trust;
 mod tests;
 
 pub use directory::{Credential, Directory, LookUp, Mode};
-pub use identities::Identities;
+pub use identities::{FindTags, Identities};
 pub use last_use::LastUses;
 pub use root::carry;

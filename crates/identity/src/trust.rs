@@ -72,7 +72,10 @@ pub fn decide(
         return Err(Fault::access_denied("Roles may not be assumed by root accounts."));
     }
     let document = identities.trust(&replaced(&role.trust, &role.trusted))?;
-    let policy = ResourcePolicy { owner: account.to_owned(), document: Some(document) };
+    let policy = ResourcePolicy {
+        mode: ResourcePolicyMode::Trust,
+        ..ResourcePolicy::new(account, Some(document))
+    };
     let resource = role.arn(account);
     let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
     let question = Question {
@@ -81,7 +84,7 @@ pub fn decide(
         resource: &resource,
         keys,
         policy: Some(&policy),
-        mode: ResourcePolicyMode::Trust,
+        resource_tags: None,
         target: Some(&target),
     };
     identities.evaluate(rows, &question, |call, explanation| match explanation.reason {

@@ -69,7 +69,7 @@ fn main() {
     let ten = Policies { identity: &attached, ..Policies::default() };
     let source = "bucket policy";
     let policy = Some(Attached { source, document: &bucket_policy });
-    let side = ResourceSide { owner: "111122223333", policy };
+    let side = ResourceSide { owner: "111122223333", policy, grants: &[] };
     measure("one policy with a variable", &call, &one);
     measure("ten policies", &call, &ten);
     measure("ten policies and a bucket policy", &call, &Policies { resource: Some(side), ..ten });

@@ -39,6 +39,8 @@ pub struct ResourceSide<'a> {
     pub owner: &'a str,
     /// The resource's policy, if it has one.
     pub policy: Option<Attached<'a>>,
+    /// What else allows as the policy does, such as the grants of a key.
+    pub grants: &'a [Attached<'a>],
 }
 
 /// What a resource policy means beside identity policies.
@@ -211,6 +213,21 @@ impl Request<'_> {
         Ok(best)
     }
 
+    /// Finds what the resource's policy, or else a grant, allows most directly.
+    fn scan_resource<'a>(
+        &self,
+        layer: Layer,
+        policies: &Policies<'a>,
+    ) -> Result<Option<Allowance<'a>>, Verdict<'a>> {
+        let Some(side) = &policies.resource else { return Ok(None) };
+        let by_policy = self.scan(layer, side.policy.as_slice())?;
+        let by_grant = self.scan(layer, side.grants)?;
+        Ok(match (by_policy, by_grant) {
+            (Some(policy), Some(grant)) if grant.grant > policy.grant => Some(grant),
+            (policy, grant) => policy.or(grant),
+        })
+    }
+
     /// Whether every level of control policies allows.
     fn scan_levels<'a>(
         &self,
@@ -267,12 +284,11 @@ impl<'a> Scan<'a> {
             ResourcePolicyMode::Trust => Layer::TrustPolicy,
             ResourcePolicyMode::Ordinary | ResourcePolicyMode::KmsKey => Layer::ResourcePolicy,
         };
-        let resource = policies.resource.as_ref().and_then(|side| side.policy);
         Ok(Scan {
             scps_allow: request.scan_levels(Layer::ServiceControlPolicy, scps)?,
             rcps_allow: request.scan_levels(Layer::ResourceControlPolicy, policies.rcps)?,
             resource_layer,
-            resource: request.scan(resource_layer, resource.as_slice())?,
+            resource: request.scan_resource(resource_layer, policies)?,
             identity: request.scan(Layer::IdentityPolicy, policies.identity)?,
             boundary: request.scan(Layer::PermissionsBoundary, policies.boundary.as_slice())?,
             session: request.scan(Layer::SessionPolicy, policies.session)?,

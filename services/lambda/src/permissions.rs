@@ -189,7 +189,7 @@ pub(crate) fn resource_policy(tx: &ReadTx<'_>, arn: &str) -> Result<Option<Resou
     let Some(target) = Target::of_arn(arn) else { return Ok(None) };
     let policy = policy(tx, &target)?;
     let document = policy.map(|policy| compiled(tx, arn, &policy)).transpose()?;
-    Ok(Some(ResourcePolicy { owner: target.account, document }))
+    Ok(Some(ResourcePolicy::new(target.account, document)))
 }
 
 fn compiled(tx: &ReadTx<'_>, arn: &str, policy: &Policy) -> Result<Arc<Document>, Fault> {

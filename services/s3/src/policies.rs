@@ -58,7 +58,7 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
             .filter(|policy| !is_restricted(tx, &bucket, policy.is_public))
             .map(|policy| policy.document),
     };
-    Ok(Some(ResourcePolicy { owner: bucket.account, document }))
+    Ok(Some(ResourcePolicy::new(bucket.account, document)))
 }
 
 /// Whether the policy means nothing to this call: the owner's root can always repair the policy itself.

@@ -54,7 +54,7 @@ pub(crate) fn resource_policy(
         Some(topic) => Some(parsed(tx, policy_text(&key, &topic))?),
         None => None,
     };
-    Ok(Some(ResourcePolicy { owner: key.0, document }))
+    Ok(Some(ResourcePolicy::new(key.0, document)))
 }
 
 fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {

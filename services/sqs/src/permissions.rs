@@ -33,7 +33,7 @@ pub(crate) fn resource_policy(
         Some(text) => Some(parsed(tx, text)?),
         None => None,
     };
-    Ok(Some(ResourcePolicy { owner: arn.account.to_owned(), document }))
+    Ok(Some(ResourcePolicy::new(arn.account, document)))
 }
 
 fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {

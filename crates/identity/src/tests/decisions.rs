@@ -23,7 +23,7 @@ fn refusal(house: &House, principal: &Principal, action: &str, resource: &str) -
 
 fn policy(owner: &str, document: Option<&str>) -> ResourcePolicy {
     let parse = |text: &str| Arc::new(Document::parse(text, Kind::Resource).expect("a policy"));
-    ResourcePolicy { owner: owner.to_owned(), document: document.map(parse) }
+    ResourcePolicy::new(owner, document.map(parse))
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn an_old_view_does_not_spoil_what_is_remembered() {
     house.user("ann", &[]);
     let request = request(ann.clone());
     let check = on(QUEUE);
-    let old = house.directory.authorise(&before, &request, "sqs:SendMessage", &check, None);
+    let old = house.directory.authorise(&before, &request, "sqs:SendMessage", &check, None, None);
     assert!(old.is_ok(), "the view is older than the change");
     assert!(!may(&house, &ann, "sqs:SendMessage", QUEUE));
 }
@@ -229,7 +229,7 @@ fn services_need_the_resources_policy() {
         let outcome = house
             .cloud
             .db()
-            .read(|rows| directory.authorise(rows, &request, action, check, policy));
+            .read(|rows| directory.authorise(rows, &request, action, check, policy, None));
         outcome.is_ok()
     };
     assert!(asks(Some(("arn:aws:s3:::photos", ACCOUNT)), Some(&allowing)));

@@ -99,7 +99,9 @@ impl House {
     ) -> Result<(), Fault> {
         let request = request(principal.clone());
         let directory = &self.directory;
-        self.cloud.db().read(|rows| directory.authorise(rows, &request, action, check, policy))
+        self.cloud
+            .db()
+            .read(|rows| directory.authorise(rows, &request, action, check, policy, None))
     }
 }
 

@@ -40,7 +40,7 @@ fn implicit_denies() {
     let start = "User: arn:aws:iam::123456789012:user/bob is not authorized to perform: \
                  s3:GetObject on resource: arn:aws:s3:::photos/cat.jpg because no ";
     let base = Policies { identity: &identity, ..Policies::default() };
-    let other_account = ResourceSide { owner: "999999999999", policy: None };
+    let other_account = ResourceSide { owner: "999999999999", policy: None, grants: &[] };
     for (policies, layer) in [
         (Policies { boundary, ..base }, "permissions boundary"),
         (Policies { session: boundary.as_slice(), ..base }, "session policy"),
@@ -70,6 +70,7 @@ fn explicit_denies() {
     let side = ResourceSide {
         owner: "777788889999",
         policy: Some(Attached { source: "policy", document: &trust }),
+        grants: &[],
     };
     let base = Policies::default();
     let start = "User: arn:aws:iam::777788889999:user/John is not authorized to perform: \

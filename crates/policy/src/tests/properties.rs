@@ -141,7 +141,11 @@ impl Situation {
             identity: identity.as_slice(),
             boundary: attach(&boundary, "boundary"),
             session: session.as_slice(),
-            resource: Some(ResourceSide { owner: &self.owner, policy: attach(&policy, "policy") }),
+            resource: Some(ResourceSide {
+                owner: &self.owner,
+                policy: attach(&policy, "policy"),
+                grants: &[],
+            }),
             scps: if scp.is_some() { &levels } else { &[] },
             rcps: &[],
             mode: self.mode,

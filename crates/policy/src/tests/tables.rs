@@ -161,7 +161,11 @@ fn decisions() {
             identity: &identity,
             boundary: boundary.first().copied(),
             session: &session,
-            resource: has_side.then_some(ResourceSide { owner, policy: policy.first().copied() }),
+            resource: has_side.then_some(ResourceSide {
+                owner,
+                policy: policy.first().copied(),
+                grants: &[],
+            }),
             scps: &scps,
             rcps: &rcps,
             mode,
@@ -195,7 +199,7 @@ fn old_versions_know_no_variables() {
     let old = json!({ "Version": "2008-10-17", "Statement": statement });
     let document = Document::parse(&old.to_string(), Kind::Resource).unwrap();
     let attached = Attached { source: "bucket policy", document: &document };
-    let side = ResourceSide { owner: "111122223333", policy: Some(attached) };
+    let side = ResourceSide { owner: "111122223333", policy: Some(attached), grants: &[] };
     let policies = Policies { resource: Some(side), ..Policies::default() };
     let allowed = |resource: &str| {
         let bob = caller("bob");

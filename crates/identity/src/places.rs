@@ -1,0 +1,108 @@
+//! An account's place in its organization with its control policies compiled, and to whom they apply.
+
+use std::sync::Arc;
+
+use fogbank_core::policy::Attached;
+use fogbank_core::store::Read;
+use fogbank_core::{Fault, Principal, PrincipalKind};
+
+use crate::documents::Documents;
+use crate::identities::{Compiled, Identities, attached};
+use crate::organizations::{self, ControlPolicy, Membership};
+
+/// An account's place in its organization.
+pub(crate) struct Place {
+    pub(crate) organization_id: String,
+    pub(crate) path: String,
+    is_management: bool,
+    service_control: Vec<Vec<Compiled>>,
+    resource_control: Vec<Vec<Compiled>>,
+}
+
+/// The services whose resources resource control policies limit, as the Organizations User Guide lists them.
+const LIMITED_SERVICES: [&str; 11] = [
+    "s3",
+    "sts",
+    "kms",
+    "sqs",
+    "secretsmanager",
+    "ecr",
+    "aoss",
+    "cognito-idp",
+    "cognito-identity",
+    "logs",
+    "dynamodb",
+];
+
+impl Place {
+    fn compile(documents: &Documents, membership: Membership) -> Result<Place, Fault> {
+        let Membership { organization_id, path, is_management, levels } = membership;
+        let compiled = |policies: &[ControlPolicy], is_rcp: bool| {
+            let compile = |policy: &ControlPolicy| {
+                let document = match is_rcp {
+                    true => documents.resource_control(&policy.document),
+                    false => documents.policy(&policy.document),
+                };
+                Ok::<Compiled, Fault>((policy.arn.as_str().into(), document?))
+            };
+            policies.iter().map(compile).collect::<Result<Vec<_>, _>>()
+        };
+        let (mut service_control, mut resource_control) = (Vec::new(), Vec::new());
+        for level in &levels {
+            service_control.push(compiled(&level.service_control, false)?);
+            resource_control.push(compiled(&level.resource_control, true)?);
+        }
+        Ok(Place { organization_id, path, is_management, service_control, resource_control })
+    }
+
+    /// The service control policies that limit `principal`, a list for each level.
+    pub(crate) fn limits_on_caller(&self, principal: &Principal) -> Vec<Vec<Attached<'_>>> {
+        let is_exempt = self.is_management || is_service_linked(principal);
+        levels(if is_exempt { &[] } else { &self.service_control })
+    }
+
+    /// The resource control policies that limit `action` of `principal`, a list for each level.
+    pub(crate) fn limits_on_resource(
+        &self,
+        principal: &Principal,
+        action: &str,
+    ) -> Vec<Vec<Attached<'_>>> {
+        let is_exempt = self.is_management || is_service_linked(principal);
+        levels(if is_exempt || !is_limited(action) { &[] } else { &self.resource_control })
+    }
+}
+
+fn levels(levels: &[Vec<Compiled>]) -> Vec<Vec<Attached<'_>>> {
+    let is_limit = |level: &&Vec<Compiled>| !level.is_empty();
+    levels.iter().filter(is_limit).map(|level| level.iter().map(attached).collect()).collect()
+}
+
+/// Whether resource control policies have a say over the action. They have none over `kms:RetireGrant`.
+pub(crate) fn is_limited(action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    LIMITED_SERVICES.contains(&service) && !action.eq_ignore_ascii_case("kms:RetireGrant")
+}
+
+/// Control policies leave alone what AWS's services do through their service-linked roles.
+fn is_service_linked(principal: &Principal) -> bool {
+    match &principal.kind {
+        PrincipalKind::Role { role_arn, .. } => role_arn
+            .split_once(":role/")
+            .is_some_and(|(_, path)| path.starts_with("aws-service-role/")),
+        _ => false,
+    }
+}
+
+impl Identities {
+    /// The account's place in its organization, or none.
+    pub(crate) fn place(
+        &self,
+        rows: &dyn Read,
+        account: &str,
+    ) -> Result<Arc<Option<Place>>, Fault> {
+        self.recall(&self.places, rows, account, || {
+            let membership = organizations::membership(rows, account)?;
+            membership.map(|found| Place::compile(&self.documents, found)).transpose()
+        })
+    }
+}
