@@ -17,6 +17,13 @@ impl Wheel {
         Ok(Wheel(zip::ZipArchive::new(file).with_context(|| format!("{}", path.display()))?))
     }
 
+    /// The bytes of the file `name`.
+    pub(crate) fn file(&mut self, name: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.0.by_name(name).with_context(|| name.to_owned())?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// The newest API version of a service in botocore, which is the name of a folder.
     pub(crate) fn newest_version(&self, service: &str) -> Result<String> {
         let prefix = format!("botocore/data/{service}/");

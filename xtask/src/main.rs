@@ -1,6 +1,7 @@
 //! Tasks of the workspace: `cargo xtask codegen|traits|compatibility [--check] [SERVICE…]`.
 
 mod archive;
+mod authorization;
 mod botocore;
 mod compatibility;
 mod emit;
@@ -12,6 +13,7 @@ mod plan;
 mod spec;
 mod traits;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,13 +21,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::archive::Wheel;
+use crate::authorization::Reference;
 use crate::botocore::Model;
 use crate::lock::Lock;
 use crate::plan::Plan;
 use crate::spec::{Overlay, Spec};
 
 const USAGE: &str = "\
-usage: cargo xtask codegen [--check] [SERVICE…]        services/*/src/model.rs from the pinned models
+usage: cargo xtask codegen [--check] [SERVICE…]        services/*/src/model.rs from the pinned models,
+                                                       models/authorization/*.json from the reference
        cargo xtask traits [SERVICE…]                   models/overlays/*.json from npm's packages
        cargo xtask compatibility [--check]             docs/COMPATIBILITY.md from the operation lists
 
@@ -84,6 +88,24 @@ struct Generated {
 }
 
 fn codegen(root: &Path, specs: &[Spec]) -> Result<Vec<Generated>> {
+    let mut files = sources(root, specs)?;
+    files.extend(authorization(root, specs)?);
+    Ok(files)
+}
+
+/// What must be allowed, for the prefixes of the services' actions.
+fn authorization(root: &Path, specs: &[Spec]) -> Result<Vec<Generated>> {
+    let package = Lock::read(root)?.package(authorization::PACKAGE)?.obtain(root)?;
+    let reference = Reference::read(&mut Wheel::open(&package)?)?;
+    let prefixes: BTreeSet<&str> = specs.iter().map(|spec| spec.iam_prefix.as_str()).collect();
+    let one = |prefix: &str| {
+        let text = reference.document(prefix).with_context(|| prefix.to_owned())?;
+        Ok(Generated { path: root.join(format!("models/authorization/{prefix}.json")), text })
+    };
+    prefixes.into_iter().map(one).collect()
+}
+
+fn sources(root: &Path, specs: &[Spec]) -> Result<Vec<Generated>> {
     let mut wheel = models(root)?;
     specs
         .iter()
