@@ -71,6 +71,49 @@ impl Access {
         self
     }
 
+    /// A condition key with its values, for the last check alone.
+    pub fn last_with(
+        mut self,
+        key: impl Into<Cow<'static, str>>,
+        values: impl IntoIterator<Item = String>,
+    ) -> Access {
+        if let Some(check) = self.checks.last_mut() {
+            check.context.push((key.into(), values.into_iter().collect()));
+        }
+        self
+    }
+
+    /// The tags that a call puts on something, for all checks so far: `aws:RequestTag/…` and `aws:TagKeys`.
+    pub fn with_tags<'t>(
+        mut self,
+        tags: impl IntoIterator<Item = (&'t String, &'t String)>,
+    ) -> Access {
+        let mut keys = Vec::new();
+        for (key, value) in tags {
+            self = self.with(format!("aws:RequestTag/{key}"), [value.clone()]);
+            keys.push(key.clone());
+        }
+        self.with_tag_keys(&keys)
+    }
+
+    /// The keys of tags that a call is about, for all checks so far: `aws:TagKeys`.
+    pub fn with_tag_keys<'t>(self, keys: impl IntoIterator<Item = &'t String>) -> Access {
+        let keys: Vec<String> = keys.into_iter().cloned().collect();
+        if keys.is_empty() { self } else { self.with("aws:TagKeys", keys) }
+    }
+
+    /// Also passing a role to a service, such as `lambda.amazonaws.com`, for the resource with an ARN.
+    pub fn and_pass_role(
+        self,
+        role: impl Into<String>,
+        service: &str,
+        resource: impl Into<String>,
+    ) -> Access {
+        self.and("iam:PassRole", role)
+            .last_with("iam:PassedToService", [service.to_owned()])
+            .last_with("iam:AssociatedResourceArn", [resource.into()])
+    }
+
     /// A condition key with its values, for all checks so far.
     pub fn with(
         mut self,

@@ -12,6 +12,8 @@ mod places;
 mod services;
 mod snapshots;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use clap::Parser;
 

@@ -8,6 +8,8 @@
 //! world.check("sqs:CreateQueue", json!({"QueueName": "jobs"}), expect![[r#"…"#]]).await;
 //! ```
 
+pub mod plausible;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;

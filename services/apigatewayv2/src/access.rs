@@ -3,6 +3,11 @@
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Fault, Request, arn};
 
+use crate::model::{
+    AccessLogSettings, CreateApiInput, CreateDeploymentInput, CreateRouteInput, CreateStageInput,
+    TagResourceInput, UntagResourceInput, UpdateApiInput, UpdateRouteInput, UpdateStageInput,
+};
+
 /// The method of the operation on its path.
 pub(crate) fn path(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let operation = request.operation;
@@ -27,7 +32,55 @@ pub(crate) fn path(request: &Request, input: &dyn Struct) -> Result<Access, Faul
     if let Some(own) = own.filter(|_| !is_listing && verb != "Create") {
         path = format!("{path}/{own}");
     }
-    Ok(Access::to(action(verb), resource(request, &path)))
+    let resource = resource(request, &path);
+    let access = with_facts(Access::to(action(verb), resource.clone()), input);
+    // A pattern in place of a role stands for the caller's own identity, which is nobody's to pass.
+    Ok(match input.text("CredentialsArn").filter(|role| !role.contains('*')) {
+        Some(role) if !role.is_empty() => {
+            access.and_pass_role(role, "apigateway.amazonaws.com", resource)
+        }
+        _ => access,
+    })
+}
+
+/// What the request wants the API, route, stage or deployment to be.
+fn with_facts(mut access: Access, input: &dyn Struct) -> Access {
+    let mut fact = |key: &'static str, value: Option<String>| {
+        let Some(value) = value else { return };
+        access = std::mem::take(&mut access).with(format!("apigateway:Request/{key}"), [value]);
+    };
+    let truth = |value: Option<bool>| value.map(|value| value.to_string());
+    let mut log = |settings: &Option<AccessLogSettings>| {
+        let Some(settings) = settings else { return };
+        fact("AccessLoggingDestination", settings.destination_arn.clone());
+        fact("AccessLoggingFormat", settings.format.clone());
+    };
+    let mut tags = None;
+    if let Some(input) = input.downcast_ref::<CreateStageInput>() {
+        log(&input.access_log_settings);
+        tags = input.tags.as_ref();
+    } else if let Some(input) = input.downcast_ref::<UpdateStageInput>() {
+        log(&input.access_log_settings);
+    } else if let Some(input) = input.downcast_ref::<CreateApiInput>() {
+        fact("ApiName", Some(input.name.clone()));
+        fact("DisableExecuteApiEndpoint", truth(input.disable_execute_api_endpoint));
+        fact("EndpointType", Some("REGIONAL".to_owned()));
+        tags = input.tags.as_ref();
+    } else if let Some(input) = input.downcast_ref::<UpdateApiInput>() {
+        fact("ApiName", input.name.clone());
+        fact("DisableExecuteApiEndpoint", truth(input.disable_execute_api_endpoint));
+    } else if let Some(input) = input.downcast_ref::<CreateRouteInput>() {
+        fact("ApiKeyRequired", truth(input.api_key_required));
+        let kind = input.authorization_type.map(|kind| kind.as_str().to_owned());
+        fact("RouteAuthorizationType", kind);
+    } else if let Some(input) = input.downcast_ref::<UpdateRouteInput>() {
+        fact("ApiKeyRequired", truth(input.api_key_required));
+        let kind = input.authorization_type.map(|kind| kind.as_str().to_owned());
+        fact("RouteAuthorizationType", kind);
+    } else if let Some(input) = input.downcast_ref::<CreateDeploymentInput>() {
+        fact("StageName", input.stage_name.clone());
+    }
+    access.with_tags(tags.into_iter().flatten())
 }
 
 /// Tags: the resource is the one that is tagged, under `/tags/`.
@@ -39,7 +92,14 @@ pub(crate) fn tags(request: &Request, input: &dyn Struct) -> Result<Access, Faul
         "TagResource" => "apigateway:POST",
         _ => "apigateway:DELETE",
     };
-    Ok(Access::to(action, resource(request, &path)))
+    let access = Access::to(action, resource(request, &path));
+    if let Some(input) = input.downcast_ref::<TagResourceInput>() {
+        return Ok(access.with_tags(input.tags.iter().flatten()));
+    }
+    Ok(match input.downcast_ref::<UntagResourceInput>() {
+        Some(input) => access.with_tag_keys(&input.tag_keys),
+        None => access,
+    })
 }
 
 fn split(operation: &str) -> (&str, &str) {

@@ -29,26 +29,56 @@ pub(crate) fn table(request: &Request, input: &dyn Struct) -> Answer {
     Ok(Access::on(table_arn(request, input.text("TableName").unwrap_or_default())))
 }
 
-/// Operations on the table in `ResourceArn`.
+/// `CreateTable`, and `TagResource` if it comes with tags.
+pub(crate) fn create(request: &Request, input: &dyn Struct) -> Answer {
+    let access = table(request, input)?;
+    let tags =
+        input.downcast_ref::<model::CreateTableInput>().and_then(|input| input.tags.as_ref());
+    Ok(match tags {
+        Some(tags) if !tags.is_empty() => access
+            .and(
+                "dynamodb:TagResource",
+                table_arn(request, input.text("TableName").unwrap_or_default()),
+            )
+            .with_tags(tags.iter().map(|tag| (&tag.key, &tag.value))),
+        _ => access,
+    })
+}
+
+/// Operations on the table in `ResourceArn`, and the tags that it gets or loses.
 pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Answer {
-    match input.text("ResourceArn") {
-        Some(arn) if !arn.is_empty() => Ok(Access::on(arn)),
-        _ => Ok(Access::on_all()),
+    let access = match input.text("ResourceArn") {
+        Some(arn) if !arn.is_empty() => Access::on(arn),
+        _ => Access::on_all(),
+    };
+    if let Some(input) = input.downcast_ref::<model::TagResourceInput>() {
+        return Ok(access.with_tags(input.tags.iter().map(|tag| (&tag.key, &tag.value))));
+    }
+    Ok(match input.downcast_ref::<model::UntagResourceInput>() {
+        Some(input) => access.with_tag_keys(&input.tag_keys),
+        None => access,
+    })
+}
+
+/// Adds what the caller wants to be told of consumed capacity.
+fn with_capacity(access: Access, input: &dyn Struct) -> Access {
+    match input.text("ReturnConsumedCapacity") {
+        Some(wanted) => access.with("dynamodb:ReturnConsumedCapacity", [wanted.to_owned()]),
+        None => access,
     }
 }
 
 /// `GetItem`.
 pub(crate) fn get(request: &Request, input: &dyn Struct) -> Answer {
-    let Some(input) = input.downcast_ref::<model::GetItemInput>() else {
-        return Err(Fault::internal("the input is of another operation"));
-    };
-    Ok(Access::on(table_arn(request, &input.table_name)).refined(condition_keys::refine))
+    let access = Access::on(table_arn(request, input.text("TableName").unwrap_or_default()));
+    Ok(with_capacity(access, input).refined(condition_keys::refine))
 }
 
 /// Writes of one item, which may be restricted by what they return.
 pub(crate) fn write(request: &Request, input: &dyn Struct) -> Answer {
     let access = Access::on(table_arn(request, input.text("TableName").unwrap_or_default()))
         .refined(condition_keys::refine);
+    let access = with_capacity(access, input);
     Ok(match input.text("ReturnValues") {
         Some(wanted) => access.with("dynamodb:ReturnValues", [wanted.to_owned()]),
         None => access,
@@ -62,7 +92,7 @@ pub(crate) fn read(request: &Request, input: &dyn Struct) -> Answer {
         Some(index) => Access::on(format!("{table}/index/{index}")),
         None => Access::on(table),
     };
-    let access = access.refined(condition_keys::refine);
+    let access = with_capacity(access, input).refined(condition_keys::refine);
     Ok(match input.text("Select") {
         Some(select) => access.with("dynamodb:Select", [select.to_owned()]),
         None => access,
@@ -81,35 +111,38 @@ fn tables<'n>(request: &Request, names: impl Iterator<Item = &'n String>) -> Acc
 
 /// `BatchGetItem`.
 pub(crate) fn batch_get(request: &Request, input: &dyn Struct) -> Answer {
-    let Some(input) = input.downcast_ref::<model::BatchGetItemInput>() else {
+    let Some(batch) = input.downcast_ref::<model::BatchGetItemInput>() else {
         return Err(Fault::internal("the input is of another operation"));
     };
-    Ok(tables(request, input.request_items.iter().flat_map(|items| items.keys())))
+    let names = batch.request_items.iter().flat_map(|items| items.keys());
+    Ok(with_capacity(tables(request, names), input))
 }
 
 /// `BatchWriteItem`.
 pub(crate) fn batch_write(request: &Request, input: &dyn Struct) -> Answer {
-    let Some(input) = input.downcast_ref::<model::BatchWriteItemInput>() else {
+    let Some(batch) = input.downcast_ref::<model::BatchWriteItemInput>() else {
         return Err(Fault::internal("the input is of another operation"));
     };
-    Ok(tables(request, input.request_items.iter().flat_map(|items| items.keys())))
+    let names = batch.request_items.iter().flat_map(|items| items.keys());
+    Ok(with_capacity(tables(request, names), input))
 }
 
 /// `TransactGetItems`: each element is a `GetItem`.
 pub(crate) fn transact_get(request: &Request, input: &dyn Struct) -> Answer {
-    let Some(input) = input.downcast_ref::<model::TransactGetItemsInput>() else {
+    let Some(transaction) = input.downcast_ref::<model::TransactGetItemsInput>() else {
         return Err(Fault::internal("the input is of another operation"));
     };
-    let gets = input.transact_items.iter().map(|item| &item.get.table_name);
-    Ok(distinct(request, gets.map(|table| ("dynamodb:GetItem", table.as_str()))))
+    let gets = transaction.transact_items.iter().map(|item| &item.get.table_name);
+    let access = distinct(request, gets.map(|table| ("dynamodb:GetItem", table.as_str())));
+    Ok(with_capacity(access, input))
 }
 
 /// `TransactWriteItems`: each element is an action of its own.
 pub(crate) fn transact_write(request: &Request, input: &dyn Struct) -> Answer {
-    let Some(input) = input.downcast_ref::<model::TransactWriteItemsInput>() else {
+    let Some(transaction) = input.downcast_ref::<model::TransactWriteItemsInput>() else {
         return Err(Fault::internal("the input is of another operation"));
     };
-    let actions = input.transact_items.iter().flat_map(|item| {
+    let actions = transaction.transact_items.iter().flat_map(|item| {
         let check = item.condition_check.as_ref().map(|check| &check.table_name);
         let put = item.put.as_ref().map(|put| &put.table_name);
         let delete = item.delete.as_ref().map(|delete| &delete.table_name);
@@ -122,7 +155,7 @@ pub(crate) fn transact_write(request: &Request, input: &dyn Struct) -> Answer {
         ]
     });
     let named = actions.filter_map(|(action, table)| Some((action, table?.as_str())));
-    Ok(distinct(request, named))
+    Ok(with_capacity(distinct(request, named), input))
 }
 
 /// Each action on each table once.
@@ -134,7 +167,12 @@ fn distinct<'n>(
     actions
         .filter(|action| seen.insert(*action))
         .fold(Access::default(), |access, (action, table)| {
-            access.and(action, table_arn(request, table))
+            let access = access.and(action, table_arn(request, table));
+            // AWS does not define the key for checks, which nothing else can ask for.
+            if action == "dynamodb:ConditionCheckItem" {
+                return access;
+            }
+            access.last_with("dynamodb:EnclosingOperation", [request.operation.to_owned()])
         })
         .refined(condition_keys::refine)
 }

@@ -52,7 +52,7 @@ use fogbank_core::{Op, Service, operations};
 pub static OPERATIONS: &[Op] = operations! {
     read  BatchGetItem              => batches::get, access::batch_get;
     task  BatchWriteItem            => batches::write, access::batch_write;
-    write CreateTable               => tables::create, access::table;
+    write CreateTable               => tables::create, access::create;
     task  DeleteItem                => items::delete, access::write;
     write DeleteTable               => tables::delete, access::table;
     read  DescribeContinuousBackups => limits::continuous_backups, access::table;

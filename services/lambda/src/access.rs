@@ -1,19 +1,19 @@
 //! What a call must be allowed to do.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Check, Fault, ReadTx, Request};
 
 use crate::layers::LayerId;
-use crate::mappings;
 use crate::model::{
-    AddPermissionInput, CreateFunctionInput, DeleteLayerVersionInput, GetLayerVersionInput,
-    TagResourceInput, UntagResourceInput, UpdateFunctionConfigurationInput,
+    AddPermissionInput, CreateEventSourceMappingInput, CreateFunctionInput,
+    DeleteLayerVersionInput, GetLayerVersionInput, TagResourceInput, UntagResourceInput,
+    UpdateFunctionConfigurationInput, VpcConfig,
 };
 use crate::rules::target::Target;
 use crate::tags;
+use crate::{mappings, permissions};
 
 /// Actions without a resource: AWS authorises them on `*`.
 pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
@@ -42,10 +42,14 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     let input = typed::<CreateFunctionInput>(input)?;
     let mut access = Access::on(arn.clone());
     if let Some(tags) = &input.tags {
-        access = tagged(access, tags);
+        access = access.with_tags(tags);
     }
+    if let Some(signing) = &input.code_signing_config_arn {
+        access = access.with("lambda:CodeSigningConfigArn", [signing.clone()]);
+    }
+    let access = in_network(access, input.vpc_config.as_ref());
     let access = with_layers(access, input.layers.as_ref());
-    Ok(passing(access, &input.role, arn))
+    Ok(access.and_pass_role(&input.role, "lambda.amazonaws.com", arn))
 }
 
 /// Changing a function's configuration, and passing its new role to Lambda.
@@ -53,9 +57,10 @@ pub(crate) fn configure(request: &Request, input: &dyn Struct) -> Result<Access,
     let arn = target(request, input)?.function_arn();
     let input = typed::<UpdateFunctionConfigurationInput>(input)?;
     let access = Access::on(arn.clone()).refined(resource_tags);
+    let access = in_network(access, input.vpc_config.as_ref());
     let access = with_layers(access, input.layers.as_ref());
     Ok(match &input.role {
-        Some(role) => passing(access, role, arn),
+        Some(role) => access.and_pass_role(role, "lambda.amazonaws.com", arn),
         None => access,
     })
 }
@@ -73,17 +78,45 @@ pub(crate) fn add_permission(request: &Request, input: &dyn Struct) -> Result<Ac
     })
 }
 
+/// Taking back that somebody may call a function.
+pub(crate) fn remove_permission(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    Ok(function(request, input)?.refined(permission_facts))
+}
+
+/// Whom the statement that is to be removed lets call, and the function's tags.
+fn permission_facts(
+    tx: &ReadTx<'_>,
+    input: &dyn Struct,
+    checks: &mut [Check],
+) -> Result<(), Fault> {
+    let statement = input.text("StatementId").unwrap_or_default();
+    let target = target(fogbank_core::Tx::request(tx), input)?;
+    if let Some(principal) = permissions::principal(tx, &target, statement)? {
+        for check in &mut *checks {
+            check.context.push(("lambda:Principal".into(), vec![principal.clone()]));
+        }
+    }
+    resource_tags(tx, input, checks)
+}
+
 /// Giving a queue's messages to a function.
 pub(crate) fn create_mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let arn = target(request, input)?.arn();
-    Ok(Access::on_all().with("lambda:FunctionArn", [arn]))
+    let input = typed::<CreateEventSourceMappingInput>(input)?;
+    let access = Access::on_all().with("lambda:FunctionArn", [arn]);
+    Ok(access.with_tags(input.tags.iter().flatten()))
 }
 
-/// The event source mapping that `UUID` names.
+/// The event source mapping that `UUID` names; twice if it is to feed another function from now on.
 pub(crate) fn mapping(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let uuid = input.text("UUID").unwrap_or_default();
     let arn = mappings::arn(&request.account, &request.region, uuid);
-    Ok(Access::on(arn).refined(resource_tags))
+    let access = Access::on(arn.clone()).refined(mapping_facts);
+    if input.text("FunctionName").is_none() {
+        return Ok(access);
+    }
+    let function = target(request, input)?.arn();
+    Ok(access.and("", arn).last_with("lambda:FunctionArn", [function]))
 }
 
 /// The layer that `LayerName` names.
@@ -129,14 +162,25 @@ pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault>
 /// The resource that gets tags.
 pub(crate) fn tag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<TagResourceInput>(input)?;
-    Ok(tagged(Access::on(input.resource.clone()), &input.tags).refined(resource_tags))
+    Ok(Access::on(input.resource.clone()).with_tags(&input.tags).refined(resource_tags))
 }
 
 /// The resource that loses tags.
 pub(crate) fn untag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<UntagResourceInput>(input)?;
     let access = Access::on(input.resource.clone()).refined(resource_tags);
-    Ok(access.with("aws:TagKeys", input.tag_keys.iter().cloned()))
+    Ok(access.with_tag_keys(&input.tag_keys))
+}
+
+/// The function that a mapping feeds, and the mapping's tags.
+fn mapping_facts(tx: &ReadTx<'_>, input: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+    let is_told = |check: &Check| check.context.iter().any(|(key, _)| key == "lambda:FunctionArn");
+    for check in checks.iter_mut().filter(|check| !is_told(check)) {
+        if let Some(function) = mappings::function_arn(tx, &check.resource)? {
+            check.context.push(("lambda:FunctionArn".into(), vec![function]));
+        }
+    }
+    resource_tags(tx, input, checks)
 }
 
 /// `aws:ResourceTag/…` for every resource that exists.
@@ -155,24 +199,17 @@ fn target(request: &Request, input: &dyn Struct) -> Result<Target, Fault> {
     Ok(Target::parse(name, qualifier, &request.account, &request.region)?)
 }
 
-fn tagged(access: Access, tags: &BTreeMap<String, String>) -> Access {
-    let access = access.with("aws:TagKeys", tags.keys().cloned());
-    tags.iter().fold(access, |access, (key, value)| {
-        access.with(Cow::Owned(format!("aws:RequestTag/{key}")), [value.clone()])
+/// The subnets and security groups that a function gets.
+fn in_network(access: Access, network: Option<&VpcConfig>) -> Access {
+    let Some(network) = network else { return access };
+    let members = [
+        ("lambda:SubnetIds", &network.subnet_ids),
+        ("lambda:SecurityGroupIds", &network.security_group_ids),
+    ];
+    members.into_iter().fold(access, |access, (key, ids)| match ids {
+        Some(ids) if !ids.is_empty() => access.with(key, ids.iter().cloned()),
+        _ => access,
     })
-}
-
-/// Also passing a role to Lambda.
-fn passing(mut access: Access, role: &str, function_arn: String) -> Access {
-    access.checks.push(Check {
-        action: "iam:PassRole".into(),
-        resource: role.to_owned(),
-        context: vec![
-            ("iam:PassedToService".into(), vec!["lambda.amazonaws.com".to_owned()]),
-            ("iam:AssociatedResourceArn".into(), vec![function_arn]),
-        ],
-    });
-    access
 }
 
 fn typed<T: Struct>(input: &dyn Struct) -> Result<&T, Fault> {

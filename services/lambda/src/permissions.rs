@@ -134,6 +134,18 @@ fn write(tx: &mut WriteTx<'_>, target: &Target, mut policy: Policy) -> Result<()
     Ok(())
 }
 
+/// Whom a statement of the target's policy lets call, as AddPermission was told.
+pub(crate) fn principal(tx: &impl Tx, target: &Target, id: &str) -> Result<Option<String>, Error> {
+    let Some(policy) = policy(tx, target)? else { return Ok(None) };
+    let found = policy.statements.iter().find(|(known, _)| known == id);
+    let statement = found.and_then(|(_, text)| serde_json::from_str(text).ok());
+    let Some(statement): Option<serde_json::Value> = statement else { return Ok(None) };
+    let principal = &statement["Principal"];
+    let named =
+        ["Service", "AWS", "Federated"].into_iter().find_map(|kind| principal[kind].as_str());
+    Ok(named.or(principal.as_str()).map(str::to_owned))
+}
+
 /// Refuses functions, versions and aliases that do not exist.
 fn require_existence(tx: &impl Tx, target: &Target) -> Result<(), Error> {
     store::function(tx, target)?;

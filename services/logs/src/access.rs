@@ -6,6 +6,10 @@
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Arn, Fault, Request, arn};
 
+use crate::model::{
+    CreateLogGroupInput, TagLogGroupInput, TagResourceInput, UntagLogGroupInput, UntagResourceInput,
+};
+
 /// Operations on a group.
 pub(crate) fn group(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     Ok(Access::on(resource_arn(request, group_name(input), "")))
@@ -17,9 +21,33 @@ pub(crate) fn stream(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     Ok(Access::on(resource_arn(request, group_name(input), stream)))
 }
 
-/// Operations that name a resource by its ARN.
+/// Operations on a group that come with tags.
+pub(crate) fn tagged_group(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    group(request, input).map(|access| with_tags(access, input))
+}
+
+/// Operations that name a resource by its ARN, and the tags that it gets or loses.
 pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(input.text("resourceArn").unwrap_or("*")))
+    Ok(with_tags(Access::on(input.text("resourceArn").unwrap_or("*")), input))
+}
+
+fn with_tags(access: Access, input: &dyn Struct) -> Access {
+    if let Some(input) = input.downcast_ref::<CreateLogGroupInput>() {
+        return access.with_tags(input.tags.iter().flatten());
+    }
+    if let Some(input) = input.downcast_ref::<TagLogGroupInput>() {
+        return access.with_tags(&input.tags);
+    }
+    if let Some(input) = input.downcast_ref::<TagResourceInput>() {
+        return access.with_tags(&input.tags);
+    }
+    if let Some(input) = input.downcast_ref::<UntagLogGroupInput>() {
+        return access.with_tag_keys(&input.tags);
+    }
+    match input.downcast_ref::<UntagResourceInput>() {
+        Some(input) => access.with_tag_keys(&input.tag_keys),
+        None => access,
+    }
 }
 
 /// Operations that AWS authorises on no resource in particular.

@@ -28,7 +28,7 @@ use fogbank_core::{Op, Service, Task, operations};
 
 /// The implemented operations.
 pub static OPERATIONS: &[Op] = operations! {
-    write CreateLogGroup        => groups::create,            access::group;
+    write CreateLogGroup        => groups::create,            access::tagged_group;
     write DeleteLogGroup        => groups::delete,            access::group;
     read  DescribeLogGroups     => groups::describe,          access::group;
     read  ListLogGroups         => groups::list,              access::all;
@@ -40,8 +40,8 @@ pub static OPERATIONS: &[Op] = operations! {
     write PutLogEvents          => events::put,               access::stream;
     read  GetLogEvents          => events::get,               access::stream;
     read  FilterLogEvents       => events::filter,            access::group;
-    write TagLogGroup           => tags::tag_group,           access::group;
-    write UntagLogGroup         => tags::untag_group,         access::group;
+    write TagLogGroup           => tags::tag_group,           access::tagged_group;
+    write UntagLogGroup         => tags::untag_group,         access::tagged_group;
     read  ListTagsLogGroup      => tags::list_of_group,       access::group;
     write TagResource           => tags::tag,                 access::resource;
     write UntagResource         => tags::untag,               access::resource;

@@ -1,11 +1,11 @@
 //! What each operation must be allowed to do: actions, ARNs and condition keys of S3.
 
-use std::borrow::Cow;
-
-use fogbank_core::wire::Struct;
+use fogbank_core::wire::{Item, Struct};
 use fogbank_core::{Access, Fault, Request};
 
-use crate::model::{CopyObjectInput, UploadPartCopyInput};
+use crate::model::{
+    CopyObjectInput, CreateBucketInput, PutObjectTaggingInput, UploadPartCopyInput,
+};
 use crate::rules;
 
 type Allowed = Result<Access, Fault>;
@@ -71,7 +71,11 @@ pub(crate) fn get_attributes(_: &Request, input: &dyn Struct) -> Allowed {
         None => "s3:GetObjectAttributes",
         Some(_) => "s3:GetObjectVersionAttributes",
     };
-    Ok(access.and(action, object_of(input)))
+    let access = access.and(action, object_of(input));
+    Ok(match input.text("VersionId") {
+        None => access,
+        Some(version) => access.last_with("s3:versionid", [version.to_owned()]),
+    })
 }
 
 /// `s3:ListBucket` with what the listing is narrowed to.
@@ -87,54 +91,134 @@ pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
             access = access.with(key, [value.to_owned()]);
         }
     }
-    if let Some(fogbank_core::wire::Item::Integer(keys)) =
-        input.get("MaxKeys").map(|value| value.item())
-    {
+    if let Some(Item::Integer(keys)) = input.get("MaxKeys").map(|value| value.item()) {
         access = access.with("s3:max-keys", [keys.to_string()]);
     }
     Ok(access)
 }
 
 /// `s3:PutObject`, and what the headers ask for beyond it.
-pub(crate) fn put_object(_: &Request, input: &dyn Struct) -> Allowed {
-    Ok(with_headers(Access::to("s3:PutObject", object_of(input)), input))
+pub(crate) fn put_object(request: &Request, input: &dyn Struct) -> Allowed {
+    Ok(with_headers(put(request, input), input))
+}
+
+/// Uploading a part, or completing an upload.
+pub(crate) fn upload(request: &Request, input: &dyn Struct) -> Allowed {
+    Ok(with_members(put(request, input), input, PUT_HEADERS))
+}
+
+/// `s3:PutObject`, and whether the call creates an object: beginning an upload and its parts do not.
+fn put(request: &Request, input: &dyn Struct) -> Access {
+    let creates =
+        !matches!(request.operation, "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy");
+    Access::to("s3:PutObject", object_of(input))
+        .with("s3:ObjectCreationOperation", [creates.to_string()])
+}
+
+/// Members of inputs that are headers of requests, and the condition keys that they are.
+type Headers = &'static [(&'static str, &'static str)];
+
+const ACL_HEADERS: Headers = &[
+    ("ACL", "s3:x-amz-acl"),
+    ("GrantFullControl", "s3:x-amz-grant-full-control"),
+    ("GrantRead", "s3:x-amz-grant-read"),
+    ("GrantReadACP", "s3:x-amz-grant-read-acp"),
+    ("GrantWrite", "s3:x-amz-grant-write"),
+    ("GrantWriteACP", "s3:x-amz-grant-write-acp"),
+];
+
+const PUT_HEADERS: Headers = &[
+    ("CopySource", "s3:x-amz-copy-source"),
+    ("IfMatch", "s3:if-match"),
+    ("IfNoneMatch", "s3:if-none-match"),
+    ("MetadataDirective", "s3:x-amz-metadata-directive"),
+    ("ObjectLockLegalHoldStatus", "s3:object-lock-legal-hold"),
+    ("ObjectLockMode", "s3:object-lock-mode"),
+    ("SSECustomerAlgorithm", "s3:x-amz-server-side-encryption-customer-algorithm"),
+    ("SSEKMSKeyId", "s3:x-amz-server-side-encryption-aws-kms-key-id"),
+    ("ServerSideEncryption", "s3:x-amz-server-side-encryption"),
+    ("StorageClass", "s3:x-amz-storage-class"),
+    ("WebsiteRedirectLocation", "s3:x-amz-website-redirect-location"),
+];
+
+/// Adds the condition keys of members that are given to the last check.
+fn with_members(access: Access, input: &dyn Struct, headers: Headers) -> Access {
+    headers.iter().fold(access, |access, (member, key)| match input.text(member) {
+        Some(value) => access.last_with(*key, [value.to_owned()]),
+        None => access,
+    })
+}
+
+fn has_acl(input: &dyn Struct) -> bool {
+    ACL_HEADERS.iter().any(|(member, _)| input.text(member).is_some())
 }
 
 /// Adds what the headers of a write ask for.
-fn with_headers(mut access: Access, input: &dyn Struct) -> Access {
+fn with_headers(access: Access, input: &dyn Struct) -> Access {
     let object = object_of(input);
+    let mut access = with_members(access, input, ACL_HEADERS);
+    access = with_members(access, input, PUT_HEADERS);
+    access = with_retention(access, input);
+    access = with_object_tags(access, input);
     if input.text("Tagging").is_some() {
-        access = access.and("s3:PutObjectTagging", object.clone());
+        access = with_object_tags(access.and("s3:PutObjectTagging", object.clone()), input);
     }
-    if input.text("ACL").is_some() {
-        access = access.and("s3:PutObjectAcl", object);
-    }
-    for (member, key) in [
-        ("ACL", "s3:x-amz-acl"),
-        ("ServerSideEncryption", "s3:x-amz-server-side-encryption"),
-        ("StorageClass", "s3:x-amz-storage-class"),
-        ("CopySource", "s3:x-amz-copy-source"),
-        ("MetadataDirective", "s3:x-amz-metadata-directive"),
-        ("IfMatch", "s3:if-match"),
-        ("IfNoneMatch", "s3:if-none-match"),
-    ] {
-        if let Some(value) = input.text(member) {
-            access = access.with(key, [value.to_owned()]);
-        }
-    }
-    if let Some(tags) = input.text("Tagging").and_then(|tags| rules::tagging_header(tags).ok()) {
-        access = access.with("s3:RequestObjectTagKeys", tags.iter().map(|(key, _)| key.clone()));
-        for (key, value) in tags {
-            let name: Cow<'static, str> = format!("s3:RequestObjectTag/{key}").into();
-            access = access.with(name, [value]);
-        }
+    if has_acl(input) {
+        access = with_members(access.and("s3:PutObjectAcl", object), input, ACL_HEADERS);
     }
     access
 }
 
+/// Adds until when the object is to be locked.
+fn with_retention(access: Access, input: &dyn Struct) -> Access {
+    match input.get("ObjectLockRetainUntilDate").map(|value| value.item()) {
+        Some(Item::Timestamp(time)) => {
+            access.last_with("s3:object-lock-retain-until-date", [time.secs().to_string()])
+        }
+        _ => access,
+    }
+}
+
+/// Adds the tags of the header `x-amz-tagging`.
+fn with_object_tags(access: Access, input: &dyn Struct) -> Access {
+    let given = input.text("Tagging").and_then(|tags| rules::tagging_header(tags).ok());
+    match given {
+        Some(tags) => of_tags(access, &tags),
+        None => access,
+    }
+}
+
+/// Adds tags that an object gets.
+fn of_tags(access: Access, tags: &[(String, String)]) -> Access {
+    let keys = tags.iter().map(|(key, _)| key.clone());
+    let access = access.last_with("s3:RequestObjectTagKeys", keys);
+    tags.iter().fold(access, |access, (key, value)| {
+        access.last_with(format!("s3:RequestObjectTag/{key}"), [value.clone()])
+    })
+}
+
+/// `s3:PutObjectTagging` with the tags of the body; of a version with its id.
+pub(crate) fn put_tagging(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = object_to("s3:PutObjectTagging", "s3:PutObjectVersionTagging", input)?;
+    let Some(input) = input.downcast_ref::<PutObjectTaggingInput>() else { return Ok(access) };
+    let tags = input.tagging.tag_set.iter().map(|tag| (tag.key.clone(), tag.value.clone()));
+    Ok(of_tags(access, &tags.collect::<Vec<_>>()))
+}
+
+/// `s3:DeleteObject`, also if the object is as it is expected.
+pub(crate) fn delete_object(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = object_to("s3:DeleteObject", "s3:DeleteObjectVersion", input)?;
+    Ok(match input.text("IfMatch") {
+        Some(etag) if input.text("VersionId").is_none() => {
+            access.last_with("s3:if-match", [etag.to_owned()])
+        }
+        _ => access,
+    })
+}
+
 /// `s3:PutObject` on the destination, and reading the source.
-pub(crate) fn copy_object(_: &Request, input: &dyn Struct) -> Allowed {
-    let access = with_headers(Access::to("s3:PutObject", object_of(input)), input);
+pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
+    let access = with_headers(put(request, input), input);
     match input.downcast_ref::<CopyObjectInput>() {
         Some(input) => and_source(access, &input.copy_source),
         None => Ok(access),
@@ -142,8 +226,8 @@ pub(crate) fn copy_object(_: &Request, input: &dyn Struct) -> Allowed {
 }
 
 /// `s3:PutObject` on the destination, and reading the source.
-pub(crate) fn copy_part(_: &Request, input: &dyn Struct) -> Allowed {
-    let access = Access::to("s3:PutObject", object_of(input));
+pub(crate) fn copy_part(request: &Request, input: &dyn Struct) -> Allowed {
+    let access = with_members(put(request, input), input, PUT_HEADERS);
     match input.downcast_ref::<UploadPartCopyInput>() {
         Some(input) => and_source(access, &input.copy_source),
         None => Ok(access),
@@ -162,18 +246,33 @@ fn and_source(access: Access, header: &str) -> Allowed {
 /// `s3:CreateBucket`, and what the headers ask for beyond it.
 pub(crate) fn create_bucket(_: &Request, input: &dyn Struct) -> Allowed {
     let bucket = bucket_of(input);
-    let mut access = Access::to("s3:CreateBucket", bucket.clone());
-    if input.text("ACL").is_some() {
-        access = access.and("s3:PutBucketAcl", bucket.clone());
+    let mut access =
+        with_members(Access::to("s3:CreateBucket", bucket.clone()), input, ACL_HEADERS);
+    for (member, key) in [
+        ("ObjectOwnership", "s3:x-amz-object-ownership"),
+        ("BucketNamespace", "s3:x-amz-bucket-namespace"),
+    ] {
+        if let Some(value) = input.text(member) {
+            access = access.last_with(key, [value.to_owned()]);
+        }
+    }
+    if let Some(input) = input.downcast_ref::<CreateBucketInput>()
+        && let Some(wanted) = &input.create_bucket_configuration
+    {
+        if let Some(region) = &wanted.location_constraint {
+            access = access.last_with("s3:locationconstraint", [region.clone()]);
+        }
+        let tags = wanted.tags.as_deref().unwrap_or_default();
+        if !tags.is_empty() {
+            access = access.and("s3:TagResource", bucket.clone());
+            access = access.with_tags(tags.iter().map(|tag| (&tag.key, &tag.value)));
+        }
+    }
+    if has_acl(input) {
+        access = with_members(access.and("s3:PutBucketAcl", bucket.clone()), input, ACL_HEADERS);
     }
     if input.text("ObjectOwnership").is_some() {
         access = access.and("s3:PutBucketOwnershipControls", bucket);
-    }
-    for (member, key) in [("ACL", "s3:x-amz-acl"), ("ObjectOwnership", "s3:x-amz-object-ownership")]
-    {
-        if let Some(value) = input.text(member) {
-            access = access.with(key, [value.to_owned()]);
-        }
     }
     Ok(access)
 }

@@ -63,9 +63,7 @@ pub static OPERATIONS: &[Op] = operations! {
     read GetObject => objects::get, access::get_object;
     read HeadObject => objects::head, access::get_object;
     read GetObjectAttributes => attributes::get, access::get_attributes;
-    write DeleteObject => objects::delete, |_, input| {
-        access::object_to("s3:DeleteObject", "s3:DeleteObjectVersion", input)
-    };
+    write DeleteObject => objects::delete, access::delete_object;
     task DeleteObjects => deletions::delete, access::each_key;
     task CopyObject => copies::copy, access::copy_object;
     read ListObjects => listing::list, access::list;
@@ -75,13 +73,9 @@ pub static OPERATIONS: &[Op] = operations! {
     };
 
     write CreateMultipartUpload => uploads::create, access::put_object;
-    task UploadPart => parts::upload, |_, input| {
-        access::object_to("s3:PutObject", "s3:PutObject", input)
-    };
+    task UploadPart => parts::upload, access::upload;
     task UploadPartCopy => parts::copy, access::copy_part;
-    write CompleteMultipartUpload => completions::complete, |_, input| {
-        access::object_to("s3:PutObject", "s3:PutObject", input)
-    };
+    write CompleteMultipartUpload => completions::complete, access::upload;
     write AbortMultipartUpload => uploads::abort, |_, input| {
         access::object_to("s3:AbortMultipartUpload", "s3:AbortMultipartUpload", input)
     };
@@ -92,9 +86,7 @@ pub static OPERATIONS: &[Op] = operations! {
         access::bucket_to("s3:ListBucketMultipartUploads", input)
     };
 
-    write PutObjectTagging => tagging::put_object, |_, input| {
-        access::object_to("s3:PutObjectTagging", "s3:PutObjectVersionTagging", input)
-    };
+    write PutObjectTagging => tagging::put_object, access::put_tagging;
     read GetObjectTagging => tagging::get_object, |_, input| {
         access::object_to("s3:GetObjectTagging", "s3:GetObjectVersionTagging", input)
     };

@@ -3,7 +3,10 @@
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Fault, Request, arn};
 
-use crate::model::{CreateTopicInput, PublishInput, SubscribeInput, TagResourceInput};
+use crate::model::{
+    CreateTopicInput, PublishInput, SetTopicAttributesInput, SubscribeInput, TagResourceInput,
+    UntagResourceInput,
+};
 use crate::rules::names;
 use crate::store;
 
@@ -13,6 +16,28 @@ fn input<T: Struct>(input: &dyn Struct) -> Result<&T, Fault> {
 
 fn topic_arn(request: &Request, parameter: &str, text: &str) -> Result<String, Fault> {
     Ok(store::topic_arn(&names::topic(request, parameter, text)?))
+}
+
+/// The roles that attributes give to SNS, each to be passed for the topic.
+fn passing<'a>(
+    access: Access,
+    attributes: impl Iterator<Item = (&'a String, &'a String)>,
+    topic: &str,
+) -> Access {
+    attributes
+        .filter(|(name, role)| {
+            (name.ends_with("FeedbackRoleArn") || *name == "SubscriptionRoleArn")
+                && !role.is_empty()
+        })
+        .fold(access, |access, (_, role)| access.and_pass_role(role, "sns.amazonaws.com", topic))
+}
+
+/// `SetTopicAttributes`, and passing the role that the attribute names.
+pub(crate) fn set_attributes(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let given = input::<SetTopicAttributesInput>(given)?;
+    let resource = topic_arn(request, "TopicArn", &given.topic_arn)?;
+    let value = given.attribute_value.iter().map(|value| (&given.attribute_name, value));
+    Ok(passing(Access::on(resource.clone()), value, &resource))
 }
 
 /// The operation on the topic that `TopicArn` names; a batch is authorised as single messages are.
@@ -30,14 +55,12 @@ pub(crate) fn create(request: &Request, given: &dyn Struct) -> Result<Access, Fa
     let given = input::<CreateTopicInput>(given)?;
     let resource = arn::arn("sns", &request.region, &request.account, &given.name);
     let tags = given.tags.as_deref().unwrap_or_default();
-    if tags.is_empty() {
-        return Ok(Access::on(resource));
+    let mut access = Access::on(resource.clone());
+    if !tags.is_empty() {
+        access = access.and("sns:TagResource", resource.clone());
+        access = access.with_tags(tags.iter().map(|tag| (&tag.key, &tag.value)));
     }
-    let mut access = Access::on(resource.clone()).and("sns:TagResource", resource);
-    for tag in tags {
-        access = access.with(format!("aws:RequestTag/{}", tag.key), [tag.value.clone()]);
-    }
-    Ok(access.with("aws:TagKeys", tags.iter().map(|tag| tag.key.clone())))
+    Ok(passing(access, given.attributes.iter().flatten(), &resource))
 }
 
 /// `Publish`: to a topic, or to a phone number, for which AWS has no ARN.
@@ -58,10 +81,11 @@ pub(crate) fn publish(request: &Request, given: &dyn Struct) -> Result<Access, F
 /// `Subscribe`.
 pub(crate) fn subscribe(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
     let given = input::<SubscribeInput>(given)?;
-    let access = Access::on(topic_arn(request, "TopicArn", &given.topic_arn)?);
-    Ok(access
+    let resource = topic_arn(request, "TopicArn", &given.topic_arn)?;
+    let access = Access::on(resource.clone())
         .with("sns:Protocol", [given.protocol.clone()])
-        .with("sns:Endpoint", given.endpoint.clone()))
+        .with("sns:Endpoint", given.endpoint.clone());
+    Ok(passing(access, given.attributes.iter().flatten(), &resource))
 }
 
 /// The operation on the topic of the subscription that `SubscriptionArn` names.
@@ -83,14 +107,14 @@ pub(crate) fn confirm(request: &Request, given: &dyn Struct) -> Result<Access, F
 /// The operation on the topic that `ResourceArn` names.
 pub(crate) fn resource(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
     let text = given.text("ResourceArn").unwrap_or_default();
-    let mut access = Access::on(topic_arn(request, "ResourceArn", text)?);
+    let access = Access::on(topic_arn(request, "ResourceArn", text)?);
     if let Some(given) = given.downcast_ref::<TagResourceInput>() {
-        for tag in &given.tags {
-            access = access.with(format!("aws:RequestTag/{}", tag.key), [tag.value.clone()]);
-        }
-        access = access.with("aws:TagKeys", given.tags.iter().map(|tag| tag.key.clone()));
+        return Ok(access.with_tags(given.tags.iter().map(|tag| (&tag.key, &tag.value))));
     }
-    Ok(access)
+    Ok(match given.downcast_ref::<UntagResourceInput>() {
+        Some(given) => access.with_tag_keys(&given.tag_keys),
+        None => access,
+    })
 }
 
 /// Listings, which AWS defines on no topic.

@@ -2,8 +2,6 @@
 //!
 //! The batch operations are authorised as their single forms, as on AWS.
 
-use std::collections::BTreeMap;
-
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Fault, Request, arn};
 
@@ -23,21 +21,13 @@ fn named(request: &Request, account: &str, name: &str) -> String {
     arn::arn("sqs", &request.region, account, name)
 }
 
-fn with_tags(mut access: Access, tags: &BTreeMap<String, String>) -> Access {
-    for (key, value) in tags {
-        access = access.with(format!("aws:RequestTag/{key}"), [value.clone()]);
-    }
-    access.with("aws:TagKeys", tags.keys().cloned())
-}
-
 /// `CreateQueue`, and `TagQueue` if it comes with tags.
 pub(crate) fn create(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
     let given = input::<CreateQueueInput>(given)?;
     let resource = named(request, &request.account, &given.queue_name);
     match &given.tags {
         Some(tags) if !tags.is_empty() => {
-            let access = Access::on(resource.clone()).and("sqs:TagQueue", resource);
-            Ok(with_tags(access, tags))
+            Ok(Access::on(resource.clone()).and("sqs:TagQueue", resource).with_tags(tags))
         }
         _ => Ok(Access::on(resource)),
     }
@@ -58,14 +48,13 @@ pub(crate) fn all_queues(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
 /// `TagQueue`.
 pub(crate) fn tag(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
     let given = input::<TagQueueInput>(given)?;
-    Ok(with_tags(Access::on(url_arn(request, &given.queue_url)?), &given.tags))
+    Ok(Access::on(url_arn(request, &given.queue_url)?).with_tags(&given.tags))
 }
 
 /// `UntagQueue`.
 pub(crate) fn untag(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
     let given = input::<UntagQueueInput>(given)?;
-    let access = Access::on(url_arn(request, &given.queue_url)?);
-    Ok(access.with("aws:TagKeys", given.tag_keys.iter().cloned()))
+    Ok(Access::on(url_arn(request, &given.queue_url)?).with_tag_keys(&given.tag_keys))
 }
 
 /// The operation on the queue that `QueueUrl` names.

@@ -246,6 +246,15 @@ pub(crate) fn arn(account: &str, region: &str, uuid: &str) -> String {
     fogbank_core::arn::arn("lambda", region, account, format_args!("event-source-mapping:{uuid}"))
 }
 
+/// The ARN of the function that the mapping with an ARN feeds, if there is such a mapping.
+pub(crate) fn function_arn(tx: &impl Tx, arn: &str) -> Result<Option<String>, Error> {
+    let Some(parsed) = fogbank_core::Arn::parse(arn) else { return Ok(None) };
+    let Some(uuid) = parsed.resource.strip_prefix("event-source-mapping:") else { return Ok(None) };
+    let key = (parsed.account.to_owned(), parsed.region.to_owned(), uuid.to_owned());
+    let found = crate::store::MAPPINGS.get(tx, &key)?;
+    Ok(found.map(|mapping| target(parsed.account, parsed.region, &mapping).arn()))
+}
+
 fn shown(
     account: &str,
     region: &str,

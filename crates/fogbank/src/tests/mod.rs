@@ -1,0 +1,6 @@
+//! What holds for every operation of every service.
+
+mod authorization;
+mod operations;
+mod reference;
+mod refusals;

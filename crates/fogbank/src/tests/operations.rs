@@ -1,0 +1,203 @@
+//! All operations, each with an input made up from its model.
+
+use fogbank_core::Op;
+use fogbank_core::wire::{self, Struct};
+use fogbank_testkit::plausible::Plausible;
+use fogbank_testkit::{Value, World, json};
+
+use crate::services::SERVICES;
+
+/// What is given for members whose meaning no model tells: the service (`*` for any), the operation (`*` for any), the
+/// member and its value. The first that fits counts; null leaves the member out.
+fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:plausible";
+    let signing = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0";
+    let layer = "arn:aws:lambda:us-east-1:000000000000:layer:plausible:1";
+    let topic = "arn:aws:sns:us-east-1:000000000000:plausible";
+    let subscription = format!("{topic}:0b8f1a52-5a3b-4c1d-9e0f-000000000000");
+    let table = "arn:aws:dynamodb:us-east-1:000000000000:table/plausible";
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:plausible";
+    let role = "arn:aws:iam::000000000000:role/plausible";
+    let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    vec![
+        ("*", "*", "TokenCode", json!("000000")),
+        ("*", "*", "Role", json!(role)),
+        ("*", "*", "RoleArn", json!(role)),
+        (
+            "apigatewayv2",
+            "*",
+            "ResourceArn",
+            json!("arn:aws:apigateway:us-east-1::/apis/plausible"),
+        ),
+        ("apigatewayv2", "*", "CredentialsArn", json!(role)),
+        ("dynamodb", "*", "ResourceArn", json!(table)),
+        ("dynamodb", "TransactWriteItems", "TransactItems", transaction()),
+        ("dynamodb", "BatchGetItem", "RequestItems", batch("Keys")),
+        ("dynamodb", "*", "Key", json!({ "id": { "S": "plausible" } })),
+        ("dynamodb", "*", "Item", json!({ "id": { "S": "plausible" } })),
+        ("dynamodb", "*", "AttributesToGet", json!(["id"])),
+        ("dynamodb", "*", "KeyConditionExpression", json!("id = :p")),
+        ("dynamodb", "*", "ExpressionAttributeValues", json!({ ":p": { "S": "plausible" } })),
+        ("dynamodb", "*", "ExpressionAttributeNames", Value::Null),
+        ("dynamodb", "*", "FilterExpression", Value::Null),
+        ("dynamodb", "Query", "IndexName", Value::Null),
+        ("dynamodb", "Scan", "IndexName", Value::Null),
+        ("dynamodb", "*", "ProjectionExpression", json!("id")),
+        ("sns", "*", "AttributeName", json!("LambdaSuccessFeedbackRoleArn")),
+        ("sns", "*", "AttributeValue", json!(role)),
+        ("sns", "*", "Attributes", json!({ "LambdaSuccessFeedbackRoleArn": role })),
+        ("iam", "*", "VersionId", json!("v1")),
+        ("iam", "*", "PolicyArn", json!("arn:aws:iam::000000000000:policy/plausible")),
+        ("iam", "*", "PolicyDocument", json!(policy)),
+        ("iam", "*", "AssumeRolePolicyDocument", json!(policy)),
+        ("iam", "*", "PermissionsBoundary", json!("arn:aws:iam::000000000000:policy/plausible")),
+        ("lambda", "*", "Action", json!("lambda:InvokeFunction")),
+        ("lambda", "*", "SelfManagedEventSource", Value::Null),
+        ("lambda", "*", "CapacityProviderConfig", Value::Null),
+        ("lambda", "*", "CodeSigningConfigArn", json!(signing)),
+        ("lambda", "*", "FileSystemConfigs", Value::Null),
+        ("lambda", "*", "RuntimeConfig", Value::Null),
+        ("lambda", "*", "ImageUri", Value::Null),
+        ("lambda", "*", "SubnetIds", json!(["subnet-0123456789abcdef0"])),
+        ("lambda", "*", "SecurityGroupIds", json!(["sg-0123456789abcdef0"])),
+        ("lambda", "*", "PrincipalOrgID", json!("o-plausible0")),
+        ("lambda", "*", "FunctionName", json!("plausible")),
+        ("lambda", "*", "Qualifier", json!("1")),
+        ("lambda", "*", "Resource", json!(function)),
+        ("lambda", "*", "Arn", json!(layer)),
+        ("lambda", "*", "Layers", json!([layer])),
+        ("lambda", "*", "EventSourceArn", json!("arn:aws:sqs:us-east-1:000000000000:plausible")),
+        ("logs", "*", "resourceArn", json!(group)),
+        ("logs", "*", "logGroupIdentifier", Value::Null),
+        ("logs", "*", "entity", Value::Null),
+        ("s3", "DeleteObject", "VersionId", Value::Null),
+        ("s3", "*", "CopySource", json!("plausible/source")),
+        ("s3", "*", "Tagging", json!("team=blue")),
+        ("sns", "*", "TopicArn", json!(topic)),
+        ("sns", "*", "TargetArn", Value::Null),
+        ("sns", "*", "PhoneNumber", Value::Null),
+        ("sns", "*", "ResourceArn", json!(topic)),
+        ("sns", "*", "SubscriptionArn", json!(subscription)),
+        ("sqs", "*", "QueueUrl", json!("http://127.0.0.1:4566/000000000000/plausible")),
+    ]
+}
+
+/// A transaction with all four kinds of writes.
+fn transaction() -> Value {
+    let key = json!({ "id": { "S": "plausible" } });
+    let condition = json!({
+        "TableName": "plausible",
+        "Key": key,
+        "ConditionExpression": "attribute_exists(id)",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    });
+    json!([
+        { "ConditionCheck": condition },
+        { "Put": { "TableName": "plausible", "Item": { "id": { "S": "put" } } } },
+        { "Delete": { "TableName": "plausible", "Key": { "id": { "S": "delete" } } } },
+        {
+            "Update": {
+                "TableName": "plausible",
+                "Key": { "id": { "S": "update" } },
+                "UpdateExpression": "SET a = :p",
+                "ExpressionAttributeValues": { ":p": { "S": "plausible" } },
+            }
+        },
+    ])
+}
+
+fn batch(keys: &str) -> Value {
+    json!({ "plausible": { keys: [{ "id": { "S": "plausible" } }] } })
+}
+
+/// Members that every input has, though the model lets them be left out: handlers ask for them.
+const NEEDED: &[(&str, &str)] = &[
+    ("dynamodb", "TableName"),
+    ("dynamodb", "ResourceArn"),
+    ("dynamodb", "RequestItems"),
+    ("logs", "logGroupName"),
+    ("sns", "TopicArn"),
+];
+
+/// An operation of a service.
+pub(super) struct Operation {
+    pub(super) service: &'static str,
+    pub(super) op: &'static Op,
+    hints: Vec<(&'static str, Value)>,
+}
+
+/// All implemented operations of all services.
+pub(super) fn all() -> Vec<Operation> {
+    let hints = hints();
+    let mut all = Vec::new();
+    for service in SERVICES {
+        let name = service.model.name;
+        for op in service.operations {
+            let of = |(service, operation, member, value): &(&str, &str, &'static str, Value)| {
+                let fits = |pattern: &str, name: &str| pattern == "*" || pattern == name;
+                (fits(service, name) && fits(operation, op.model.name))
+                    .then(|| (*member, value.clone()))
+            };
+            all.push(Operation { service: name, op, hints: hints.iter().filter_map(of).collect() });
+        }
+    }
+    all
+}
+
+impl Operation {
+    /// The operation as calls name it, such as `sqs:SendMessage`.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.service, self.op.model.name)
+    }
+
+    /// Whether the input has a body that streams.
+    pub(super) fn takes_body(&self) -> bool {
+        wire::streaming_member(self.op.model.input).is_some()
+    }
+
+    /// An input; `whole` with what need not be given.
+    pub(super) fn input(&self, whole: bool) -> Value {
+        let hint = |member: &str| {
+            let found = self.hints.iter().find(|(known, _)| *known == member);
+            found.map(|(_, value)| value.clone())
+        };
+        let needed = |member: &str| NEEDED.contains(&(self.service, member));
+        Plausible { whole, hint: &hint, needed: &needed }.input(self.op.model.input)
+    }
+
+    /// The same as the operation takes it.
+    pub(super) fn typed(&self, whole: bool) -> Result<Box<dyn Struct>, String> {
+        let mut input = (self.op.input)();
+        let value = self.input(whole);
+        let outcome = wire::from_json(&value, &mut *input);
+        outcome.map_err(|rejection| format!("{rejection:?} in {value}"))?;
+        Ok(input)
+    }
+}
+
+/// A cloud in which what the inputs name exists.
+pub(super) async fn world() -> World {
+    let world = World::new(SERVICES);
+    let table = json!({
+        "TableName": "plausible",
+        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    for (action, input) in [
+        ("dynamodb:CreateTable", table),
+        ("s3:CreateBucket", json!({ "Bucket": "plausible" })),
+        ("sqs:CreateQueue", json!({ "QueueName": "plausible" })),
+        ("sns:CreateTopic", json!({ "Name": "plausible" })),
+        ("logs:CreateLogGroup", json!({ "logGroupName": "plausible" })),
+        (
+            "logs:CreateLogStream",
+            json!({ "logGroupName": "plausible", "logStreamName": "plausible" }),
+        ),
+        ("iam:CreateGroup", json!({ "GroupName": "plausible" })),
+        ("iam:CreateUser", json!({ "UserName": "plausible" })),
+    ] {
+        world.call(action, input).await.unwrap_or_else(|fault| panic!("{action}: {fault}"));
+    }
+    world
+}
