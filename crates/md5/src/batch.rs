@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-use crate::lanes::{self, BLOCK_BYTES, MAX_LANES, State};
+use crate::lanes::{self, BLOCK_BYTES, Block, MAX_LANES, State};
 
 /// The bytes of a stream that are still to be hashed.
 #[derive(Default)]
@@ -81,8 +81,8 @@ pub(crate) fn hash(lanes: &mut [Lane], mut blocks: usize) {
         let runs = active.iter().map(|lane| lane.pending.pieces[0].len() / BLOCK_BYTES);
         let run = runs.min().unwrap_or(0).min(blocks);
         let mut states: Vec<State> = active.iter().map(|lane| lane.state).collect();
-        let data: Vec<&[u8]> =
-            active.iter().map(|lane| &lane.pending.pieces[0][..run * BLOCK_BYTES]).collect();
+        let data: Vec<&[Block]> =
+            active.iter().map(|lane| &lane.pending.pieces[0].as_chunks().0[..run]).collect();
         lanes::compress(&mut states, &data);
         for (lane, state) in active.iter_mut().zip(states) {
             lane.state = state;

@@ -1,22 +1,19 @@
 //! MD5's compression function, in as many lanes as a vector has.
-//!
-//! The code is written for arrays of one word per lane. The compiler makes vectors of them, for whichever instructions
-//! it may use: [`pulp`] calls it with those of the processor.
+
+use crate::vectors::{Plain, Vectors};
 
 /// Bytes per block.
 pub(crate) const BLOCK_BYTES: usize = 64;
 /// The most lanes.
 pub(crate) const MAX_LANES: usize = 16;
 
+pub(crate) type Block = [u8; BLOCK_BYTES];
+
 /// The state between two blocks.
 pub(crate) type State = [u32; 4];
 
 /// The state before the first block.
 pub(crate) const INITIAL: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-
-/// How far each step of a round rotates.
-const ROTATIONS: [[u32; 4]; 4] =
-    [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// The constants of the steps: the sines of RFC 1321.
 #[rustfmt::skip]
@@ -33,133 +30,122 @@ const SINES: [u32; 64] = [
 
 /// Adds whole blocks of one stream after the other to their states, all streams the same number of them.
 ///
-/// `data` has at most [`MAX_LANES`] slices of one length, a multiple of [`BLOCK_BYTES`].
-pub(crate) fn compress(states: &mut [State], data: &[&[u8]]) {
-    match data.len() {
-        0 => {}
-        1 => run::<1>(states, data),
-        #[cfg(target_arch = "x86_64")]
-        _ if compress_x86(states, data) => {}
-        // Four lanes fit into the vectors that every 64-bit processor has.
+/// `data` has at most [`MAX_LANES`] slices of one length.
+pub(crate) fn compress(states: &mut [State], data: &[&[Block]]) {
+    match (&mut *states, data) {
+        ([], _) | (_, []) => {}
+        // In one lane, waits count and not operations: the other crate knows how to have few.
+        ([state], [blocks]) => md5::block_api::compress(state, blocks),
         _ => {
-            for (states, data) in states.chunks_mut(4).zip(data.chunks(4)) {
-                run::<4>(states, data);
+            #[cfg(target_arch = "x86_64")]
+            if compress_x86(states, data) {
+                return;
             }
+            Run { simd: Plain, states, data }.run();
         }
     }
 }
 
 /// The same with AVX-512 or AVX2, if the processor has one of them.
 #[cfg(target_arch = "x86_64")]
-fn compress_x86(states: &mut [State], data: &[&[u8]]) -> bool {
-    if let Some(wide) = pulp::x86::V4::try_new() {
-        match data.len() {
-            ..=4 => wide.vectorize(Run::<4> { states, data }),
-            5..=8 => wide.vectorize(Run::<8> { states, data }),
-            _ => wide.vectorize(Run::<16> { states, data }),
-        }
-        return true;
-    }
-    let Some(middle) = pulp::x86::V3::try_new() else { return false };
-    match data.len() {
-        ..=4 => middle.vectorize(Run::<4> { states, data }),
-        // Two vectors of eight lanes hide each other's waits.
-        _ => middle.vectorize(Run::<16> { states, data }),
+fn compress_x86(states: &mut [State], data: &[&[Block]]) -> bool {
+    if let Some(simd) = pulp::x86::V4::try_new() {
+        simd.vectorize(Run { simd, states, data });
+    } else if let Some(simd) = pulp::x86::V3::try_new() {
+        simd.vectorize(Run { simd, states, data });
+    } else {
+        return false;
     }
     true
 }
 
 /// A run that is always compiled into its caller, and so for the caller's instructions; a closure need not be.
-#[cfg(target_arch = "x86_64")]
-struct Run<'a, 'd, const N: usize> {
+struct Run<'a, 'd, V> {
+    simd: V,
     states: &'a mut [State],
-    data: &'a [&'d [u8]],
+    data: &'a [&'d [Block]],
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<const N: usize> pulp::NullaryFnOnce for Run<'_, '_, N> {
+impl<V: Vectors> pulp::NullaryFnOnce for Run<'_, '_, V> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        run::<N>(self.states, self.data);
+        self.run();
     }
 }
 
-/// A word of every lane.
-type Words<const N: usize> = [u32; N];
-
-#[inline(always)]
-#[expect(clippy::needless_range_loop, reason = "what the compiler makes a vector of without calls")]
-fn each<const N: usize>(f: impl Fn(usize) -> u32) -> Words<N> {
-    let mut words = [0; N];
-    for lane in 0..N {
-        words[lane] = f(lane);
-    }
-    words
-}
-
-/// Runs `N` lanes, of which those beyond `data` compute nothing that anybody sees.
-#[inline(always)]
-fn run<const N: usize>(states: &mut [State], data: &[&[u8]]) {
-    let lanes: [&[u8]; N] = std::array::from_fn(|lane| *data.get(lane).unwrap_or(&data[0]));
-    let mut state: [Words<N>; 4] =
-        std::array::from_fn(|word| each(|lane| states.get(lane).map_or(0, |state| state[word])));
-    let blocks = lanes[0].len() / BLOCK_BYTES;
-    let mut message = [[0; N]; 16];
-    for block in 0..blocks {
-        for lane in 0..N {
-            let bytes = &lanes[lane][block * BLOCK_BYTES..][..BLOCK_BYTES];
-            for word in 0..16 {
-                let bytes = &bytes[4 * word..][..4];
-                message[word][lane] = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-            }
+impl<V: Vectors> Run<'_, '_, V> {
+    #[inline(always)]
+    fn run(self) {
+        for (states, data) in self.states.chunks_mut(V::LANES).zip(self.data.chunks(V::LANES)) {
+            run(self.simd, states, data);
         }
-        add_block(&mut state, &message);
     }
+}
+
+/// Runs all lanes, of which those beyond `data` compute nothing that anybody sees.
+#[inline(always)]
+fn run<V: Vectors>(simd: V, states: &mut [State], data: &[&[Block]]) {
+    // Loops, since what arrays offer for the same is called, and not with the instructions of this function.
+    let mut lanes = [data[0]; MAX_LANES];
+    lanes[..data.len()].copy_from_slice(data);
+    let mut words = [[0; MAX_LANES]; 4];
+    for (lane, state) in states.iter().enumerate() {
+        for word in 0..4 {
+            words[word][lane] = state[word];
+        }
+    }
+    let [a, b, c, d] = &words;
+    let mut state = [simd.load(a), simd.load(b), simd.load(c), simd.load(d)];
+    for block in 0..lanes[0].len() {
+        let mut blocks = [&lanes[0][block]; MAX_LANES];
+        for lane in 1..MAX_LANES {
+            blocks[lane] = &lanes[lane][block];
+        }
+        state = add_block(simd, state, &simd.transpose(blocks));
+    }
+    let [a, b, c, d] = state;
+    let words = [simd.store(a), simd.store(b), simd.store(c), simd.store(d)];
     for (lane, old) in states.iter_mut().enumerate() {
-        *old = std::array::from_fn(|word| state[word][lane]);
+        *old = [words[0][lane], words[1][lane], words[2][lane], words[3][lane]];
     }
 }
 
 /// Adds one block of every lane.
 #[inline(always)]
-fn add_block<const N: usize>(state: &mut [Words<N>; 4], message: &[Words<N>; 16]) {
-    let [mut a, mut b, mut c, mut d] = *state;
+fn add_block<V: Vectors>(simd: V, state: [V::Words; 4], message: &[V::Words; 16]) -> [V::Words; 4] {
+    let [mut a, mut b, mut c, mut d] = state;
     macro_rules! step {
-        ($a:ident $b:ident $c:ident $d:ident, $mix:expr, $word:expr, $step:expr) => {{
-            let (mix, word, rotation) = ($mix, $word % 16, ROTATIONS[$step / 16][$step % 4]);
-            $a = each(|l| {
-                let sum = message[word][l].wrapping_add(SINES[$step]).wrapping_add($a[l]);
-                let sum = sum.wrapping_add(mix($b[l], $c[l], $d[l]));
-                $b[l].wrapping_add(sum.rotate_left(rotation))
-            });
+        ($a:ident $b:ident $c:ident $d:ident, $mix:expr, $word:expr, $step:expr, $rotation:literal) => {{
+            let sum = simd.add(message[$word % 16], simd.splat(SINES[$step]));
+            let sum = simd.add(simd.add($a, sum), $mix($b, $c, $d));
+            $a = simd.add($b, simd.rotate::<$rotation, { 32 - $rotation }>(sum));
         }};
     }
     macro_rules! steps {
-        ($first:expr, $mix:expr, $times:expr, $plus:expr) => {{
-            step!(a b c d, $mix, $first * $times + $plus, $first);
-            step!(d a b c, $mix, ($first + 1) * $times + $plus, $first + 1);
-            step!(c d a b, $mix, ($first + 2) * $times + $plus, $first + 2);
-            step!(b c d a, $mix, ($first + 3) * $times + $plus, $first + 3);
+        ($first:expr, $mix:expr, $times:expr, $plus:expr, $r:literal $s:literal $t:literal $u:literal) => {{
+            step!(a b c d, $mix, $first * $times + $plus, $first, $r);
+            step!(d a b c, $mix, ($first + 1) * $times + $plus, $first + 1, $s);
+            step!(c d a b, $mix, ($first + 2) * $times + $plus, $first + 2, $t);
+            step!(b c d a, $mix, ($first + 3) * $times + $plus, $first + 3, $u);
         }};
     }
     // Unrolled by hand: a loop over the steps would keep their constants and rotations in memory.
     macro_rules! round {
-        ($first:expr, $mix:expr, $times:expr, $plus:expr) => {{
-            steps!($first, $mix, $times, $plus);
-            steps!($first + 4, $mix, $times, $plus);
-            steps!($first + 8, $mix, $times, $plus);
-            steps!($first + 12, $mix, $times, $plus);
+        ($first:expr, $mix:expr, $times:expr, $plus:expr, $($rotations:literal)*) => {{
+            steps!($first, $mix, $times, $plus, $($rotations)*);
+            steps!($first + 4, $mix, $times, $plus, $($rotations)*);
+            steps!($first + 8, $mix, $times, $plus, $($rotations)*);
+            steps!($first + 12, $mix, $times, $plus, $($rotations)*);
         }};
     }
-    round!(0usize, |b: u32, c: u32, d: u32| d ^ (b & (c ^ d)), 1, 0);
-    round!(16usize, |b: u32, c: u32, d: u32| c ^ (d & (b ^ c)), 5, 1);
-    round!(32usize, |b: u32, c: u32, d: u32| b ^ c ^ d, 3, 5);
-    round!(48usize, |b: u32, c: u32, d: u32| c ^ (b | !d), 7, 0);
-    for (old, new) in state.iter_mut().zip([a, b, c, d]) {
-        *old = each(|l| old[l].wrapping_add(new[l]));
-    }
+    round!(0usize, |b, c, d| simd.select(b, c, d), 1, 0, 7 12 17 22);
+    round!(16usize, |b, c, d| simd.select(d, b, c), 5, 1, 5 9 14 20);
+    round!(32usize, |b, c, d| simd.parity(b, c, d), 3, 5, 4 11 16 23);
+    round!(48usize, |b, c, d| simd.fold(b, c, d), 7, 0, 6 10 15 21);
+    [simd.add(state[0], a), simd.add(state[1], b), simd.add(state[2], c), simd.add(state[3], d)]
 }
 
 #[cfg(test)]
@@ -167,17 +153,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lanes_do_not_mix() {
-        let data: Vec<Vec<u8>> = (0..16u8).map(|lane| vec![lane; 5 * BLOCK_BYTES]).collect();
-        for lanes in 1..=MAX_LANES {
-            let data: Vec<&[u8]> = data[..lanes].iter().map(Vec::as_slice).collect();
-            let mut together = vec![INITIAL; lanes];
-            compress(&mut together, &data);
-            for (state, data) in together.iter().zip(data) {
-                let mut alone = [INITIAL];
-                compress(&mut alone, &[data]);
-                assert_eq!(*state, alone[0], "of {lanes} lanes");
+    fn every_kind_of_vectors_agrees_with_one_lane() {
+        let data: Vec<Vec<Block>> = (0..16u8)
+            .map(|lane| {
+                let byte = |at: usize| (at as u8).wrapping_mul(31).wrapping_add(lane << 3) ^ lane;
+                (0..5)
+                    .map(|block| std::array::from_fn(|at| byte(block * BLOCK_BYTES + at)))
+                    .collect()
+            })
+            .collect();
+        for lanes in 2..=MAX_LANES {
+            let data: Vec<&[Block]> = data[..lanes].iter().map(Vec::as_slice).collect();
+            let mut expected = vec![INITIAL; lanes];
+            for (state, blocks) in expected.iter_mut().zip(&data) {
+                md5::block_api::compress(state, blocks);
             }
+            let mut runs = vec![vec![INITIAL; lanes]; 2];
+            compress(&mut runs[0], &data);
+            Run { simd: Plain, states: &mut runs[1], data: &data }.run();
+            #[cfg(target_arch = "x86_64")]
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                let mut states = vec![INITIAL; lanes];
+                simd.vectorize(Run { simd, states: &mut states, data: &data });
+                runs.push(states);
+            }
+            assert!(runs.iter().all(|run| *run == expected), "{lanes} lanes");
         }
     }
 }

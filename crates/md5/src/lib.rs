@@ -20,5 +20,6 @@ mod lanes;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod vectors;
 
 pub use stage::{Digest, Stream};

@@ -22,8 +22,8 @@ const WORTH_BYTES: usize = 64 << 10;
 /// The most that one stream has waiting, and that all have together, as far as that leaves each [`WORTH_BYTES`].
 const STREAM_BYTES: usize = 512 << 10;
 const ALL_BYTES: usize = 32 << 20;
-/// The most blocks of a stream in one turn, so that turns stay short.
-const TURN_BLOCKS: usize = STREAM_BYTES / crate::lanes::BLOCK_BYTES;
+/// The most blocks of a stream in one turn: few, so that those who come meanwhile fill the lanes of the next.
+const TURN_BLOCKS: usize = WORTH_BYTES / crate::lanes::BLOCK_BYTES;
 
 static STAGE: Stage = Stage { queue: OnceLock::new(), work: Condvar::new() };
 
