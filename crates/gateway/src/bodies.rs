@@ -192,8 +192,11 @@ fn timed_out() -> Fault {
 
 /// A body whose SHA-256 was promised in the signature: its end is an error if the promise is broken.
 pub(crate) fn promised(body: Body, sha256_hex: String) -> Body {
+    let mut sha256 = [0; 32];
+    let is_hash = hex::decode_to_slice(&sha256_hex, &mut sha256).is_ok();
     let len = body.len();
-    Body::stream(len, Promised { body, hash: Some(Sha256::new()), sha256_hex })
+    let body = Body::stream(len, Promised { body, hash: Some(Sha256::new()), sha256_hex });
+    if is_hash { body.with_sha256(sha256) } else { body }
 }
 
 struct Promised {
@@ -295,4 +298,22 @@ impl futures_core::Stream for Chunks {
 
 fn broken(error: &fogbank_sigv4::Error) -> BodyError {
     Box::new(authenticate::fault(error, fogbank_sigv4::Style::S3Xml))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_promised_body_ends_as_it_was_promised_or_with_an_error() {
+        let kept = hex::encode(Sha256::digest(b"hello"));
+        let body = promised(Body::from("hello".to_owned()), kept.clone());
+        assert_eq!(body.sha256().map(hex::encode), Some(kept.clone()));
+        assert_eq!(body.collect(10).await.expect("the body"), "hello");
+        let body = promised(Body::from("hullo".to_owned()), kept);
+        assert!(body.collect(10).await.is_err());
+        let body = promised(Body::from("hello".to_owned()), "hello".to_owned());
+        assert_eq!(body.sha256(), None);
+        assert!(body.collect(10).await.is_err());
+    }
 }

@@ -99,10 +99,10 @@ fn run<V: Vectors>(simd: V, states: &mut [State], data: &[&[Block]]) {
     }
     let [a, b, c, d] = &words;
     let mut state = [simd.load(a), simd.load(b), simd.load(c), simd.load(d)];
-    for block in 0..lanes[0].len() {
-        let mut blocks = [&lanes[0][block]; MAX_LANES];
-        for lane in 1..MAX_LANES {
-            blocks[lane] = &lanes[lane][block];
+    for (block, first) in lanes[0].iter().enumerate() {
+        let mut blocks = [first; MAX_LANES];
+        for (place, lane) in blocks.iter_mut().zip(&lanes) {
+            *place = &lane[block];
         }
         state = add_block(simd, state, &simd.transpose(blocks));
     }

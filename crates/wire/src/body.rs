@@ -22,6 +22,7 @@ const AT_ONCE_BYTES: usize = 1 << 20;
 pub struct Body {
     frames: Inner,
     trailers: Option<Trailers>,
+    sha256: Option<[u8; 32]>,
 }
 
 #[derive(Default)]
@@ -38,7 +39,7 @@ enum Inner {
 impl Body {
     /// A body without a byte.
     pub const fn empty() -> Body {
-        Body { frames: Inner::Empty, trailers: None }
+        Body { frames: Inner::Empty, trailers: None, sha256: None }
     }
 
     /// A body of frames, `len` bytes in all where that is known.
@@ -46,7 +47,11 @@ impl Body {
         len: Option<u64>,
         frames: impl Stream<Item = Result<Bytes, BodyError>> + Send + 'static,
     ) -> Body {
-        Body { frames: Inner::Stream { len, frames: Box::pin(frames) }, trailers: None }
+        Body {
+            frames: Inner::Stream { len, frames: Box::pin(frames) },
+            trailers: None,
+            sha256: None,
+        }
     }
 
     /// The same body, followed by headers that its producer sets before the last frame's end.
@@ -58,6 +63,17 @@ impl Body {
     /// Where the headers that follow the body will stand once it was read to its end.
     pub fn trailers(&self) -> Option<Trailers> {
         self.trailers.clone()
+    }
+
+    /// The same body, of which its producer sees to it that its end is an error unless this is its SHA-256.
+    pub fn with_sha256(mut self, sha256: [u8; 32]) -> Body {
+        self.sha256 = Some(sha256);
+        self
+    }
+
+    /// The SHA-256 of the body, where it is known beforehand; to be trusted once the body was read to its end.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        self.sha256
     }
 
     /// The number of bytes that are still to come, where it is known.
@@ -145,7 +161,7 @@ impl From<Bytes> for Body {
         if bytes.is_empty() {
             return Body::empty();
         }
-        Body { frames: Inner::Full(bytes), trailers: None }
+        Body { frames: Inner::Full(bytes), trailers: None, sha256: None }
     }
 }
 

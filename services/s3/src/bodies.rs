@@ -132,11 +132,17 @@ pub(crate) async fn receive(
         return Err(Error::EntityTooLarge { size, limit });
     }
     let trailers = body.trailers();
+    // What the signature covers is computed on the way here already.
+    let signed = body.sha256().filter(|_| promise.algorithm() == Some(Algorithm::Sha256));
+    let algorithm = promise.algorithm().filter(|_| signed.is_none());
     let mut received = if len <= INLINE_BYTES {
-        whole(body, len, promise.algorithm()).await?
+        whole(body, len, algorithm).await?
     } else {
-        stream(cx, body, len, promise.algorithm()).await?
+        stream(cx, body, len, algorithm).await?
     };
+    if let Some(sha256) = signed {
+        received.checksum = Checksum::full(Algorithm::Sha256, sha256.to_vec());
+    }
     if received.size != len {
         return Err(Error::IncompleteBody);
     }

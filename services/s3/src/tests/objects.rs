@@ -6,6 +6,8 @@ use fogbank_core::wire::Trailers;
 use fogbank_core::{Body, Principal};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
+use sha2::Digest as _;
+
 use super::{body_of, call, e_tag, get, noise, put, refused, send, with, with_bucket};
 
 #[tokio::test]
@@ -186,6 +188,28 @@ async fn promised_hashes_are_checked_and_remembered() {
         ),
     ] {
         assert_eq!(refused(write(more).await), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_the_signature_covers_is_the_checksum_of_sha_256() {
+    let world = with_bucket().await;
+    for len in [5, 100_000] {
+        let body = vec![7; len];
+        let sha256: [u8; 32] = sha2::Sha256::digest(&body).into();
+        let promise =
+            |sha256: [u8; 32]| json!({"Key": "a", "ChecksumSHA256": STANDARD.encode(sha256)});
+        let signed = || Body::from(body.clone()).with_sha256(sha256);
+        let told = send(&world, "PutObject", promise(sha256), signed()).await.expect("written");
+        assert_eq!(told["ChecksumSHA256"], STANDARD.encode(sha256));
+        assert_eq!(told["ETag"], format!("\"{}\"", hex::encode(md5::Md5::digest(&body))));
+        let other = send(&world, "PutObject", promise([7; 32]), signed()).await;
+        let expected = "BadDigest: The SHA256 you specified did not match the calculated checksum.";
+        assert_eq!(refused(other), expected);
+        // Of other algorithms the signature says nothing.
+        let crc = json!({"Key": "a", "ChecksumCRC32": "AAAAAA=="});
+        let expected = "BadDigest: The CRC32 you specified did not match the calculated checksum.";
+        assert_eq!(refused(send(&world, "PutObject", crc, signed()).await), expected);
     }
 }
 
