@@ -29,11 +29,15 @@ enum Quantifier {
 /// The positive form of an operator with its values, one of which must match.
 #[derive(Debug, Clone)]
 enum Test {
-    Text { patterns: Box<[Pattern]>, fold: bool },
+    Text {
+        patterns: Box<[Pattern]>,
+        fold: bool,
+    },
     Arn(Box<[ArnPattern]>),
     Number(Comparison, Box<[Number]>),
     Date(Comparison, Box<[Nanoseconds]>),
-    Bool(Box<[bool]>),
+    /// Truths, and texts that only a request's values make truths.
+    Bool(Box<[bool]>, Box<[Pattern]>),
     Binary(Box<[Box<str>]>),
     Address(Box<[Network]>),
     Null(Box<[bool]>),
@@ -238,7 +242,15 @@ impl Test {
             Family::Date(comparison) => {
                 Test::Date(comparison, texts.iter().filter_map(|t| parse_date(t)).collect())
             }
-            Family::Bool => Test::Bool(texts.iter().filter_map(|t| parse_bool(t)).collect()),
+            Family::Bool => {
+                let syntax = Syntax { wildcards: false, variables, fold: true };
+                let has_variable = |text: &&String| variables && text.contains("${");
+                let patterns = texts.iter().filter(has_variable);
+                Test::Bool(
+                    texts.iter().filter_map(|text| parse_bool(text)).collect(),
+                    patterns.map(|text| Pattern::compile(text, syntax)).collect(),
+                )
+            }
             Family::Null => Test::Null(texts.iter().filter_map(|t| parse_bool(t)).collect()),
             Family::Binary => {
                 Test::Binary(texts.iter().map(|text| unpadded(text).into()).collect())
@@ -266,9 +278,11 @@ impl Test {
             }),
             Test::Date(comparison, dates) => parse_date(value)
                 .is_some_and(|value| dates.iter().any(|date| comparison.holds(value.cmp(date)))),
-            Test::Bool(expected) => {
-                parse_bool(value).is_some_and(|value| expected.contains(&value))
-            }
+            Test::Bool(expected, patterns) => parse_bool(value).is_some_and(|truth| {
+                let text: &[u8] = if truth { b"true" } else { b"false" };
+                expected.contains(&truth)
+                    || patterns.iter().any(|pattern| pattern.matches(text, facts))
+            }),
             Test::Binary(expected) => expected.iter().any(|text| **text == *unpadded(value)),
             Test::Address(networks) => value
                 .parse::<IpAddr>()

@@ -237,7 +237,7 @@ impl Request<'_> {
         let mut allowed = true;
         for level in levels {
             // No early exit: a deny further down outranks the missing allow here.
-            allowed &= self.scan(layer, level)?.is_some() || level.is_empty();
+            allowed &= self.scan(layer, level)?.is_some();
         }
         Ok(allowed)
     }
