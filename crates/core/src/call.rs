@@ -29,6 +29,8 @@ pub struct Call {
     pub source: Option<(String, String)>,
     /// The service that passes on a caller's own credentials, such as `rekognition.amazonaws.com`.
     pub via: Option<String>,
+    /// The services that passed them on before, the first one first.
+    pub called_via: Vec<String>,
 }
 
 /// The answer to a [`Call`].

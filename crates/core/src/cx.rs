@@ -47,8 +47,9 @@ impl Cx {
             endpoint: Endpoint { tls: false, authority: settings.local_authority },
             source_ip: None,
             user_agent: String::new(),
+            referer: String::new(),
             source: None,
-            via: None,
+            via: Vec::new(),
         };
         Cx::new(cloud, request)
     }
@@ -68,6 +69,11 @@ impl Cx {
 
     /// The facts of the call.
     pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The facts of the call, to be kept.
+    pub fn shared_request(&self) -> &Arc<Request> {
         &self.request
     }
 
@@ -134,6 +140,7 @@ impl Cx {
             body: Body::empty(),
             source: None,
             via: None,
+            called_via: self.request.via.clone(),
         }
     }
 }

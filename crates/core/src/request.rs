@@ -25,10 +25,12 @@ pub struct Request {
     pub source_ip: Option<std::net::IpAddr>,
     /// The caller's `User-Agent`.
     pub user_agent: String,
+    /// The page from which the caller says to come.
+    pub referer: String,
     /// For calls by a service: the ARN and account of the resource on whose behalf it calls.
     pub source: Option<(String, String)>,
-    /// The service through which a caller's own credentials reach this call, if any.
-    pub via: Option<String>,
+    /// The services through which a caller's own credentials reach this call, the first one first.
+    pub via: Vec<String>,
 }
 
 /// The address under which a caller reached the cloud; URLs that are returned use it.

@@ -39,7 +39,8 @@ pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> R
             let find_tags = tags.map(|look_up| move || look_up(tx, &check.resource));
             let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
             let policy = policy.as_ref();
-            gateway.directory.authorise(tx, cx.request(), action, check, policy, find_tags)?;
+            let request = cx.shared_request();
+            gateway.directory.authorise(tx, request, action, check, policy, find_tags)?;
         }
         Ok(())
     })

@@ -65,8 +65,12 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         endpoint: Endpoint { tls: false, authority: settings.local_authority.clone() },
         source_ip: None,
         user_agent: String::new(),
+        referer: String::new(),
         source: call.source,
-        via: call.via,
+        via: match call.via {
+            Some(via) => call.called_via.into_iter().chain([via]).collect(),
+            None => Vec::new(),
+        },
     };
     let cx = Cx::new(cloud, request);
     let outcome = match authorise::authorise(gateway, known, &cx, &*input) {

@@ -125,7 +125,8 @@ impl Exchange<'_> {
         region: String,
         headers: &HeaderMap,
     ) -> Request {
-        let agent = headers.get(http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let text =
+            |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         Request {
             id: self.id.clone(),
             service,
@@ -136,9 +137,10 @@ impl Exchange<'_> {
             now: self.gateway.cloud.clock().now(),
             endpoint: self.endpoint.clone(),
             source_ip: self.peer.address.map(|address| address.ip()),
-            user_agent: agent.unwrap_or_default().to_owned(),
+            user_agent: text(http::header::USER_AGENT).to_owned(),
+            referer: text(http::header::REFERER).to_owned(),
             source: None,
-            via: None,
+            via: Vec::new(),
         }
     }
 

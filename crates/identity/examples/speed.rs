@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use fogbank_core::store::Db;
@@ -33,8 +34,8 @@ fn main() {
             directory.connect(&cloud);
         }
         println!("connected: {is_connected}");
-        let role = request(role(), now);
-        let root = request(Principal::root(ACCOUNT), now);
+        let role = Arc::new(request(role(), now));
+        let root = Arc::new(request(Principal::root(ACCOUNT), now));
         let check = Check { resource: TABLE.to_owned(), ..Check::default() };
         let rows = cloud.db().snapshot();
         time("a role with 5 policies", || {
@@ -125,6 +126,7 @@ fn request(principal: Principal, now: Timestamp) -> Request {
         source_ip: Some([127, 0, 0, 1].into()),
         user_agent: "speed".to_owned(),
         source: None,
-        via: None,
+        referer: String::new(),
+        via: Vec::new(),
     }
 }

@@ -7,7 +7,8 @@ use fogbank_core::{
     Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Timestamp,
 };
 
-use crate::identities::{FindTags, Identities, Question, holder_id};
+use crate::decisions::{CAPACITY as KEPT, Enforcement, FindTags, Outcome, Question};
+use crate::identities::{Identities, holder_id};
 use crate::rows::{self, AccessKey, TemporaryCredential};
 use crate::{keys, root, target};
 
@@ -59,6 +60,8 @@ pub(crate) enum Key {
 /// Looks credentials up and decides calls.
 pub struct Directory {
     mode: Mode,
+    enforcement: Enforcement,
+    kept_decisions: usize,
     account: String,
     /// Before [`Directory::connect`], a memory of its own, which nobody tells of changes.
     own: Arc<Identities>,
@@ -70,17 +73,32 @@ impl Directory {
     pub fn new(mode: Mode, account: &str) -> Directory {
         Directory {
             mode,
+            enforcement: Enforcement::default(),
+            kept_decisions: KEPT,
             account: account.to_owned(),
             own: Arc::default(),
             shared: OnceLock::new(),
         }
     }
 
+    /// Sets what becomes of calls that IAM does not allow.
+    pub fn enforcing(mut self, enforcement: Enforcement) -> Directory {
+        self.enforcement = enforcement;
+        self
+    }
+
+    /// Sets how many decisions of each kind, allowed and refused, are kept in memory to be explained; 0 keeps none.
+    pub fn keeping(mut self, decisions: usize) -> Directory {
+        self.kept_decisions = decisions;
+        self
+    }
+
     /// Shares memory with the services of `cloud`: IAM learns when keys were last used, STS in which mode the cloud
     /// runs, and the directory need not read the number of changes for every call.
     pub fn connect(&self, cloud: &Cloud) {
         let identities = Identities::of(cloud);
-        identities.set_mode(self.mode.clone());
+        identities.set_mode(self.mode.clone(), self.enforcement);
+        identities.kept.set_capacity(self.kept_decisions);
         let _ = self.shared.set(identities);
     }
 
@@ -126,36 +144,21 @@ impl Directory {
     pub fn authorise(
         &self,
         rows: &dyn Read,
-        request: &Request,
+        request: &Arc<Request>,
         action: &str,
         check: &Check,
         resource_policy: Option<&ResourcePolicy>,
         resource_tags: Option<FindTags<'_>>,
     ) -> Result<(), Fault> {
-        let principal = &request.principal;
         self.note_use(request);
-        refuse_bare_session(principal, action)?;
-        let is_decided = match principal.kind {
-            PrincipalKind::Root => {
-                is_own(principal, &check.resource, resource_policy)
-                    && self.identities().place(rows, &principal.account)?.is_none()
-            }
-            // Between AWS's own services, service-linked roles and agreements that nobody sees allow what no policy of
-            // a resource could: PutEvents on a bus, PutMetricData. Where a resource has a policy, it must allow.
-            PrincipalKind::Service { .. } => {
-                resource_policy.is_none() && !action.starts_with("iam:")
-            }
-            _ => false,
-        };
-        if is_decided {
-            return Ok(());
-        }
+        refuse_bare_session(&request.principal, action)?;
         let target = match action.starts_with("iam:") {
             true => target::find(rows, &check.resource)?,
             false => None,
         };
         let question = Question {
             request,
+            shared: Some(request),
             action,
             resource: target.as_ref().map_or(&check.resource, |target| &target.arn),
             keys: &check.context,
@@ -163,7 +166,41 @@ impl Directory {
             resource_tags,
             target: target.as_ref(),
         };
-        self.identities().decide(rows, &question)
+        let identities = self.identities();
+        let is_excess = match self.open(rows, &question)? {
+            Some(why) => {
+                identities.kept.keep_open(&question, why);
+                false
+            }
+            None => identities.decide(rows, &question)? == Outcome::Warned,
+        };
+        identities.observed.note(request, action, question.resource, is_excess);
+        Ok(())
+    }
+
+    /// Why no policy need be asked, if that is so.
+    fn open(
+        &self,
+        rows: &dyn Read,
+        question: &Question<'_>,
+    ) -> Result<Option<&'static str>, Fault> {
+        let principal = &question.request.principal;
+        Ok(match principal.kind {
+            PrincipalKind::Root
+                if is_own(principal, question.resource, question.policy)
+                    && self.identities().place(rows, &principal.account)?.is_none() =>
+            {
+                Some("allowed to the account root, whom no policy limits")
+            }
+            // Between AWS's own services, service-linked roles and agreements that nobody sees allow what no policy of
+            // a resource could: PutEvents on a bus, PutMetricData. Where a resource has a policy, it must allow.
+            PrincipalKind::Service { .. }
+                if question.policy.is_none() && !question.action.starts_with("iam:") =>
+            {
+                Some("allowed between AWS's services, where the resource has no policy")
+            }
+            _ => None,
+        })
     }
 
     fn identities(&self) -> &Identities {

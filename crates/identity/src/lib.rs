@@ -8,9 +8,9 @@
 //!
 //! What is missing: federation, MFA devices.
 
+mod decisions;
 mod directory;
 mod documents;
-mod facts;
 mod identities;
 pub mod keys;
 mod last_use;
@@ -25,7 +25,8 @@ pub mod trust;
 #[cfg(test)]
 mod tests;
 
+pub use decisions::{Enforcement, FindTags, KeptDecisions, Observed};
 pub use directory::{Credential, Directory, LookUp, Mode};
-pub use identities::{FindTags, Identities};
+pub use identities::Identities;
 pub use last_use::LastUses;
 pub use root::carry;

@@ -8,6 +8,7 @@ use fogbank_core::{Principal, PrincipalKind, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
 use crate::Identities;
+pub use crate::decisions::{DENIALS, Denial, OBSERVED, Observation, Sighting};
 
 /// Users by account and folded name.
 pub static USERS: Table<(String, String), User> = Table::new("iam.users", 0x0101);
@@ -49,6 +50,8 @@ pub static IAM_TABLES: &[TableLabel] = &[
     USES.label(),
     LAST_USES.label(),
     GENERATION.label(),
+    DENIALS.label(),
+    OBSERVED.label(),
 ];
 /// The tables of STS.
 pub static STS_TABLES: &[TableLabel] = &[SESSIONS.label(), SESSION_ENDS.label()];

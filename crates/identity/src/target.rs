@@ -5,7 +5,7 @@ use fogbank_core::store::{Error, Read};
 use crate::rows::{self, Grants, Tags};
 
 /// The user, role, group or policy that a call is about.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Its ARN, with its path.
     pub(crate) arn: String,

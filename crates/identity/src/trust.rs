@@ -10,7 +10,8 @@ use fogbank_core::store::{Error, Read};
 use fogbank_core::{Fault, PrincipalKind, Request, ResourcePolicy};
 use serde_json::Value;
 
-use crate::identities::{Identities, Question};
+use crate::decisions::{Outcome, Question};
+use crate::identities::Identities;
 use crate::rows::{self, Role};
 use crate::target::Target;
 
@@ -80,6 +81,7 @@ pub fn decide(
     let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
     let question = Question {
         request,
+        shared: None,
         action,
         resource: &resource,
         keys,
@@ -87,14 +89,17 @@ pub fn decide(
         resource_tags: None,
         target: Some(&target),
     };
-    identities.evaluate(rows, &question, |call, explanation| match explanation.reason {
-        Reason::ExplicitDeny => {
-            Fault::access_denied(explanation.access_denied_message(call, Default::default()))
-        }
-        Reason::ImplicitDeny | Reason::Allowed => {
-            refusal(request, action, &resource).because(text(explanation))
-        }
-    })
+    let outcome =
+        identities.evaluate(rows, &question, |call, explanation| match explanation.reason {
+            Reason::ExplicitDeny => {
+                Fault::access_denied(explanation.access_denied_message(call, Default::default()))
+            }
+            Reason::ImplicitDeny | Reason::Allowed => {
+                refusal(request, action, &resource).because(text(explanation))
+            }
+        })?;
+    identities.observed.note(request, action, &resource, outcome == Outcome::Warned);
+    Ok(())
 }
 
 /// How STS refuses: it does not tell which side did not allow, nor whether the role exists.

@@ -12,6 +12,7 @@ use crate::scalar::{Nanoseconds, Network, Number, parse_date};
 /// One operator applied to one key.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
+    operator: Box<str>,
     key: Box<str>,
     quantifier: Quantifier,
     negated: bool,
@@ -178,6 +179,7 @@ pub(crate) fn compile(block: &Map<String, Value>, variables: bool) -> Box<[Condi
         let (Some(operator), Value::Object(keys)) = (Operator::parse(name), keys) else { continue };
         for (key, values) in keys {
             conditions.push(Condition {
+                operator: name.as_str().into(),
                 key: key.to_lowercase().into(),
                 quantifier: operator.quantifier,
                 negated: operator.negated,
@@ -190,6 +192,16 @@ pub(crate) fn compile(block: &Map<String, Value>, variables: bool) -> Box<[Condi
 }
 
 impl Condition {
+    /// The operator as written.
+    pub(crate) fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// The key in lower case.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether the condition is met. Without the key, a positive operator is not met and a negated one is.
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         let values = facts.values(&self.key);

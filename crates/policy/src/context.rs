@@ -115,6 +115,7 @@ impl Context for ContextMap {
 }
 
 /// All keys of one evaluation: those that the request offers, then those that follow from the caller.
+#[derive(Clone, Copy)]
 pub(crate) struct Facts<'a> {
     call: &'a Call<'a>,
     resource_account: Option<&'a str>,

@@ -75,6 +75,16 @@ pub struct Policies<'a> {
     pub mode: ResourcePolicyMode,
 }
 
+impl Policies<'_> {
+    /// What messages call the resource's policy.
+    pub(crate) fn resource_layer(&self) -> Layer {
+        match self.mode {
+            ResourcePolicyMode::Trust => Layer::TrustPolicy,
+            ResourcePolicyMode::Ordinary | ResourcePolicyMode::KmsKey => Layer::ResourcePolicy,
+        }
+    }
+}
+
 /// Whether a call may proceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -102,6 +112,32 @@ impl Decision<'_> {
 
 /// Decides a call. A layer that has policies and allows nothing denies.
 pub fn evaluate<'a>(call: &Call<'_>, policies: &Policies<'a>) -> Decision<'a> {
+    with_request(call, policies, |request, same_account| {
+        let verdict = match Scan::of(request, policies) {
+            Ok(scan) => scan.decide(call.principal, policies, same_account),
+            Err(denied) => denied,
+        };
+        Decision {
+            outcome: match verdict.reason {
+                Reason::Allowed => Outcome::Allowed,
+                Reason::ExplicitDeny | Reason::ImplicitDeny => Outcome::Denied,
+            },
+            explanation: Explanation {
+                reason: verdict.reason,
+                layer: verdict.layer,
+                statement: verdict.statement,
+                same_account,
+            },
+        }
+    })
+}
+
+/// Prepares a call for statements to be matched with; also tells whether caller and resource are of one account.
+pub(crate) fn with_request<R>(
+    call: &Call<'_>,
+    policies: &Policies<'_>,
+    run: impl FnOnce(&Request<'_>, bool) -> R,
+) -> R {
     let owner = owner_of(call, policies);
     let mut buffer = [0; ACTION_BUFFER];
     let spilled;
@@ -122,23 +158,9 @@ pub fn evaluate<'a>(call: &Call<'_>, policies: &Policies<'a>) -> Decision<'a> {
         action,
         facts: Facts::new(call, Some(owner).filter(|owner| !owner.is_empty())),
         has_boundary: policies.boundary.is_some(),
+        ignores_denies: false,
     };
-    let verdict = match Scan::of(&request, policies) {
-        Ok(scan) => scan.decide(call.principal, policies, same_account),
-        Err(denied) => denied,
-    };
-    Decision {
-        outcome: match verdict.reason {
-            Reason::Allowed => Outcome::Allowed,
-            Reason::ExplicitDeny | Reason::ImplicitDeny => Outcome::Denied,
-        },
-        explanation: Explanation {
-            reason: verdict.reason,
-            layer: verdict.layer,
-            statement: verdict.statement,
-            same_account,
-        },
-    }
+    run(&request, same_account)
 }
 
 /// The longest action of AWS has fewer characters; a longer one is lower-cased on the heap.
@@ -156,34 +178,50 @@ fn owner_of<'o>(call: &Call<'o>, policies: &Policies<'o>) -> &'o str {
     }
 }
 
-struct Request<'r> {
-    call: &'r Call<'r>,
-    action: &'r [u8],
-    facts: Facts<'r>,
-    has_boundary: bool,
+/// A call, prepared for statements to be matched with.
+pub(crate) struct Request<'r> {
+    pub(crate) call: &'r Call<'r>,
+    pub(crate) action: &'r [u8],
+    pub(crate) facts: Facts<'r>,
+    pub(crate) has_boundary: bool,
+    /// Whether statements that deny are passed over.
+    pub(crate) ignores_denies: bool,
 }
 
 impl Request<'_> {
-    /// How directly the statement names the caller, or `None` if the statement does not apply.
-    fn applies(&self, statement: &Statement) -> Option<Grant> {
-        if !statement.actions.matches(self.action, &self.facts) {
-            return None;
-        }
-        let grant = match &statement.principals {
+    pub(crate) fn names_action(&self, statement: &Statement) -> bool {
+        statement.actions.matches(self.action, &self.facts)
+    }
+
+    pub(crate) fn names_resource(&self, statement: &Statement) -> bool {
+        let resource = self.call.resource.as_bytes();
+        statement.resources.as_ref().is_none_or(|set| set.matches(resource, &self.facts))
+    }
+
+    /// How directly the statement names the caller.
+    pub(crate) fn grant(&self, statement: &Statement) -> Grant {
+        match &statement.principals {
             None => Grant::Direct,
             Some(principals) => {
                 principals.grant(self.call.principal, statement.effect, self.has_boundary)
             }
-        };
-        let resource = self.call.resource.as_bytes();
+        }
+    }
+
+    /// How directly the statement names the caller, or `None` if the statement does not apply.
+    fn applies(&self, statement: &Statement) -> Option<Grant> {
+        if !self.names_action(statement) {
+            return None;
+        }
+        let grant = self.grant(statement);
         let applies = grant != Grant::None
-            && statement.resources.as_ref().is_none_or(|set| set.matches(resource, &self.facts))
+            && self.names_resource(statement)
             && statement.conditions.iter().all(|condition| condition.holds(&self.facts));
         applies.then_some(grant)
     }
 
     /// Finds the statement that allows most directly, or fails with one that denies.
-    fn scan<'a>(
+    pub(crate) fn scan<'a>(
         &self,
         layer: Layer,
         list: &[Attached<'a>],
@@ -192,6 +230,9 @@ impl Request<'_> {
         for attached in list {
             for (index, statement) in attached.document.statements.iter().enumerate() {
                 let is_deny = statement.effect == Effect::Deny;
+                if is_deny && self.ignores_denies {
+                    continue;
+                }
                 if !is_deny && best.is_some_and(|best| best.grant == Grant::Direct) {
                     continue;
                 }
@@ -243,15 +284,17 @@ impl Request<'_> {
     }
 }
 
+/// A statement that allows.
 #[derive(Clone, Copy)]
-struct Allowance<'a> {
+pub(crate) struct Allowance<'a> {
     grant: Grant,
     statement: StatementRef<'a>,
 }
 
-struct Verdict<'a> {
-    reason: Reason,
-    layer: Layer,
+/// What decided.
+pub(crate) struct Verdict<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) layer: Layer,
     statement: Option<StatementRef<'a>>,
 }
 
@@ -266,7 +309,7 @@ impl<'a> Verdict<'a> {
 }
 
 /// What every layer has to say, once none denies explicitly.
-struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     scps_allow: bool,
     rcps_allow: bool,
     resource_layer: Layer,
@@ -277,13 +320,13 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn of(request: &Request<'_>, policies: &Policies<'a>) -> Result<Scan<'a>, Verdict<'a>> {
+    pub(crate) fn of(
+        request: &Request<'_>,
+        policies: &Policies<'a>,
+    ) -> Result<Scan<'a>, Verdict<'a>> {
         let has_account = request.call.principal.has_account();
         let scps = if has_account { policies.scps } else { &[] };
-        let resource_layer = match policies.mode {
-            ResourcePolicyMode::Trust => Layer::TrustPolicy,
-            ResourcePolicyMode::Ordinary | ResourcePolicyMode::KmsKey => Layer::ResourcePolicy,
-        };
+        let resource_layer = policies.resource_layer();
         Ok(Scan {
             scps_allow: request.scan_levels(Layer::ServiceControlPolicy, scps)?,
             rcps_allow: request.scan_levels(Layer::ResourceControlPolicy, policies.rcps)?,
@@ -295,7 +338,27 @@ impl<'a> Scan<'a> {
         })
     }
 
-    fn decide(&self, caller: &Caller, policies: &Policies<'a>, same_account: bool) -> Verdict<'a> {
+    /// Assumes that the layer allows.
+    pub(crate) fn supply(&mut self, layer: Layer) {
+        let statement = StatementRef { source: "", sid: None, index: 0 };
+        let supplied = Some(Allowance { grant: Grant::Direct, statement });
+        match layer {
+            Layer::ServiceControlPolicy => self.scps_allow = true,
+            Layer::ResourceControlPolicy => self.rcps_allow = true,
+            Layer::ResourcePolicy | Layer::TrustPolicy => self.resource = supplied,
+            Layer::IdentityPolicy => self.identity = supplied,
+            Layer::PermissionsBoundary => self.boundary = supplied,
+            Layer::SessionPolicy => self.session = supplied,
+            Layer::AccountRoot => {}
+        }
+    }
+
+    pub(crate) fn decide(
+        &self,
+        caller: &Caller,
+        policies: &Policies<'a>,
+        same_account: bool,
+    ) -> Verdict<'a> {
         if !self.scps_allow {
             return Verdict::missing(Layer::ServiceControlPolicy);
         }

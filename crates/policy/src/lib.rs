@@ -16,6 +16,7 @@ mod matching;
 mod principal;
 mod scalar;
 mod syntax;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -28,3 +29,4 @@ pub use evaluate::{
 pub use explain::{Explanation, Layer, MessageStyle, MissingPermission, Reason, StatementRef};
 pub use malformed::Malformed;
 pub use principal::{Caller, CallerKind};
+pub use trace::{Examined, Finding, Miss, Need, Verdict, needs, trace, values};

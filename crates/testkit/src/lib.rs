@@ -155,6 +155,7 @@ impl World {
             body,
             source: None,
             via: None,
+            called_via: Vec::new(),
         };
         self.cloud.call(call).await
     }

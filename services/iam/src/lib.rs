@@ -109,6 +109,13 @@ pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     tables: fogbank_identity::rows::IAM_TABLES,
     reset: Some(reset::reset),
+    stop: Some(|cx| {
+        Box::pin(async move {
+            if let Err(fault) = tasks::write_decisions(cx).await {
+                fogbank_core::tracing::warn!(%fault, "the last decisions are not written down");
+            }
+        })
+    }),
     ..Service::new(
         &model::SERVICE,
         Style { validation_code: "ValidationError", ..Style::DEFAULT },

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use fogbank_core::reset::{each, forget_effects};
+use fogbank_core::reset::{each, forget_effects, is_meant};
 use fogbank_core::store::{self as kv, Table, Value};
 use fogbank_core::{BoxFuture, Cx, Fault, Tx, WriteTx};
 use fogbank_identity::Identities;
 use fogbank_identity::rows::{
-    self, ACCESS_KEYS, ENTITIES, GROUPS, LAST_USES, MEMBERS, POLICIES, ROLES, USERS, User, fold,
+    self, ACCESS_KEYS, DENIALS, ENTITIES, GROUPS, LAST_USES, MEMBERS, OBSERVED, POLICIES, ROLES,
+    USERS, User, fold,
 };
 
 use crate::error::Error;
@@ -18,8 +19,8 @@ use crate::store;
 pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Result<(), Fault>> {
     Box::pin(async move {
         forget_effects(&cx, "iam", account.as_deref()).await?;
-        let accounts = match account {
-            Some(account) => BTreeSet::from([account]),
+        let accounts = match &account {
+            Some(account) => BTreeSet::from([account.clone()]),
             None => cx.read(|tx| {
                 let mut accounts = BTreeSet::new();
                 add_accounts(tx, &USERS, &mut accounts)?;
@@ -33,8 +34,25 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
             let region = cx.region().to_owned();
             reset_account(&cx.located(account, &region)).await?;
         }
+        forget_decisions(&cx, account.as_deref()).await?;
         forget_last_uses(&cx)
     })
+}
+
+/// Forgets what was refused to callers of the account, and what they were seen to do.
+async fn forget_decisions(cx: &Cx, account: Option<&str>) -> Result<(), Fault> {
+    let identities = Identities::of(cx);
+    identities.kept.forget(account);
+    identities.observed.forget(account);
+    each(
+        cx,
+        &DENIALS,
+        |_, row| is_meant(account, &row.account),
+        |tx, key, _| DENIALS.delete(tx, key),
+    )
+    .await?;
+    each(cx, &OBSERVED, |key, _| is_meant(account, &key.0), |tx, key, _| OBSERVED.delete(tx, key))
+        .await
 }
 
 fn add_accounts<V: Value>(

@@ -77,7 +77,8 @@ fn an_old_view_does_not_spoil_what_is_remembered() {
     house.user("ann", &[]);
     let request = request(ann.clone());
     let check = on(QUEUE);
-    let old = house.directory.authorise(&before, &request, "sqs:SendMessage", &check, None, None);
+    let old =
+        house.directory.authorise(&before, &request.into(), "sqs:SendMessage", &check, None, None);
     assert!(old.is_ok(), "the view is older than the change");
     assert!(!may(&house, &ann, "sqs:SendMessage", QUEUE));
 }
@@ -226,10 +227,9 @@ fn services_need_the_resources_policy() {
         let directory = &house.directory;
         let check: &Check = &on(QUEUE);
         let action = "sqs:SendMessage";
-        let outcome = house
-            .cloud
-            .db()
-            .read(|rows| directory.authorise(rows, &request, action, check, policy, None));
+        let outcome = house.cloud.db().read(|rows| {
+            directory.authorise(rows, &request.clone().into(), action, check, policy, None)
+        });
         outcome.is_ok()
     };
     assert!(asks(Some(("arn:aws:s3:::photos", ACCOUNT)), Some(&allowing)));

@@ -99,9 +99,9 @@ impl House {
     ) -> Result<(), Fault> {
         let request = request(principal.clone());
         let directory = &self.directory;
-        self.cloud
-            .db()
-            .read(|rows| directory.authorise(rows, &request, action, check, policy, None))
+        self.cloud.db().read(|rows| {
+            directory.authorise(rows, &request.clone().into(), action, check, policy, None)
+        })
     }
 }
 
@@ -118,7 +118,8 @@ pub(crate) fn request(principal: Principal) -> Request {
         source_ip: Some([203, 0, 113, 7].into()),
         user_agent: "aws-cli/2".to_owned(),
         source: None,
-        via: None,
+        referer: String::new(),
+        via: Vec::new(),
     }
 }
 

@@ -62,6 +62,7 @@ impl Performance {
             body: fogbank_core::Body::empty(),
             source: effect.source.clone(),
             via: None,
+            called_via: Vec::new(),
         };
         self.cloud.call(call).await.map(|_| ())
     }

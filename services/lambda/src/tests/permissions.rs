@@ -29,6 +29,7 @@ async fn invoked_by_s3(lambda: &Lambda, function: &str, bucket: &str) -> Result<
         body: Body::empty(),
         source: Some((format!("arn:aws:s3:::{bucket}"), ACCOUNT.to_owned())),
         via: None,
+        called_via: Vec::new(),
     };
     lambda.cloud().call(call).await.map(drop).map_err(|fault| fault.to_string())
 }

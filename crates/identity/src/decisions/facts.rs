@@ -8,8 +8,8 @@ use fogbank_core::policy::{Context, Values};
 use fogbank_core::store::Read;
 use fogbank_core::{Fault, PrincipalKind, Request, Session};
 
+use super::{FindTags, Question, Standing};
 use crate::Identities;
-use crate::identities::FindTags;
 use crate::places::Place;
 use crate::rows::Tags;
 use crate::target::Target;
@@ -17,22 +17,32 @@ use crate::target::Target;
 /// A service's condition keys and their values, as a [`fogbank_core::Check`] has them.
 pub(crate) type Keys = [(Cow<'static, str>, Vec<String>)];
 
-/// The condition keys of one call; each is made only when a policy asks for it.
-pub(crate) struct Facts<'a> {
+/// What was looked up: a key in lower case, and its value if it has one.
+pub(crate) type Found = Vec<(String, Option<String>)>;
+
+/// Where keys are looked up that neither the request nor the caller tells.
+pub(crate) struct LookUps<'a> {
     pub(crate) identities: &'a Identities,
     pub(crate) rows: &'a dyn Read,
-    pub(crate) request: &'a Request,
-    pub(crate) keys: &'a Keys,
-    /// The tags of the user or role; those of the session come before them.
-    pub(crate) tags: &'a Tags,
-    /// What a call of IAM or STS is about.
-    pub(crate) target: Option<&'a Target>,
-    /// The account that owns the resource; empty if nobody knows.
-    pub(crate) owner: &'a str,
     /// Finds the resource's tags, where its service can.
     pub(crate) resource_tags: Option<FindTags<'a>>,
+}
+
+/// The condition keys of one call; each is made only when a policy asks for it.
+pub(crate) struct Facts<'a> {
+    pub(crate) request: &'a Request,
+    keys: &'a Keys,
+    /// The tags of the user or role; those of the session come before them.
+    tags: &'a Tags,
+    /// What a call of IAM or STS is about.
+    target: Option<&'a Target>,
+    /// The account that owns the resource; empty if nobody knows.
+    owner: &'a str,
+    /// None where a decision is explained, which must see what it saw when it was made.
+    look_ups: Option<LookUps<'a>>,
+    found: RefCell<Found>,
     /// Why a key could not be made. A decision that looked for it must not be believed.
-    pub(crate) trouble: RefCell<Option<Fault>>,
+    trouble: RefCell<Option<Fault>>,
 }
 
 /// Keys that hold a set even when it has one element. AWS's reference calls them `ArrayOfString`.
@@ -63,13 +73,33 @@ impl Context for Facts<'_> {
             return Some(Values::one(value));
         }
         if let Some(tag) = resource_tag(key) {
-            return self.resource_tag(tag);
+            return self.resource_tag(key, tag);
         }
         self.global(key.strip_prefix("aws:")?)
     }
 }
 
 impl<'a> Facts<'a> {
+    pub(crate) fn new(
+        question: &Question<'a>,
+        standing: &'a Standing,
+        look_ups: Option<LookUps<'a>>,
+        found: Found,
+    ) -> Facts<'a> {
+        let Question { request, keys, target, policy, resource, .. } = *question;
+        let owner = super::owner(request, policy, resource);
+        let (found, trouble) = (RefCell::new(found), RefCell::default());
+        Facts { request, keys, tags: standing.tags(), target, owner, look_ups, found, trouble }
+    }
+
+    /// What was looked up, or why something could not be.
+    pub(crate) fn into_found(self) -> Result<Found, Fault> {
+        match self.trouble.into_inner() {
+            Some(fault) => Err(fault),
+            None => Ok(self.found.into_inner()),
+        }
+    }
+
     fn global(&'a self, name: &str) -> Option<Values<'a>> {
         let request = self.request;
         let now = request.now.secs();
@@ -87,16 +117,24 @@ impl<'a> Facts<'a> {
             }
             "sourcearn" => request.source.as_ref().and_then(|(arn, _)| one(arn)),
             "sourceaccount" => request.source.as_ref().and_then(|(_, account)| one(account)),
-            "sourceorgid" => self.of_source(|place| place.organization_id.clone()),
-            "sourceorgpaths" => many(self.of_source(|place| place.path.clone())),
-            "principalorgid" => self.of_principal(|place| place.organization_id.clone()),
-            "principalorgpaths" => many(self.of_principal(|place| place.path.clone())),
+            "sourceorgid" | "sourceorgpaths" => {
+                let (_, account) = request.source.as_ref()?;
+                self.of_place(name, account)
+            }
+            "principalorgid" | "principalorgpaths" => {
+                self.of_place(name, &request.principal.account)
+            }
             "resourceaccount" => (!self.owner.is_empty()).then(|| Values::one(self.owner)),
-            "resourceorgid" => self.of_place(self.owner, |place| place.organization_id.clone()),
-            "resourceorgpaths" => many(self.of_place(self.owner, |place| place.path.clone())),
-            "viaawsservice" => one(truth(request.via.is_some())),
-            "calledviafirst" | "calledvialast" => request.via.as_deref().and_then(one),
-            "calledvia" => request.via.clone().map(|via| Values::Many(Cow::Owned(vec![via]))),
+            "resourceorgid" | "resourceorgpaths" => self.of_place(name, self.owner),
+            "viaawsservice" => one(truth(!request.via.is_empty())),
+            "calledviafirst" => one(request.via.first()?),
+            "calledvialast" => one(request.via.last()?),
+            "calledvia" => Some(Values::Many(Cow::Borrowed(&request.via))),
+            "principalservicenameslist" => match &request.principal.kind {
+                PrincipalKind::Service { name } => Some(Values::Many(vec![name.clone()].into())),
+                _ => None,
+            },
+            "referer" => (!request.referer.is_empty()).then(|| Values::one(&*request.referer)),
             _ => match name.strip_prefix("principaltag/") {
                 Some(tag) => self.tag(tag).and_then(one),
                 None => self.of_session(name),
@@ -118,32 +156,48 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn of_principal(&self, of: fn(&Place) -> String) -> Option<Values<'a>> {
-        self.of_place(&self.request.principal.account, of)
+    /// A key about where an account stands in its organization.
+    fn of_place(&self, name: &str, account: &str) -> Option<Values<'a>> {
+        let is_path = name.ends_with("paths");
+        let value = self.look_up(&format!("aws:{name}"), |look_ups| {
+            let of = |place: &Place| match is_path {
+                true => place.path.clone(),
+                false => place.organization_id.clone(),
+            };
+            let place = match account {
+                "" => return Ok(None),
+                account => look_ups.identities.place(look_ups.rows, account)?,
+            };
+            Ok((*place).as_ref().map(of))
+        })?;
+        Some(match is_path {
+            true => Values::Many(vec![value].into()),
+            false => Values::one(value),
+        })
     }
 
-    fn of_source(&self, of: fn(&Place) -> String) -> Option<Values<'a>> {
-        let (_, account) = self.request.source.as_ref()?;
-        self.of_place(account, of)
+    fn resource_tag(&self, key: &str, tag: &str) -> Option<Values<'a>> {
+        let found = self.look_up(key, |look_ups| match look_ups.resource_tags {
+            Some(find) => Ok(value(&find()?, tag).map(ToOwned::to_owned)),
+            None => Ok(None),
+        });
+        found.map(Values::one)
     }
 
-    fn of_place(&self, account: &str, of: fn(&Place) -> String) -> Option<Values<'a>> {
-        if account.is_empty() {
-            return None;
+    /// The value of a key that only rows tell; what was found is remembered, since the rows may change.
+    fn look_up(
+        &self,
+        key: &str,
+        find: impl FnOnce(&LookUps<'a>) -> Result<Option<String>, Fault>,
+    ) -> Option<String> {
+        if let Some((_, value)) = self.found.borrow().iter().find(|(known, _)| known == key) {
+            return value.clone();
         }
-        let place = self.known(self.identities.place(self.rows, account))?;
-        (*place).as_ref().map(|place| Values::one(of(place)))
-    }
-
-    fn resource_tag(&self, tag: &str) -> Option<Values<'a>> {
-        let tags = self.known((self.resource_tags?)())?;
-        value(&tags, tag).map(|value| Values::one(value.to_owned()))
-    }
-
-    /// What was found out, or else the trouble is noted.
-    fn known<T>(&self, found: Result<T, Fault>) -> Option<T> {
-        match found {
-            Ok(found) => Some(found),
+        match find(self.look_ups.as_ref()?) {
+            Ok(value) => {
+                self.found.borrow_mut().push((key.to_owned(), value.clone()));
+                value
+            }
             Err(fault) => {
                 self.trouble.borrow_mut().get_or_insert(fault);
                 None
@@ -172,14 +226,6 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A key with one value as one that holds a set.
-fn many(value: Option<Values<'_>>) -> Option<Values<'_>> {
-    match value? {
-        Values::One(value) => Some(Values::Many(Cow::Owned(vec![value.into_owned()]))),
-        many => Some(many),
-    }
-}
-
 /// The tag that a key such as `aws:resourcetag/team` or `ec2:resourcetag/team` asks the resource for.
 fn resource_tag(key: &str) -> Option<&str> {
     let (prefix, tag) = key.split_once("resourcetag/")?;
@@ -202,7 +248,10 @@ fn value<'a>(tags: &'a [(String, String)], key: &str) -> Option<&'a str> {
 
 /// Global services answer in one region.
 fn region(request: &Request) -> &str {
-    if request.service == "iam" { "us-east-1" } else { &request.region }
+    match request.service {
+        "iam" | "organizations" | "route53" | "cloudfront" => "us-east-1",
+        _ => &request.region,
+    }
 }
 
 /// An address of IPv4 that came in the form of IPv6 is what policies know it as.

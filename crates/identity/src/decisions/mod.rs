@@ -1,0 +1,172 @@
+//! Decisions over calls: what they are made of, how they end, and what is kept of them.
+
+mod explained;
+mod facts;
+mod kept;
+mod messages;
+mod observed;
+mod standing;
+
+use std::sync::Arc;
+
+use fogbank_core::policy::{Call, Caller, Decision, Explanation, Reason, evaluate};
+use fogbank_core::store::Read;
+use fogbank_core::{Fault, Principal, PrincipalKind, Request, ResourcePolicy, tracing};
+
+use crate::identities::Identities;
+use crate::rows::Tags;
+use crate::target::Target;
+
+pub(crate) use facts::{Facts, Keys, LookUps};
+pub(crate) use kept::CAPACITY;
+pub use kept::{DENIALS, Denial, KeptDecisions};
+pub use observed::{OBSERVED, Observation, Observed, Sighting};
+pub(crate) use standing::Standing;
+
+/// What becomes of calls that IAM does not allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enforcement {
+    /// They are refused.
+    #[default]
+    Enforce,
+    /// They are answered, and what would have been refused is recorded.
+    Warn,
+    /// They are answered: no policy is looked at.
+    Off,
+}
+
+/// Finds the tags of the resource of a call.
+pub type FindTags<'a> = &'a dyn Fn() -> Result<Tags, Fault>;
+
+/// One permission to be decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// The call; its principal is who asks.
+    pub(crate) request: &'a Request,
+    /// The same, where it can be kept.
+    pub(crate) shared: Option<&'a Arc<Request>>,
+    /// The action, such as `sts:AssumeRole`.
+    pub(crate) action: &'a str,
+    /// The resource's ARN, or `*`.
+    pub(crate) resource: &'a str,
+    /// The service's condition keys.
+    pub(crate) keys: &'a Keys,
+    /// The resource's policy and owner, for resources that can have a policy.
+    pub(crate) policy: Option<&'a ResourcePolicy>,
+    /// Finds the resource's tags, where its service can.
+    pub(crate) resource_tags: Option<FindTags<'a>>,
+    /// What a call of IAM or STS is about.
+    pub(crate) target: Option<&'a Target>,
+}
+
+/// How a decision ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A policy allows.
+    Allowed,
+    /// No policy was asked, for this reason.
+    Open(&'static str),
+    /// It was refused.
+    Denied,
+    /// It would have been refused, and was answered.
+    Warned,
+}
+
+impl Question<'_> {
+    /// The account that owns the resource.
+    pub(crate) fn owner(&self) -> &str {
+        owner(self.request, self.policy, self.resource)
+    }
+
+    /// Whether the question is refused whatever the operator has set: Fogbank's own calls are nobody's but the
+    /// administrator's, and who does not sign at all is no caller to be lenient with.
+    fn is_always_enforced(&self) -> bool {
+        self.action.starts_with("fogbank:") || self.request.principal.is_anonymous()
+    }
+}
+
+impl Identities {
+    /// What becomes of a refusal of this question.
+    pub(crate) fn enforcement(&self, question: &Question<'_>) -> Enforcement {
+        match self.enforcement.get() {
+            Some(set) if !question.is_always_enforced() => *set,
+            _ => Enforcement::Enforce,
+        }
+    }
+
+    /// How it ends if the caller may do it; if not, the fault carries AWS's message.
+    pub(crate) fn decide(
+        &self,
+        rows: &dyn Read,
+        question: &Question<'_>,
+    ) -> Result<Outcome, Fault> {
+        self.evaluate(rows, question, |call, explanation| {
+            Fault::access_denied(messages::refusal(call, explanation))
+        })
+    }
+
+    /// How it ends if the caller may do it; if not, `denied` makes the fault.
+    pub(crate) fn evaluate(
+        &self,
+        rows: &dyn Read,
+        question: &Question<'_>,
+        denied: impl FnOnce(&Call<'_>, &Explanation<'_>) -> Fault,
+    ) -> Result<Outcome, Fault> {
+        let enforcement = self.enforcement(question);
+        if enforcement == Enforcement::Off {
+            let outcome = Outcome::Open("answered without looking at policies: iam is off");
+            self.kept.keep(question, Standing::default(), Vec::new(), outcome);
+            return Ok(outcome);
+        }
+        let standing = Standing::read(self, rows, question)?;
+        let look_ups = LookUps { identities: self, rows, resource_tags: question.resource_tags };
+        let facts = Facts::new(question, &standing, Some(look_ups), Vec::new());
+        let (outcome, refusal) = standing.with_policies(question, &facts, |call, policies| {
+            let Decision { explanation, .. } = evaluate(call, policies);
+            match (explanation.reason, enforcement) {
+                (Reason::Allowed, _) => (Outcome::Allowed, None),
+                (_, Enforcement::Warn) => {
+                    let (action, resource) = (call.action, call.resource);
+                    let caller = &call.principal.arn;
+                    tracing::info!(action, resource, caller, %explanation, "AWS would refuse");
+                    (Outcome::Warned, None)
+                }
+                _ => {
+                    let (action, resource) = (call.action, call.resource);
+                    tracing::debug!(action, resource, %explanation, "denied");
+                    (Outcome::Denied, Some(denied(call, &explanation)))
+                }
+            }
+        });
+        let found = facts.into_found()?;
+        self.kept.keep(question, standing, found, outcome);
+        refusal.map_or(Ok(outcome), Err)
+    }
+}
+
+/// The account that owns a resource: where neither its policy nor its ARN tells, the caller's.
+fn owner<'a>(
+    request: &'a Request,
+    policy: Option<&'a ResourcePolicy>,
+    resource: &'a str,
+) -> &'a str {
+    if let Some(policy) = policy {
+        return &policy.owner;
+    }
+    let of_arn = resource.split(':').nth(4).filter(|account| !account.is_empty());
+    of_arn.unwrap_or(&request.principal.account)
+}
+
+/// The caller as policies see it.
+fn caller(principal: &Principal) -> Caller {
+    let Principal { account, arn, id, .. } = principal;
+    match &principal.kind {
+        PrincipalKind::Root => Caller::root(account),
+        PrincipalKind::User { .. } => Caller::user(account, arn, id),
+        PrincipalKind::Role { role_arn, .. } => Caller::assumed_role(account, role_arn, arn, id),
+        // GetFederationToken does not exist here yet: nobody stands behind such a session, and nothing is allowed.
+        PrincipalKind::Federated { .. } => Caller::federated_user(account, "", arn, id),
+        PrincipalKind::Service { name } => Caller::service(name),
+        PrincipalKind::Anonymous => Caller::anonymous(),
+    }
+}
