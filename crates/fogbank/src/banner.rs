@@ -7,7 +7,7 @@ use std::time::Duration;
 use fogbank_core::Clock;
 use fogbank_gateway::Banner;
 
-use crate::config::{Config, Durability, Mode};
+use crate::config::{Config, Durability, Iam, Mode};
 
 /// What `/_fogbank/health` says of the mode.
 pub(crate) fn health(config: &Config) -> Banner {
@@ -72,14 +72,22 @@ fn state(config: &Config) -> String {
 }
 
 fn identity(config: &Config) -> String {
-    match config.mode {
-        Mode::Server => "enforced for everybody (mode: server)".to_owned(),
-        Mode::Dev if config.accept_any_credentials => format!(
-            "enforced for what you create; any unknown key is the root ({})",
-            config.accept_reason
-        ),
-        Mode::Dev => {
-            "enforced for what you create; test/test is the account's root (mode: dev)".to_owned()
+    let who = match config.mode {
+        Mode::Server => "for everybody (mode: server)".to_owned(),
+        Mode::Dev if config.accept_any_credentials => {
+            format!("for what you create; any unknown key is the root ({})", config.accept_reason)
         }
+        Mode::Dev => "for what you create; test/test is the account's root (mode: dev)".to_owned(),
+    };
+    match config.iam {
+        Iam::Enforce => format!("enforced {who}"),
+        Iam::Warn => format!(
+            "NOT ENFORCED (iam: warn): what AWS would refuse is answered and recorded, `fogbank iam refused` lists it; \
+             signatures are verified {who}"
+        ),
+        Iam::Off => format!(
+            "NOT ENFORCED (iam: off): whoever can sign may do everything, no policy is looked at; signatures are \
+             verified {who}"
+        ),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Durability, Mode};
+use crate::config::{Durability, Iam, Mode};
 use crate::places::Place;
 
 /// Your own AWS-compatible cloud in one binary.
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Show or change the running cloud's time: advance, freeze, scale, reset
     Clock(ClockOptions),
+    /// Tell why calls were refused or allowed, and which policy would do
+    Iam(IamOptions),
     /// Save, load and compare the state of the running cloud
     Snapshot(SnapshotOptions),
     /// Remove the state of the running cloud, or of one service or account of it
@@ -86,6 +88,44 @@ pub(crate) enum ClockChange {
     },
     /// Go back to the machine's time
     Reset,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IamOptions {
+    #[command(flatten)]
+    pub(crate) admin: AdminOptions,
+    #[command(subcommand)]
+    pub(crate) command: IamCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IamCommand {
+    /// Show who decided over a request: caller, context, every policy, and the smallest permission that is missing
+    Explain {
+        /// The request's id, which the answer of every call carries
+        request_id: String,
+    },
+    /// List what was refused, or would have been under `--iam warn`, the newest first
+    Refused {
+        /// Only calls of this user, role or session, by its ARN
+        #[arg(long, value_name = "ARN")]
+        principal: Option<String>,
+        /// Only since then: a time, or so long ago, such as 2h or 1d
+        #[arg(long)]
+        since: Option<String>,
+        /// How many to show [default: 20]
+        #[arg(long)]
+        limit: Option<usize>,
+    },
+    /// Print the least policy that allows what somebody was seen to do
+    Suggest {
+        /// The ARN of the user, role or root
+        #[arg(long, value_name = "ARN")]
+        principal: String,
+        /// Only what was seen since then: a time, or so long ago, such as 2h or 1d
+        #[arg(long)]
+        since: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -195,6 +235,12 @@ pub(crate) struct StartOptions {
     /// Who may call: a developer's machine or a server [default: dev]
     #[arg(long, value_enum)]
     pub(crate) mode: Option<Mode>,
+    /// What becomes of calls that IAM does not allow [default: enforce]
+    #[arg(long, value_enum)]
+    pub(crate) iam: Option<Iam>,
+    /// How many decisions of each kind, allowed and refused, are kept to be explained [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) iam_decisions: Option<u32>,
     /// Take access keys that nobody created as the root of the default account (dev mode only)
     #[arg(long)]
     pub(crate) accept_any_credentials: bool,

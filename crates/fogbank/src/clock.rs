@@ -101,7 +101,7 @@ fn change(input: &Value) -> Result<Change, Fault> {
 }
 
 /// A span such as `1d12h`, in milliseconds.
-fn span_millis(text: &str) -> Option<i64> {
+pub(crate) fn span_millis(text: &str) -> Option<i64> {
     let mut millis: i64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
@@ -123,7 +123,7 @@ fn span_millis(text: &str) -> Option<i64> {
 }
 
 /// A date or a time; without an offset, it is UTC's.
-fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
         let civil: jiff::civil::DateTime = text.parse().ok()?;
         jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()

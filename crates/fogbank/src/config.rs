@@ -35,6 +35,19 @@ pub(crate) enum Mode {
     Server,
 }
 
+/// What becomes of calls that IAM does not allow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Iam {
+    /// They are refused
+    #[default]
+    Enforce,
+    /// They are answered, and what AWS would refuse is recorded
+    Warn,
+    /// They are answered; no policy is looked at
+    Off,
+}
+
 /// The keys of `fogbank.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +58,8 @@ struct File {
     durability: Option<Durability>,
     disk_reserve_mib: Option<u64>,
     mode: Option<Mode>,
+    iam: Option<Iam>,
+    iam_decisions: Option<u32>,
     accept_any_credentials: Option<bool>,
     allow_remote: Option<bool>,
     region: Option<String>,
@@ -63,6 +78,8 @@ const KEYS: &[&str] = &[
     "DURABILITY",
     "DISK_RESERVE_MIB",
     "MODE",
+    "IAM",
+    "IAM_DECISIONS",
     "ACCEPT_ANY_CREDENTIALS",
     "ALLOW_REMOTE",
     "REGION",
@@ -82,6 +99,9 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     pub(crate) disk_reserve_mib: Option<u64>,
     pub(crate) mode: Mode,
+    pub(crate) iam: Iam,
+    /// How many decisions of each kind are kept to be explained.
+    pub(crate) iam_decisions: u32,
     pub(crate) accept_any_credentials: bool,
     /// Why unknown credentials are taken, for the banner.
     pub(crate) accept_reason: &'static str,
@@ -150,6 +170,14 @@ impl Config {
                 file.disk_reserve_mib,
             )?,
             mode,
+            iam: flags.iam.or(parse_choice(&variable, "IAM")?).or(file.iam).unwrap_or_default(),
+            iam_decisions: layered(
+                flags.iam_decisions,
+                &variable,
+                "IAM_DECISIONS",
+                file.iam_decisions,
+            )?
+            .unwrap_or(1024),
             // Old habits are met where nobody asked otherwise, and never on a server.
             accept_any_credentials: accept.unwrap_or(localstack.is_present && mode == Mode::Dev),
             accept_reason: match accept {
@@ -198,6 +226,7 @@ impl Config {
             self.cache_mib >= 1 && (1..=200).contains(&self.memtable_mib),
             "--cache-mib must be at least 1, and --memtable-mib between 1 and 200"
         );
+        ensure!(self.iam_decisions <= 100_000, "--iam-decisions must be at most 100000");
         ensure!(
             is_server || !self.allow_remote,
             "--allow-remote needs --mode server: in dev mode everybody knows the root's key"

@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod doctor;
 mod environment;
+mod iam;
 mod places;
 mod services;
 mod snapshots;
@@ -31,6 +32,7 @@ fn main() -> std::process::ExitCode {
         cli::Command::Run(options) => environment::run(&options),
         cli::Command::Doctor(options) => doctor::doctor(&options),
         cli::Command::Clock(options) => clock::clock(&options),
+        cli::Command::Iam(options) => iam::iam(&options),
         cli::Command::Snapshot(options) => snapshots::snapshot(&options),
         cli::Command::Reset(options) => snapshots::reset(&options),
         cli::Command::Backup(options) => backups::backup(&options),

@@ -4,7 +4,7 @@ use fogbank_core::{BoxFuture, Cx, HttpRequest, HttpResponse, Service};
 use fogbank_gateway::{AdminRoute, AdminRun};
 
 use crate::config::Mode;
-use crate::{backups, clock, snapshots};
+use crate::{backups, clock, iam, snapshots};
 
 /// All services, in the order of their names.
 pub(crate) static SERVICES: &[&Service] = &[
@@ -24,6 +24,7 @@ pub(crate) static SERVICES: &[&Service] = &[
 pub(crate) fn admin_routes(mode: Mode) -> Vec<AdminRoute> {
     let mut routes = Vec::new();
     routes.extend_from_slice(clock::ROUTES);
+    routes.extend_from_slice(iam::ROUTES);
     routes.extend_from_slice(snapshots::ROUTES);
     routes.extend_from_slice(backups::ROUTES);
     // They show tests what left the cloud, and ask nobody who he is, so a server has none.

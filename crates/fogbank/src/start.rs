@@ -15,13 +15,13 @@ use fogbank_compute::lambda::PythonSdk;
 use fogbank_core::store::{self, Db};
 use fogbank_core::{Clock, Cloud, Ids, Settings};
 use fogbank_gateway::{Gateway, Options};
-use fogbank_identity::Directory;
+use fogbank_identity::{Directory, Enforcement};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::banner;
 use crate::cli::StartOptions;
-use crate::config::{Config, Durability, Mode};
+use crate::config::{Config, Durability, Iam, Mode};
 use crate::services::SERVICES;
 
 /// Starts the cloud and serves until it is told to stop.
@@ -66,7 +66,15 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         }
         Mode::Server => fogbank_identity::Mode::Server,
     };
-    let directory = Arc::new(Directory::new(mode, &config.account));
+    let enforcement = match config.iam {
+        Iam::Enforce => Enforcement::Enforce,
+        Iam::Warn => Enforcement::Warn,
+        Iam::Off => Enforcement::Off,
+    };
+    let directory = Directory::new(mode, &config.account)
+        .enforcing(enforcement)
+        .keeping(config.iam_decisions as usize);
+    let directory = Arc::new(directory);
     directory.connect(&cloud);
     let made = directory
         .ensure_root(&db, cloud.ids(), &config.account, cloud.clock().now())
