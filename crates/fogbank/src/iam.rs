@@ -93,22 +93,21 @@ fn since(cx: &Cx, input: &Value) -> Result<i64, Fault> {
 pub(crate) fn iam(options: &IamOptions) -> anyhow::Result<ExitCode> {
     let client = AdminClient::new(&options.admin)?;
     let some = |name, value: &Option<String>| value.clone().map(|value| (name, value));
-    let (path, query, words): (_, Vec<(&str, String)>, fn(&Value) -> String) =
-        match &options.command {
-            IamCommand::Explain { request_id } => {
-                (DECISIONS, vec![("request_id", request_id.clone())], explanations)
-            }
-            IamCommand::Refused { principal, since, limit } => {
-                let limit = limit.map(|limit| ("limit", limit.to_string()));
-                let query = [some("principal", principal), some("since", since), limit];
-                (REFUSALS, query.into_iter().flatten().collect(), refused)
-            }
-            IamCommand::Suggest { principal, since } => {
-                let principal = Some(("principal", principal.clone()));
-                let query = [principal, some("since", since)];
-                (SUGGESTION, query.into_iter().flatten().collect(), suggested)
-            }
-        };
+    let (path, query, words): (_, Vec<_>, fn(&Value) -> String) = match &options.command {
+        IamCommand::Explain { request_id } => {
+            (DECISIONS, vec![("request_id", request_id.clone())], explanations)
+        }
+        IamCommand::Refused { principal, since, limit } => {
+            let limit = limit.map(|limit| ("limit", limit.to_string()));
+            let query = [some("principal", principal), some("since", since), limit];
+            (REFUSALS, query.into_iter().flatten().collect(), refused)
+        }
+        IamCommand::Suggest { principal, since } => {
+            let principal = Some(("principal", principal.clone()));
+            let query = [principal, some("since", since)];
+            (SUGGESTION, query.into_iter().flatten().collect(), suggested)
+        }
+    };
     let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, &**value)).collect();
     let answer = client.get(path, &query)?;
     admin_client::print(&options.admin, &answer, words)?;
@@ -156,7 +155,7 @@ fn explanation(it: &Value) -> String {
     }
     for missing in list(it, "missing") {
         lines.push(format!("  missing, in {}", text(missing, "in")));
-        lines.push(format!("    {}", missing["statement"]));
+        lines.push(format!("    {}", ordered(&missing["statement"])));
     }
     lines.join("\n")
 }
@@ -217,5 +216,17 @@ fn suggested(answer: &Value) -> String {
     if !excess.is_empty() {
         eprintln!("Its policies do not allow yet: {}.", excess.join(", "));
     }
-    serde_json::to_string_pretty(&answer["policy"]).unwrap_or_default()
+    let statements = list(&answer["policy"], "Statement").iter();
+    let statements: Vec<String> = statements.map(|it| format!("    {}", ordered(it))).collect();
+    let statements = statements.join(",\n");
+    format!("{{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n{statements}\n  ]\n}}")
+}
+
+/// A statement with its elements in the order in which people write them.
+fn ordered(statement: &Value) -> String {
+    let elements = ["Sid", "Effect", "Principal", "Action", "Resource"].iter();
+    let present = elements.filter(|name| !statement[**name].is_null());
+    let shown: Vec<String> =
+        present.map(|name| format!("\"{name}\": {}", statement[*name])).collect();
+    format!("{{{}}}", shown.join(", "))
 }

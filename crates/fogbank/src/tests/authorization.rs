@@ -111,7 +111,8 @@ fn request(operation: &Operation) -> Request {
         source_ip: None,
         user_agent: String::new(),
         source: None,
-        via: None,
+        referer: String::new(),
+        via: Vec::new(),
     }
 }
 

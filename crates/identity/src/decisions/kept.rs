@@ -48,6 +48,8 @@ row!(Denial, 1);
 
 /// A decision with what it was made of.
 pub(crate) struct Decided {
+    /// How many decisions there were before.
+    order: u64,
     pub(super) request: Arc<Request>,
     pub(super) action: Box<str>,
     pub(super) resource: Box<str>,
@@ -63,6 +65,7 @@ impl Decided {
     fn of(question: &Question<'_>, standing: Standing, found: Found, outcome: Outcome) -> Decided {
         let request = question.shared.cloned();
         Decided {
+            order: 0,
             request: request.unwrap_or_else(|| Arc::new(question.request.clone())),
             action: question.action.into(),
             resource: question.resource.into(),
@@ -115,6 +118,8 @@ impl Default for KeptDecisions {
 
 #[derive(Default)]
 struct Rings {
+    /// How many decisions there were.
+    count: u64,
     allowed: VecDeque<Arc<Decided>>,
     refused: VecDeque<Arc<Decided>>,
     /// How many of the refused, the newest ones, are not written yet.
@@ -140,12 +145,14 @@ impl KeptDecisions {
         if capacity == 0 {
             return;
         }
-        let decided = Arc::new(Decided::of(question, standing, found, outcome));
+        let mut decided = Decided::of(question, standing, found, outcome);
         let is_refusal = decided.is_refusal();
         let mut rings = self.rings.lock();
+        decided.order = rings.count;
+        rings.count += 1;
         let ring = if is_refusal { &mut rings.refused } else { &mut rings.allowed };
         let oldest = (ring.len() >= capacity).then(|| ring.pop_front());
-        ring.push_back(decided);
+        ring.push_back(Arc::new(decided));
         if is_refusal {
             rings.unwritten = (rings.unwritten + 1).min(capacity);
         }
@@ -162,10 +169,11 @@ impl KeptDecisions {
     /// The explanations of all decisions over a request, in their order.
     pub fn explain(&self, rows: &dyn Read, request_id: &str) -> Result<Vec<Value>, Fault> {
         let is_meant = |decided: &&Arc<Decided>| decided.request.id == request_id;
-        let kept: Vec<Arc<Decided>> = {
+        let mut kept: Vec<Arc<Decided>> = {
             let rings = self.rings.lock();
             rings.allowed.iter().chain(&rings.refused).filter(is_meant).cloned().collect()
         };
+        kept.sort_by_key(|decided| decided.order);
         if !kept.is_empty() {
             return Ok(kept.iter().map(|decided| explained::explain(decided)).collect());
         }

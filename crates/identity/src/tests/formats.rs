@@ -5,8 +5,8 @@ use fogbank_core::store::Value;
 use fogbank_core::{Principal, Session};
 
 use crate::rows::{
-    AccessKey, Account, Entity, Grants, Group, InlinePolicy, Kind, LastUse, ManagedPolicy,
-    PolicyVersion, Role, TemporaryCredential, User,
+    AccessKey, Account, Denial, Entity, Grants, Group, InlinePolicy, Kind, LastUse, ManagedPolicy,
+    Observation, PolicyVersion, Role, Sighting, TemporaryCredential, User,
 };
 
 fn check<V: Value>(row: &V, expected: Expect) {
@@ -134,4 +134,18 @@ fn keys_and_sessions() {
     let last = LastUse { secs: 1, service: "s3".into(), region: "us-east-1".into() };
     check(&last, expect!["01020273330975732d656173742d31"]);
     check(&Account { root_access_keys: vec!["AKIA1".into()] }, expect!["010105414b494131"]);
+}
+
+#[test]
+fn decisions() {
+    let denial = Denial {
+        number: 7,
+        request_id: "r".into(),
+        account: "000000000000".into(),
+        secs: 1,
+        explanation: "{}".into(),
+    };
+    check(&denial, expect!["010701720c30303030303030303030303002027b7d"]);
+    let sighting = Sighting { resource: "*".into(), first_secs: 1, last_secs: 2, is_excess: true };
+    check(&Observation { resources: vec![sighting] }, expect!["0101012a020401"]);
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod decisions;
+mod explanations;
 mod formats;
 
 use fogbank_core::store::{Db, Error};
