@@ -15,6 +15,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_logs::SERVICE,
     &fogbank_rekognition::SERVICE,
     &fogbank_s3::SERVICE,
+    &fogbank_secretsmanager::SERVICE,
     &fogbank_sns::SERVICE,
     &fogbank_sqs::SERVICE,
     &fogbank_sts::SERVICE,
