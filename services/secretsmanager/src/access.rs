@@ -17,6 +17,9 @@ use crate::model::{
 use crate::rules::identifier::Identifier;
 use crate::store::{self, Secret, SecretKey};
 
+const REPLICA_REGIONS: &str = "secretsmanager:AddReplicaRegions";
+const OVERWRITE: &str = "secretsmanager:ForceOverwriteReplicaSecret";
+
 /// The secret that `SecretId` names. One of another region is not found here.
 pub(crate) fn identifier(request: &Request, secret_id: &str) -> Result<Identifier, Error> {
     let id = Identifier::parse(secret_id, &request.account, &request.region);
@@ -70,24 +73,23 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     let input = typed::<CreateSecretInput>(input)?;
     let resource = format!("secret:{}", input.name);
     let arn = arn::arn("secretsmanager", &request.region, &request.account, resource);
-    let tags = input.tags.as_deref().unwrap_or_default();
-    let mut access = Access::on(arn.clone());
-    if !tags.is_empty() {
-        access = access.and("secretsmanager:TagResource", arn.clone());
-    }
-    if let Some(replicas) = &input.add_replica_regions {
-        access = access.and("secretsmanager:ReplicateSecretToRegions", arn);
-        let regions = replicas.iter().filter_map(|replica| replica.region.clone());
-        access = access.with("secretsmanager:AddReplicaRegions", regions);
-    }
-    access = access.with("secretsmanager:Name", [input.name.clone()]);
+    let mut access = Access::on(arn.clone()).with("secretsmanager:Name", [input.name.clone()]);
     access = with_text(access, "secretsmanager:Description", input.description.as_deref());
-    access = with_text(access, "secretsmanager:KmsKeyId", input.kms_key_id.as_deref());
-    access = with_flag(
-        access,
-        "secretsmanager:ForceOverwriteReplicaSecret",
-        input.force_overwrite_replica_secret,
-    );
+    access = with_key(access, input.kms_key_id.as_deref());
+    if let Some(replicas) = &input.add_replica_regions {
+        let regions = || replicas.iter().filter_map(|replica| replica.region.clone());
+        let flag = input.force_overwrite_replica_secret.map(|flag| flag.to_string());
+        access = access
+            .with(REPLICA_REGIONS, regions())
+            .with(OVERWRITE, flag.clone())
+            .and("secretsmanager:ReplicateSecretToRegions", arn.clone())
+            .last_with(REPLICA_REGIONS, regions())
+            .last_with(OVERWRITE, flag);
+    }
+    let tags = input.tags.as_deref().unwrap_or_default();
+    if !tags.is_empty() {
+        access = access.and("secretsmanager:TagResource", arn);
+    }
     // The tags that a secret is created with count as its own.
     for tag in tags {
         let (key, value) = parts(tag);
@@ -103,7 +105,7 @@ pub(crate) fn update(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     let access = secret(request, input)?;
     let input = typed::<UpdateSecretInput>(input)?;
     let access = with_text(access, "secretsmanager:Description", input.description.as_deref());
-    Ok(with_text(access, "secretsmanager:KmsKeyId", input.kms_key_id.as_deref()))
+    Ok(with_key(access, input.kms_key_id.as_deref()))
 }
 
 /// Deleting a secret.
@@ -144,9 +146,8 @@ pub(crate) fn replicate(request: &Request, input: &dyn Struct) -> Result<Access,
     let access = secret(request, input)?;
     let input = typed::<ReplicateSecretToRegionsInput>(input)?;
     let regions = input.add_replica_regions.iter().filter_map(|replica| replica.region.clone());
-    let access = access.with("secretsmanager:AddReplicaRegions", regions);
-    let key = "secretsmanager:ForceOverwriteReplicaSecret";
-    Ok(with_flag(access, key, input.force_overwrite_replica_secret))
+    let access = access.with(REPLICA_REGIONS, regions);
+    Ok(with_flag(access, OVERWRITE, input.force_overwrite_replica_secret))
 }
 
 /// Adding tags.
@@ -159,7 +160,7 @@ pub(crate) fn tag(request: &Request, input: &dyn Struct) -> Result<Access, Fault
 pub(crate) fn untag(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let access = secret(request, input)?;
     let keys = &typed::<UntagResourceInput>(input)?.tag_keys;
-    Ok(access.with("aws:TagKeys", keys.iter().cloned()))
+    Ok(access.with_tag_keys(keys))
 }
 
 /// Reading several values: each secret is authorised by itself, when it is read.
@@ -190,6 +191,13 @@ fn with_text(access: Access, key: &'static str, value: Option<&str>) -> Access {
     }
 }
 
+/// The key of the request, which is an ARN, an id or an alias.
+fn with_key(access: Access, key: Option<&str>) -> Access {
+    let arn = key.filter(|key| key.starts_with("arn:"));
+    let access = with_text(access, "secretsmanager:KmsKeyArn", arn);
+    with_text(access, "secretsmanager:KmsKeyId", key)
+}
+
 fn with_flag(access: Access, key: &'static str, value: Option<bool>) -> Access {
     match value {
         Some(value) => access.with(key, [value.to_string()]),
@@ -205,11 +213,9 @@ fn tagged(access: Access, tags: &[Tag]) -> Access {
     if tags.is_empty() {
         return access;
     }
-    let keys = tags.iter().map(|tag| parts(tag).0.to_owned());
-    let access = access.with("aws:TagKeys", keys);
-    tags.iter().map(parts).fold(access, |access, (key, value)| {
-        access.with(format!("aws:RequestTag/{key}"), [value.to_owned()])
-    })
+    let tags: Vec<(String, String)> =
+        tags.iter().map(parts).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    access.with_tags(tags.iter().map(|(key, value)| (key, value)))
 }
 
 /// Adds what only the secret's row tells.

@@ -67,6 +67,7 @@ pub static OPERATIONS: &[Op] = operations! {
 /// AWS Secrets Manager.
 pub static SERVICE: Service = Service {
     resource_policy: Some(policies::resource_policy),
+    resource_tags: Some(policies::resource_tags),
     tasks: &[Task {
         name: tasks::DUE,
         every: Duration::from_secs(60),

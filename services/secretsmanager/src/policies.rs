@@ -238,7 +238,16 @@ pub(crate) fn resource_policy(
         None => None,
     };
     let document = text.map(|text| parsed(tx, text)).transpose()?;
-    Ok(Some(ResourcePolicy { owner: id.account, document }))
+    Ok(Some(ResourcePolicy::new(id.account, document)))
+}
+
+/// The tags of the secret with this ARN, for calls that are not its own.
+pub(crate) fn resource_tags(
+    tx: &ReadTx<'_>,
+    resource: &str,
+) -> Result<Vec<(String, String)>, Fault> {
+    let found = store::look_up(tx, &Identifier::parse(resource, "", ""))?;
+    Ok(found.map(|(_, secret)| secret.tags).unwrap_or_default())
 }
 
 fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {

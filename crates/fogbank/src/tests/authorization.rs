@@ -79,6 +79,22 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("s3:PutObjectAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectAcl", "s3:x-amz-grant-write", "the operation has no such header"),
     ("s3:PutObject", "s3:object-lock-remaining-retention-days", "there is no object lock yet"),
+    ("secretsmanager:*", "aws:RequestTag/${TagKey}", "given where tags are"),
+    ("secretsmanager:*", "aws:TagKeys", "given where tags are"),
+    (
+        "secretsmanager:*",
+        "secretsmanager:resource/AllowRotationLambdaArn",
+        "given of secrets that have one",
+    ),
+    ("secretsmanager:*", "secretsmanager:resource/Type", PARTNERS),
+    (
+        "secretsmanager:ListResourcePolicies",
+        "secretsmanager:ListResourcePolicies",
+        "the reference at hand is older than the operation",
+    ),
+    ("secretsmanager:RotateSecret", "secretsmanager:ExternalSecretRotationRoleArn", PARTNERS),
+    ("secretsmanager:ValidateResourcePolicy", "*", "the secret need not be named"),
+    ("secretsmanager:*", "secretsmanager:Type", PARTNERS),
     ("sns:*", "arn:aws:sns:us-east-1:000000000000:plausible", "AWS names the subscription's topic"),
 ];
 
@@ -87,6 +103,7 @@ const TAGS: &str =
 const SELECT: &str = "the operation has no such member";
 const DIRECTORY: &str = "the directory gives it, which knows users and roles";
 const PATHS: &str = "AWS names the path that is listed";
+const PARTNERS: &str = "there are no secrets that partners hold";
 const LATER: &str = "not given yet";
 
 /// Somebody without any policy, on behalf of whom nothing is looked up.

@@ -18,6 +18,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let table = "arn:aws:dynamodb:us-east-1:000000000000:table/plausible";
     let group = "arn:aws:logs:us-east-1:000000000000:log-group:plausible";
     let role = "arn:aws:iam::000000000000:role/plausible";
+    let key = "arn:aws:kms:us-east-1:000000000000:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000";
     let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
     vec![
         ("*", "*", "TokenCode", json!("000000")),
@@ -73,6 +74,21 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("s3", "DeleteObject", "VersionId", Value::Null),
         ("s3", "*", "CopySource", json!("plausible/source")),
         ("s3", "*", "Tagging", json!("team=blue")),
+        ("secretsmanager", "*", "SecretId", json!("plausible")),
+        ("secretsmanager", "*", "RotationLambdaARN", json!(function)),
+        ("secretsmanager", "*", "ResourcePolicy", json!(policy)),
+        ("secretsmanager", "*", "KmsKeyId", json!(key)),
+        ("secretsmanager", "*", "Key", json!("tag-key")),
+        ("secretsmanager", "*", "Duration", json!("2h")),
+        ("secretsmanager", "*", "ScheduleExpression", Value::Null),
+        ("secretsmanager", "*", "ExternalSecretRotationRoleArn", Value::Null),
+        ("secretsmanager", "*", "ExternalSecretRotationMetadata", Value::Null),
+        ("secretsmanager", "*", "Region", json!("eu-west-1")),
+        ("secretsmanager", "*", "RemoveReplicaRegions", json!(["eu-west-1"])),
+        ("secretsmanager", "*", "Type", Value::Null),
+        ("secretsmanager", "*", "CrossAccountPrimaryARN", Value::Null),
+        ("secretsmanager", "*", "SecretBinary", Value::Null),
+        ("secretsmanager", "BatchGetSecretValue", "Filters", Value::Null),
         ("sns", "*", "TopicArn", json!(topic)),
         ("sns", "*", "TargetArn", Value::Null),
         ("sns", "*", "PhoneNumber", Value::Null),
@@ -193,6 +209,15 @@ pub(super) async fn world() -> World {
         (
             "logs:CreateLogStream",
             json!({ "logGroupName": "plausible", "logStreamName": "plausible" }),
+        ),
+        (
+            "secretsmanager:CreateSecret",
+            json!({
+                "Name": "plausible",
+                "SecretString": "plausible",
+                "Tags": [{ "Key": "tag-key", "Value": "plausible" }],
+                "AddReplicaRegions": [{ "Region": "eu-west-2" }],
+            }),
         ),
         ("iam:CreateGroup", json!({ "GroupName": "plausible" })),
         ("iam:CreateUser", json!({ "UserName": "plausible" })),

@@ -78,12 +78,7 @@ async fn conditions_see_tags_labels_and_what_is_asked_for() {
             json!({"SecretId": "s", "RecoveryWindowInDays": 7}),
             false,
         ),
-        (
-            json!({"secretsmanager:Name": "new"}),
-            "CreateSecret",
-            json!({"Name": "new", "Tags": tags}),
-            true,
-        ),
+        (json!({"secretsmanager:Name": "new"}), "CreateSecret", json!({"Name": "new"}), true),
         (
             json!({"aws:RequestTag/team": "red"}),
             "CreateSecret",

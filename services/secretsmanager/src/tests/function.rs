@@ -150,7 +150,7 @@ fn policy(tx: &ReadTx<'_>, _: &str) -> Result<Option<ResourcePolicy>, Fault> {
     let statement = if is_closed { json!([]) } else { statement };
     let text = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
     let document = Document::parse(&text, PolicyKind::Resource).ok().map(Arc::new);
-    Ok(Some(ResourcePolicy { owner: "000000000000".to_owned(), document }))
+    Ok(Some(ResourcePolicy::new("000000000000", document)))
 }
 
 async fn invoke(cx: &Cx, input: model::InvokeInput) -> Result<model::InvokeOutput, Fault> {
