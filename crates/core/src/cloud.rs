@@ -21,6 +21,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The address at which workloads on this machine reach the cloud, such as `127.0.0.1:4566`.
     pub local_authority: String,
+    /// Whether new buckets of S3 have the defaults from before April 2023: ACLs count, and nothing public is blocked.
+    pub has_legacy_buckets: bool,
 }
 
 /// A handle to the running cloud; clones share it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Durability, Iam, Mode};
+use crate::config::{BucketDefaults, Durability, Iam, Mode};
 use crate::places::Place;
 
 /// Your own AWS-compatible cloud in one binary.
@@ -253,6 +253,9 @@ pub(crate) struct StartOptions {
     /// Default account, 12 digits [default: 000000000000]
     #[arg(long)]
     pub(crate) account: Option<String>,
+    /// What new buckets of S3 have [default: today]
+    #[arg(long, value_enum)]
+    pub(crate) s3_bucket_defaults: Option<BucketDefaults>,
     /// Directory of Python packages that functions find, as boto3 on AWS [default: none]
     #[arg(long, value_name = "DIR")]
     pub(crate) lambda_python_packages: Option<PathBuf>,

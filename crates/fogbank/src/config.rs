@@ -48,6 +48,19 @@ pub(crate) enum Iam {
     Off,
 }
 
+/// What new buckets of S3 have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum BucketDefaults {
+    /// No ACLs, nothing public
+    #[default]
+    Today,
+    /// As before April 2023: ACLs count, and nothing public is blocked
+    #[value(name = "before-2023")]
+    #[serde(rename = "before-2023")]
+    Before2023,
+}
+
 /// The keys of `fogbank.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +77,7 @@ struct File {
     allow_remote: Option<bool>,
     region: Option<String>,
     account: Option<String>,
+    s3_bucket_defaults: Option<BucketDefaults>,
     lambda_python_packages: Option<PathBuf>,
     cache_mib: Option<u32>,
     memtable_mib: Option<u32>,
@@ -84,6 +98,7 @@ const KEYS: &[&str] = &[
     "ALLOW_REMOTE",
     "REGION",
     "ACCOUNT",
+    "S3_BUCKET_DEFAULTS",
     "LAMBDA_PYTHON_PACKAGES",
     "CACHE_MIB",
     "MEMTABLE_MIB",
@@ -108,6 +123,7 @@ pub(crate) struct Config {
     pub(crate) allow_remote: bool,
     pub(crate) region: String,
     pub(crate) account: String,
+    pub(crate) s3_bucket_defaults: BucketDefaults,
     pub(crate) lambda_python_packages: Option<PathBuf>,
     /// Memory for rows read from disk.
     pub(crate) cache_mib: u32,
@@ -187,6 +203,11 @@ impl Config {
             allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
             region: text(&flags.region, "REGION", localstack.region.or(file.region), "us-east-1")?,
             account: text(&flags.account, "ACCOUNT", file.account, "000000000000")?,
+            s3_bucket_defaults: flags
+                .s3_bucket_defaults
+                .or(parse_choice(&variable, "S3_BUCKET_DEFAULTS")?)
+                .or(file.s3_bucket_defaults)
+                .unwrap_or_default(),
             lambda_python_packages: layered(
                 flags.lambda_python_packages.clone(),
                 &variable,

@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::banner;
 use crate::cli::StartOptions;
-use crate::config::{Config, Durability, Iam, Mode};
+use crate::config::{BucketDefaults, Config, Durability, Iam, Mode};
 use crate::services::SERVICES;
 
 /// Starts the cloud and serves until it is told to stop.
@@ -55,6 +55,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         region: config.region.clone(),
         data_dir: working_dir,
         local_authority: local_authority(address),
+        has_legacy_buckets: config.s3_bucket_defaults == BucketDefaults::Before2023,
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     cloud.recall_clock().context("the clock's row cannot be read")?;

@@ -24,6 +24,7 @@ fn main() {
         region: "us-east-1".to_owned(),
         data_dir: std::path::PathBuf::new(),
         local_authority: String::new(),
+        has_legacy_buckets: false,
     };
     let now = Timestamp::from_secs(1_767_225_600);
     let cloud = Cloud::new(Db::memory(), Clock::frozen(now), Ids::seeded(1), settings);

@@ -296,7 +296,7 @@ fn user_principal(rows: &dyn Read, id: &str) -> Result<Option<Principal>, store:
 /// Whether the root calls on its own account's resource and no resource policy could deny it.
 fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>) -> bool {
     let account = match policy {
-        Some(ResourcePolicy { document: Some(_), .. }) => return false,
+        Some(policy) if policy.document.is_some() || !policy.grants.is_empty() => return false,
         Some(policy) => Some(&*policy.owner),
         None => resource.split(':').nth(4).filter(|account| !account.is_empty()),
     };

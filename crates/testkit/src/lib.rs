@@ -54,6 +54,7 @@ impl World {
             region: REGION.to_owned(),
             data_dir: directory.path().to_owned(),
             local_authority: "127.0.0.1:4566".to_owned(),
+            has_legacy_buckets: false,
         };
         let cloud = Cloud::new(db, clock, ids, settings);
         let mode = Mode::Dev { accept_any_credentials: false };

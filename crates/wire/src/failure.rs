@@ -338,8 +338,15 @@ fn xml_members(writer: &mut XmlWriter<'_>, facts: &Facts<'_>) {
         }
     }
     for (name, value) in facts.failure.extra {
-        writer.text(name, value);
+        if !is_header(name) {
+            writer.text(name, value);
+        }
     }
+}
+
+/// Whether what S3 sends beside an error is a header of the answer and not an element.
+fn is_header(name: &str) -> bool {
+    name.starts_with("x-amz-")
 }
 
 fn error_response(service_namespace: &str, facts: &Facts<'_>, request_id: &str) -> String {
@@ -403,5 +410,10 @@ fn s3(facts: &Facts<'_>, request_id: &str) -> Response {
         Response::with(facts.status, content_type(Protocol::RestXml), out)
     };
     bound_headers(&mut response.headers, facts);
+    for (name, value) in facts.failure.extra {
+        if is_header(name) {
+            rest::insert(&mut response.headers, name, value);
+        }
+    }
     response
 }

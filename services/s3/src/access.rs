@@ -1,10 +1,11 @@
 //! What each operation must be allowed to do: actions, ARNs and condition keys of S3.
 
 use fogbank_core::wire::{Item, Struct};
-use fogbank_core::{Access, Fault, Request};
+use fogbank_core::{Access, Fault, Request, Timestamp};
 
 use crate::model::{
-    CopyObjectInput, CreateBucketInput, PutObjectTaggingInput, UploadPartCopyInput,
+    CopyObjectInput, CreateBucketInput, PutObjectLegalHoldInput, PutObjectRetentionInput,
+    PutObjectTaggingInput, UploadPartCopyInput,
 };
 use crate::rules;
 
@@ -59,6 +60,11 @@ pub(crate) fn object_to(
     Ok(access)
 }
 
+/// A named action on the object, whichever version is meant.
+pub(crate) fn to_object(action: &'static str, input: &dyn Struct) -> Allowed {
+    Ok(Access::to(action, object_of(input)))
+}
+
 /// `s3:GetObject` and its like.
 pub(crate) fn get_object(_: &Request, input: &dyn Struct) -> Allowed {
     object_to("s3:GetObject", "s3:GetObjectVersion", input)
@@ -99,7 +105,7 @@ pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObject`, and what the headers ask for beyond it.
 pub(crate) fn put_object(request: &Request, input: &dyn Struct) -> Allowed {
-    Ok(with_headers(put(request, input), input))
+    Ok(with_headers(put(request, input), request, input))
 }
 
 /// Uploading a part, or completing an upload.
@@ -154,29 +160,36 @@ fn has_acl(input: &dyn Struct) -> bool {
 }
 
 /// Adds what the headers of a write ask for.
-fn with_headers(access: Access, input: &dyn Struct) -> Access {
+fn with_headers(access: Access, request: &Request, input: &dyn Struct) -> Access {
     let object = object_of(input);
     let mut access = with_members(access, input, ACL_HEADERS);
     access = with_members(access, input, PUT_HEADERS);
-    access = with_retention(access, input);
+    access = match input.get("ObjectLockRetainUntilDate").map(|value| value.item()) {
+        Some(Item::Timestamp(until)) => with_retention(access, request, until),
+        _ => access,
+    };
     access = with_object_tags(access, input);
     if input.text("Tagging").is_some() {
         access = with_object_tags(access.and("s3:PutObjectTagging", object.clone()), input);
     }
     if has_acl(input) {
-        access = with_members(access.and("s3:PutObjectAcl", object), input, ACL_HEADERS);
+        access = with_members(access.and("s3:PutObjectAcl", object.clone()), input, ACL_HEADERS);
+    }
+    if input.text("ObjectLockMode").is_some() {
+        access = access.and("s3:PutObjectRetention", object.clone());
+    }
+    if input.text("ObjectLockLegalHoldStatus").is_some() {
+        access = access.and("s3:PutObjectLegalHold", object);
     }
     access
 }
 
 /// Adds until when the object is to be locked.
-fn with_retention(access: Access, input: &dyn Struct) -> Access {
-    match input.get("ObjectLockRetainUntilDate").map(|value| value.item()) {
-        Some(Item::Timestamp(time)) => {
-            access.last_with("s3:object-lock-retain-until-date", [time.secs().to_string()])
-        }
-        _ => access,
-    }
+fn with_retention(access: Access, request: &Request, until: Timestamp) -> Access {
+    let days = (until.millis() - request.now.millis()).div_euclid(86_400_000);
+    access
+        .last_with("s3:object-lock-retain-until-date", [until.secs().to_string()])
+        .last_with("s3:object-lock-remaining-retention-days", [days.to_string()])
 }
 
 /// Adds the tags of the header `x-amz-tagging`.
@@ -218,7 +231,7 @@ pub(crate) fn delete_object(_: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObject` on the destination, and reading the source.
 pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
-    let access = with_headers(put(request, input), input);
+    let access = with_headers(put(request, input), request, input);
     match input.downcast_ref::<CopyObjectInput>() {
         Some(input) => and_source(access, &input.copy_source),
         None => Ok(access),
@@ -275,6 +288,38 @@ pub(crate) fn create_bucket(_: &Request, input: &dyn Struct) -> Allowed {
         access = access.and("s3:PutBucketOwnershipControls", bucket);
     }
     Ok(access)
+}
+
+/// `s3:PutBucketAcl` or `s3:PutObjectAcl` with what it grants.
+pub(crate) fn put_acl(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = match input.text("Key") {
+        None => Access::to("s3:PutBucketAcl", bucket_of(input)),
+        Some(_) => object_to("s3:PutObjectAcl", "s3:PutObjectVersionAcl", input)?,
+    };
+    Ok(with_members(access, input, ACL_HEADERS))
+}
+
+/// `s3:PutObjectRetention` with what is asked for.
+pub(crate) fn put_retention(request: &Request, input: &dyn Struct) -> Allowed {
+    let access = Access::to("s3:PutObjectRetention", object_of(input));
+    let Some(input) = input.downcast_ref::<PutObjectRetentionInput>() else { return Ok(access) };
+    let retention = input.retention.clone().unwrap_or_default();
+    let mut access = access;
+    if let Some(mode) = retention.mode {
+        access = access.last_with("s3:object-lock-mode", [mode.as_str().to_owned()]);
+    }
+    if let Some(until) = retention.retain_until_date {
+        access = with_retention(access, request, until);
+    }
+    Ok(access)
+}
+
+/// `s3:PutObjectLegalHold` with what is asked for.
+pub(crate) fn put_legal_hold(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = Access::to("s3:PutObjectLegalHold", object_of(input));
+    let Some(input) = input.downcast_ref::<PutObjectLegalHoldInput>() else { return Ok(access) };
+    let status = input.legal_hold.as_ref().and_then(|hold| hold.status.clone());
+    Ok(access.last_with("s3:object-lock-legal-hold", status))
 }
 
 /// Nothing before the operation: `s3:DeleteObjects` asks for each key while it runs.

@@ -1,19 +1,16 @@
-//! GetObjectAttributes, and the ACLs of objects, which say what always holds.
+//! GetObjectAttributes.
 
 use fogbank_core::ReadTx;
 
-use crate::buckets::owner;
 use crate::checksums::{Algorithm, Checksums};
 use crate::error::Error;
 use crate::listing;
 use crate::model::{
-    Checksum as ShownChecksum, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
-    GetObjectAclOutput, GetObjectAttributesInput, GetObjectAttributesOutput,
-    GetObjectAttributesParts, Grant, Grantee, ObjectPart, Permission, Type,
+    Checksum as ShownChecksum, GetObjectAttributesInput, GetObjectAttributesOutput,
+    GetObjectAttributesParts, ObjectPart,
 };
-use crate::objects;
-use crate::rules;
 use crate::store::{self, Object, PARTS};
+use crate::versions;
 
 /// Tells what is asked for of an object, and nothing else.
 pub(crate) fn get(
@@ -21,7 +18,6 @@ pub(crate) fn get(
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput, Error> {
     const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
-    rules::check_version_id(input.version_id.as_deref())?;
     if let Some(unknown) =
         input.object_attributes.iter().find(|attribute| !KNOWN.contains(&attribute.as_str()))
     {
@@ -31,13 +27,13 @@ pub(crate) fn get(
     if input.expected_bucket_owner.is_some() {
         store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     }
-    let Some(object) = store::object(tx, &input.bucket, &input.key)? else {
-        return Err(objects::missing(tx, &input.bucket, &input.key));
-    };
+    let at = (&*input.bucket, &*input.key);
+    let object = versions::read(tx, at, input.version_id.as_deref())?;
     let wants = |name: &str| input.object_attributes.iter().any(|attribute| attribute == name);
     let listed = &object.listed;
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(listed.modified()),
+        version_id: object.version_id(),
         ..GetObjectAttributesOutput::default()
     };
     if wants("ETag") {
@@ -109,43 +105,4 @@ fn shown_part(number: u16, part: &store::Part, algorithm: Algorithm) -> ObjectPa
         shown.set_checksum(algorithm, part.checksum.text(0));
     }
     shown
-}
-
-/// The one grant that there is where the owner of a bucket owns all in it.
-fn full_control(account: &str) -> Vec<Grant> {
-    let grantee = Grantee {
-        r#type: Type::CanonicalUser,
-        id: Some(rules::canonical_id(account)),
-        ..Grantee::default()
-    };
-    vec![Grant { grantee: Some(grantee), permission: Some(Permission::FullControl) }]
-}
-
-/// The ACL of a bucket: its owner may do everything.
-pub(crate) fn bucket_acl(
-    tx: &ReadTx<'_>,
-    input: GetBucketAclInput,
-) -> Result<GetBucketAclOutput, Error> {
-    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    Ok(GetBucketAclOutput {
-        owner: Some(owner(&bucket.account)),
-        grants: Some(full_control(&bucket.account)),
-    })
-}
-
-/// The ACL of an object: the bucket's owner may do everything.
-pub(crate) fn object_acl(
-    tx: &ReadTx<'_>,
-    input: GetObjectAclInput,
-) -> Result<GetObjectAclOutput, Error> {
-    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    rules::check_version_id(input.version_id.as_deref())?;
-    if store::object(tx, &input.bucket, &input.key)?.is_none() {
-        return Err(Error::NoSuchKey { key: input.key });
-    }
-    Ok(GetObjectAclOutput {
-        owner: Some(owner(&bucket.account)),
-        grants: Some(full_control(&bucket.account)),
-        request_charged: None,
-    })
 }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use fogbank_core::{ReadTx, Tx, WriteTx, page};
 
 use crate::access::bucket_arn;
+use crate::acls;
 use crate::error::Error;
 use crate::model::{
     Bucket as ListedBucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
@@ -12,7 +13,9 @@ use crate::model::{
     HeadBucketOutput, ListBucketsInput, ListBucketsOutput, Owner,
 };
 use crate::rules;
-use crate::store::{self, BUCKETS, Bucket, PublicAccess};
+use crate::store::{
+    self, Acl, AclPermission, BUCKETS, Bucket, Ownership, PublicAccess, Versioning,
+};
 use crate::tasks;
 
 /// The most buckets that one answer lists.
@@ -32,7 +35,10 @@ pub(crate) fn create(
     if !rules::is_bucket_name(name) {
         return Err(Error::InvalidBucketName { bucket: name.clone() });
     }
-    refuse_unsupported(&input)?;
+    let is_legacy = tx.cx().settings().has_legacy_buckets;
+    let ownership = ownership(input.object_ownership.as_deref(), is_legacy)?;
+    let acl = acl(&input, tx.account(), ownership)?;
+    let has_lock = input.object_lock_enabled_for_bucket == Some(true);
     let configuration = input.create_bucket_configuration.unwrap_or_default();
     let (region, location) = place(tx.region(), configuration.location_constraint)?;
     let tags = rules::pairs(configuration.tags.unwrap_or_default());
@@ -60,8 +66,17 @@ pub(crate) fn create(
         location,
         notifies: false,
         policy: 0,
-        public_access: Some(PublicAccess::ALL),
+        public_access: (!is_legacy).then_some(PublicAccess::ALL),
         bucket_key: false,
+        versioning: if has_lock { Versioning::Enabled } else { Versioning::Never },
+        has_lock,
+        retention: None,
+        ownership,
+        acl,
+        requester_pays: false,
+        has_lifecycle: false,
+        has_replication: false,
+        has_logging: false,
     };
     BUCKETS.put(tx, name, &bucket)?;
     store::OWNED.put(tx, &(&*bucket.account, &**name), &())?;
@@ -71,36 +86,45 @@ pub(crate) fn create(
     Ok(output)
 }
 
-fn refuse_unsupported(input: &CreateBucketInput) -> Result<(), Error> {
-    match input.object_ownership.as_deref() {
-        None | Some("BucketOwnerEnforced") => {}
-        Some(ownership @ ("BucketOwnerPreferred" | "ObjectWriter")) => {
-            return Err(Error::header(
-                "x-amz-object-ownership",
-                format!("Fogbank's S3 has no ACLs yet, as {ownership} would need them"),
-            ));
-        }
-        Some(other) => {
+/// Who owns what is written to a new bucket.
+fn ownership(given: Option<&str>, is_legacy: bool) -> Result<Option<Ownership>, Error> {
+    match given {
+        None if is_legacy => Ok(None),
+        None => Ok(Some(Ownership::Enforced)),
+        Some(other) => named_ownership(other).map(Some).ok_or_else(|| {
             let message = format!("Invalid x-amz-object-ownership header: {other}");
-            return Err(Error::argument("x-amz-object-ownership", other, message));
-        }
+            Error::argument("x-amz-object-ownership", other, message)
+        }),
     }
-    let grants = [
-        &input.grant_full_control,
-        &input.grant_read,
-        &input.grant_read_acp,
-        &input.grant_write,
-        &input.grant_write_acp,
-    ];
-    let is_private = input.acl.as_deref().is_none_or(|acl| acl == "private");
-    if !is_private || grants.iter().any(|grant| grant.is_some()) {
-        return Err(Error::InvalidBucketAclWithObjectOwnership);
+}
+
+/// The ownership of this name.
+pub(crate) fn named_ownership(name: &str) -> Option<Ownership> {
+    match name {
+        "BucketOwnerEnforced" => Some(Ownership::Enforced),
+        "BucketOwnerPreferred" => Some(Ownership::Preferred),
+        "ObjectWriter" => Some(Ownership::Writer),
+        _ => None,
     }
-    if input.object_lock_enabled_for_bucket == Some(true) {
-        let detail = "Fogbank's S3 has no Object Lock yet";
-        return Err(Error::header("x-amz-bucket-object-lock-enabled", detail));
-    }
-    Ok(())
+}
+
+/// The ACL that a new bucket is to have.
+fn acl(
+    input: &CreateBucketInput,
+    account: &str,
+    ownership: Option<Ownership>,
+) -> Result<Option<Acl>, Error> {
+    let asked = acls::asked(
+        input.acl.as_deref(),
+        [
+            (AclPermission::FullControl, &input.grant_full_control),
+            (AclPermission::Read, &input.grant_read),
+            (AclPermission::ReadAcp, &input.grant_read_acp),
+            (AclPermission::Write, &input.grant_write),
+            (AclPermission::WriteAcp, &input.grant_write_acp),
+        ],
+    )?;
+    asked.of_bucket(account, ownership)
 }
 
 /// The region in which a bucket is created, and its location constraint.
@@ -145,6 +169,7 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
     store::POLICIES.delete(tx, name)?;
     store::BUCKET_TAGS.delete(tx, name)?;
     store::NOTIFICATIONS.delete(tx, name)?;
+    store::DOCUMENTS.delete_all(tx, &(name,))?;
     if store::UPLOADS.first(tx, &(bucket.id,))?.is_some() {
         store::DELETED.put(tx, &bucket.id, &())?;
         tx.wake(tasks::PARTS);

@@ -12,7 +12,10 @@ use crate::events::{self, Change};
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, ENCRYPTION, WriteConditions};
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
-use crate::store::{self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload};
+use crate::store::{
+    self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload, VersionName,
+};
+use crate::versions;
 
 /// Makes an object of the parts that the request lists, and removes the others.
 pub(crate) fn complete(
@@ -39,15 +42,18 @@ pub(crate) fn complete(
     check_size(input.mpu_object_size, size)?;
     let checksum = checksum(&upload, &chosen);
     check_promise(&upload, &input, &checksum, &chosen)?;
-    let object = Object {
+    let mut object = Object {
         listed: Listed {
             size,
             modified_millis: tx.now().millis(),
             e_tag: e_tag(&chosen),
             storage_class: upload.storage_class,
             checksum: Some(checksum),
+            owner: upload.owner,
+            restored: None,
         },
         version: tx.version(),
+        version_name: VersionName::Unversioned,
         parts: Some(Parts::new(
             upload.number,
             chosen.iter().map(|(number, part)| (*number, part.size)),
@@ -55,15 +61,16 @@ pub(crate) fn complete(
         headers: upload.headers,
         metadata: upload.metadata,
         tags: upload.tags,
+        more: upload.more,
         body: Vec::new(),
     };
     for (number, part) in rest {
         store::delete_part(tx, (upload.number, number), &part)?;
     }
     UPLOADS.delete(tx, &(bucket.id, &*input.key, &*input.upload_id))?;
-    store::put_object(tx, (name, &input.key), &object, old.as_ref())?;
+    versions::put(tx, &bucket, (name, &input.key), &mut object, old)?;
     announce(tx, &bucket, &input, &object)?;
-    Ok(answer(tx, input, &object.listed))
+    Ok(answer(tx, input, &object))
 }
 
 fn announce(
@@ -79,13 +86,15 @@ fn announce(
 fn answer(
     tx: &WriteTx<'_>,
     input: CompleteMultipartUploadInput,
-    listed: &Listed,
+    object: &Object,
 ) -> CompleteMultipartUploadOutput {
+    let listed = &object.listed;
     let url = tx.request().endpoint.url();
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{url}/{}/{}", input.bucket, crate::rules::url_encode(&input.key))),
         e_tag: Some(listed.e_tag.quoted()),
         server_side_encryption: Some(ENCRYPTION.to_owned()),
+        version_id: object.version_id(),
         bucket: Some(input.bucket),
         key: Some(input.key),
         ..CompleteMultipartUploadOutput::default()
@@ -105,7 +114,7 @@ fn repeated(
     let number = input.upload_id.get(..16).and_then(|hex| u64::from_str_radix(hex, 16).ok())?;
     let object =
         object.filter(|object| object.parts.as_ref().is_some_and(|p| p.number == number))?;
-    Some(answer(tx, input.clone(), &object.listed))
+    Some(answer(tx, input.clone(), &object))
 }
 
 /// Refuses a completion on a condition if the object was written since the upload began.

@@ -2,9 +2,11 @@
 
 use fogbank_core::{ReadTx, WriteTx};
 
+use crate::buckets::named_ownership;
 use crate::error::Error;
 use crate::model::*;
-use crate::store::{self, BUCKETS, Bucket, PublicAccess};
+use crate::rules;
+use crate::store::{self, AclGrant, AclGrantee, BUCKETS, Bucket, Ownership, PublicAccess};
 
 /// A question about one bucket.
 macro_rules! looked_up {
@@ -74,16 +76,51 @@ pub(crate) fn delete_public_access_block(
     Ok(DeletePublicAccessBlockOutput {})
 }
 
-/// The owner of the bucket owns every object in it.
+/// Who owns what is written to the bucket.
 pub(crate) fn ownership_controls(
     tx: &ReadTx<'_>,
     input: GetBucketOwnershipControlsInput,
 ) -> Result<GetBucketOwnershipControlsOutput, Error> {
-    looked_up!(tx, input);
-    let rule = OwnershipControlsRule { object_ownership: "BucketOwnerEnforced".to_owned() };
+    let Some(ownership) = looked_up!(tx, input).ownership else {
+        return Err(Error::OwnershipControlsNotFoundError { bucket: input.bucket });
+    };
+    let name = match ownership {
+        Ownership::Enforced => "BucketOwnerEnforced",
+        Ownership::Preferred => "BucketOwnerPreferred",
+        Ownership::Writer => "ObjectWriter",
+    };
+    let rule = OwnershipControlsRule { object_ownership: name.to_owned() };
     Ok(GetBucketOwnershipControlsOutput {
         ownership_controls: Some(OwnershipControls { rules: vec![rule] }),
     })
+}
+
+/// Sets who owns what is written to the bucket. ACLs that grant something to others keep it from being enforced.
+pub(crate) fn put_ownership_controls(
+    tx: &mut WriteTx<'_>,
+    input: PutBucketOwnershipControlsInput,
+) -> Result<PutBucketOwnershipControlsOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    let [rule] = &input.ownership_controls.rules[..] else { return Err(Error::MalformedXML) };
+    let ownership = named_ownership(&rule.object_ownership).ok_or(Error::MalformedXML)?;
+    let owner = rules::canonical_id(&bucket.account);
+    let is_others = |grant: &AclGrant| grant.grantee != AclGrantee::Canonical(owner.clone());
+    let grants = bucket.acl.as_ref().is_some_and(|acl| acl.0.iter().any(is_others));
+    if ownership == Ownership::Enforced && grants {
+        return Err(Error::InvalidBucketAclWithObjectOwnership);
+    }
+    update(tx, &input.bucket, bucket, |bucket| bucket.ownership = Some(ownership))?;
+    Ok(PutBucketOwnershipControlsOutput {})
+}
+
+/// Goes back to what buckets were before there were controls of ownership.
+pub(crate) fn delete_ownership_controls(
+    tx: &mut WriteTx<'_>,
+    input: DeleteBucketOwnershipControlsInput,
+) -> Result<DeleteBucketOwnershipControlsOutput, Error> {
+    let bucket = looked_up!(tx, input);
+    update(tx, &input.bucket, bucket, |bucket| bucket.ownership = None)?;
+    Ok(DeleteBucketOwnershipControlsOutput {})
 }
 
 /// How new objects are encrypted: as S3 does where nothing is said.
@@ -144,15 +181,6 @@ pub(crate) fn delete_encryption(
     let bucket = looked_up!(tx, input);
     update(tx, &input.bucket, bucket, |bucket| bucket.bucket_key = false)?;
     Ok(DeleteBucketEncryptionOutput {})
-}
-
-/// Versioning was never enabled.
-pub(crate) fn versioning(
-    tx: &ReadTx<'_>,
-    input: GetBucketVersioningInput,
-) -> Result<GetBucketVersioningOutput, Error> {
-    looked_up!(tx, input);
-    Ok(GetBucketVersioningOutput::default())
 }
 
 /// Transfer acceleration was never enabled.
@@ -216,13 +244,4 @@ pub(crate) fn website(
 ) -> Result<GetBucketWebsiteOutput, Error> {
     looked_up!(tx, input);
     Err(Error::NoSuchWebsiteConfiguration { bucket: input.bucket })
-}
-
-/// There is no Object Lock.
-pub(crate) fn object_lock(
-    tx: &ReadTx<'_>,
-    input: GetObjectLockConfigurationInput,
-) -> Result<GetObjectLockConfigurationOutput, Error> {
-    looked_up!(tx, input);
-    Err(Error::ObjectLockConfigurationNotFoundError { bucket: input.bucket })
 }

@@ -10,7 +10,8 @@ use crate::metadata::{Draft, Writes};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
 use crate::objects::{self, ENCRYPTION, WriteConditions};
 use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
-use crate::store::{self, Bucket, Listed, Object};
+use crate::store::{self, Bucket, Listed, Object, VersionName};
+use crate::versions;
 
 /// How often a copy begins again because its source changed meanwhile.
 const MAX_TRIES: usize = 8;
@@ -44,10 +45,8 @@ pub(crate) fn source(
     conditions: &SourceConditions<'_>,
 ) -> Result<(Bucket, Object), Error> {
     let bucket = store::expected_bucket(tx, &source.bucket, conditions.expected_owner)?;
-    rules::check_version_id(source.version_id.as_deref())?;
-    let Some(object) = store::object(tx, &source.bucket, &source.key)? else {
-        return Err(objects::missing(tx, &source.bucket, &source.key));
-    };
+    let at = (&*source.bucket, &*source.key);
+    let object = versions::read(tx, at, source.version_id.as_deref())?;
     let listed = &object.listed;
     if matches!(listed.class(), "GLACIER" | "DEEP_ARCHIVE") {
         let message = "Operation is not valid for the source object's storage class";
@@ -77,6 +76,12 @@ struct Plan<'a> {
     replaces_tags: bool,
     algorithm: Option<Algorithm>,
     write: WriteConditions,
+}
+
+/// A copy that was written.
+struct Copied {
+    source_version_id: Option<String>,
+    object: Object,
 }
 
 /// The hashes of what is copied.
@@ -110,7 +115,9 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
         draft,
     };
-    let is_itself = plan.source.bucket == input.bucket && plan.source.key == input.key;
+    let is_itself = plan.source.bucket == input.bucket
+        && plan.source.key == input.key
+        && plan.source.version_id.is_none();
     let changes = plan.replaces_metadata
         || changes_class
         || changes_encryption
@@ -122,8 +129,8 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
     for _ in 0..MAX_TRIES {
         let (version, hashes) = hashes(cx, &plan).await?;
         let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
-        if let Some(listed) = written {
-            return Ok(answer(&listed));
+        if let Some(copied) = written {
+            return Ok(answer(&copied));
         }
     }
     Err(Fault::new("ServiceUnavailable", "Please reduce your request rate.").into())
@@ -181,13 +188,14 @@ fn write(
     plan: &Plan<'_>,
     version: u64,
     hashes: &Hashes,
-) -> Result<Option<Listed>, Error> {
+) -> Result<Option<Copied>, Error> {
     let at = (&*input.bucket, &*input.key);
     let bucket = store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
     let (_, from) = source(tx, &plan.source, &plan.conditions)?;
     if from.version != version {
         return Ok(None);
     }
+    let source_version_id = from.version_id();
     let old = store::object(tx, at.0, at.1)?;
     plan.write.check(at.1, old.as_ref())?;
     let (body, _) = store::body(tx, &from, 0..from.listed.size)?;
@@ -198,27 +206,33 @@ fn write(
     let mut headers = if plan.replaces_metadata { draft.headers.clone() } else { from.headers };
     // A redirect is a matter of the place, not of the object.
     headers.website_redirect.clone_from(&draft.headers.website_redirect);
-    let object = Object {
+    let (owner, more) = draft.settle(tx, &bucket)?;
+    let mut object = Object {
         listed: Listed {
             size: from.listed.size,
             modified_millis: tx.now().millis(),
             e_tag: hashes.e_tag,
             storage_class: draft.storage_class.clone(),
             checksum: Some(hashes.checksum.clone()),
+            owner,
+            restored: None,
         },
         version: tx.version(),
+        version_name: VersionName::Unversioned,
         parts: None,
         headers,
         metadata: if plan.replaces_metadata { draft.metadata.clone() } else { from.metadata },
         tags: if plan.replaces_tags { draft.tags.clone() } else { from.tags },
+        more,
         body,
     };
-    store::put_object(tx, at, &object, old.as_ref())?;
+    versions::put(tx, &bucket, at, &mut object, old)?;
     events::emit(tx, &bucket, at.0, &Change::created("Copy", at.1, &object))?;
-    Ok(Some(object.listed))
+    Ok(Some(Copied { source_version_id, object }))
 }
 
-fn answer(listed: &Listed) -> CopyObjectOutput {
+fn answer(copied: &Copied) -> CopyObjectOutput {
+    let listed = &copied.object.listed;
     let mut result = CopyObjectResult {
         e_tag: Some(listed.e_tag.quoted()),
         last_modified: Some(listed.modified()),
@@ -229,6 +243,8 @@ fn answer(listed: &Listed) -> CopyObjectOutput {
     result.checksum_type = checksum_type;
     CopyObjectOutput {
         copy_object_result: Some(result),
+        version_id: copied.object.version_id(),
+        copy_source_version_id: copied.source_version_id.clone(),
         server_side_encryption: Some(ENCRYPTION.to_owned()),
         ..CopyObjectOutput::default()
     }

@@ -9,6 +9,7 @@ use crate::model::{
 };
 use crate::objects;
 use crate::store;
+use crate::versions::{self, Removal, Removed};
 
 /// The most keys that one request removes.
 const MAX_KEYS: usize = 1000;
@@ -27,19 +28,21 @@ pub(crate) async fn delete(
     cx.read(|tx| store::expected_bucket(tx, name, expected).map(|_| ()))?;
     let allowed: Vec<Result<(), Error>> =
         keys.iter().map(|key| Ok(cx.authorise(&access(name, key))?)).collect();
-    let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed)).await?;
+    let bypasses = input.bypass_governance_retention == Some(true);
+    let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed, bypasses)).await?;
     let is_quiet = input.delete.quiet.unwrap_or_default();
     let mut output = DeleteObjectsOutput::default();
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     let refusals = allowed.into_iter().map(Result::err);
     for ((key, refusal), outcome) in keys.iter().zip(refusals).zip(outcomes) {
-        match refusal.or(outcome) {
-            Some(error) => errors.push(refused(key, error)),
-            None if is_quiet => {}
-            None => deleted.push(DeletedObject {
+        match refusal.map_or(outcome, Err) {
+            Err(error) => errors.push(refused(key, error)),
+            Ok(_) if is_quiet => {}
+            Ok(removed) => deleted.push(DeletedObject {
                 key: Some(key.key.clone()),
                 version_id: key.version_id.clone(),
-                ..DeletedObject::default()
+                delete_marker: removed.is_marker.then_some(true),
+                delete_marker_version_id: removed.version_id.filter(|_| removed.is_marker),
             }),
         }
     }
@@ -62,20 +65,21 @@ fn remove_all(
     name: &str,
     keys: &[ObjectIdentifier],
     allowed: &[Result<(), Error>],
-) -> Result<Vec<Option<Error>>, Error> {
+    bypasses: bool,
+) -> Result<Vec<Result<Removed, Error>>, Error> {
     let bucket = store::bucket(tx, name)?;
     let mut outcomes = Vec::with_capacity(keys.len());
     for (key, allowed) in keys.iter().zip(allowed) {
         let outcome = match allowed {
-            Ok(()) => remove(tx, &bucket, name, key),
-            Err(_) => Ok(()),
+            Ok(()) => remove(tx, &bucket, name, key, bypasses),
+            Err(_) => Ok(Removed::default()),
         };
         match outcome {
             // What the store refuses aborts the whole.
             Err(Error::Fault(fault)) if fault.name() == "InternalFailure" => {
                 return Err(Error::Fault(fault));
             }
-            outcome => outcomes.push(outcome.err()),
+            outcome => outcomes.push(outcome),
         }
     }
     Ok(outcomes)
@@ -86,15 +90,23 @@ fn remove(
     bucket: &store::Bucket,
     name: &str,
     key: &ObjectIdentifier,
-) -> Result<(), Error> {
+    bypasses_governance: bool,
+) -> Result<Removed, Error> {
     if key.last_modified_time.is_some() || key.size.is_some() {
         return Err(Error::header("LastModifiedTime, Size", ""));
     }
-    if key.version_id.as_deref().is_some_and(|version| version != "null") {
-        let fault = Fault::new("NoSuchVersion", "The specified version does not exist.");
-        return Err(Error::Fault(fault));
+    let removal = Removal { version_id: key.version_id.as_deref(), bypasses_governance };
+    let at = (name, &*key.key);
+    if let Some(tag) = &key.e_tag {
+        objects::check_match(tx, at, removal, tag)?;
     }
-    objects::remove(tx, bucket, (name, &key.key), key.e_tag.as_deref())
+    versions::remove(tx, bucket, at, removal).map_err(|error| match error {
+        // Here S3 does not say that the id could not be one.
+        Error::InvalidArgument { value, .. } => {
+            Error::NoSuchVersion { key: key.key.clone(), version: value }
+        }
+        error => error,
+    })
 }
 
 fn refused(key: &ObjectIdentifier, error: Error) -> Refused {

@@ -100,8 +100,11 @@ errors! {
     NoSuchTagSet { bucket = "BucketName" }: "The TagSet does not exist";
     NoSuchUpload { upload = "UploadId" }:
         "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
+    NoSuchVersion { key = "Key", version = "VersionId" }: "The specified version does not exist.";
     NoSuchWebsiteConfiguration { bucket = "BucketName" }:
         "The specified bucket does not have a website configuration";
+    OwnershipControlsNotFoundError { bucket = "BucketName" }:
+        "The bucket ownership controls were not found";
     NotImplemented { header = "Header", detail = "additionalMessage" }:
         "A header you provided implies functionality that is not implemented";
     ObjectLockConfigurationNotFoundError { bucket = "BucketName" }:
@@ -120,6 +123,14 @@ impl Error {
             name: name.to_owned(),
             value: value.to_string(),
         }
+    }
+
+    /// The same under another name.
+    pub(crate) fn renamed(self, name: &'static str) -> Error {
+        let fault = Fault::from(self);
+        let renamed = Fault::new(name, fault.message());
+        let elements = fault.extra().iter();
+        Error::Fault(elements.fold(renamed, |fault, (name, value)| fault.with(name, value.clone())))
     }
 
     /// A request that makes no sense as a whole.

@@ -32,6 +32,7 @@ pub(crate) struct Change<'a> {
     e_tag: Option<String>,
     /// The number of the transaction, for events that are ordered.
     version: Option<u64>,
+    version_id: Option<String>,
 }
 
 impl<'a> Change<'a> {
@@ -44,11 +45,27 @@ impl<'a> Change<'a> {
             size: Some(object.listed.size),
             e_tag: Some(object.listed.e_tag.bare()),
             version: Some(object.version),
+            version_id: object.version_id(),
         }
     }
 
-    /// An object was removed.
-    pub(crate) fn removed(key: &'a str, version: u64) -> Change<'a> {
+    /// The ACL of an object was changed.
+    pub(crate) fn acl(key: &'a str, object: &Object) -> Change<'a> {
+        Change {
+            group: "ObjectAcl",
+            name: "Put",
+            version: None,
+            ..Change::created("", key, object)
+        }
+    }
+
+    /// A delete marker was made.
+    pub(crate) fn marked(key: &'a str, version: u64, version_id: Option<String>) -> Change<'a> {
+        Change { name: "DeleteMarkerCreated", ..Change::removed(key, version, version_id) }
+    }
+
+    /// An object, or a version of it, was removed for good.
+    pub(crate) fn removed(key: &'a str, version: u64, version_id: Option<String>) -> Change<'a> {
         Change {
             group: "ObjectRemoved",
             name: "Delete",
@@ -56,6 +73,7 @@ impl<'a> Change<'a> {
             size: None,
             e_tag: None,
             version: Some(version),
+            version_id,
         }
     }
 
@@ -68,6 +86,7 @@ impl<'a> Change<'a> {
             size: None,
             e_tag: Some(object.listed.e_tag.bare()),
             version: None,
+            version_id: object.version_id(),
         }
     }
 
@@ -244,6 +263,8 @@ struct SubjectObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     e_tag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sequencer: Option<String>,
 }
 
@@ -278,6 +299,7 @@ fn message(
                 key: rules::url_encode(change.key),
                 size: change.size,
                 e_tag: change.e_tag.as_deref(),
+                version_id: change.version_id.as_deref(),
                 sequencer: change.version.map(sequencer),
             },
         },
@@ -297,6 +319,7 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
     let detail_type = match (change.group, change.name) {
         ("ObjectCreated", _) => "Object Created",
         ("ObjectRemoved", _) => "Object Deleted",
+        ("ObjectAcl", _) => "Object ACL Updated",
         ("ObjectTagging", "Put") => "Object Tags Added",
         ("ObjectTagging", _) => "Object Tags Deleted",
         _ => return None,
@@ -307,6 +330,9 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
     }
     if let Some(e_tag) = &change.e_tag {
         object["etag"] = e_tag.as_str().into();
+    }
+    if let Some(version_id) = &change.version_id {
+        object["version-id"] = version_id.as_str().into();
     }
     if let Some(version) = change.version {
         object["sequencer"] = sequencer(version).into();
@@ -331,7 +357,11 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
         }
         "ObjectRemoved" => {
             detail["reason"] = "DeleteObject".into();
-            detail["deletion-type"] = "Permanently Deleted".into();
+            detail["deletion-type"] = match change.name {
+                "DeleteMarkerCreated" => "Delete Marker Created",
+                _ => "Permanently Deleted",
+            }
+            .into();
         }
         _ => {}
     }
@@ -367,9 +397,9 @@ mod tests {
             events: vec!["s3:ObjectRemoved:*".into()],
             filter: Some(vec![rule("Prefix", "in/"), rule("Suffix", ".png")]),
         };
-        assert!(Change::removed("in/a.png", 1).concerns(&destination));
-        assert!(!Change::removed("in/a.jpg", 1).concerns(&destination));
-        assert!(!Change::removed("out/a.png", 1).concerns(&destination));
+        assert!(Change::removed("in/a.png", 1, None).concerns(&destination));
+        assert!(!Change::removed("in/a.jpg", 1, None).concerns(&destination));
+        assert!(!Change::removed("out/a.png", 1, None).concerns(&destination));
         let (target, input) = call(&destination, "hello");
         assert_eq!(target, "sqs:SendMessage");
         assert_eq!(input["QueueUrl"], "http://127.0.0.1/000000000000/q");

@@ -8,8 +8,9 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * versioning, Object Lock, lifecycle, replication, inventory, analytics, websites, CORS, logging, access points;
-//! * ACLs: as in new buckets of AWS, the owner of a bucket owns all in it (`BucketOwnerEnforced`);
+//! * lifecycle, replication, inventory, analytics, websites, CORS, logging, access points;
+//! * MFA delete, since there are no MFA devices; event holds of Object Lock;
+//! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with KMS or customers' keys. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store does not encrypt what it writes yet: the disk must;
 //! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
@@ -20,6 +21,8 @@
 //! Requests of every region are answered by every endpoint; there are no redirects between regions.
 
 mod access;
+mod acl_grants;
+mod acls;
 mod attributes;
 mod bodies;
 mod buckets;
@@ -31,6 +34,7 @@ mod deletions;
 mod error;
 mod events;
 mod listing;
+mod locks;
 mod metadata;
 mod model;
 mod notifications;
@@ -39,6 +43,7 @@ mod parts;
 mod policies;
 mod reads;
 mod reset;
+mod rows;
 mod rules;
 mod store;
 mod tagging;
@@ -46,6 +51,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod version_listing;
+mod versions;
 
 pub use error::Error;
 use fogbank_core::wire::Style;
@@ -68,7 +75,7 @@ pub static OPERATIONS: &[Op] = operations! {
     task CopyObject => copies::copy, access::copy_object;
     read ListObjects => listing::list, access::list;
     read ListObjectsV2 => listing::list_v2, access::list;
-    read ListObjectVersions => listing::versions, |_, input| {
+    read ListObjectVersions => version_listing::list, |_, input| {
         access::list_to("s3:ListBucketVersions", input)
     };
 
@@ -111,10 +118,12 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketPolicy => policies::delete, access::bucket;
     read GetBucketPolicyStatus => policies::status, access::bucket;
 
-    read GetBucketAcl => attributes::bucket_acl, access::bucket;
-    read GetObjectAcl => attributes::object_acl, |_, input| {
+    read GetBucketAcl => acls::get_bucket, access::bucket;
+    write PutBucketAcl => acls::put_bucket, access::put_acl;
+    read GetObjectAcl => acls::get_object, |_, input| {
         access::object_to("s3:GetObjectAcl", "s3:GetObjectVersionAcl", input)
     };
+    write PutObjectAcl => acls::put_object, access::put_acl;
     read GetPublicAccessBlock => configurations::public_access_block, |_, input| {
         access::bucket_to("s3:GetBucketPublicAccessBlock", input)
     };
@@ -125,6 +134,10 @@ pub static OPERATIONS: &[Op] = operations! {
         access::bucket_to("s3:PutBucketPublicAccessBlock", input)
     };
     read GetBucketOwnershipControls => configurations::ownership_controls, access::bucket;
+    write PutBucketOwnershipControls => configurations::put_ownership_controls, access::bucket;
+    write DeleteBucketOwnershipControls => configurations::delete_ownership_controls, |_, input| {
+        access::bucket_to("s3:PutBucketOwnershipControls", input)
+    };
     read GetBucketEncryption => configurations::encryption, |_, input| {
         access::bucket_to("s3:GetEncryptionConfiguration", input)
     };
@@ -134,7 +147,8 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketEncryption => configurations::delete_encryption, |_, input| {
         access::bucket_to("s3:PutEncryptionConfiguration", input)
     };
-    read GetBucketVersioning => configurations::versioning, access::bucket;
+    read GetBucketVersioning => versions::get, access::bucket;
+    write PutBucketVersioning => versions::configure, access::bucket;
     read GetBucketAccelerateConfiguration => configurations::acceleration, |_, input| {
         access::bucket_to("s3:GetAccelerateConfiguration", input)
     };
@@ -150,8 +164,19 @@ pub static OPERATIONS: &[Op] = operations! {
     };
     read GetBucketRequestPayment => configurations::request_payment, access::bucket;
     read GetBucketWebsite => configurations::website, access::bucket;
-    read GetObjectLockConfiguration => configurations::object_lock, |_, input| {
+    read GetObjectLockConfiguration => locks::configuration, |_, input| {
         access::bucket_to("s3:GetBucketObjectLockConfiguration", input)
+    };
+    write PutObjectLockConfiguration => locks::configure, |_, input| {
+        access::bucket_to("s3:PutBucketObjectLockConfiguration", input)
+    };
+    write PutObjectRetention => locks::put_retention, access::put_retention;
+    read GetObjectRetention => locks::get_retention, |_, input| {
+        access::to_object("s3:GetObjectRetention", input)
+    };
+    write PutObjectLegalHold => locks::put_legal_hold, access::put_legal_hold;
+    read GetObjectLegalHold => locks::get_legal_hold, |_, input| {
+        access::to_object("s3:GetObjectLegalHold", input)
     };
 };
 

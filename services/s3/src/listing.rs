@@ -8,8 +8,8 @@ use fogbank_core::{ReadTx, page};
 use crate::buckets::owner;
 use crate::error::Error;
 use crate::model::{
-    CommonPrefix, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectsInput,
-    ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, Object, ObjectVersion,
+    CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    Object,
 };
 use crate::rules::{self, group};
 use crate::store::{self, LISTED, Listed};
@@ -170,7 +170,7 @@ impl Encoding {
                     .map(|checksum| checksum.type_name().to_owned()),
                 size: i64::try_from(listed.size).ok(),
                 storage_class: Some(listed.class().to_owned()),
-                owner: account.map(owner),
+                owner: account.map(|account| owner(listed.owner.as_deref().unwrap_or(account))),
                 restore_status: None,
             })
             .collect()
@@ -251,61 +251,4 @@ pub(crate) fn list_v2(
         encoding_type: input.encoding_type,
         request_charged: None,
     })
-}
-
-/// Lists the versions of objects. Until versioning is implemented, each has one, which is called `null`.
-pub(crate) fn versions(
-    tx: &ReadTx<'_>,
-    mut input: ListObjectVersionsInput,
-) -> Result<ListObjectVersionsOutput, Error> {
-    let (max_keys, limit) = limit("max-keys", input.max_keys)?;
-    input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
-    let encoding = Encoding::read(input.encoding_type.as_deref())?;
-    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let prefix = input.prefix.unwrap_or_default();
-    let marker = input.key_marker.unwrap_or_default();
-    if let Some(version) = input.version_id_marker.as_ref().filter(|_| marker.is_empty()) {
-        let message = "A version-id marker cannot be specified without a key marker.";
-        return Err(Error::argument("version-id-marker", version, message));
-    }
-    let narrow = Narrow { prefix: &prefix, delimiter: input.delimiter.as_deref(), limit };
-    let start = match marker.is_empty() {
-        true => Start::First,
-        false => Start::behind(marker.clone(), &narrow),
-    };
-    let page = collect(tx, &input.bucket, &narrow, start)?;
-    let is_key = page.objects.last().is_some_and(|(key, _)| Some(key) == page.next.as_ref());
-    let objects = encoding.objects(page.objects, Some(&bucket.account));
-    Ok(ListObjectVersionsOutput {
-        name: Some(input.bucket),
-        prefix: Some(encoding.key(prefix)),
-        key_marker: Some(encoding.key(marker)),
-        version_id_marker: Some(input.version_id_marker.unwrap_or_default()),
-        next_key_marker: page.next.map(|next| encoding.key(next)),
-        next_version_id_marker: is_key.then(|| "null".to_owned()),
-        max_keys: Some(max_keys),
-        delimiter: input.delimiter.map(|delimiter| encoding.key(delimiter)),
-        is_truncated: Some(page.is_truncated),
-        versions: Some(objects.into_iter().map(only_version).collect()),
-        delete_markers: None,
-        common_prefixes: encoding.prefixes(page.prefixes),
-        encoding_type: input.encoding_type,
-        request_charged: None,
-    })
-}
-
-fn only_version(object: Object) -> ObjectVersion {
-    ObjectVersion {
-        e_tag: object.e_tag,
-        checksum_algorithm: object.checksum_algorithm,
-        checksum_type: object.checksum_type,
-        size: object.size,
-        storage_class: object.storage_class,
-        key: object.key,
-        version_id: Some("null".to_owned()),
-        is_latest: Some(true),
-        last_modified: object.last_modified,
-        owner: object.owner,
-        restore_status: None,
-    }
 }

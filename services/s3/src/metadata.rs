@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use fogbank_core::Tx;
+
+use crate::acls;
 use crate::error::Error;
+use crate::locks;
 use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
 use crate::rules::{self, MAX_METADATA_BYTES};
-use crate::store::Headers;
+use crate::store::{AclPermission, Bucket, Headers, More};
 
 /// What is to be stored beside a body.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +19,23 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<(String, String)>,
     /// None for `STANDARD`.
     pub(crate) storage_class: Option<String>,
+    pub(crate) acl: acls::Asked,
+    pub(crate) lock: locks::Asked,
+}
+
+impl Draft {
+    /// The owner, if it is not the bucket's, and what few objects have, as the bucket has it.
+    pub(crate) fn settle(
+        &self,
+        tx: &(impl Tx + ?Sized),
+        bucket: &Bucket,
+    ) -> Result<(Option<String>, Option<Box<More>>), Error> {
+        let (owner, acl) = self.acl.settle(bucket, &tx.request().principal.account)?;
+        let (retention, legal_hold) = locks::settle(bucket, self.lock, tx.now())?;
+        let has_more = acl.is_some() || retention.is_some() || legal_hold;
+        let more = More { acl, retention, legal_hold, ..More::default() };
+        Ok((owner, has_more.then(|| Box::new(more))))
+    }
 }
 
 /// A request that writes an object.
@@ -25,22 +46,14 @@ pub(crate) trait Writes {
 
 /// What no object of ours can have yet.
 struct Refused<'a> {
-    acl: Option<&'a str>,
-    grants: [&'a Option<String>; 4],
     encryption: Option<&'a str>,
     customer_key: bool,
     kms_key: bool,
-    lock: bool,
+    event_hold: bool,
 }
 
 impl Refused<'_> {
     fn check(&self) -> Result<(), Error> {
-        // Bucket owner enforced: only ACLs that say what holds anyway.
-        let is_plain =
-            self.acl.is_none_or(|acl| matches!(acl, "bucket-owner-full-control" | "private"));
-        if !is_plain || self.grants.iter().any(|grant| grant.is_some()) {
-            return Err(Error::AccessControlListNotSupported);
-        }
         match self.encryption {
             None | Some("AES256") if self.kms_key => {
                 return Err(Error::header(
@@ -66,8 +79,9 @@ impl Refused<'_> {
                 "Fogbank's S3 does not encrypt with customers' keys yet",
             ));
         }
-        if self.lock {
-            return Err(Error::request("Bucket is missing Object Lock Configuration"));
+        if self.event_hold {
+            let detail = "Fogbank's S3 has no event holds yet";
+            return Err(Error::header("x-amz-object-lock-event-hold", detail));
         }
         Ok(())
     }
@@ -91,21 +105,11 @@ macro_rules! writes {
             fn draft(&mut self) -> Result<Draft, Error> {
                 rules::check_key(&self.key)?;
                 let refused = Refused {
-                    acl: self.acl.as_deref(),
-                    grants: [
-                        &self.grant_full_control,
-                        &self.grant_read,
-                        &self.grant_read_acp,
-                        &self.grant_write_acp,
-                    ],
                     encryption: self.server_side_encryption.as_deref(),
                     customer_key: self.sse_customer_algorithm.is_some()
                         || self.sse_customer_key.is_some(),
                     kms_key: self.ssekms_key_id.is_some(),
-                    lock: self.object_lock_mode.is_some()
-                        || self.object_lock_retain_until_date.is_some()
-                        || self.object_lock_legal_hold_status.is_some()
-                        || self.object_lock_event_hold.is_some(),
+                    event_hold: self.object_lock_event_hold.is_some(),
                 };
                 refused.check()?;
                 Ok(Draft {
@@ -126,6 +130,21 @@ macro_rules! writes {
                         .transpose()?
                         .unwrap_or_default(),
                     storage_class: rules::storage_class(self.storage_class.take())?,
+                    acl: acls::asked(
+                        self.acl.as_deref(),
+                        [
+                            (AclPermission::FullControl, &self.grant_full_control),
+                            (AclPermission::Read, &self.grant_read),
+                            (AclPermission::ReadAcp, &self.grant_read_acp),
+                            (AclPermission::Write, &None),
+                            (AclPermission::WriteAcp, &self.grant_write_acp),
+                        ],
+                    )?,
+                    lock: locks::asked(
+                        self.object_lock_mode.as_deref(),
+                        self.object_lock_retain_until_date,
+                        self.object_lock_legal_hold_status.as_deref(),
+                    )?,
                 })
             }
         }
@@ -154,8 +173,6 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_said() {
         let text = |text: &str| Some(text.to_owned());
-        let mut input = PutObjectInput { acl: text("public-read"), ..put() };
-        assert!(matches!(input.draft(), Err(Error::AccessControlListNotSupported)));
         let mut input = PutObjectInput { server_side_encryption: text("aws:kms"), ..put() };
         assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
         let mut input = PutObjectInput { server_side_encryption: text("rot13"), ..put() };
@@ -163,7 +180,7 @@ mod tests {
         let mut input = PutObjectInput { sse_customer_algorithm: text("AES256"), ..put() };
         assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
         let mut input = PutObjectInput { object_lock_mode: text("COMPLIANCE"), ..put() };
-        assert!(matches!(input.draft(), Err(Error::InvalidRequest { .. })));
+        assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { key: "k".repeat(1025), ..put() };
         assert!(matches!(input.draft(), Err(Error::KeyTooLongError { .. })));
     }

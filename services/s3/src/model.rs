@@ -240,6 +240,7 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::BUCKET_NOT_EMPTY,
         ),
+        error("CORSResponse", ("CORSResponse", "CORSResponse"), 403, true, &schema::CORS_RESPONSE),
         error(
             "ConditionalRequestConflict",
             ("ConditionalRequestConflict", "ConditionalRequestConflict"),
@@ -317,6 +318,13 @@ pub static SERVICE: wire::Service = wire::Service {
             403,
             true,
             &schema::INVALID_ACCESS_KEY_ID,
+        ),
+        error(
+            "InvalidAddressingHeader",
+            ("InvalidAddressingHeader", "InvalidAddressingHeader"),
+            400,
+            true,
+            &schema::INVALID_ADDRESSING_HEADER,
         ),
         error(
             "InvalidAnnotationName",
@@ -424,6 +432,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::INVALID_REQUEST,
+        ),
+        error(
+            "InvalidRetentionPeriod",
+            ("InvalidRetentionPeriod", "InvalidRetentionPeriod"),
+            400,
+            true,
+            &schema::INVALID_RETENTION_PERIOD,
         ),
         error(
             "InvalidStorageClass",
@@ -535,6 +550,13 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::NO_SUCH_CORS_CONFIGURATION,
         ),
+        error(
+            "NoSuchConfiguration",
+            ("NoSuchConfiguration", "NoSuchConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_CONFIGURATION,
+        ),
         error("NoSuchKey", ("NoSuchKey", "NoSuchKey"), 404, true, &schema::NO_SUCH_KEY),
         error(
             "NoSuchLifecycleConfiguration",
@@ -542,6 +564,13 @@ pub static SERVICE: wire::Service = wire::Service {
             404,
             true,
             &schema::NO_SUCH_LIFECYCLE_CONFIGURATION,
+        ),
+        error(
+            "NoSuchObjectLockConfiguration",
+            ("NoSuchObjectLockConfiguration", "NoSuchObjectLockConfiguration"),
+            404,
+            true,
+            &schema::NO_SUCH_OBJECT_LOCK_CONFIGURATION,
         ),
         error(
             "NoSuchPublicAccessBlockConfiguration",
@@ -652,6 +681,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::REQUEST_TIMEOUT,
         ),
         error(
+            "RestoreAlreadyInProgress",
+            ("RestoreAlreadyInProgress", "RestoreAlreadyInProgress"),
+            409,
+            true,
+            &schema::RESTORE_ALREADY_IN_PROGRESS,
+        ),
+        error(
             "ServerSideEncryptionConfigurationNotFoundError",
             (
                 "ServerSideEncryptionConfigurationNotFoundError",
@@ -690,6 +726,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::UNEXPECTED_CONTENT,
+        ),
+        error(
+            "UnresolvableGrantByEmailAddress",
+            ("UnresolvableGrantByEmailAddress", "UnresolvableGrantByEmailAddress"),
+            400,
+            true,
+            &schema::UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS,
         ),
         error(
             "UnsupportedMediaType",
@@ -883,6 +926,30 @@ impl wire::OperationShape for DeleteBucketEncryption {
             status: 204,
             input: &schema::DELETE_BUCKET_ENCRYPTION_REQUEST,
             output: &schema::DELETE_BUCKET_ENCRYPTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteBucketOwnershipControls;
+
+impl wire::OperationShape for DeleteBucketOwnershipControls {
+    type Input = DeleteBucketOwnershipControlsInput;
+    type Output = DeleteBucketOwnershipControlsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketOwnershipControls",
+            method: "DELETE",
+            uri: "/{Bucket}?ownershipControls",
+            status: 204,
+            input: &schema::DELETE_BUCKET_OWNERSHIP_CONTROLS_REQUEST,
+            output: &schema::DELETE_BUCKET_OWNERSHIP_CONTROLS_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -1494,6 +1561,30 @@ impl wire::OperationShape for GetObjectAttributes {
     };
 }
 
+pub struct GetObjectLegalHold;
+
+impl wire::OperationShape for GetObjectLegalHold {
+    type Input = GetObjectLegalHoldInput;
+    type Output = GetObjectLegalHoldOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetObjectLegalHold",
+            method: "GET",
+            uri: "/{Bucket}/{Key+}?legal-hold",
+            status: 200,
+            input: &schema::GET_OBJECT_LEGAL_HOLD_REQUEST,
+            output: &schema::GET_OBJECT_LEGAL_HOLD_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "LegalHold",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetObjectLockConfiguration;
 
 impl wire::OperationShape for GetObjectLockConfiguration {
@@ -1510,6 +1601,30 @@ impl wire::OperationShape for GetObjectLockConfiguration {
             result_wrapper: "",
             input_root: "",
             output_root: "ObjectLockConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetObjectRetention;
+
+impl wire::OperationShape for GetObjectRetention {
+    type Input = GetObjectRetentionInput;
+    type Output = GetObjectRetentionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetObjectRetention",
+            method: "GET",
+            uri: "/{Bucket}/{Key+}?retention",
+            status: 200,
+            input: &schema::GET_OBJECT_RETENTION_REQUEST,
+            output: &schema::GET_OBJECT_RETENTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "Retention",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1758,6 +1873,30 @@ impl wire::OperationShape for ListParts {
     };
 }
 
+pub struct PutBucketAcl;
+
+impl wire::OperationShape for PutBucketAcl {
+    type Input = PutBucketAclInput;
+    type Output = PutBucketAclOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketAcl",
+            method: "PUT",
+            uri: "/{Bucket}?acl",
+            status: 200,
+            input: &schema::PUT_BUCKET_ACL_REQUEST,
+            output: &schema::PUT_BUCKET_ACL_OUTPUT,
+            result_wrapper: "",
+            input_root: "AccessControlPolicy",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketEncryption;
 
 impl wire::OperationShape for PutBucketEncryption {
@@ -1801,6 +1940,30 @@ impl wire::OperationShape for PutBucketNotificationConfiguration {
             errors: &[],
             unsigned: false,
             checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketOwnershipControls;
+
+impl wire::OperationShape for PutBucketOwnershipControls {
+    type Input = PutBucketOwnershipControlsInput;
+    type Output = PutBucketOwnershipControlsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketOwnershipControls",
+            method: "PUT",
+            uri: "/{Bucket}?ownershipControls",
+            status: 200,
+            input: &schema::PUT_BUCKET_OWNERSHIP_CONTROLS_REQUEST,
+            output: &schema::PUT_BUCKET_OWNERSHIP_CONTROLS_OUTPUT,
+            result_wrapper: "",
+            input_root: "OwnershipControls",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
         };
         &OPERATION
     };
@@ -1854,6 +2017,30 @@ impl wire::OperationShape for PutBucketTagging {
     };
 }
 
+pub struct PutBucketVersioning;
+
+impl wire::OperationShape for PutBucketVersioning {
+    type Input = PutBucketVersioningInput;
+    type Output = PutBucketVersioningOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketVersioning",
+            method: "PUT",
+            uri: "/{Bucket}?versioning",
+            status: 200,
+            input: &schema::PUT_BUCKET_VERSIONING_REQUEST,
+            output: &schema::PUT_BUCKET_VERSIONING_OUTPUT,
+            result_wrapper: "",
+            input_root: "VersioningConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutObject;
 
 impl wire::OperationShape for PutObject {
@@ -1878,6 +2065,102 @@ impl wire::OperationShape for PutObject {
             ],
             unsigned: false,
             checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutObjectAcl;
+
+impl wire::OperationShape for PutObjectAcl {
+    type Input = PutObjectAclInput;
+    type Output = PutObjectAclOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutObjectAcl",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?acl",
+            status: 200,
+            input: &schema::PUT_OBJECT_ACL_REQUEST,
+            output: &schema::PUT_OBJECT_ACL_OUTPUT,
+            result_wrapper: "",
+            input_root: "AccessControlPolicy",
+            output_root: "",
+            errors: &["NoSuchKey"],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutObjectLegalHold;
+
+impl wire::OperationShape for PutObjectLegalHold {
+    type Input = PutObjectLegalHoldInput;
+    type Output = PutObjectLegalHoldOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutObjectLegalHold",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?legal-hold",
+            status: 200,
+            input: &schema::PUT_OBJECT_LEGAL_HOLD_REQUEST,
+            output: &schema::PUT_OBJECT_LEGAL_HOLD_OUTPUT,
+            result_wrapper: "",
+            input_root: "LegalHold",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutObjectLockConfiguration;
+
+impl wire::OperationShape for PutObjectLockConfiguration {
+    type Input = PutObjectLockConfigurationInput;
+    type Output = PutObjectLockConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutObjectLockConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?object-lock",
+            status: 200,
+            input: &schema::PUT_OBJECT_LOCK_CONFIGURATION_REQUEST,
+            output: &schema::PUT_OBJECT_LOCK_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "ObjectLockConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutObjectRetention;
+
+impl wire::OperationShape for PutObjectRetention {
+    type Input = PutObjectRetentionInput;
+    type Output = PutObjectRetentionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutObjectRetention",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?retention",
+            status: 200,
+            input: &schema::PUT_OBJECT_RETENTION_REQUEST,
+            output: &schema::PUT_OBJECT_RETENTION_OUTPUT,
+            result_wrapper: "",
+            input_root: "Retention",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
         };
         &OPERATION
     };
@@ -2016,6 +2299,16 @@ wire::structure!(AbortMultipartUploadInput, schema::ABORT_MULTIPART_UPLOAD_REQUE
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessControlPolicy {
+    pub grants: Option<Vec<Grant>>,
+    pub owner: Option<Owner>,
+}
+
+wire::structure!(AccessControlPolicy, schema::ACCESS_CONTROL_POLICY, {
+    0 => grants, 1 => owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessControlTranslation {
     pub owner: OwnerOverride,
 }
@@ -2124,6 +2417,16 @@ wire::enumeration!(BucketType {
 wire::enumeration!(BucketVersioningStatus {
     Enabled = "Enabled",
     Suspended = "Suspended",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CORSResponse {
+    pub method: Option<String>,
+    pub resource_type: Option<String>,
+}
+
+wire::structure!(CORSResponse, schema::CORS_RESPONSE, {
+    0 => method, 1 => resource_type,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2593,6 +2896,25 @@ wire::structure!(DeleteBucketEncryptionInput, schema::DELETE_BUCKET_ENCRYPTION_R
 pub struct DeleteBucketOutput {}
 
 wire::structure!(DeleteBucketOutput, schema::DELETE_BUCKET_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketOwnershipControlsOutput {}
+
+wire::structure!(
+    DeleteBucketOwnershipControlsOutput,
+    schema::DELETE_BUCKET_OWNERSHIP_CONTROLS_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketOwnershipControlsInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketOwnershipControlsInput, schema::DELETE_BUCKET_OWNERSHIP_CONTROLS_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketPolicyOutput {}
@@ -3266,6 +3588,28 @@ wire::structure!(GetObjectAttributesInput, schema::GET_OBJECT_ATTRIBUTES_REQUEST
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLegalHoldOutput {
+    pub legal_hold: Option<ObjectLockLegalHold>,
+}
+
+wire::structure!(GetObjectLegalHoldOutput, schema::GET_OBJECT_LEGAL_HOLD_OUTPUT, {
+    0 => legal_hold,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectLegalHoldInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetObjectLegalHoldInput, schema::GET_OBJECT_LEGAL_HOLD_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => request_payer, 4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetObjectLockConfigurationOutput {
     pub object_lock_configuration: Option<ObjectLockConfiguration>,
 }
@@ -3385,6 +3729,28 @@ wire::structure!(GetObjectInput, schema::GET_OBJECT_REQUEST, {
     13 => version_id, 14 => sse_customer_algorithm, 15 => sse_customer_key,
     16 => sse_customer_key_md5, 17 => request_payer, 18 => part_number, 19 => expected_bucket_owner,
     20 => checksum_mode,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectRetentionOutput {
+    pub retention: Option<ObjectLockRetention>,
+}
+
+wire::structure!(GetObjectRetentionOutput, schema::GET_OBJECT_RETENTION_OUTPUT, {
+    0 => retention,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectRetentionInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetObjectRetentionInput, schema::GET_OBJECT_RETENTION_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => request_payer, 4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3697,6 +4063,16 @@ pub struct InvalidRange {
 
 wire::structure!(InvalidRange, schema::INVALID_RANGE, {
     0 => range_requested, 1 => actual_object_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InvalidRetentionPeriod {
+    pub argument_name: Option<String>,
+    pub argument_value: Option<String>,
+}
+
+wire::structure!(InvalidRetentionPeriod, schema::INVALID_RETENTION_PERIOD, {
+    0 => argument_name, 1 => argument_value,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4072,6 +4448,11 @@ wire::structure!(LoggingEnabled, schema::LOGGING_ENABLED, {
     0 => target_bucket, 1 => target_grants, 2 => target_prefix, 3 => target_object_key_format,
 });
 
+wire::enumeration!(MFADelete {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MaxMessageLengthExceeded {
     pub max_message_length_bytes: Option<String>,
@@ -4177,6 +4558,15 @@ pub struct NoSuchLifecycleConfiguration {
 
 wire::structure!(NoSuchLifecycleConfiguration, schema::NO_SUCH_LIFECYCLE_CONFIGURATION, {
     0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchObjectLockConfiguration {
+    pub key: Option<String>,
+}
+
+wire::structure!(NoSuchObjectLockConfiguration, schema::NO_SUCH_OBJECT_LOCK_CONFIGURATION, {
+    0 => key,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4334,6 +4724,27 @@ wire::enumeration!(ObjectLockEnabled {
 wire::enumeration!(ObjectLockEventHold {
     On = "ON",
     Off = "OFF",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockLegalHold {
+    pub status: Option<String>,
+}
+
+wire::structure!(ObjectLockLegalHold, schema::OBJECT_LOCK_LEGAL_HOLD, {
+    0 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectLockRetention {
+    pub mode: Option<ObjectLockRetentionMode>,
+    pub retain_until_date: Option<wire::Timestamp>,
+    pub event_hold: Option<ObjectLockEventHold>,
+    pub event_hold_duration: Option<EventHoldDuration>,
+}
+
+wire::structure!(ObjectLockRetention, schema::OBJECT_LOCK_RETENTION, {
+    0 => mode, 1 => retain_until_date, 2 => event_hold, 3 => event_hold_duration,
 });
 
 wire::enumeration!(ObjectLockRetentionMode {
@@ -4532,6 +4943,32 @@ wire::structure!(PublicAccessBlockConfiguration, schema::PUBLIC_ACCESS_BLOCK_CON
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAclOutput {}
+
+wire::structure!(PutBucketAclOutput, schema::PUT_BUCKET_ACL_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAclInput {
+    pub acl: Option<String>,
+    pub access_control_policy: Option<AccessControlPolicy>,
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub grant_full_control: Option<String>,
+    pub grant_read: Option<String>,
+    pub grant_read_acp: Option<String>,
+    pub grant_write: Option<String>,
+    pub grant_write_acp: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketAclInput, schema::PUT_BUCKET_ACL_REQUEST, {
+    0 => acl, 1 => access_control_policy, 2 => bucket, 3 => content_md5, 4 => checksum_algorithm,
+    5 => grant_full_control, 6 => grant_read, 7 => grant_read_acp, 8 => grant_write,
+    9 => grant_write_acp, 10 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketEncryptionOutput {}
 
 wire::structure!(PutBucketEncryptionOutput, schema::PUT_BUCKET_ENCRYPTION_OUTPUT, {});
@@ -4573,6 +5010,26 @@ wire::structure!(PutBucketNotificationConfigurationInput, schema::PUT_BUCKET_NOT
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketOwnershipControlsOutput {}
+
+wire::structure!(PutBucketOwnershipControlsOutput, schema::PUT_BUCKET_OWNERSHIP_CONTROLS_OUTPUT, {
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketOwnershipControlsInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub ownership_controls: OwnershipControls,
+    pub checksum_algorithm: Option<String>,
+}
+
+wire::structure!(PutBucketOwnershipControlsInput, schema::PUT_BUCKET_OWNERSHIP_CONTROLS_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => expected_bucket_owner, 3 => ownership_controls,
+    4 => checksum_algorithm,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketPolicyOutput {}
 
 wire::structure!(PutBucketPolicyOutput, schema::PUT_BUCKET_POLICY_OUTPUT, {});
@@ -4609,6 +5066,111 @@ pub struct PutBucketTaggingInput {
 wire::structure!(PutBucketTaggingInput, schema::PUT_BUCKET_TAGGING_REQUEST, {
     0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => tagging,
     4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketVersioningOutput {}
+
+wire::structure!(PutBucketVersioningOutput, schema::PUT_BUCKET_VERSIONING_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketVersioningInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub mfa: Option<String>,
+    pub versioning_configuration: VersioningConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketVersioningInput, schema::PUT_BUCKET_VERSIONING_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => mfa, 4 => versioning_configuration,
+    5 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectAclOutput {
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(PutObjectAclOutput, schema::PUT_OBJECT_ACL_OUTPUT, {
+    0 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectAclInput {
+    pub acl: Option<String>,
+    pub access_control_policy: Option<AccessControlPolicy>,
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub grant_full_control: Option<String>,
+    pub grant_read: Option<String>,
+    pub grant_read_acp: Option<String>,
+    pub grant_write: Option<String>,
+    pub grant_write_acp: Option<String>,
+    pub key: String,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutObjectAclInput, schema::PUT_OBJECT_ACL_REQUEST, {
+    0 => acl, 1 => access_control_policy, 2 => bucket, 3 => content_md5, 4 => checksum_algorithm,
+    5 => grant_full_control, 6 => grant_read, 7 => grant_read_acp, 8 => grant_write,
+    9 => grant_write_acp, 10 => key, 11 => request_payer, 12 => version_id,
+    13 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLegalHoldOutput {
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(PutObjectLegalHoldOutput, schema::PUT_OBJECT_LEGAL_HOLD_OUTPUT, {
+    0 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLegalHoldInput {
+    pub bucket: String,
+    pub key: String,
+    pub legal_hold: Option<ObjectLockLegalHold>,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutObjectLegalHoldInput, schema::PUT_OBJECT_LEGAL_HOLD_REQUEST, {
+    0 => bucket, 1 => key, 2 => legal_hold, 3 => request_payer, 4 => version_id, 5 => content_md5,
+    6 => checksum_algorithm, 7 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLockConfigurationOutput {
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(PutObjectLockConfigurationOutput, schema::PUT_OBJECT_LOCK_CONFIGURATION_OUTPUT, {
+    0 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectLockConfigurationInput {
+    pub bucket: String,
+    pub object_lock_configuration: Option<ObjectLockConfiguration>,
+    pub request_payer: Option<String>,
+    pub token: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutObjectLockConfigurationInput, schema::PUT_OBJECT_LOCK_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => object_lock_configuration, 2 => request_payer, 3 => token, 4 => content_md5,
+    5 => checksum_algorithm, 6 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4714,6 +5276,34 @@ wire::structure!(PutObjectInput, schema::PUT_OBJECT_REQUEST, {
     43 => object_lock_retain_until_date, 44 => object_lock_legal_hold_status,
     45 => object_lock_event_hold, 46 => object_lock_event_hold_duration_days,
     47 => object_lock_event_hold_duration_years, 48 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectRetentionOutput {
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(PutObjectRetentionOutput, schema::PUT_OBJECT_RETENTION_OUTPUT, {
+    0 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectRetentionInput {
+    pub bucket: String,
+    pub key: String,
+    pub retention: Option<ObjectLockRetention>,
+    pub request_payer: Option<String>,
+    pub version_id: Option<String>,
+    pub bypass_governance_retention: Option<bool>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutObjectRetentionInput, schema::PUT_OBJECT_RETENTION_REQUEST, {
+    0 => bucket, 1 => key, 2 => retention, 3 => request_payer, 4 => version_id,
+    5 => bypass_governance_retention, 6 => content_md5, 7 => checksum_algorithm,
+    8 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5227,6 +5817,16 @@ wire::structure!(UploadPartInput, schema::UPLOAD_PART_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct VersioningConfiguration {
+    pub mfa_delete: Option<MFADelete>,
+    pub status: Option<BucketVersioningStatus>,
+}
+
+wire::structure!(VersioningConfiguration, schema::VERSIONING_CONFIGURATION, {
+    0 => mfa_delete, 1 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct XAmzContentSHA256Mismatch {
     pub client_computed_content_sha256: Option<String>,
     pub s3_computed_content_sha256: Option<String>,
@@ -5371,6 +5971,14 @@ mod schema {
     );
     pub(super) static ACCESS_CONTROL_LIST_NOT_SUPPORTED: Schema =
         schema("AccessControlListNotSupported", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_CONTROL_POLICY: Schema = schema(
+        "AccessControlPolicy",
+        Kind::Structure(&[
+            bound("Grants", &GRANTS, Body, "AccessControlList", Flags::NONE),
+            body("Owner", &OWNER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ACCESS_CONTROL_TRANSLATION: Schema = schema(
         "AccessControlTranslation",
         Kind::Structure(&[body("Owner", &OWNER_OVERRIDE, Flags::REQUIRED)]),
@@ -5471,6 +6079,14 @@ mod schema {
     );
     pub(super) static BUCKETS: Schema =
         schema("Buckets", list(&BUCKET, "Bucket", false, false), Constraint::NONE);
+    pub(super) static CORS_RESPONSE: Schema = schema(
+        "CORSResponse",
+        Kind::Structure(&[
+            body("Method", &STRING, Flags::NONE),
+            body("ResourceType", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CORS_RULE: Schema = schema(
         "CORSRule",
         Kind::Structure(&[
@@ -6234,6 +6850,22 @@ mod schema {
     );
     pub(super) static DELETE_BUCKET_OUTPUT: Schema =
         schema("DeleteBucketOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_OWNERSHIP_CONTROLS_OUTPUT: Schema =
+        schema("DeleteBucketOwnershipControlsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_OWNERSHIP_CONTROLS_REQUEST: Schema = schema(
+        "DeleteBucketOwnershipControlsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_BUCKET_POLICY_OUTPUT: Schema =
         schema("DeleteBucketPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_POLICY_REQUEST: Schema = schema(
@@ -6985,6 +7617,34 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_OBJECT_LEGAL_HOLD_OUTPUT: Schema = schema(
+        "GetObjectLegalHoldOutput",
+        Kind::Structure(&[bound(
+            "LegalHold",
+            &OBJECT_LOCK_LEGAL_HOLD,
+            Payload,
+            "LegalHold",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_LEGAL_HOLD_REQUEST: Schema = schema(
+        "GetObjectLegalHoldRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_OBJECT_LOCK_CONFIGURATION_OUTPUT: Schema = schema(
         "GetObjectLockConfigurationOutput",
         Kind::Structure(&[bound(
@@ -7201,6 +7861,34 @@ mod schema {
                 Flags::NONE,
             ),
             bound("ChecksumMode", &STRING, Header, "x-amz-checksum-mode", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_RETENTION_OUTPUT: Schema = schema(
+        "GetObjectRetentionOutput",
+        Kind::Structure(&[bound(
+            "Retention",
+            &OBJECT_LOCK_RETENTION,
+            Payload,
+            "Retention",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_RETENTION_REQUEST: Schema = schema(
+        "GetObjectRetentionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
         ]),
         Constraint::NONE,
     );
@@ -7548,6 +8236,8 @@ mod schema {
         Kind::Structure(&[body("AWSAccessKeyId", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_ADDRESSING_HEADER: Schema =
+        schema("InvalidAddressingHeader", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_ANNOTATION_NAME: Schema =
         schema("InvalidAnnotationName", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_ARGUMENT: Schema = schema(
@@ -7625,6 +8315,14 @@ mod schema {
     );
     pub(super) static INVALID_REQUEST: Schema =
         schema("InvalidRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_RETENTION_PERIOD: Schema = schema(
+        "InvalidRetentionPeriod",
+        Kind::Structure(&[
+            body("ArgumentName", &STRING, Flags::NONE),
+            body("ArgumentValue", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static INVALID_STORAGE_CLASS: Schema = schema(
         "InvalidStorageClass",
         Kind::Structure(&[body("StorageClassRequested", &STRING, Flags::NONE)]),
@@ -8013,6 +8711,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static MFA_DELETE: Schema =
+        schema("MFADelete", Kind::Enum(super::MFADelete::NAMES), Constraint::NONE);
     pub(super) static MALFORMED_ACL_ERROR: Schema =
         schema("MalformedACLError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MALFORMED_POST_REQUEST: Schema =
@@ -8098,6 +8798,8 @@ mod schema {
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static NO_SUCH_CONFIGURATION: Schema =
+        schema("NoSuchConfiguration", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NO_SUCH_KEY: Schema = schema(
         "NoSuchKey",
         Kind::Structure(&[body("Key", &STRING, Flags::NONE)]),
@@ -8106,6 +8808,11 @@ mod schema {
     pub(super) static NO_SUCH_LIFECYCLE_CONFIGURATION: Schema = schema(
         "NoSuchLifecycleConfiguration",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_OBJECT_LOCK_CONFIGURATION: Schema = schema(
+        "NoSuchObjectLockConfiguration",
+        Kind::Structure(&[body("Key", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION: Schema = schema(
@@ -8260,9 +8967,24 @@ mod schema {
         Kind::Enum(super::ObjectLockEventHold::NAMES),
         Constraint::NONE,
     );
+    pub(super) static OBJECT_LOCK_LEGAL_HOLD: Schema = schema(
+        "ObjectLockLegalHold",
+        Kind::Structure(&[body("Status", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static OBJECT_LOCK_RETAIN_UNTIL_DATE: Schema = schema(
         "ObjectLockRetainUntilDate",
         Kind::Timestamp(Some(TimestampFormat::DateTime)),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_LOCK_RETENTION: Schema = schema(
+        "ObjectLockRetention",
+        Kind::Structure(&[
+            body("Mode", &OBJECT_LOCK_RETENTION_MODE, Flags::NONE),
+            body("RetainUntilDate", &DATE, Flags::NONE),
+            body("EventHold", &OBJECT_LOCK_EVENT_HOLD, Flags::NONE),
+            body("EventHoldDuration", &EVENT_HOLD_DURATION, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static OBJECT_LOCK_RETENTION_MODE: Schema = schema(
@@ -8423,6 +9145,46 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_BUCKET_ACL_OUTPUT: Schema =
+        schema("PutBucketAclOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_ACL_REQUEST: Schema = schema(
+        "PutBucketAclRequest",
+        Kind::Structure(&[
+            bound("ACL", &STRING, Header, "x-amz-acl", Flags::NONE),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "AccessControlPolicy",
+                    &ACCESS_CONTROL_POLICY,
+                    Payload,
+                    "AccessControlPolicy",
+                    Flags::NONE,
+                ),
+            ),
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound("GrantFullControl", &STRING, Header, "x-amz-grant-full-control", Flags::NONE),
+            bound("GrantRead", &STRING, Header, "x-amz-grant-read", Flags::NONE),
+            bound("GrantReadACP", &STRING, Header, "x-amz-grant-read-acp", Flags::NONE),
+            bound("GrantWrite", &STRING, Header, "x-amz-grant-write", Flags::NONE),
+            bound("GrantWriteACP", &STRING, Header, "x-amz-grant-write-acp", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_ENCRYPTION_OUTPUT: Schema =
         schema("PutBucketEncryptionOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_ENCRYPTION_REQUEST: Schema = schema(
@@ -8490,6 +9252,40 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_BUCKET_OWNERSHIP_CONTROLS_OUTPUT: Schema =
+        schema("PutBucketOwnershipControlsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_OWNERSHIP_CONTROLS_REQUEST: Schema = schema(
+        "PutBucketOwnershipControlsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "OwnershipControls",
+                    &OWNERSHIP_CONTROLS,
+                    Payload,
+                    "OwnershipControls",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_POLICY_OUTPUT: Schema =
         schema("PutBucketPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_POLICY_REQUEST: Schema = schema(
@@ -8539,6 +9335,178 @@ mod schema {
             namespace(
                 "http://s3.amazonaws.com/doc/2006-03-01/",
                 bound("Tagging", &TAGGING, Payload, "Tagging", Flags::REQUIRED),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_VERSIONING_OUTPUT: Schema =
+        schema("PutBucketVersioningOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_VERSIONING_REQUEST: Schema = schema(
+        "PutBucketVersioningRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound("MFA", &STRING, Header, "x-amz-mfa", Flags::NONE),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "VersioningConfiguration",
+                    &VERSIONING_CONFIGURATION,
+                    Payload,
+                    "VersioningConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_ACL_OUTPUT: Schema = schema(
+        "PutObjectAclOutput",
+        Kind::Structure(&[bound(
+            "RequestCharged",
+            &REQUEST_CHARGED,
+            Header,
+            "x-amz-request-charged",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_ACL_REQUEST: Schema = schema(
+        "PutObjectAclRequest",
+        Kind::Structure(&[
+            bound("ACL", &STRING, Header, "x-amz-acl", Flags::NONE),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "AccessControlPolicy",
+                    &ACCESS_CONTROL_POLICY,
+                    Payload,
+                    "AccessControlPolicy",
+                    Flags::NONE,
+                ),
+            ),
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound("GrantFullControl", &STRING, Header, "x-amz-grant-full-control", Flags::NONE),
+            bound("GrantRead", &STRING, Header, "x-amz-grant-read", Flags::NONE),
+            bound("GrantReadACP", &STRING, Header, "x-amz-grant-read-acp", Flags::NONE),
+            bound("GrantWrite", &STRING, Header, "x-amz-grant-write", Flags::NONE),
+            bound("GrantWriteACP", &STRING, Header, "x-amz-grant-write-acp", Flags::NONE),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_LEGAL_HOLD_OUTPUT: Schema = schema(
+        "PutObjectLegalHoldOutput",
+        Kind::Structure(&[bound(
+            "RequestCharged",
+            &REQUEST_CHARGED,
+            Header,
+            "x-amz-request-charged",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_LEGAL_HOLD_REQUEST: Schema = schema(
+        "PutObjectLegalHoldRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound("LegalHold", &OBJECT_LOCK_LEGAL_HOLD, Payload, "LegalHold", Flags::NONE),
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_LOCK_CONFIGURATION_OUTPUT: Schema = schema(
+        "PutObjectLockConfigurationOutput",
+        Kind::Structure(&[bound(
+            "RequestCharged",
+            &REQUEST_CHARGED,
+            Header,
+            "x-amz-request-charged",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_LOCK_CONFIGURATION_REQUEST: Schema = schema(
+        "PutObjectLockConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "ObjectLockConfiguration",
+                    &OBJECT_LOCK_CONFIGURATION,
+                    Payload,
+                    "ObjectLockConfiguration",
+                    Flags::NONE,
+                ),
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound("Token", &STRING, Header, "x-amz-bucket-object-lock-token", Flags::NONE),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
             ),
             bound(
                 "ExpectedBucketOwner",
@@ -8759,6 +9727,53 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_OBJECT_RETENTION_OUTPUT: Schema = schema(
+        "PutObjectRetentionOutput",
+        Kind::Structure(&[bound(
+            "RequestCharged",
+            &REQUEST_CHARGED,
+            Header,
+            "x-amz-request-charged",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_RETENTION_REQUEST: Schema = schema(
+        "PutObjectRetentionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound("Retention", &OBJECT_LOCK_RETENTION, Payload, "Retention", Flags::NONE),
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound(
+                "BypassGovernanceRetention",
+                &BOOLEAN,
+                Header,
+                "x-amz-bypass-governance-retention",
+                Flags::NONE,
+            ),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_OBJECT_TAGGING_OUTPUT: Schema = schema(
         "PutObjectTaggingOutput",
         Kind::Structure(&[bound("VersionId", &STRING, Header, "x-amz-version-id", Flags::NONE)]),
@@ -8963,6 +9978,8 @@ mod schema {
         Kind::Timestamp(Some(TimestampFormat::HttpDate)),
         Constraint::NONE,
     );
+    pub(super) static RESTORE_ALREADY_IN_PROGRESS: Schema =
+        schema("RestoreAlreadyInProgress", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static RESTORE_STATUS: Schema = schema(
         "RestoreStatus",
         Kind::Structure(&[
@@ -9156,6 +10173,8 @@ mod schema {
         schema("Type", Kind::Enum(super::Type::NAMES), Constraint::NONE);
     pub(super) static UNEXPECTED_CONTENT: Schema =
         schema("UnexpectedContent", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS: Schema =
+        schema("UnresolvableGrantByEmailAddress", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_MEDIA_TYPE: Schema =
         schema("UnsupportedMediaType", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPLOAD_PART_COPY_OUTPUT: Schema = schema(
@@ -9410,6 +10429,14 @@ mod schema {
                 "x-amz-expected-bucket-owner",
                 Flags::NONE,
             ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static VERSIONING_CONFIGURATION: Schema = schema(
+        "VersioningConfiguration",
+        Kind::Structure(&[
+            bound("MFADelete", &MFA_DELETE, Body, "MfaDelete", Flags::NONE),
+            body("Status", &BUCKET_VERSIONING_STATUS, Flags::NONE),
         ]),
         Constraint::NONE,
     );

@@ -13,8 +13,9 @@ use crate::model::{
     HeadObjectOutput, PutObjectInput, PutObjectOutput,
 };
 use crate::reads;
-use crate::rules::{self, ETag};
-use crate::store::{self, Listed, Object};
+use crate::rules::ETag;
+use crate::store::{self, Listed, Object, VersionName};
+use crate::versions::{self, Removal, Removed};
 
 /// The encryption that every object has.
 pub(crate) const ENCRYPTION: &str = "AES256";
@@ -64,20 +65,24 @@ impl WriteConditions {
 }
 
 /// An object of a draft and a body.
-pub(crate) fn compose(draft: Draft, received: Received, modified_millis: i64) -> Object {
+pub(crate) fn compose(draft: &mut Draft, received: Received, modified_millis: i64) -> Object {
     Object {
         listed: Listed {
             size: received.size,
             modified_millis,
             e_tag: ETag::plain(received.md5),
-            storage_class: draft.storage_class,
+            storage_class: draft.storage_class.take(),
             checksum: Some(received.checksum),
+            owner: None,
+            restored: None,
         },
         version: 0,
+        version_name: VersionName::Unversioned,
         parts: None,
-        headers: draft.headers,
-        metadata: draft.metadata,
-        tags: draft.tags,
+        headers: std::mem::take(&mut draft.headers),
+        metadata: std::mem::take(&mut draft.metadata),
+        tags: std::mem::take(&mut draft.tags),
+        more: None,
         body: received.body,
     }
 }
@@ -99,26 +104,28 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     if input.write_offset_bytes.is_some() {
         return Err(Error::header("x-amz-write-offset-bytes", "Only directory buckets append"));
     }
-    let draft = input.draft()?;
+    let mut draft = input.draft()?;
     let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
     let received = bodies::receive(cx, body, input.content_length, promise).await?;
-    let mut object = compose(draft, received, cx.request().now.millis());
+    let mut object = compose(&mut draft, received, cx.request().now.millis());
     let (name, key) = (&*input.bucket, &*input.key);
     cx.write(|tx| {
         let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
         let old = store::object(tx, name, key)?;
         conditions.check(key, old.as_ref())?;
         object.version = tx.version();
-        store::put_object(tx, (name, key), &object, old.as_ref())?;
+        (object.listed.owner, object.more) = draft.settle(tx, &bucket)?;
+        versions::put(tx, &bucket, (name, key), &mut object, old)?;
         events::emit(tx, &bucket, name, &Change::created("Put", key, &object))
     })
     .await?;
     let mut output = PutObjectOutput {
         e_tag: Some(object.listed.e_tag.quoted()),
         server_side_encryption: Some(ENCRYPTION.to_owned()),
+        version_id: object.version_id(),
         ..PutObjectOutput::default()
     };
     let mut checksum_type = None;
@@ -136,6 +143,7 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOut
             status_code: Some(304),
             e_tag: Some(found.object.listed.e_tag.quoted()),
             last_modified: Some(found.object.listed.modified()),
+            version_id: found.object.version_id(),
             ..GetObjectOutput::default()
         });
     }
@@ -158,6 +166,7 @@ pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObject
             status_code: Some(304),
             e_tag: Some(found.object.listed.e_tag.quoted()),
             last_modified: Some(found.object.listed.modified()),
+            version_id: found.object.version_id(),
             ..HeadObjectOutput::default()
         });
     }
@@ -177,36 +186,42 @@ pub(crate) fn delete(
             return Err(Error::header(header, ""));
         }
     }
-    if input.bypass_governance_retention == Some(true) {
+    let name = &*input.bucket;
+    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    let bypasses_governance = input.bypass_governance_retention == Some(true);
+    if bypasses_governance && !bucket.has_lock {
         let name = "x-amz-bypass-governance-retention";
         let message = format!("{name} is only applicable to Object Lock enabled buckets.");
         return Err(Error::argument(name, "", message));
     }
-    let name = &*input.bucket;
-    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
-    rules::check_version_id(input.version_id.as_deref())?;
-    remove(tx, &bucket, (name, &input.key), input.if_match.as_deref())?;
-    Ok(DeleteObjectOutput { version_id: input.version_id, ..DeleteObjectOutput::default() })
+    let removal = Removal { version_id: input.version_id.as_deref(), bypasses_governance };
+    let at = (name, &*input.key);
+    if let Some(tag) = &input.if_match {
+        check_match(tx, at, removal, tag)?;
+    }
+    let removed = versions::remove(tx, &bucket, at, removal)?;
+    let Removed { version_id, is_marker } = removed;
+    Ok(DeleteObjectOutput {
+        version_id,
+        delete_marker: is_marker.then_some(true),
+        ..DeleteObjectOutput::default()
+    })
 }
 
-/// Removes what lies under a key, if it is what `if_match` names, and tells of it.
-pub(crate) fn remove(
-    tx: &mut WriteTx<'_>,
-    bucket: &store::Bucket,
-    (name, key): (&str, &str),
-    if_match: Option<&str>,
+/// Refuses a removal unless what is there has the ETag that the caller thinks.
+pub(crate) fn check_match(
+    tx: &(impl Tx + ?Sized),
+    at: versions::At<'_>,
+    removal: Removal<'_>,
+    tag: &str,
 ) -> Result<(), Error> {
-    let Some(old) = store::object(tx, name, key)? else {
-        return match if_match {
-            Some(_) => Err(Error::NoSuchKey { key: key.to_owned() }),
-            None => Ok(()),
-        };
-    };
-    if if_match.is_some_and(|tag| !old.listed.e_tag.is_named_by(tag)) {
-        return Err(Error::PreconditionFailed { condition: "If-Match".to_owned() });
+    let mut found = versions::find(tx, at, removal.version_id)?;
+    let object = found.as_mut().and_then(versions::Found::object_mut);
+    match object {
+        None => Err(Error::NoSuchKey { key: at.1.to_owned() }),
+        Some(object) if object.listed.e_tag.is_named_by(tag) => Ok(()),
+        Some(_) => Err(Error::PreconditionFailed { condition: "If-Match".to_owned() }),
     }
-    store::delete_object(tx, (name, key), &old)?;
-    events::emit(tx, bucket, name, &Change::removed(key, tx.version()))
 }
 
 /// Why there is nothing to read under a key: those who may not list the bucket do not learn whether it is there.

@@ -8,6 +8,7 @@ use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
 
 use crate::access::bucket_arn;
+use crate::acl_grants;
 use crate::error::Error;
 use crate::model::{
     DeleteBucketPolicyInput, DeleteBucketPolicyOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
@@ -58,7 +59,8 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
             .filter(|policy| !is_restricted(tx, &bucket, policy.is_public))
             .map(|policy| policy.document),
     };
-    Ok(Some(ResourcePolicy::new(bucket.account, document)))
+    let key = resource.split_once('/').map(|(_, key)| key);
+    acl_grants::add(tx, (name, key), bucket, document).map(Some)
 }
 
 /// Whether the policy means nothing to this call: the owner's root can always repair the policy itself.

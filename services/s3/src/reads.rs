@@ -7,9 +7,9 @@ use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 use crate::bodies;
 use crate::checksums::Checksum;
 use crate::error::Error;
-use crate::objects;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
+use crate::versions;
 
 /// What a read asks for.
 pub(crate) struct Asked<'a> {
@@ -56,7 +56,9 @@ macro_rules! asked {
 macro_rules! answer {
     ($output:ident, $input:ident, $found:ident) => {{
         let crate::reads::Found { object, content, checksum, parts_count } = $found;
-        let crate::store::Object { listed, headers, metadata, tags, .. } = object;
+        let version_id = object.version_id();
+        let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
+        let more = more.map(|more| *more).unwrap_or_default();
         let mut output = $output {
             status_code: content.range.is_some().then_some(206),
             accept_ranges: Some("bytes".to_owned()),
@@ -79,6 +81,14 @@ macro_rules! answer {
             server_side_encryption: Some(crate::objects::ENCRYPTION.to_owned()),
             metadata: Some(metadata.into_iter().collect()),
             storage_class: listed.storage_class,
+            version_id,
+            object_lock_mode: more.retention.map(|retention| {
+                if retention.is_compliance { "COMPLIANCE" } else { "GOVERNANCE" }.to_owned()
+            }),
+            object_lock_retain_until_date: more
+                .retention
+                .map(|retention| fogbank_core::Timestamp::from_millis(retention.until_millis)),
+            object_lock_legal_hold_status: more.legal_hold.then(|| "ON".to_owned()),
             parts_count,
             tag_count: i32::try_from(tags.len()).ok().filter(|count| *count > 0),
             ..$output::default()
@@ -136,7 +146,6 @@ impl Content {
 
 /// Finds the object and what of it is asked for.
 pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
-    rules::check_version_id(asked.version_id)?;
     if asked.overrides && tx.request().principal.is_anonymous() {
         let message =
             "Request specific response headers cannot be used for anonymous GET requests.";
@@ -149,9 +158,7 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
     if asked.expected_owner.is_some() {
         store::expected_bucket(tx, asked.bucket, asked.expected_owner)?;
     }
-    let Some(object) = store::object(tx, asked.bucket, asked.key)? else {
-        return Err(objects::missing(tx, asked.bucket, asked.key));
-    };
+    let object = versions::read(tx, (asked.bucket, asked.key), asked.version_id)?;
     let listed = &object.listed;
     match asked.conditions.evaluate(&listed.e_tag, listed.modified(), tx.now()) {
         Verdict::Holds => {}

@@ -1,11 +1,14 @@
 //! Removing all buckets of an account, or of every account.
 
+use std::cmp::Reverse;
+
 use fogbank_core::reset::{AT_ONCE, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault, WriteTx};
 
 use crate::buckets;
 use crate::error::Error;
-use crate::store::{self, BUCKETS, LISTED, OWNED};
+use crate::store::{self, BUCKETS, LISTED, OWNED, SHOWN};
+use crate::versions;
 
 /// Removes all that S3 keeps of an account: buckets with their objects. Nobody is notified. What many parts hold is freed
 /// in the background.
@@ -16,6 +19,7 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
         let mut buckets = cx.read(|tx| OWNED.range(&()).keys(tx))?;
         buckets.retain(|(owner, _)| is_meant(account, owner));
         for (owner, name) in &buckets {
+            remove_versions(&cx, owner, name).await?;
             remove_bucket(&cx, owner, name).await?;
         }
         Ok(())
@@ -38,6 +42,27 @@ async fn remove_bucket(cx: &Cx, owner: &str, name: &str) -> Result<(), Error> {
             return Ok(());
         }
         after = keys.pop().filter(|_| keys.len() + 1 == AT_ONCE);
+    }
+}
+
+/// Removes the older versions of an account's bucket.
+async fn remove_versions(cx: &Cx, owner: &str, name: &str) -> Result<(), Error> {
+    loop {
+        let keys = cx.read(|tx| SHOWN.range(&(name,)).limit(AT_ONCE).keys(tx))?;
+        cx.write(|tx| {
+            let bucket = BUCKETS.get(tx, name)?.filter(|bucket| bucket.account == owner);
+            if bucket.is_none() {
+                return Ok(());
+            }
+            for (_, key, Reverse(number)) in &keys {
+                versions::forget(tx, (name, key), *number)?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+        if keys.len() < AT_ONCE {
+            return Ok(());
+        }
     }
 }
 

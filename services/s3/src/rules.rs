@@ -380,15 +380,6 @@ pub(crate) fn storage_class(class: Option<String>) -> Result<Option<String>, Err
     }
 }
 
-/// Reads a version id. Until versioning is implemented, the only version is the one called `null`.
-pub(crate) fn check_version_id(version_id: Option<&str>) -> Result<(), Error> {
-    match version_id {
-        None | Some("null") => Ok(()),
-        Some("") => Err(Error::argument("versionId", "", "Version id cannot be the empty string")),
-        Some(id) => Err(Error::argument("versionId", id, "Invalid version id specified")),
-    }
-}
-
 /// Removes `aws-chunked` from a `Content-Encoding`: it encodes the request, not the object.
 pub(crate) fn stored_encoding(encoding: Option<String>) -> Option<String> {
     let encoding = encoding?;

@@ -4,6 +4,7 @@ use fogbank_core::{ReadTx, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::locks;
 use crate::model::{
     DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeleteObjectTaggingInput,
     DeleteObjectTaggingOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
@@ -11,20 +12,35 @@ use crate::model::{
     PutObjectTaggingInput, PutObjectTaggingOutput,
 };
 use crate::rules;
-use crate::store::{self, BUCKET_TAGS, Bucket, OBJECTS, Object, Tags};
+use crate::store::{self, BUCKET_TAGS, Bucket, Tags};
+use crate::versions::{self, At, Found};
 
-/// The bucket, and the object whose tags are meant.
+/// The bucket, and the version whose tags are meant.
 fn tagged(
     tx: &(impl Tx + ?Sized),
     (name, key): (&str, &str),
     version_id: Option<&str>,
     expected_owner: Option<&str>,
-) -> Result<(Bucket, Object), Error> {
+) -> Result<(Bucket, Found), Error> {
     let bucket = store::expected_bucket(tx, name, expected_owner)?;
-    rules::check_version_id(version_id)?;
-    let object =
-        store::object(tx, name, key)?.ok_or_else(|| Error::NoSuchKey { key: key.to_owned() })?;
-    Ok((bucket, object))
+    let found = locks::found(tx, (name, key), version_id)?;
+    Ok((bucket, found))
+}
+
+/// Sets the tags of a version, tells of it, and says what the version is called.
+fn set(
+    tx: &mut WriteTx<'_>,
+    bucket: &Bucket,
+    at: At<'_>,
+    mut found: Found,
+    (event, tags): (&'static str, Vec<(String, String)>),
+) -> Result<Option<String>, Error> {
+    let Some(object) = found.object_mut() else { return Ok(None) };
+    object.tags = tags;
+    let version_id = object.version_id();
+    events::emit(tx, bucket, at.0, &Change::tagged(event, at.1, object))?;
+    versions::save(tx, at, found)?;
+    Ok(version_id)
 }
 
 /// Replaces the tags of an object.
@@ -36,11 +52,9 @@ pub(crate) fn put_object(
     let owner = input.expected_bucket_owner.as_deref();
     let tags = rules::pairs(input.tagging.tag_set);
     rules::check_object_tags(&tags)?;
-    let (bucket, mut object) = tagged(tx, at, input.version_id.as_deref(), owner)?;
-    object.tags = tags;
-    OBJECTS.put(tx, &at, &object)?;
-    events::emit(tx, &bucket, at.0, &Change::tagged("Put", at.1, &object))?;
-    Ok(PutObjectTaggingOutput { version_id: input.version_id })
+    let (bucket, found) = tagged(tx, at, input.version_id.as_deref(), owner)?;
+    let version_id = set(tx, &bucket, at, found, ("Put", tags))?;
+    Ok(PutObjectTaggingOutput { version_id })
 }
 
 /// The tags of an object.
@@ -50,10 +64,11 @@ pub(crate) fn get_object(
 ) -> Result<GetObjectTaggingOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let (_, object) = tagged(tx, at, input.version_id.as_deref(), owner)?;
+    let (_, mut found) = tagged(tx, at, input.version_id.as_deref(), owner)?;
+    let Some(object) = found.object_mut() else { return Ok(GetObjectTaggingOutput::default()) };
     Ok(GetObjectTaggingOutput {
-        version_id: input.version_id,
-        tag_set: Some(rules::tags(object.tags)),
+        version_id: object.version_id(),
+        tag_set: Some(rules::tags(std::mem::take(&mut object.tags))),
     })
 }
 
@@ -64,11 +79,9 @@ pub(crate) fn delete_object(
 ) -> Result<DeleteObjectTaggingOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let (bucket, mut object) = tagged(tx, at, input.version_id.as_deref(), owner)?;
-    object.tags.clear();
-    OBJECTS.put(tx, &at, &object)?;
-    events::emit(tx, &bucket, at.0, &Change::tagged("Delete", at.1, &object))?;
-    Ok(DeleteObjectTaggingOutput { version_id: input.version_id })
+    let (bucket, found) = tagged(tx, at, input.version_id.as_deref(), owner)?;
+    let version_id = set(tx, &bucket, at, found, ("Delete", Vec::new()))?;
+    Ok(DeleteObjectTaggingOutput { version_id })
 }
 
 /// Replaces the tags of a bucket.

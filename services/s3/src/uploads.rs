@@ -28,6 +28,7 @@ pub(crate) fn create(
     let draft = input.draft()?;
     let checksum = checksum(input.checksum_algorithm.as_deref(), input.checksum_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let (owner, more) = draft.settle(tx, &bucket)?;
     let number = tx.version();
     // Ids in the order in which uploads began, as listings have them.
     let upload_id = format!("{number:016x}{}", tx.ids().mixed(48));
@@ -40,6 +41,8 @@ pub(crate) fn create(
         metadata: draft.metadata,
         tags: draft.tags,
         checksum,
+        owner,
+        more,
     };
     UPLOADS.put(tx, &(bucket.id, &*input.key, &*upload_id), &upload)?;
     Ok(CreateMultipartUploadOutput {

@@ -77,8 +77,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("s3:*", "s3:x-amz-content-sha256", LATER),
     ("s3:PutObject", "s3:x-amz-grant-write", "the operation has no such header"),
     ("s3:PutObjectAcl", "s3:x-amz-storage-class", "the operation has no such header"),
+    ("s3:PutObjectVersionAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectAcl", "s3:x-amz-grant-write", "the operation has no such header"),
-    ("s3:PutObject", "s3:object-lock-remaining-retention-days", "there is no object lock yet"),
     ("secretsmanager:*", "aws:RequestTag/${TagKey}", "given where tags are"),
     ("secretsmanager:*", "aws:TagKeys", "given where tags are"),
     (

@@ -136,11 +136,9 @@ async fn buckets_are_listed_by_pages_and_prefixes() {
 }
 
 #[tokio::test]
-async fn what_buckets_cannot_be_yet_is_refused() {
+async fn what_buckets_cannot_be_is_refused() {
     let world = World::new(SERVICES);
     for (more, expected) in [
-        (json!({"ObjectOwnership": "ObjectWriter"}), "NotImplemented"),
-        (json!({"ObjectLockEnabledForBucket": true}), "NotImplemented"),
         (json!({"ACL": "public-read"}), "InvalidBucketAclWithObjectOwnership"),
         (json!({"ObjectOwnership": "Nobody"}), "InvalidArgument"),
     ] {

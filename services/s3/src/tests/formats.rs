@@ -7,8 +7,10 @@ use fogbank_testkit::{check_row, expect};
 use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 use crate::store::{
-    Bucket, Destination, DestinationKind, Headers, Listed, Notifications, Object, Part, Parts,
-    PublicAccess, Tags, Upload,
+    Acl, AclGrant, AclGrantee, AclPermission, Bucket, DefaultRetention, Destination,
+    DestinationKind, Encryption, Headers, Listed, ListedVersion, Marker, More, Notifications,
+    Object, Ownership, Part, Parts, PublicAccess, Restored, Retention, ShownVersion, Tags, Upload,
+    Version, VersionName, Versioning,
 };
 
 fn headers() -> Headers {
@@ -39,12 +41,38 @@ fn buckets() {
         policy: 2,
         public_access: Some(PublicAccess { block_acls: false, ..PublicAccess::ALL }),
         bucket_key: true,
+        versioning: Versioning::Suspended,
+        has_lock: true,
+        retention: Some(DefaultRetention { is_compliance: true, is_years: true, count: 300 }),
+        ownership: Some(Ownership::Preferred),
+        acl: Some(Acl(vec![AclGrant {
+            grantee: AclGrantee::Canonical("c".into()),
+            permission: AclPermission::ReadAcp,
+        }])),
+        requester_pays: true,
+        has_lifecycle: true,
+        has_replication: false,
+        has_logging: false,
     };
+    let older =
+        "01ac020c3030303030303030303030300975732d656173742d3180a0d5edee66000102010001010101";
+    let older = Bucket::decode_slice(&hex::decode(older).expect("hex")).expect("the first version");
+    let plain = Bucket {
+        versioning: Versioning::Never,
+        has_lock: false,
+        retention: None,
+        ownership: Some(Ownership::Enforced),
+        acl: None,
+        requester_pays: false,
+        has_lifecycle: false,
+        ..bucket.clone()
+    };
+    assert_eq!(older, plain);
     check_row(
         &bucket,
-        expect![
-            "01ac020c3030303030303030303030300975732d656173742d3180a0d5edee66000102010001010101"
-        ],
+        expect![[r#"
+            02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
+            010101010001630301010000"#]],
     );
     check_row(&Tags(pairs()), expect!["0101016b0176"]);
     let destination = |kind, filter| Destination {
@@ -83,30 +111,90 @@ fn objects() {
             is_composite: true,
             value: vec![1, 2],
         }),
+        owner: Some("111111111111".into()),
+        restored: Some(Restored { from_millis: 1, until_millis: 2 }),
     };
     check_row(
         &listed,
-        expect!["010580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102"],
+        expect![[r#"
+            020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
+            313131313131010204"#]],
     );
     let object = Object {
         listed: listed.clone(),
         version: 9,
+        version_name: VersionName::Id,
         parts: Some(Parts::new(3, [(1, 4), (2, 4), (5, 1)].into_iter())),
         headers: headers(),
         metadata: pairs(),
         tags: pairs(),
+        more: Some(Box::new(more())),
         body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
     };
     check_row(
         &object,
         expect![[r#"
-        010580a0d5edee6607070707070707070707070707070707020107474c41434945520104010201020901030201020405
-        0101010a746578742f706c61696e000106696e6c696e6500010264650001012f01016b017601016b017601000568656c
-        6c6f"#]],
+            020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
+            3131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e6500010264650001
+            012f01016b017601016b0176010101010101010a01010001010101010101010101010101010101020202020202020202
+            02020202020202010750454e44494e4701000568656c6c6f"#]],
     );
     let mut bytes = Vec::new();
     object.encode(&mut bytes).expect("a row");
     assert_eq!(Listed::decode_slice(&bytes).expect("the first fields"), listed);
+    let shown = ListedVersion { listed, version: 9, version_name: VersionName::Id };
+    assert_eq!(ListedVersion::decode_slice(&bytes).expect("the first fields"), shown);
+    let version = Version::Object(Box::new(object));
+    check_row(
+        &version,
+        expect![[r#"
+        01000580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c3131313131
+        313131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e65000102646500
+        01012f01016b017601016b0176010101010101010a010100010101010101010101010101010101010202020202020202
+        0202020202020202010750454e44494e4701000568656c6c6f"#]],
+    );
+    let mut bytes = Vec::new();
+    version.encode(&mut bytes).expect("a row");
+    let first = ShownVersion::decode_slice(&bytes).expect("the first fields");
+    assert_eq!(first, ShownVersion::Object(shown));
+    let marker = Marker {
+        version_name: VersionName::Null,
+        modified_millis: 1,
+        owner: Some("111111111111".into()),
+    };
+    check_row(&Version::Marker(marker.clone()), expect!["01010102010c313131313131313131313131"]);
+    check_row(&ShownVersion::Marker(marker), expect!["01010102010c313131313131313131313131"]);
+}
+
+#[test]
+fn objects_of_the_first_version() {
+    let bytes = hex::decode(concat!(
+        "010580a0d5edee6607070707070707070707070707070707020107474c41434945520104010201020901030201020405",
+        "0101010a746578742f706c61696e000106696e6c696e6500010264650001012f01016b017601016b017601000568656c",
+        "6c6f"
+    ));
+    let bytes = bytes.expect("hex");
+    let object = Object::decode_slice(&bytes).expect("the first version");
+    assert_eq!((object.version, object.version_name), (9, VersionName::Unversioned));
+    assert_eq!((object.tags.clone(), object.metadata.clone()), (pairs(), pairs()));
+    assert_eq!((object.headers.clone(), object.more.clone()), (headers(), None));
+    assert_eq!(object.body, [BlobRef::inline(Bytes::from_static(b"hello"))]);
+    assert_eq!(Listed::decode_slice(&bytes).expect("the first fields"), object.listed);
+    let shown = ListedVersion::decode_slice(&bytes).expect("the first fields");
+    assert_eq!((shown.listed, shown.version), (object.listed, 9));
+}
+
+fn more() -> More {
+    More {
+        acl: Some(Acl(vec![AclGrant {
+            grantee: AclGrantee::Everybody,
+            permission: AclPermission::Read,
+        }])),
+        retention: Some(Retention { is_compliance: true, until_millis: 5 }),
+        legal_hold: true,
+        encryption: Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 16] }),
+        replication: Some("PENDING".into()),
+    }
 }
 
 #[test]
@@ -120,12 +208,20 @@ fn uploads() {
         metadata: pairs(),
         tags: pairs(),
         checksum: Some((Algorithm::Crc64Nvme, false)),
+        owner: None,
+        more: Some(Box::new(More::default())),
     };
+    let older = hex::decode(concat!(
+        "010380a0d5edee660561726e3a7502696400010a746578742f706c61696e000106696e6c696e6500010264650001012f",
+        "01016b017601016b0176010200"
+    ));
+    let older = Upload::decode_slice(&older.expect("hex")).expect("the first version");
+    assert_eq!(older, Upload { more: None, ..upload.clone() });
     check_row(
         &upload,
         expect![[r#"
-        010380a0d5edee660561726e3a7502696400010a746578742f706c61696e000106696e6c696e6500010264650001012f
-        01016b017601016b0176010200"#]],
+            020380a0d5edee660561726e3a7502696400010a746578742f706c61696e000106696e6c696e6500010264650001012f
+            01016b017601016b017601020000010000000000"#]],
     );
     let part = Part {
         size: 5,

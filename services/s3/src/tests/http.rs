@@ -215,10 +215,10 @@ async fn configurations_on_the_wire() {
         (
             "PUT /photos?versioning",
             expect![[r#"
-            501
-            content-type: application/xml
-            <?xml version="1.0" encoding="UTF-8"?>
-            <Error><Code>NotImplemented</Code><Message>Fogbank does not implement s3:PutBucketVersioning yet; see COMPATIBILITY.md.</Message><RequestId>ID</RequestId><HostId>ID</HostId></Error>"#]],
+                400
+                content-type: application/xml
+                <?xml version="1.0" encoding="UTF-8"?>
+                <Error><Code>MissingRequestBodyError</Code><Message>Request Body is empty</Message><RequestId>ID</RequestId><HostId>ID</HostId></Error>"#]],
         ),
     ] {
         expected.assert_eq(&request(&world, line, &[], Body::empty()).await);

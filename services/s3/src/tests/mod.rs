@@ -1,5 +1,6 @@
 //! The operations through the whole pipeline, in process.
 
+mod acls;
 mod buckets;
 mod conditions;
 mod configurations;
@@ -7,12 +8,14 @@ mod copies;
 mod formats;
 mod http;
 mod listing;
+mod locks;
 mod notifications;
 mod objects;
 mod policies;
 mod reset;
 mod tagging;
 mod uploads;
+mod versions;
 
 use fogbank_core::bytes::Bytes;
 use fogbank_core::{Body, Fault, Principal, Service};

@@ -1,0 +1,161 @@
+//! ACLs as the policies that they amount to, for the decision of a call.
+//!
+//! Where ACLs count, a caller hears what the bucket's and the object's ACL say of him: each permission is a fixed policy
+//! that allows its actions. An object that another account owns is closed to the bucket's own account but for its
+//! removal, unless its ACL says otherwise.
+
+use std::sync::{Arc, LazyLock};
+
+use fogbank_core::policy::{Document, Kind};
+use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx};
+
+use crate::acls;
+use crate::store::{self, Acl, AclPermission, Bucket};
+
+/// The policy that has an effect on these actions for everybody.
+fn document(effect: &str, actions: &[&str]) -> Arc<Document> {
+    let actions: Vec<String> = actions.iter().map(|action| format!("\"s3:{action}\"")).collect();
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","Principal":"*","Action":[{}],"Resource":"*"}}]}}"#,
+        actions.join(",")
+    );
+    Arc::new(Document::parse(&text, Kind::Resource).expect("a policy of our own"))
+}
+
+const READS_BUCKET: [&str; 3] = ["ListBucket", "ListBucketVersions", "ListBucketMultipartUploads"];
+const WRITES_BUCKET: [&str; 5] = [
+    "PutObject",
+    "DeleteObject",
+    "DeleteObjectVersion",
+    "AbortMultipartUpload",
+    "ListMultipartUploadParts",
+];
+const READS: [&str; 6] = [
+    "GetObject",
+    "GetObjectVersion",
+    "GetObjectAttributes",
+    "GetObjectVersionAttributes",
+    "GetObjectTagging",
+    "GetObjectVersionTagging",
+];
+const READS_ACL: [&str; 2] = ["GetObjectAcl", "GetObjectVersionAcl"];
+const WRITES_ACL: [&str; 2] = ["PutObjectAcl", "PutObjectVersionAcl"];
+
+/// The policies of the permissions.
+struct Documents {
+    list: Arc<Document>,
+    write: Arc<Document>,
+    /// What a write may say beside the body.
+    write_more: Arc<Document>,
+    bucket_read_acp: Arc<Document>,
+    bucket_write_acp: Arc<Document>,
+    read: Arc<Document>,
+    read_acp: Arc<Document>,
+    write_acp: Arc<Document>,
+    no_list: Arc<Document>,
+    no_write: Arc<Document>,
+    no_read: Arc<Document>,
+    no_read_acp: Arc<Document>,
+    no_write_acp: Arc<Document>,
+}
+
+static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents {
+    list: document("Allow", &READS_BUCKET),
+    write: document("Allow", &WRITES_BUCKET),
+    write_more: document("Allow", &["PutObjectAcl", "PutObjectTagging"]),
+    bucket_read_acp: document("Allow", &["GetBucketAcl"]),
+    bucket_write_acp: document("Allow", &["PutBucketAcl"]),
+    read: document("Allow", &READS),
+    read_acp: document("Allow", &READS_ACL),
+    write_acp: document("Allow", &WRITES_ACL),
+    no_list: document("Deny", &READS_BUCKET),
+    no_write: document("Deny", &["PutObject"]),
+    no_read: document("Deny", &READS),
+    no_read_acp: document("Deny", &READS_ACL),
+    no_write_acp: document("Deny", &WRITES_ACL),
+});
+
+/// The policy of a bucket or an object in it, with what the ACLs say to this caller.
+pub(crate) fn add(
+    tx: &ReadTx<'_>,
+    (name, key): (&str, Option<&str>),
+    bucket: Bucket,
+    document: Option<Arc<Document>>,
+) -> Result<ResourcePolicy, Fault> {
+    let request = tx.request();
+    if bucket.is_enforced() || matches!(request.principal.kind, PrincipalKind::Service { .. }) {
+        return Ok(ResourcePolicy::new(bucket.account, document));
+    }
+    let object = match key {
+        Some(key) if is_of_object(request.operation) => store::object(tx, name, key)?,
+        _ => None,
+    };
+    let account = &request.principal.account;
+    let ignores = bucket.public_access.is_some_and(|block| block.ignore_acls);
+    let documents = &*DOCUMENTS;
+    let mut grants: Vec<(&str, &Arc<Document>)> = Vec::new();
+    let allows = |acl: Option<&Acl>, owner: &str, permission| {
+        acls::allows(acl, owner, account, permission, ignores)
+    };
+    let of_bucket = |permission| allows(bucket.acl.as_ref(), &bucket.account, permission);
+    let owns_bucket = *account == bucket.account;
+    // The policy of a bucket says nothing of objects that another account owns.
+    let mut is_foreign = false;
+    if of_bucket(AclPermission::Write) {
+        grants.push(("the bucket's ACL: WRITE", &documents.write));
+        if request.operation != "PutObjectAcl" && request.operation != "PutObjectTagging" {
+            grants.push(("the bucket's ACL: WRITE", &documents.write_more));
+        }
+    } else if owns_bucket {
+        grants.push(("the bucket's ACL: no WRITE", &documents.no_write));
+    }
+    if of_bucket(AclPermission::Read) {
+        grants.push(("the bucket's ACL: READ", &documents.list));
+    } else if owns_bucket {
+        grants.push(("the bucket's ACL: no READ", &documents.no_list));
+    }
+    // The owner can always read and write the ACL itself.
+    if of_bucket(AclPermission::ReadAcp) {
+        grants.push(("the bucket's ACL: READ_ACP", &documents.bucket_read_acp));
+    }
+    if of_bucket(AclPermission::WriteAcp) {
+        grants.push(("the bucket's ACL: WRITE_ACP", &documents.bucket_write_acp));
+    }
+    if let Some(object) = &object {
+        let owner = object.listed.owner.as_ref().unwrap_or(&bucket.account);
+        let acl = object.more.as_ref().and_then(|more| more.acl.as_ref());
+        is_foreign = *owner != bucket.account;
+        let owns = account == owner;
+        for (permission, allow, deny, is_owners) in [
+            (AclPermission::Read, &documents.read, &documents.no_read, false),
+            (AclPermission::ReadAcp, &documents.read_acp, &documents.no_read_acp, true),
+            (AclPermission::WriteAcp, &documents.write_acp, &documents.no_write_acp, true),
+        ] {
+            if allows(acl, owner, permission) || (owns && is_owners) {
+                grants.push(("the object's ACL", allow));
+            } else if owns_bucket {
+                grants.push(("the object's ACL", deny));
+            }
+        }
+    }
+    let document = document.filter(|_| !is_foreign);
+    let policy = ResourcePolicy::new(bucket.account, document);
+    Ok(grants
+        .into_iter()
+        .fold(policy, |policy, (grant, document)| policy.with_grant(grant, document.clone())))
+}
+
+/// Whether the operation looks at an object that is there, whose ACL then counts.
+fn is_of_object(operation: &str) -> bool {
+    !matches!(
+        operation,
+        "PutObject"
+            | "DeleteObject"
+            | "DeleteObjects"
+            | "CreateMultipartUpload"
+            | "UploadPart"
+            | "CompleteMultipartUpload"
+            | "AbortMultipartUpload"
+            | "ListParts"
+    )
+}

@@ -1,0 +1,619 @@
+//! The rows of S3: what is kept of buckets, objects, versions, uploads and parts.
+
+use std::ops::Range;
+
+use fogbank_core::Timestamp;
+use fogbank_core::store::{self, BlobRef, decode_fields, row};
+use serde::{Deserialize, Serialize};
+
+use crate::checksums::{Algorithm, Checksum};
+use crate::rules::ETag;
+
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bucket {
+    /// A number that no other bucket has had, whatever its name.
+    pub(crate) id: u64,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) created_millis: i64,
+    /// The location constraint as it was given; empty for `us-east-1`.
+    pub(crate) location: String,
+    /// Whether there is a row of notifications.
+    pub(crate) notifies: bool,
+    /// The number of the policy, which every change of it changes; zero if there is none.
+    pub(crate) policy: u64,
+    pub(crate) public_access: Option<PublicAccess>,
+    /// Whether encryption by default uses a bucket key.
+    pub(crate) bucket_key: bool,
+    pub(crate) versioning: Versioning,
+    /// Whether Object Lock is enabled, which it then is for ever.
+    pub(crate) has_lock: bool,
+    /// The retention of new versions whose requests name none.
+    pub(crate) retention: Option<DefaultRetention>,
+    /// None if it was removed, which means `ObjectWriter`.
+    pub(crate) ownership: Option<Ownership>,
+    /// None for the owner's full control and nothing else.
+    pub(crate) acl: Option<Acl>,
+    pub(crate) requester_pays: bool,
+    /// Whether there is a configuration of websites, of lifecycles, of replication.
+    pub(crate) has_lifecycle: bool,
+    pub(crate) has_replication: bool,
+    pub(crate) has_logging: bool,
+}
+
+row!(Bucket, 2, older_bucket);
+
+/// A bucket of the first version.
+#[derive(Deserialize)]
+struct BucketV1 {
+    id: u64,
+    account: String,
+    region: String,
+    created_millis: i64,
+    location: String,
+    notifies: bool,
+    policy: u64,
+    public_access: Option<PublicAccess>,
+    bucket_key: bool,
+}
+
+fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: BucketV1 = decode_fields(bytes)?;
+    Ok(Bucket {
+        id: old.id,
+        account: old.account,
+        region: old.region,
+        created_millis: old.created_millis,
+        location: old.location,
+        notifies: old.notifies,
+        policy: old.policy,
+        public_access: old.public_access,
+        bucket_key: old.bucket_key,
+        versioning: Versioning::Never,
+        has_lock: false,
+        retention: None,
+        ownership: Some(Ownership::Enforced),
+        acl: None,
+        requester_pays: false,
+        has_lifecycle: false,
+        has_replication: false,
+        has_logging: false,
+    })
+}
+
+impl Bucket {
+    pub(crate) fn created(&self) -> Timestamp {
+        Timestamp::from_millis(self.created_millis)
+    }
+
+    /// Whether ACLs mean nothing: the owner of the bucket owns all in it.
+    pub(crate) fn is_enforced(&self) -> bool {
+        self.ownership == Some(Ownership::Enforced)
+    }
+}
+
+/// Whether writes keep the versions before. The order is the format on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Versioning {
+    /// It was never enabled.
+    #[default]
+    Never,
+    Enabled,
+    Suspended,
+}
+
+/// Who owns what is written. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ownership {
+    Enforced,
+    Preferred,
+    Writer,
+}
+
+/// For how long new versions are locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DefaultRetention {
+    pub(crate) is_compliance: bool,
+    pub(crate) is_years: bool,
+    pub(crate) count: u32,
+}
+
+/// Who beside the owner may do what: the grants in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Acl(pub(crate) Vec<AclGrant>);
+
+/// One grant of an ACL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AclGrant {
+    pub(crate) grantee: AclGrantee,
+    pub(crate) permission: AclPermission,
+}
+
+/// Whom a grant means. The order is the format on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AclGrantee {
+    /// An account by its canonical id.
+    Canonical(String),
+    Everybody,
+    Authenticated,
+    LogDelivery,
+}
+
+/// What a grant allows. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AclPermission {
+    FullControl,
+    Read,
+    Write,
+    ReadAcp,
+    WriteAcp,
+}
+
+/// What the block of public access blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PublicAccess {
+    pub(crate) block_acls: bool,
+    pub(crate) ignore_acls: bool,
+    pub(crate) block_policy: bool,
+    pub(crate) restrict_buckets: bool,
+}
+
+impl PublicAccess {
+    /// What a new bucket has.
+    pub(crate) const ALL: PublicAccess = PublicAccess {
+        block_acls: true,
+        ignore_acls: true,
+        block_policy: true,
+        restrict_buckets: true,
+    };
+}
+
+/// Tags in the order given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tags(pub(crate) Vec<(String, String)>);
+
+row!(Tags, 1);
+
+/// Where a bucket sends its events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notifications {
+    pub(crate) event_bridge: bool,
+    pub(crate) destinations: Vec<Destination>,
+}
+
+row!(Notifications, 1);
+
+/// The kinds of destinations. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DestinationKind {
+    Queue,
+    Topic,
+    Function,
+}
+
+/// One destination of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Destination {
+    pub(crate) kind: DestinationKind,
+    pub(crate) id: String,
+    pub(crate) arn: String,
+    /// Event types such as `s3:ObjectCreated:*`.
+    pub(crate) events: Vec<String>,
+    /// `Prefix` and `Suffix` with their values; none if there is no filter.
+    pub(crate) filter: Option<Vec<(String, String)>>,
+}
+
+/// An object. What a listing shows comes first, so that it can be read without the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Object {
+    pub(crate) listed: Listed,
+    /// The number of the transaction that wrote it: larger for every later write.
+    pub(crate) version: u64,
+    pub(crate) version_name: VersionName,
+    /// The parts that are the body, if it was uploaded so.
+    pub(crate) parts: Option<Parts>,
+    pub(crate) headers: Headers,
+    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) tags: Vec<(String, String)>,
+    /// What few objects have.
+    pub(crate) more: Option<Box<More>>,
+    /// The body, unless it lies in parts.
+    pub(crate) body: Vec<BlobRef>,
+}
+
+row!(Object, 2, older_object);
+
+/// What a version is called. The order is the format on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum VersionName {
+    /// `null`, though nobody is told: versioning was never enabled.
+    #[default]
+    Unversioned,
+    /// `null`: written while versioning was suspended.
+    Null,
+    /// An id made of the version's number.
+    Id,
+}
+
+impl VersionName {
+    pub(crate) fn is_null(self) -> bool {
+        self != VersionName::Id
+    }
+}
+
+/// What few objects have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct More {
+    /// None for the owner's full control and nothing else.
+    pub(crate) acl: Option<Acl>,
+    pub(crate) retention: Option<Retention>,
+    pub(crate) legal_hold: bool,
+    pub(crate) encryption: Option<Encryption>,
+    /// `PENDING`, `COMPLETED`, `FAILED` or `REPLICA`.
+    pub(crate) replication: Option<String>,
+}
+
+/// Until when a version must stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Retention {
+    pub(crate) is_compliance: bool,
+    pub(crate) until_millis: i64,
+}
+
+/// How a body is encrypted, if not as every body is. The order is the format on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Encryption {
+    /// With a key of the customer's, of which the MD5 is kept.
+    Customer { key_md5: [u8; 16], nonce: [u8; 16] },
+}
+
+impl Object {
+    /// The additions, to be changed.
+    pub(crate) fn more_mut(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+}
+
+/// An object of the first version.
+#[derive(Deserialize)]
+struct ObjectV1 {
+    listed: ListedV1,
+    version: u64,
+    parts: Option<Parts>,
+    headers: Headers,
+    metadata: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+    body: Vec<BlobRef>,
+}
+
+#[derive(Deserialize)]
+struct ListedV1 {
+    size: u64,
+    modified_millis: i64,
+    e_tag: ETag,
+    storage_class: Option<String>,
+    checksum: Option<Checksum>,
+}
+
+impl From<ListedV1> for Listed {
+    fn from(old: ListedV1) -> Listed {
+        Listed {
+            size: old.size,
+            modified_millis: old.modified_millis,
+            e_tag: old.e_tag,
+            storage_class: old.storage_class,
+            checksum: old.checksum,
+            owner: None,
+            restored: None,
+        }
+    }
+}
+
+fn older_object(version: u8, bytes: &[u8]) -> Result<Object, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: ObjectV1 = decode_fields(bytes)?;
+    Ok(Object {
+        listed: old.listed.into(),
+        version: old.version,
+        version_name: VersionName::Unversioned,
+        parts: old.parts,
+        headers: old.headers,
+        metadata: old.metadata,
+        tags: old.tags,
+        more: None,
+        body: old.body,
+    })
+}
+
+/// The parts of an object: where their rows are, and how the object's bytes lie in them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parts {
+    /// The number of the upload.
+    pub(crate) number: u64,
+    runs: Vec<Run>,
+}
+
+/// Parts with successive numbers and one size: an upload has seldom more than two such runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    first: u16,
+    count: u16,
+    size: u64,
+}
+
+impl Parts {
+    /// The parts of an upload by their numbers and sizes.
+    pub(crate) fn new(number: u64, parts: impl Iterator<Item = (u16, u64)>) -> Parts {
+        let mut runs: Vec<Run> = Vec::new();
+        for (part, size) in parts {
+            match runs.last_mut() {
+                Some(run) if run.size == size && run.first + run.count == part => run.count += 1,
+                _ => runs.push(Run { first: part, count: 1, size }),
+            }
+        }
+        Parts { number, runs }
+    }
+
+    /// The bytes of the object that lie in a part.
+    pub(crate) fn bytes(&self, part: u16) -> Option<Range<u64>> {
+        let mut start = 0;
+        for run in &self.runs {
+            match part.checked_sub(run.first) {
+                Some(index) if index < run.count => {
+                    start += u64::from(index) * run.size;
+                    return Some(start..start + run.size);
+                }
+                _ => start += u64::from(run.count) * run.size,
+            }
+        }
+        None
+    }
+
+    /// The first and last part with bytes of a range, and where the first begins; none for an empty range.
+    pub(crate) fn covering(&self, range: &Range<u64>) -> Option<(u16, u16, u64)> {
+        let (mut first, mut last) = (None, None);
+        let mut start = 0;
+        for run in self.runs.iter().filter(|run| run.size > 0) {
+            let end = start + u64::from(run.count) * run.size;
+            let within = range.start.max(start)..range.end.min(end);
+            if within.start < within.end {
+                let index =
+                    |byte: u64| u16::try_from((byte - start) / run.size).unwrap_or(u16::MAX);
+                let begin = index(within.start);
+                first.get_or_insert((run.first + begin, start + u64::from(begin) * run.size));
+                last = Some(run.first + index(within.end - 1));
+            }
+            start = end;
+        }
+        first.zip(last).map(|((first, offset), last)| (first, last, offset))
+    }
+}
+
+/// What a listing shows of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listed {
+    pub(crate) size: u64,
+    pub(crate) modified_millis: i64,
+    pub(crate) e_tag: ETag,
+    /// None for `STANDARD`.
+    pub(crate) storage_class: Option<String>,
+    pub(crate) checksum: Option<Checksum>,
+    /// The account that owns it, if it is not the bucket's.
+    pub(crate) owner: Option<String>,
+    /// Until when a copy is there of what lies in an archive.
+    pub(crate) restored: Option<Restored>,
+}
+
+// The version is that of an object: these are the first fields of the same row.
+row!(Listed, 2, older_listed);
+
+/// A copy of an archived object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Restored {
+    /// When the copy is there.
+    pub(crate) from_millis: i64,
+    /// When it goes.
+    pub(crate) until_millis: i64,
+}
+
+fn older_listed(version: u8, bytes: &[u8]) -> Result<Listed, store::Error> {
+    match version {
+        1 => Ok(decode_fields::<ListedV1>(bytes)?.into()),
+        _ => store::no_older_version(version, bytes),
+    }
+}
+
+impl Listed {
+    pub(crate) fn modified(&self) -> Timestamp {
+        Timestamp::from_millis(self.modified_millis)
+    }
+
+    pub(crate) fn class(&self) -> &str {
+        self.storage_class.as_deref().unwrap_or("STANDARD")
+    }
+}
+
+/// What a listing of versions shows of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListedVersion {
+    pub(crate) listed: Listed,
+    pub(crate) version: u64,
+    pub(crate) version_name: VersionName,
+}
+
+// The version is that of an object: these are the first fields of the same row.
+row!(ListedVersion, 2, older_listed_version);
+
+fn older_listed_version(version: u8, bytes: &[u8]) -> Result<ListedVersion, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let (listed, version): (ListedV1, u64) = decode_fields(bytes)?;
+    Ok(ListedVersion { listed: listed.into(), version, version_name: VersionName::Unversioned })
+}
+
+/// A version that is not the current object. The order is the format on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Version {
+    Object(Box<Object>),
+    /// A delete marker. It is what is current if there is no object and it is the first version.
+    Marker(Marker),
+}
+
+row!(Version, 1);
+
+/// A delete marker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marker {
+    pub(crate) version_name: VersionName,
+    pub(crate) modified_millis: i64,
+    /// The account that made it, if it is not the bucket's.
+    pub(crate) owner: Option<String>,
+}
+
+/// What a listing shows of a version that is not the current object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ShownVersion {
+    Object(ListedVersion),
+    Marker(Marker),
+}
+
+// The version is that of a version: these are the first fields of the same row.
+row!(ShownVersion, 1);
+
+/// The system's metadata of an object: headers that are stored and returned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Headers {
+    pub(crate) content_type: Option<String>,
+    pub(crate) cache_control: Option<String>,
+    pub(crate) content_disposition: Option<String>,
+    pub(crate) content_encoding: Option<String>,
+    pub(crate) content_language: Option<String>,
+    pub(crate) expires: Option<String>,
+    pub(crate) website_redirect: Option<String>,
+}
+
+/// An upload in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Upload {
+    /// A number that no other upload has had.
+    pub(crate) number: u64,
+    pub(crate) initiated_millis: i64,
+    /// The ARN and the id of whoever began it.
+    pub(crate) initiator: (String, String),
+    pub(crate) storage_class: Option<String>,
+    pub(crate) headers: Headers,
+    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) tags: Vec<(String, String)>,
+    /// The algorithm that the client chose, and whether the checksum is one of the parts' checksums.
+    pub(crate) checksum: Option<(Algorithm, bool)>,
+    /// The account that will own the object, if it is not the bucket's.
+    pub(crate) owner: Option<String>,
+    pub(crate) more: Option<Box<More>>,
+}
+
+row!(Upload, 2, older_upload);
+
+#[derive(Deserialize)]
+struct UploadV1 {
+    number: u64,
+    initiated_millis: i64,
+    initiator: (String, String),
+    storage_class: Option<String>,
+    headers: Headers,
+    metadata: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+    checksum: Option<(Algorithm, bool)>,
+}
+
+fn older_upload(version: u8, bytes: &[u8]) -> Result<Upload, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: UploadV1 = decode_fields(bytes)?;
+    Ok(Upload {
+        number: old.number,
+        initiated_millis: old.initiated_millis,
+        initiator: old.initiator,
+        storage_class: old.storage_class,
+        headers: old.headers,
+        metadata: old.metadata,
+        tags: old.tags,
+        checksum: old.checksum,
+        owner: None,
+        more: None,
+    })
+}
+
+/// A part of an upload, or of the object that the upload became.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) size: u64,
+    pub(crate) md5: [u8; 16],
+    pub(crate) modified_millis: i64,
+    /// The CRC-64/NVME of the bytes.
+    pub(crate) crc64nvme: u64,
+    pub(crate) checksum: Checksum,
+    pub(crate) body: Vec<BlobRef>,
+}
+
+row!(Part, 1);
+
+#[cfg(test)]
+mod tests {
+    use fogbank_core::bytes::Bytes;
+    use fogbank_core::store::Value;
+
+    use super::*;
+
+    fn object() -> Object {
+        Object {
+            listed: Listed {
+                size: 5,
+                modified_millis: 1_767_225_600_000,
+                e_tag: ETag { md5: [7; 16], parts: 0 },
+                storage_class: None,
+                checksum: Some(Checksum::crc64nvme(0x0102_0304_0506_0708)),
+                owner: None,
+                restored: None,
+            },
+            version: 9,
+            version_name: VersionName::Unversioned,
+            parts: None,
+            headers: Headers { content_type: Some("text/plain".into()), ..Headers::default() },
+            metadata: vec![("a".into(), "b".into())],
+            tags: Vec::new(),
+            more: None,
+            body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
+        }
+    }
+
+    #[test]
+    fn an_objects_row_begins_with_what_is_listed() {
+        let mut encoded = Vec::new();
+        object().encode(&mut encoded).expect("a row");
+        assert_eq!(Object::decode_slice(&encoded).expect("an object"), object());
+        assert_eq!(Listed::decode_slice(&encoded).expect("its head"), object().listed);
+    }
+
+    #[test]
+    fn parts_are_found_by_number_and_by_byte() {
+        let parts = Parts::new(1, [(1, 10), (2, 10), (4, 10), (5, 3), (6, 0)].into_iter());
+        assert_eq!(parts.runs.len(), 4);
+        assert_eq!(parts.bytes(2), Some(10..20));
+        assert_eq!(parts.bytes(3), None);
+        assert_eq!(parts.bytes(5), Some(30..33));
+        assert_eq!(parts.bytes(6), Some(33..33));
+        assert_eq!(parts.covering(&(0..33)), Some((1, 5, 0)));
+        assert_eq!(parts.covering(&(10..11)), Some((2, 2, 10)));
+        assert_eq!(parts.covering(&(19..31)), Some((2, 5, 10)));
+        assert_eq!(parts.covering(&(32..33)), Some((5, 5, 30)));
+        assert_eq!(parts.covering(&(5..5)), None);
+    }
+}

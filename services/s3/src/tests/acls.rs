@@ -1,0 +1,99 @@
+//! ACLs where they count: who owns, who may, and what is blocked.
+
+use fogbank_core::{Body, Principal};
+use fogbank_testkit::{Value, World, json};
+
+use super::{SERVICES, call, refused, send};
+
+const OTHER: &str = "111111111111";
+
+/// A world whose bucket lets ACLs count and blocks nothing.
+async fn open() -> World {
+    let world = World::new(SERVICES);
+    call(&world, "CreateBucket", json!({"ObjectOwnership": "ObjectWriter"})).await.expect("made");
+    call(&world, "DeletePublicAccessBlock", json!({})).await.expect("opened");
+    world
+}
+
+/// The name of the refusal of a call by somebody else, or nothing.
+async fn outcome(world: &World, who: Principal, operation: &str, more: Value) -> String {
+    let input = super::with(json!({"Bucket": "photos"}), more);
+    let body = if operation == "PutObject" { Body::from("x".to_owned()) } else { Body::empty() };
+    match world.send(who, &format!("s3:{operation}"), input, body).await {
+        Ok(_) => String::new(),
+        Err(fault) => fault.name().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn canned_acls_open_what_they_name() {
+    let world = open().await;
+    let input = json!({"Key": "a", "ACL": "public-read"});
+    send(&world, "PutObject", input, "x".to_owned()).await.expect("written");
+    send(&world, "PutObject", json!({"Key": "b"}), "x".to_owned()).await.expect("written");
+    let (nobody, other) = (Principal::anonymous, || Principal::root(OTHER));
+    for (key, expected) in [("a", ""), ("b", "AccessDenied")] {
+        assert_eq!(outcome(&world, nobody(), "GetObject", json!({"Key": key})).await, expected);
+        assert_eq!(outcome(&world, other(), "GetObject", json!({"Key": key})).await, expected);
+        let acl = outcome(&world, other(), "GetObjectAcl", json!({"Key": key})).await;
+        assert_eq!(acl, "AccessDenied");
+    }
+    assert_eq!(outcome(&world, nobody(), "ListObjectsV2", json!({})).await, "AccessDenied");
+    call(&world, "PutBucketAcl", json!({"ACL": "public-read-write"})).await.expect("opened");
+    assert_eq!(outcome(&world, nobody(), "ListObjectsV2", json!({})).await, "");
+    assert_eq!(outcome(&world, other(), "PutObject", json!({"Key": "c"})).await, "");
+    let block = json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true, "BlockPublicAcls": true}});
+    call(&world, "PutPublicAccessBlock", block).await.expect("blocked");
+    assert_eq!(outcome(&world, nobody(), "ListObjectsV2", json!({})).await, "AccessDenied");
+    let refusal = refused(call(&world, "PutBucketAcl", json!({"ACL": "public-read"})).await);
+    assert!(refusal.starts_with("AccessDenied"), "{refusal}");
+}
+
+#[tokio::test]
+async fn writers_own_what_they_write() {
+    let world = open().await;
+    call(&world, "PutBucketAcl", json!({"ACL": "public-read-write"})).await.expect("opened");
+    let other = || Principal::root(OTHER);
+    assert_eq!(outcome(&world, other(), "PutObject", json!({"Key": "a"})).await, "");
+    let own = Principal::root(fogbank_testkit::ACCOUNT);
+    assert_eq!(
+        outcome(&world, own.clone(), "GetObject", json!({"Key": "a"})).await,
+        "AccessDenied"
+    );
+    let full = json!({"Key": "a", "ACL": "bucket-owner-full-control"});
+    assert_eq!(outcome(&world, other(), "PutObjectAcl", full).await, "");
+    assert_eq!(outcome(&world, own.clone(), "GetObject", json!({"Key": "a"})).await, "");
+    let listed = call(&world, "ListObjects", json!({})).await.expect("a list");
+    let owner = listed["Contents"][0]["Owner"]["ID"].as_str().expect("an owner").to_owned();
+    let acl = call(&world, "GetObjectAcl", json!({"Key": "a"})).await.expect("an ACL");
+    assert_eq!(acl["Owner"]["ID"], owner);
+    assert_eq!(acl["Grants"].as_array().map(Vec::len), Some(2));
+    // Enforced, the bucket's owner owns all.
+    let rules =
+        json!({"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}});
+    let outcome_of = call(&world, "PutBucketOwnershipControls", rules.clone()).await;
+    assert!(refused(outcome_of).starts_with("InvalidBucketAclWithObjectOwnership"));
+    call(&world, "PutBucketAcl", json!({"ACL": "private"})).await.expect("closed");
+    call(&world, "PutBucketOwnershipControls", rules).await.expect("enforced");
+    assert_eq!(outcome(&world, other(), "GetObject", json!({"Key": "a"})).await, "AccessDenied");
+    let acl = call(&world, "GetObjectAcl", json!({"Key": "a"})).await.expect("an ACL");
+    assert_ne!(acl["Owner"]["ID"], owner);
+}
+
+#[tokio::test]
+async fn what_acls_must_not_say() {
+    let world = open().await;
+    let put = |more: Value| call(&world, "PutBucketAcl", more);
+    let both = json!({"ACL": "private", "GrantRead": "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\""});
+    assert!(refused(put(both).await).starts_with("InvalidRequest: Specifying both"));
+    let id = json!({"GrantRead": "id=\"Foo\""});
+    assert!(refused(put(id).await).starts_with("InvalidArgument: Invalid id"));
+    let email = json!({"GrantRead": "emailAddress=\"a@example.com\""});
+    assert!(refused(put(email).await).starts_with("UnresolvableGrantByEmailAddress"));
+    let unowned = json!({"AccessControlPolicy": {"Grants": []}});
+    assert!(refused(put(unowned).await).starts_with("MalformedACLError"));
+    assert!(refused(put(json!({})).await).starts_with("MissingSecurityHeader"));
+    let closed = super::with_bucket().await;
+    let outcome = call(&closed, "PutBucketAcl", json!({"ACL": "private"})).await;
+    assert!(refused(outcome).starts_with("AccessControlListNotSupported"));
+}
