@@ -38,10 +38,14 @@ pub enum PrincipalKind {
         /// The session's name.
         session: String,
     },
-    /// A federated user.
+    /// A session of GetFederationToken: it may what both the user behind it and its own policies allow.
     Federated {
         /// The name given to the session.
         name: String,
+        /// The ARN of the user, or root, who asked for the session.
+        user_arn: String,
+        /// The unique id of that user; the account for root.
+        user_id: String,
     },
     /// An AWS service, such as `s3.amazonaws.com`.
     Service {

@@ -8,7 +8,7 @@ use fogbank_core::{
 };
 
 use crate::decisions::{CAPACITY as KEPT, Enforcement, FindTags, Outcome, Question};
-use crate::identities::{Identities, holder_id};
+use crate::identities::{Identities, holder_id, is_of_root};
 use crate::rows::{self, AccessKey, TemporaryCredential};
 use crate::{keys, root, target};
 
@@ -262,6 +262,7 @@ fn temporary(
     let principal = &session.principal;
     let is_alive = match principal.kind {
         PrincipalKind::Root => true,
+        PrincipalKind::Federated { .. } if is_of_root(principal) => true,
         // What cannot be read allows nothing; the decision over the call will say why.
         _ => identities.exists(rows, holder_id(principal)).unwrap_or(true),
     };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fogbank_core::policy::{Attached, Document};
 use fogbank_core::store::{self, Read};
-use fogbank_core::{Cloud, Fault, Principal, Session};
+use fogbank_core::{Cloud, Fault, Principal, PrincipalKind, Session};
 use parking_lot::RwLock;
 
 use crate::decisions::{Enforcement, KeptDecisions, Observed};
@@ -218,7 +218,15 @@ pub(crate) fn attached((source, document): &Compiled) -> Attached<'_> {
     Attached { source, document }
 }
 
+/// Whether a session of GetFederationToken is the root's.
+pub(crate) fn is_of_root(principal: &Principal) -> bool {
+    matches!(&principal.kind, PrincipalKind::Federated { user_id, .. } if *user_id == principal.account)
+}
+
 /// The unique id of the user or role behind a principal.
 pub(crate) fn holder_id(principal: &Principal) -> &str {
+    if let PrincipalKind::Federated { user_id, .. } = &principal.kind {
+        return user_id;
+    }
     principal.id.split(':').next().unwrap_or_default()
 }

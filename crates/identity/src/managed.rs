@@ -12,6 +12,10 @@ use serde::Deserialize;
 pub(crate) const DENY_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
 
+/// The policy of a root that stands behind a session.
+pub(crate) const ALLOW_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
 /// The account in the ARNs of AWS's own policies.
 pub const OWNER: &str = "aws";
 

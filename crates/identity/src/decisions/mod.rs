@@ -164,8 +164,9 @@ fn caller(principal: &Principal) -> Caller {
         PrincipalKind::Root => Caller::root(account),
         PrincipalKind::User { .. } => Caller::user(account, arn, id),
         PrincipalKind::Role { role_arn, .. } => Caller::assumed_role(account, role_arn, arn, id),
-        // GetFederationToken does not exist here yet: nobody stands behind such a session, and nothing is allowed.
-        PrincipalKind::Federated { .. } => Caller::federated_user(account, "", arn, id),
+        PrincipalKind::Federated { user_arn, .. } => {
+            Caller::federated_user(account, user_arn, arn, id)
+        }
         PrincipalKind::Service { name } => Caller::service(name),
         PrincipalKind::Anonymous => Caller::anonymous(),
     }

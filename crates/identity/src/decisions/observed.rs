@@ -159,11 +159,12 @@ fn iso(secs: i64) -> Option<String> {
     jiff::Timestamp::from_second(secs).ok().map(|time| time.to_string())
 }
 
-/// The ARN of the user, role or root that acts; none for services, federated users and those who do not sign.
+/// The ARN of the user, role or root that acts; none for services and those who do not sign.
 fn entity(principal: &Principal) -> Option<&str> {
     match &principal.kind {
         PrincipalKind::Root | PrincipalKind::User { .. } => Some(&principal.arn),
         PrincipalKind::Role { role_arn, .. } => Some(role_arn),
+        PrincipalKind::Federated { user_arn, .. } => Some(user_arn),
         _ => None,
     }
 }

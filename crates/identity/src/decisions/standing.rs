@@ -7,7 +7,8 @@ use fogbank_core::store::Read;
 use fogbank_core::{Fault, PrincipalKind, ResourcePolicy};
 
 use super::{Facts, Question, caller};
-use crate::identities::{Compiled, Holder, Identities, attached, holder_id};
+use crate::identities::{Compiled, Holder, Identities, attached, holder_id, is_of_root};
+use crate::managed;
 use crate::places::{self, Place};
 use crate::rows::Tags;
 
@@ -16,6 +17,8 @@ use crate::rows::Tags;
 pub(crate) struct Standing {
     /// The user or role.
     holder: Option<Arc<Option<Holder>>>,
+    /// What the root behind a session may do, which is everything.
+    root: Option<Compiled>,
     /// The policies that limit the session.
     session: Vec<Compiled>,
     /// Where the caller's account stands in its organization.
@@ -39,10 +42,16 @@ impl Standing {
         };
         Ok(Standing {
             holder: match principal.kind {
-                PrincipalKind::User { .. } | PrincipalKind::Role { .. } => {
+                PrincipalKind::User { .. }
+                | PrincipalKind::Role { .. }
+                | PrincipalKind::Federated { .. } => {
                     Some(identities.holder(rows, holder_id(principal))?)
                 }
                 _ => None,
+            },
+            root: match is_of_root(principal) {
+                true => Some(("root".into(), identities.documents.policy(managed::ALLOW_ALL)?)),
+                false => None,
             },
             session: identities.session(rows, principal.session.as_deref())?,
             own_place: place(&principal.account)?,
@@ -71,7 +80,7 @@ impl Standing {
     ) -> R {
         let holder = self.holder();
         let identity = holder.map(|holder| holder.policies.as_slice()).unwrap_or_default();
-        let identity: Vec<Attached<'_>> = identity.iter().map(attached).collect();
+        let identity: Vec<Attached<'_>> = identity.iter().chain(&self.root).map(attached).collect();
         let session: Vec<Attached<'_>> = self.session.iter().map(attached).collect();
         let grants = question.policy.map(|policy| policy.grants.as_slice()).unwrap_or_default();
         let grants: Vec<Attached<'_>> = grants.iter().map(granted).collect();

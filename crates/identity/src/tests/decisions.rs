@@ -307,3 +307,36 @@ fn who_is_no_longer_there_may_nothing() {
     });
     assert!(!may(&house, &ghost, "sqs:SendMessage", QUEUE));
 }
+
+#[test]
+fn a_federated_user_may_what_both_its_user_and_its_policies_allow() {
+    let house = House::dev();
+    let ann = house.user("ann", &[&allow("sqs:*", "*", "")]);
+    let session = |policies: &[&str]| Session {
+        policies: policies.iter().map(|&policy| policy.to_owned()).collect(),
+        ..Session::default()
+    };
+    let guest = |user_arn: &str, user_id: &str, policies: &[&str]| Principal {
+        kind: PrincipalKind::Federated {
+            name: "guest".to_owned(),
+            user_arn: user_arn.to_owned(),
+            user_id: user_id.to_owned(),
+        },
+        account: ACCOUNT.to_owned(),
+        arn: format!("arn:aws:sts::{ACCOUNT}:federated-user/guest"),
+        id: format!("{ACCOUNT}:guest"),
+        access_key_id: None,
+        session: Some(Box::new(session(policies))),
+    };
+    let arn = ann.arn(ACCOUNT);
+    let send = allow("sqs:SendMessage", "*", "");
+    let everything = allow("*", "*", "");
+    assert!(may(&house, &guest(&arn, &ann.id, &[&send]), "sqs:SendMessage", QUEUE));
+    assert!(!may(&house, &guest(&arn, &ann.id, &[&send]), "sqs:DeleteQueue", QUEUE));
+    assert!(!may(&house, &guest(&arn, &ann.id, &[]), "sqs:SendMessage", QUEUE));
+    let bucket = "arn:aws:s3:::photos";
+    assert!(!may(&house, &guest(&arn, &ann.id, &[&everything]), "s3:ListBucket", bucket));
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    assert!(may(&house, &guest(&root, ACCOUNT, &[&everything]), "s3:ListBucket", bucket));
+    assert!(!may(&house, &guest(&root, ACCOUNT, &[&send]), "s3:ListBucket", bucket));
+}
