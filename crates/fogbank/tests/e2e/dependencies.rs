@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-store", &[]),
     ("fogbank-compute", &[]),
     ("fogbank-md5", &[]),
+    ("fogbank-federation", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
@@ -54,6 +55,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-iam", "fogbank-identity", "IAM writes the rows that the gateway reads"),
     ("fogbank-sts", "fogbank-identity", "STS writes the sessions that the gateway reads"),
+    ("fogbank-iam", "fogbank-federation", "IAM takes certificates and metadata in"),
+    ("fogbank-sts", "fogbank-federation", "STS proves what identity providers say"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];
