@@ -150,7 +150,7 @@ impl Directory {
         resource_policy: Option<&ResourcePolicy>,
         resource_tags: Option<FindTags<'_>>,
     ) -> Result<(), Fault> {
-        self.note_use(request);
+        self.note_use(request, action);
         refuse_bare_session(&request.principal, action)?;
         let target = match action.starts_with("iam:") {
             true => target::find(rows, &check.resource)?,
@@ -207,9 +207,13 @@ impl Directory {
         self.shared.get().unwrap_or(&self.own)
     }
 
-    fn note_use(&self, request: &Request) {
+    fn note_use(&self, request: &Request, action: &str) {
         let principal = &request.principal;
         let Some(shared) = self.shared.get() else { return };
+        if let PrincipalKind::User { .. } | PrincipalKind::Role { .. } = principal.kind {
+            let service = action.split(':').next().unwrap_or_default();
+            shared.last_uses.note_service(holder_id(principal), service, request);
+        }
         match (&principal.kind, &principal.access_key_id) {
             (PrincipalKind::User { .. } | PrincipalKind::Root, Some(key))
                 if key.starts_with("AKIA") =>

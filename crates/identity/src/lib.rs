@@ -20,6 +20,7 @@ mod places;
 mod root;
 pub mod rows;
 mod target;
+pub mod totp;
 pub mod trust;
 
 #[cfg(test)]

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::Identities;
 pub use crate::decisions::{DENIALS, Denial, OBSERVED, Observation, Sighting};
 
+mod credentials;
+mod resources;
+
+pub use credentials::*;
+pub use resources::*;
+
 /// Users by account and folded name.
 pub static USERS: Table<(String, String), User> = Table::new("iam.users", 0x0101);
 /// Groups by account and folded name.
@@ -49,6 +55,24 @@ pub static IAM_TABLES: &[TableLabel] = &[
     MEMBERS.label(),
     USES.label(),
     LAST_USES.label(),
+    LOGIN_PROFILES.label(),
+    PASSWORD_POLICIES.label(),
+    MFA_DEVICES.label(),
+    USER_DEVICES.label(),
+    SIGNING_CERTIFICATES.label(),
+    SSH_PUBLIC_KEYS.label(),
+    SERVICE_CREDENTIALS.label(),
+    INSTANCE_PROFILES.label(),
+    ROLE_PROFILES.label(),
+    OIDC_PROVIDERS.label(),
+    SAML_PROVIDERS.label(),
+    SERVER_CERTIFICATES.label(),
+    ALIASES.label(),
+    ACCOUNT_ALIASES.label(),
+    CREDENTIAL_REPORTS.label(),
+    ROLE_DELETIONS.label(),
+    ACCESS_REPORTS.label(),
+    SERVICE_USES.label(),
     GENERATION.label(),
     DENIALS.label(),
     OBSERVED.label(),

@@ -44,6 +44,26 @@ pub(crate) fn find(rows: &dyn Read, arn: &str) -> Result<Option<Target>, Error> 
             let found = rows::policy_by_arn(rows, arn)?;
             found.map(|policy| of(policy.arn(account), policy.tags, Grants::default()))
         }
+        "instance-profile" => {
+            let found = rows::INSTANCE_PROFILES.get(rows, &key)?.filter(|row| row.name == name);
+            found.map(|row| of(row.arn(account), row.tags, Grants::default()))
+        }
+        "mfa" => {
+            let found = rows::MFA_DEVICES.get(rows, &key)?.filter(|row| row.name == name);
+            found.map(|row| of(row.arn(account), row.tags, Grants::default()))
+        }
+        "server-certificate" => {
+            let found = rows::SERVER_CERTIFICATES.get(rows, &key)?.filter(|row| row.name == name);
+            found.map(|row| of(row.arn(account), row.tags, Grants::default()))
+        }
+        "saml-provider" => {
+            let found = rows::SAML_PROVIDERS.get(rows, &key)?.filter(|row| row.name == name);
+            found.map(|row| of(row.arn(account), row.tags, Grants::default()))
+        }
+        "oidc-provider" => {
+            let found = rows::OIDC_PROVIDERS.get(rows, &(account, path))?;
+            found.map(|row| of(row.arn(account), row.tags, Grants::default()))
+        }
         "access-key" => match rows::ACCESS_KEYS.get(rows, name)?.and_then(|key| key.user_id) {
             Some(id) => match rows::arn_of_id(rows, &id)? {
                 Some(user) => return find(rows, &user),

@@ -5,8 +5,11 @@ use fogbank_core::store::Value;
 use fogbank_core::{Principal, Session};
 
 use crate::rows::{
-    AccessKey, Account, Denial, Entity, Grants, Group, InlinePolicy, Kind, LastUse, ManagedPolicy,
-    Observation, PolicyVersion, Role, Sighting, TemporaryCredential, User,
+    AccessKey, AccessReport, Account, CredentialReport, Denial, EnabledDevice, Entity, Grants,
+    Group, InlinePolicy, InstanceProfile, Kind, LastUse, LoginProfile, ManagedPolicy, MfaDevice,
+    Observation, OidcProvider, PasswordHash, PasswordPolicy, PolicyVersion, Role, RoleDeletion,
+    SamlProvider, ServerCertificate, ServiceCredential, Sighting, SigningCertificate, SshPublicKey,
+    TemporaryCredential, User,
 };
 
 fn check<V: Value>(row: &V, expected: Expect) {
@@ -148,4 +151,129 @@ fn decisions() {
     check(&denial, expect!["010701720c30303030303030303030303002027b7d"]);
     let sighting = Sighting { resource: "*".into(), first_secs: 1, last_secs: 2, is_excess: true };
     check(&Observation { resources: vec![sighting] }, expect!["0101012a020401"]);
+}
+
+#[test]
+fn passwords() {
+    let password = PasswordHash { salt: vec![1], memory_kib: 2, passes: 3, hash: vec![4] };
+    let profile = LoginProfile {
+        created_secs: 1,
+        changed_secs: 2,
+        reset_required: true,
+        password: password.clone(),
+        former: vec![password],
+    };
+    check(&profile, expect!["0102040101010203010401010102030104"]);
+    let policy = PasswordPolicy {
+        minimum_length: 8,
+        require_symbols: true,
+        require_numbers: false,
+        require_uppercase: true,
+        require_lowercase: false,
+        allow_change: true,
+        max_age_days: 90,
+        reuse_prevention: 3,
+        hard_expiry: Some(false),
+    };
+    check(&policy, expect!["010801000100015a030100"]);
+}
+
+#[test]
+fn devices_and_keys_of_services() {
+    let enabled =
+        EnabledDevice { user_id: "AIDA1".into(), enabled_secs: 1, drift_steps: -1, last_step: 7 };
+    let device = MfaDevice {
+        name: "m".into(),
+        path: "/".into(),
+        seed: vec![1, 2],
+        created_secs: 1,
+        tags: vec![("k".into(), "v".into())],
+        enabled: Some(enabled),
+    };
+    check(&device, expect!["01016d012f0201020201016b01760105414944413102010e"]);
+    let certificate = SigningCertificate { body: "c".into(), active: true, uploaded_secs: 1 };
+    check(&certificate, expect!["0101630102"]);
+    let key = SshPublicKey {
+        body: "ssh-rsa A".into(),
+        fingerprint: "00".into(),
+        active: false,
+        uploaded_secs: 1,
+    };
+    check(&key, expect!["01097373682d72736120410230300002"]);
+    let credential = ServiceCredential {
+        service: "codecommit.amazonaws.com".into(),
+        name: "ann-at-000000000000".into(),
+        password_sha256: vec![1],
+        active: true,
+        created_secs: 1,
+        expires_secs: Some(2),
+    };
+    check(
+        &credential,
+        expect![[r#"
+        0118636f6465636f6d6d69742e616d617a6f6e6177732e636f6d13616e6e2d61742d3030303030303030303030300101
+        01020104"#]],
+    );
+}
+
+#[test]
+fn resources() {
+    let profile = InstanceProfile {
+        name: "p".into(),
+        path: "/".into(),
+        id: "AIPA1".into(),
+        created_secs: 1,
+        role: Some("r".into()),
+        tags: Vec::new(),
+    };
+    check(&profile, expect!["010170012f0541495041310201017200"]);
+    let certificate = ServerCertificate {
+        name: "c".into(),
+        path: "/".into(),
+        id: "ASCA1".into(),
+        uploaded_secs: 1,
+        expires_secs: 2,
+        body: "b".into(),
+        chain: None,
+        private_key: "k".into(),
+        tags: Vec::new(),
+    };
+    check(&certificate, expect!["010163012f0541534341310204016200016b00"]);
+    let oidc = OidcProvider {
+        url: "a.example/x".into(),
+        is_tls: true,
+        client_ids: vec!["c".into()],
+        thumbprints: vec!["00".into()],
+        created_secs: 1,
+        tags: Vec::new(),
+    };
+    check(&oidc, expect!["010b612e6578616d706c652f7801010163010230300200"]);
+    let saml = SamlProvider {
+        name: "s".into(),
+        uuid: "ASMP1".into(),
+        metadata: "<x/>".into(),
+        entity_id: "urn:s".into(),
+        valid_until_secs: None,
+        certificates: vec![vec![1]],
+        created_secs: 1,
+        tags: Vec::new(),
+    };
+    check(&saml, expect!["0101730541534d5031043c782f3e0575726e3a73000101010200"]);
+}
+
+#[test]
+fn reports() {
+    check(
+        &CredentialReport { generated_secs: 1, content: "user".into() },
+        expect!["01020475736572"],
+    );
+    check(&RoleDeletion { created_secs: 1 }, expect!["0102"]);
+    let report = AccessReport {
+        arn: "arn:u".into(),
+        is_by_action: false,
+        created_secs: 1,
+        entities: vec!["AIDA1".into()],
+        services: vec!["s3".into()],
+    };
+    check(&report, expect!["010561726e3a7500020105414944413101027333"]);
 }
