@@ -5,6 +5,8 @@ use fogbank_core::arn::arn;
 use fogbank_core::wire::{Item, Struct};
 use fogbank_core::{Access, Fault, PrincipalKind, Request};
 
+use crate::rules::linked;
+
 type Outcome = Result<Access, Fault>;
 
 fn resource(request: &Request, resource: impl std::fmt::Display) -> String {
@@ -28,6 +30,17 @@ pub(crate) fn user(request: &Request, input: &dyn Struct) -> Outcome {
         (None, _) => "",
     };
     Ok(on(request, "user", "/", name))
+}
+
+/// The calling user, whom a policy of the account may let change its own password without any other permission.
+pub(crate) fn own_password(request: &Request, input: &dyn Struct) -> Outcome {
+    user(request, input)
+}
+
+/// The user that the input names, or all users.
+pub(crate) fn user_or_all(request: &Request, input: &dyn Struct) -> Outcome {
+    let is_all = input.get("AllUsers").is_some_and(|all| matches!(all.item(), Item::Boolean(true)));
+    if is_all { Ok(Access::on(resource(request, "user/*"))) } else { user(request, input) }
 }
 
 /// The group that the input names.
@@ -130,6 +143,118 @@ pub(crate) fn roles(request: &Request, input: &dyn Struct) -> Outcome {
 pub(crate) fn policies(_: &Request, input: &dyn Struct) -> Outcome {
     let prefix = input.text("PathPrefix").unwrap_or("/");
     Ok(Access::on(format!("policy path {prefix}")))
+}
+
+/// The instance profile that the input names.
+pub(crate) fn instance_profile(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(on(request, "instance-profile", "/", name(input, "InstanceProfileName")))
+}
+
+/// An instance profile, and the role that it passes on.
+pub(crate) fn instance_profile_and_role(request: &Request, input: &dyn Struct) -> Outcome {
+    let role = resource(request, format_args!("role/{}", name(input, "RoleName")));
+    Ok(instance_profile(request, input)?.and("iam:PassRole", role))
+}
+
+/// The server certificate that the input names.
+pub(crate) fn server_certificate(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(on(request, "server-certificate", "/", name(input, "ServerCertificateName")))
+}
+
+/// An instance profile that does not exist yet.
+pub(crate) fn new_instance_profile(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(new(request, input, "instance-profile", "InstanceProfileName"))
+}
+
+/// A server certificate that does not exist yet.
+pub(crate) fn new_server_certificate(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(new(request, input, "server-certificate", "ServerCertificateName"))
+}
+
+/// An MFA device that does not exist yet.
+pub(crate) fn new_mfa_device(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(new(request, input, "mfa", "VirtualMFADeviceName"))
+}
+
+/// A SAML provider that does not exist yet.
+pub(crate) fn new_saml_provider(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(new(request, input, "saml-provider", "Name"))
+}
+
+/// An OpenID Connect provider that does not exist yet.
+pub(crate) fn new_oidc_provider(request: &Request, input: &dyn Struct) -> Outcome {
+    let url = name(input, "Url");
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/');
+    Ok(with_tags(on(request, "oidc-provider", "/", url), input))
+}
+
+/// The MFA device that the input names.
+pub(crate) fn mfa_device(_: &Request, input: &dyn Struct) -> Outcome {
+    Ok(with_tags(Access::on(name(input, "SerialNumber")), input))
+}
+
+/// The OpenID Connect provider that the input names.
+pub(crate) fn oidc_provider(_: &Request, input: &dyn Struct) -> Outcome {
+    Ok(with_tags(Access::on(name(input, "OpenIDConnectProviderArn")), input))
+}
+
+/// The SAML provider that the input names.
+pub(crate) fn saml_provider(_: &Request, input: &dyn Struct) -> Outcome {
+    Ok(with_tags(Access::on(name(input, "SAMLProviderArn")), input))
+}
+
+/// A managed policy, and the tags to be put on it or removed from it.
+pub(crate) fn tagged_policy(request: &Request, input: &dyn Struct) -> Outcome {
+    policy(request, input).map(|access| with_tags(access, input))
+}
+
+/// An instance profile, and the tags to be put on it or removed from it.
+pub(crate) fn tagged_instance_profile(request: &Request, input: &dyn Struct) -> Outcome {
+    instance_profile(request, input).map(|access| with_tags(access, input))
+}
+
+/// A server certificate, and the tags to be put on it or removed from it.
+pub(crate) fn tagged_server_certificate(request: &Request, input: &dyn Struct) -> Outcome {
+    server_certificate(request, input).map(|access| with_tags(access, input))
+}
+
+/// The instance profiles under a path.
+pub(crate) fn instance_profiles(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(on(request, "instance-profile", input.text("PathPrefix").unwrap_or("/"), ""))
+}
+
+/// The server certificates under a path.
+pub(crate) fn server_certificates(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(on(request, "server-certificate", input.text("PathPrefix").unwrap_or("/"), ""))
+}
+
+/// The role that a service is to get.
+pub(crate) fn new_linked_role(request: &Request, input: &dyn Struct) -> Outcome {
+    let service = name(input, "AWSServiceName");
+    let role = on(request, "role", &linked::path(service), "");
+    Ok(role.with("iam:AWSServiceName", [service.to_owned()]))
+}
+
+/// The role of a service that the input names.
+pub(crate) fn linked_role(request: &Request, input: &dyn Struct) -> Outcome {
+    // A task's id is `task/aws-service-role/SERVICE/ROLE/…`.
+    let task = input.text("DeletionTaskId").unwrap_or_default();
+    match task.split('/').collect::<Vec<_>>().as_slice() {
+        ["task", "aws-service-role", service, name, ..] => {
+            Ok(on(request, "role", &linked::path(service), name))
+        }
+        _ => role(request, input),
+    }
+}
+
+/// The user, group or role whose policies are looked at.
+pub(crate) fn policy_source(_: &Request, input: &dyn Struct) -> Outcome {
+    Ok(Access::on(name(input, "PolicySourceArn")))
+}
+
+/// What a report is about.
+pub(crate) fn by_arn(_: &Request, input: &dyn Struct) -> Outcome {
+    Ok(Access::on(name(input, "Arn")))
 }
 
 /// The account.

@@ -1,19 +1,23 @@
-//! The account: its numbers and aliases.
+//! The account: its numbers, and how its tokens look.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use fogbank_core::{ReadTx, Tx};
-use fogbank_identity::rows::{ACCOUNTS, GROUPS, POLICIES, ROLES, USERS};
+use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
+use fogbank_identity::rows::{
+    ACCOUNTS, GROUPS, INSTANCE_PROFILES, MFA_DEVICES, MfaDevice, OIDC_PROVIDERS, POLICIES, ROLES,
+    SAML_PROVIDERS, SERVER_CERTIFICATES, USERS,
+};
 
 use crate::error::Error;
 use crate::model::{
-    GetAccountSummaryInput, GetAccountSummaryOutput, ListAccountAliasesInput,
-    ListAccountAliasesOutput,
+    GetAccountSummaryInput, GetAccountSummaryOutput, GlobalEndpointTokenVersion,
+    SetSecurityTokenServicePreferencesInput, SetSecurityTokenServicePreferencesOutput,
 };
 use crate::store;
 
 /// AWS's quotas as it sets them for a new account, and what cannot exist here yet.
-const FIXED: [(&str, i32); 28] = [
+const FIXED: [(&str, i32); 23] = [
     ("AccessKeysPerUserQuota", 2),
     ("AccountMFAEnabled", 0),
     ("AccountPasswordPresent", 0),
@@ -22,21 +26,16 @@ const FIXED: [(&str, i32); 28] = [
     ("AttachedPoliciesPerGroupQuota", 10),
     ("AttachedPoliciesPerRoleQuota", 10),
     ("AttachedPoliciesPerUserQuota", 10),
-    ("GlobalEndpointTokenVersion", 1),
+    ("GlobalEndpointTokenVersion", 2),
     ("GroupPolicySizeQuota", 5120),
     ("GroupsPerUserQuota", 10),
     ("GroupsQuota", 300),
-    ("InstanceProfiles", 0),
     ("InstanceProfilesQuota", 1000),
-    ("MFADevices", 0),
-    ("MFADevicesInUse", 0),
     ("PoliciesQuota", 1500),
     ("PolicySizeQuota", 6144),
     ("PolicyVersionsInUseQuota", 10_000),
-    ("Providers", 0),
     ("RolePolicySizeQuota", 10_240),
     ("RolesQuota", 1000),
-    ("ServerCertificates", 0),
     ("ServerCertificatesQuota", 20),
     ("SigningCertificatesPerUserQuota", 2),
     ("UserPolicySizeQuota", 2048),
@@ -52,9 +51,20 @@ pub(crate) fn get_summary(
     let policies = POLICIES.list(tx, &(tx.account(),))?;
     let versions: usize = policies.iter().map(|(_, policy)| policy.versions.len()).sum();
     let root = ACCOUNTS.get(tx, tx.account())?.unwrap_or_default();
+    let (mut devices, mut in_use) = (0, 0);
+    MFA_DEVICES.range(&(tx.account(),)).visit(tx, |_, device: MfaDevice| {
+        devices += 1;
+        in_use += i32::from(device.enabled.is_some());
+        ControlFlow::Continue(())
+    })?;
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let counted = [
         ("AccountAccessKeysPresent", i32::from(!root.root_access_keys.is_empty())),
+        ("InstanceProfiles", store::count(tx, &INSTANCE_PROFILES)?),
+        ("MFADevices", devices),
+        ("MFADevicesInUse", in_use),
+        ("Providers", store::count(tx, &OIDC_PROVIDERS)? + store::count(tx, &SAML_PROVIDERS)?),
+        ("ServerCertificates", store::count(tx, &SERVER_CERTIFICATES)?),
         ("Groups", store::count(tx, &GROUPS)?),
         ("Policies", number(policies.len())),
         ("PolicyVersionsInUse", number(versions)),
@@ -66,14 +76,16 @@ pub(crate) fn get_summary(
     Ok(GetAccountSummaryOutput { summary_map: Some(summary) })
 }
 
-/// Lists the account's aliases, which cannot be made yet.
-pub(crate) fn list_aliases(
-    _: &ReadTx<'_>,
-    _: ListAccountAliasesInput,
-) -> Result<ListAccountAliasesOutput, Error> {
-    Ok(ListAccountAliasesOutput {
-        account_aliases: Some(Vec::new()),
-        is_truncated: Some(false),
-        marker: None,
-    })
+/// Sets the form of session tokens. Those of the second version, which all Regions take, are the only ones here.
+pub(crate) fn set_token_version(
+    _: &mut WriteTx<'_>,
+    input: SetSecurityTokenServicePreferencesInput,
+) -> Result<SetSecurityTokenServicePreferencesOutput, Error> {
+    match input.global_endpoint_token_version {
+        GlobalEndpointTokenVersion::V2Token => Ok(SetSecurityTokenServicePreferencesOutput {}),
+        GlobalEndpointTokenVersion::V1Token => {
+            let what = "SetSecurityTokenServicePreferences with v1Token";
+            Err(Fault::not_implemented("iam", what).into())
+        }
+    }
 }

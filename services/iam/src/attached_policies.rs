@@ -193,7 +193,7 @@ fn attach<H: Holder>(
     arn: String,
     quota: &str,
 ) -> Result<(), Error> {
-    let mut holder: H = store::find(tx, name)?;
+    let mut holder: H = store::changeable(tx, name)?;
     check_arn(&arn)?;
     if !store::policy_exists(tx, &arn)? {
         let message = format!("Policy {arn} does not exist or is not attachable.");
@@ -212,7 +212,7 @@ fn attach<H: Holder>(
 }
 
 fn detach<H: Holder>(tx: &mut WriteTx<'_>, name: &str, arn: &str) -> Result<(), Error> {
-    let mut holder: H = store::find(tx, name)?;
+    let mut holder: H = store::changeable(tx, name)?;
     check_arn(arn)?;
     let attached = &mut holder.grants_mut().attached;
     let index = attached.iter().position(|known| known == arn);

@@ -50,7 +50,7 @@ pub(crate) fn delete_role(
 }
 
 fn set<H: Holder>(tx: &mut WriteTx<'_>, name: &str, boundary: Option<String>) -> Result<(), Error> {
-    let mut holder: H = store::find(tx, name)?;
+    let mut holder: H = store::changeable(tx, name)?;
     let boundary = checked(tx, boundary)?;
     if let Some(old) = holder.grants_mut().boundary.take() {
         store::remove_use(tx, &holder, Use::Boundary, &old)?;

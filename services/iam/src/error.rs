@@ -6,18 +6,44 @@ use fogbank_core::policy::Malformed;
 fogbank_core::errors! {
     /// What IAM refuses.
     pub enum Error {
+        #[error("Unknown")]
+        CredentialReportNotPresentException,
+        #[error("Report has expired. Please generate a new one.")]
+        CredentialReportExpiredException,
         #[error("{0}")]
         DeleteConflictException(&'static str),
+        #[error("The signing certificate already exists.")]
+        DuplicateCertificateException,
+        #[error("The SSH public key already exists.")]
+        DuplicateSSHPublicKeyException,
         #[error("{0}")]
         EntityAlreadyExistsException(String),
         #[error("{0}")]
+        EntityTemporarilyUnmodifiableException(&'static str),
+        #[error("Authentication code for device is not valid.")]
+        InvalidAuthenticationCodeException,
+        #[error("{0}")]
         InvalidInputException(String),
+        #[error("The public key is malformed or otherwise invalid.")]
+        InvalidPublicKeyException,
+        #[error("Only IAM Users can change their own password")]
+        InvalidUserTypeException,
+        #[error("Certificate Body and Private Key do not match.")]
+        KeyPairMismatchException,
         #[error("{0}")]
         LimitExceededException(String),
+        #[error("{0}")]
+        MalformedCertificateException(&'static str),
         #[error("{0}")]
         MalformedPolicyDocumentException(String),
         #[error("{0}")]
         NoSuchEntityException(String),
+        #[error("{0}")]
+        PasswordPolicyViolationException(String),
+        #[error("{0}")]
+        UnmodifiableEntityException(String),
+        #[error("The public key encoding format is unsupported or unrecognized.")]
+        UnrecognizedPublicKeyEncodingException,
     }
 }
 

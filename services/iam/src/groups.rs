@@ -1,6 +1,6 @@
 //! Groups and the users in them.
 
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{Access, ReadTx, Tx, WriteTx};
 use fogbank_identity::rows::{self, Grants, MEMBERS, fold};
 
 use crate::error::Error;
@@ -8,7 +8,7 @@ use crate::model::{
     AddUserToGroupInput, AddUserToGroupOutput, CreateGroupInput, CreateGroupOutput,
     DeleteGroupInput, DeleteGroupOutput, GetGroupInput, GetGroupOutput, Group,
     ListGroupsForUserInput, ListGroupsForUserOutput, ListGroupsInput, ListGroupsOutput,
-    RemoveUserFromGroupInput, RemoveUserFromGroupOutput,
+    RemoveUserFromGroupInput, RemoveUserFromGroupOutput, UpdateGroupInput, UpdateGroupOutput,
 };
 use crate::rules::{self, Page};
 use crate::{store, users};
@@ -59,6 +59,25 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListGroupsInput) -> Result<ListGroups
     let is_truncated = page.is_truncated();
     let groups = page.items.iter().map(|group| shown(tx.account(), group)).collect();
     Ok(ListGroupsOutput { groups: Some(groups), is_truncated, marker: page.marker })
+}
+
+/// Changes a group's name and path.
+pub(crate) fn update(
+    tx: &mut WriteTx<'_>,
+    input: UpdateGroupInput,
+) -> Result<UpdateGroupOutput, Error> {
+    let old: rows::Group = store::find(tx, &input.group_name)?;
+    let mut new = old.clone();
+    if let Some(name) = input.new_group_name {
+        new.name = name;
+    }
+    if let Some(path) = input.new_path {
+        new.path = path;
+    }
+    // As with users, both names need permission.
+    tx.cx().authorise(&Access::on(new.arn(tx.account())))?;
+    store::rename_group(tx, &old, &new)?;
+    Ok(UpdateGroupOutput {})
 }
 
 /// Deletes a group that has nothing left.
@@ -132,7 +151,8 @@ pub(crate) fn list_for_user(
     Ok(ListGroupsForUserOutput { groups: Some(groups), is_truncated, marker: page.marker })
 }
 
-fn shown(account: &str, group: &rows::Group) -> Group {
+/// A group as answers show it.
+pub(crate) fn shown(account: &str, group: &rows::Group) -> Group {
     Group {
         path: Some(group.path.clone()),
         group_name: Some(group.name.clone()),

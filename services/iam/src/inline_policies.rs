@@ -148,7 +148,7 @@ fn put<H: Holder>(
     name: String,
     document: String,
 ) -> Result<(), Error> {
-    let mut holder: H = store::find(tx, owner)?;
+    let mut holder: H = store::changeable(tx, owner)?;
     Document::parse(&document, Kind::Identity)?;
     let inline = &mut holder.grants_mut().inline;
     let policy = InlinePolicy { name, document };
@@ -186,7 +186,7 @@ fn list<H: Holder>(
 }
 
 fn delete<H: Holder>(tx: &mut WriteTx<'_>, owner: &str, name: &str) -> Result<(), Error> {
-    let mut holder: H = store::find(tx, owner)?;
+    let mut holder: H = store::changeable(tx, owner)?;
     let inline = &mut holder.grants_mut().inline;
     let index = inline.iter().position(|policy| policy.name == name);
     inline.remove(index.ok_or_else(|| no_such::<H>(name))?);

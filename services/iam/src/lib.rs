@@ -1,26 +1,46 @@
-//! AWS Identity and Access Management: users, groups, roles, their policies and access keys.
+//! AWS Identity and Access Management: users, groups, roles, their policies, and all that they prove themselves with.
 //!
-//! Its rows lie in `fogbank_identity`, where the gateway reads them for every call: a change counts for every call that
-//! begins after it was acknowledged. Names are unique in an account whatever the case of their letters.
+//! Its rows lie in `fogbank_identity`, where the gateway and STS read them: a change counts for every call that begins
+//! after it was acknowledged. Names are unique in an account whatever the case of their letters.
 //!
 //! Quotas are AWS's for a new account where they bound a user, group, role or policy; the number of users, groups, roles
-//! and policies of an account is not bounded. What is missing: instance profiles, login profiles and passwords, MFA
-//! devices, identity providers, service-linked roles, server certificates, account aliases, the policy simulator and the
-//! reports.
+//! and policies of an account is not bounded. Passwords, signing certificates, SSH keys and service-specific credentials
+//! are checked, kept and shown, but nothing here takes them: there is no console and no service that would. The roles of
+//! services are made without their managed policies, and their services act as themselves.
+//!
+//! What is missing: delegation requests, root credentials managed by an organization and its access reports, outbound
+//! identity federation, encrypted SAML assertions, last accesses by action.
 
 mod access;
 mod access_keys;
 mod account;
+mod aliases;
 mod attached_policies;
+mod authorization_details;
 mod boundaries;
 mod error;
 mod groups;
+mod holders;
 mod inline_policies;
+mod instance_profiles;
+mod last_accesses;
+mod linked_roles;
+mod mfa_devices;
 mod model;
+mod named;
+mod oidc_providers;
+mod passwords;
 mod policies;
+mod reports;
 mod reset;
 mod roles;
 mod rules;
+mod saml_providers;
+mod server_certificates;
+mod service_credentials;
+mod signing_certificates;
+mod simulations;
+mod ssh_public_keys;
 mod store;
 mod tags;
 mod tasks;
@@ -51,7 +71,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write UpdateRole => roles::update, access::role;
     write DeleteRole => roles::delete, access::role;
     write UpdateAssumeRolePolicy => roles::update_trust, access::role;
-    read  ListInstanceProfilesForRole => roles::list_instance_profiles, access::role;
+    read  ListInstanceProfilesForRole => instance_profiles::list_for_role, access::role;
     write CreateGroup => groups::create, access::new_group;
     read  GetGroup => groups::get, access::group;
     read  ListGroups => groups::list, access::groups;
@@ -101,7 +121,97 @@ pub static OPERATIONS: &[Op] = operations! {
     write UntagRole => tags::untag_role, access::tagged_role;
     read  ListRoleTags => tags::list_role, access::role;
     read  GetAccountSummary => account::get_summary, access::account;
-    read  ListAccountAliases => account::list_aliases, access::account;
+    read  ListAccountAliases => aliases::list, access::account;
+    write CreateAccountAlias => aliases::create, access::account;
+    write DeleteAccountAlias => aliases::delete, access::account;
+    write SetSecurityTokenServicePreferences => account::set_token_version, access::account;
+    write UpdateGroup => groups::update, access::group;
+    write UpdateRoleDescription => roles::update_description, access::role;
+    write CreateInstanceProfile => instance_profiles::create, access::new_instance_profile;
+    read  GetInstanceProfile => instance_profiles::get, access::instance_profile;
+    read  ListInstanceProfiles => instance_profiles::list, access::instance_profiles;
+    write DeleteInstanceProfile => instance_profiles::delete, access::instance_profile;
+    write AddRoleToInstanceProfile => instance_profiles::add_role, access::instance_profile_and_role;
+    write RemoveRoleFromInstanceProfile => instance_profiles::remove_role, access::instance_profile;
+    task  CreateLoginProfile => passwords::create, access::user;
+    read  GetLoginProfile => passwords::get, access::user;
+    task  UpdateLoginProfile => passwords::update, access::user;
+    write DeleteLoginProfile => passwords::delete, access::user;
+    task  ChangePassword => passwords::change, access::own_password;
+    read  GetAccountPasswordPolicy => passwords::get_policy, access::account;
+    write UpdateAccountPasswordPolicy => passwords::put_policy, access::account;
+    write DeleteAccountPasswordPolicy => passwords::delete_policy, access::account;
+    write CreateVirtualMFADevice => mfa_devices::create, access::new_mfa_device;
+    write DeleteVirtualMFADevice => mfa_devices::delete, access::mfa_device;
+    write EnableMFADevice => mfa_devices::enable, access::user;
+    write ResyncMFADevice => mfa_devices::resync, access::user;
+    write DeactivateMFADevice => mfa_devices::deactivate, access::user;
+    read  GetMFADevice => mfa_devices::get, access::user;
+    read  ListMFADevices => mfa_devices::list, access::user;
+    read  ListVirtualMFADevices => mfa_devices::list_virtual, access::account;
+    write CreateOpenIDConnectProvider => oidc_providers::create, access::new_oidc_provider;
+    read  GetOpenIDConnectProvider => oidc_providers::get, access::oidc_provider;
+    read  ListOpenIDConnectProviders => oidc_providers::list, access::account;
+    write AddClientIDToOpenIDConnectProvider => oidc_providers::add_client_id, access::oidc_provider;
+    write RemoveClientIDFromOpenIDConnectProvider => oidc_providers::remove_client_id, access::oidc_provider;
+    write UpdateOpenIDConnectProviderThumbprint => oidc_providers::update_thumbprint, access::oidc_provider;
+    write DeleteOpenIDConnectProvider => oidc_providers::delete, access::oidc_provider;
+    write CreateSAMLProvider => saml_providers::create, access::new_saml_provider;
+    read  GetSAMLProvider => saml_providers::get, access::saml_provider;
+    read  ListSAMLProviders => saml_providers::list, access::account;
+    write UpdateSAMLProvider => saml_providers::update, access::saml_provider;
+    write DeleteSAMLProvider => saml_providers::delete, access::saml_provider;
+    write CreateServiceLinkedRole => linked_roles::create, access::new_linked_role;
+    write DeleteServiceLinkedRole => linked_roles::delete, access::linked_role;
+    read  GetServiceLinkedRoleDeletionStatus => linked_roles::get_deletion_status, access::linked_role;
+    write UploadServerCertificate => server_certificates::upload, access::new_server_certificate;
+    read  GetServerCertificate => server_certificates::get, access::server_certificate;
+    read  ListServerCertificates => server_certificates::list, access::server_certificates;
+    write UpdateServerCertificate => server_certificates::update, access::server_certificate;
+    write DeleteServerCertificate => server_certificates::delete, access::server_certificate;
+    write UploadSigningCertificate => signing_certificates::upload, access::user;
+    read  ListSigningCertificates => signing_certificates::list, access::user;
+    write UpdateSigningCertificate => signing_certificates::update, access::user;
+    write DeleteSigningCertificate => signing_certificates::delete, access::user;
+    write UploadSSHPublicKey => ssh_public_keys::upload, access::user;
+    read  GetSSHPublicKey => ssh_public_keys::get, access::user;
+    read  ListSSHPublicKeys => ssh_public_keys::list, access::user;
+    write UpdateSSHPublicKey => ssh_public_keys::update, access::user;
+    write DeleteSSHPublicKey => ssh_public_keys::delete, access::user;
+    write CreateServiceSpecificCredential => service_credentials::create, access::user;
+    write ResetServiceSpecificCredential => service_credentials::reset, access::user;
+    read  ListServiceSpecificCredentials => service_credentials::list, access::user_or_all;
+    write UpdateServiceSpecificCredential => service_credentials::update, access::user;
+    write DeleteServiceSpecificCredential => service_credentials::delete, access::user;
+    write TagPolicy => tags::tag_policy, access::tagged_policy;
+    write UntagPolicy => tags::untag_policy, access::tagged_policy;
+    read  ListPolicyTags => tags::list_policy, access::policy;
+    write TagInstanceProfile => tags::tag_instance_profile, access::tagged_instance_profile;
+    write UntagInstanceProfile => tags::untag_instance_profile, access::tagged_instance_profile;
+    read  ListInstanceProfileTags => tags::list_instance_profile, access::instance_profile;
+    write TagMFADevice => tags::tag_mfa_device, access::mfa_device;
+    write UntagMFADevice => tags::untag_mfa_device, access::mfa_device;
+    read  ListMFADeviceTags => tags::list_mfa_device, access::mfa_device;
+    write TagOpenIDConnectProvider => tags::tag_oidc_provider, access::oidc_provider;
+    write UntagOpenIDConnectProvider => tags::untag_oidc_provider, access::oidc_provider;
+    read  ListOpenIDConnectProviderTags => tags::list_oidc_provider, access::oidc_provider;
+    write TagSAMLProvider => tags::tag_saml_provider, access::saml_provider;
+    write UntagSAMLProvider => tags::untag_saml_provider, access::saml_provider;
+    read  ListSAMLProviderTags => tags::list_saml_provider, access::saml_provider;
+    write TagServerCertificate => tags::tag_server_certificate, access::tagged_server_certificate;
+    write UntagServerCertificate => tags::untag_server_certificate, access::tagged_server_certificate;
+    read  ListServerCertificateTags => tags::list_server_certificate, access::server_certificate;
+    write GenerateCredentialReport => reports::generate, access::account;
+    read  GetCredentialReport => reports::get, access::account;
+    read  GetAccountAuthorizationDetails => authorization_details::get, access::account;
+    read  SimulateCustomPolicy => simulations::custom, access::account;
+    read  SimulatePrincipalPolicy => simulations::principal, access::policy_source;
+    read  GetContextKeysForCustomPolicy => simulations::custom_keys, access::account;
+    read  GetContextKeysForPrincipalPolicy => simulations::principal_keys, access::policy_source;
+    read  ListPoliciesGrantingServiceAccess => last_accesses::list_granting, access::by_arn;
+    write GenerateServiceLastAccessedDetails => last_accesses::generate, access::by_arn;
+    read  GetServiceLastAccessedDetails => last_accesses::get, access::account;
+    read  GetServiceLastAccessedDetailsWithEntities => last_accesses::get_with_entities, access::account;
 };
 
 /// IAM.

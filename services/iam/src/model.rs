@@ -500,6 +500,66 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct AddClientIDToOpenIDConnectProvider;
+
+impl wire::OperationShape for AddClientIDToOpenIDConnectProvider {
+    type Input = AddClientIDToOpenIDConnectProviderInput;
+    type Output = AddClientIDToOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AddClientIDToOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "InvalidInputException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct AddRoleToInstanceProfile;
+
+impl wire::OperationShape for AddRoleToInstanceProfile {
+    type Input = AddRoleToInstanceProfileInput;
+    type Output = AddRoleToInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AddRoleToInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ADD_ROLE_TO_INSTANCE_PROFILE_REQUEST,
+            output: &schema::ADD_ROLE_TO_INSTANCE_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "UnmodifiableEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct AddUserToGroup;
 
 impl wire::OperationShape for AddUserToGroup {
@@ -615,6 +675,37 @@ impl wire::OperationShape for AttachUserPolicy {
     };
 }
 
+pub struct ChangePassword;
+
+impl wire::OperationShape for ChangePassword {
+    type Input = ChangePasswordInput;
+    type Output = ChangePasswordOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ChangePassword",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CHANGE_PASSWORD_REQUEST,
+            output: &schema::CHANGE_PASSWORD_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidUserTypeException",
+                "LimitExceededException",
+                "EntityTemporarilyUnmodifiableException",
+                "PasswordPolicyViolationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateAccessKey;
 
 impl wire::OperationShape for CreateAccessKey {
@@ -632,6 +723,35 @@ impl wire::OperationShape for CreateAccessKey {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateAccountAlias;
+
+impl wire::OperationShape for CreateAccountAlias {
+    type Input = CreateAccountAliasInput;
+    type Output = CreateAccountAliasOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateAccountAlias",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_ACCOUNT_ALIAS_REQUEST,
+            output: &schema::CREATE_ACCOUNT_ALIAS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -660,6 +780,97 @@ impl wire::OperationShape for CreateGroup {
                 "EntityAlreadyExistsException",
                 "NoSuchEntityException",
                 "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateInstanceProfile;
+
+impl wire::OperationShape for CreateInstanceProfile {
+    type Input = CreateInstanceProfileInput;
+    type Output = CreateInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_INSTANCE_PROFILE_REQUEST,
+            output: &schema::CREATE_INSTANCE_PROFILE_RESPONSE,
+            result_wrapper: "CreateInstanceProfileResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityAlreadyExistsException",
+                "InvalidInputException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateLoginProfile;
+
+impl wire::OperationShape for CreateLoginProfile {
+    type Input = CreateLoginProfileInput;
+    type Output = CreateLoginProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateLoginProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_LOGIN_PROFILE_REQUEST,
+            output: &schema::CREATE_LOGIN_PROFILE_RESPONSE,
+            result_wrapper: "CreateLoginProfileResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityAlreadyExistsException",
+                "NoSuchEntityException",
+                "PasswordPolicyViolationException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateOpenIDConnectProvider;
+
+impl wire::OperationShape for CreateOpenIDConnectProvider {
+    type Input = CreateOpenIDConnectProviderInput;
+    type Output = CreateOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::CREATE_OPEN_ID_CONNECT_PROVIDER_RESPONSE,
+            result_wrapper: "CreateOpenIDConnectProviderResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidInputException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+                "OpenIdIdpCommunicationErrorException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -760,6 +971,93 @@ impl wire::OperationShape for CreateRole {
     };
 }
 
+pub struct CreateSAMLProvider;
+
+impl wire::OperationShape for CreateSAMLProvider {
+    type Input = CreateSAMLProviderInput;
+    type Output = CreateSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_SAML_PROVIDER_REQUEST,
+            output: &schema::CREATE_SAML_PROVIDER_RESPONSE,
+            result_wrapper: "CreateSAMLProviderResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidInputException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateServiceLinkedRole;
+
+impl wire::OperationShape for CreateServiceLinkedRole {
+    type Input = CreateServiceLinkedRoleInput;
+    type Output = CreateServiceLinkedRoleOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateServiceLinkedRole",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_SERVICE_LINKED_ROLE_REQUEST,
+            output: &schema::CREATE_SERVICE_LINKED_ROLE_RESPONSE,
+            result_wrapper: "CreateServiceLinkedRoleResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidInputException",
+                "LimitExceededException",
+                "NoSuchEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateServiceSpecificCredential;
+
+impl wire::OperationShape for CreateServiceSpecificCredential {
+    type Input = CreateServiceSpecificCredentialInput;
+    type Output = CreateServiceSpecificCredentialOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateServiceSpecificCredential",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST,
+            output: &schema::CREATE_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE,
+            result_wrapper: "CreateServiceSpecificCredentialResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "LimitExceededException",
+                "NoSuchEntityException",
+                "ServiceNotSupportedException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateUser;
 
 impl wire::OperationShape for CreateUser {
@@ -791,6 +1089,66 @@ impl wire::OperationShape for CreateUser {
     };
 }
 
+pub struct CreateVirtualMFADevice;
+
+impl wire::OperationShape for CreateVirtualMFADevice {
+    type Input = CreateVirtualMFADeviceInput;
+    type Output = CreateVirtualMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateVirtualMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_VIRTUAL_MFA_DEVICE_REQUEST,
+            output: &schema::CREATE_VIRTUAL_MFA_DEVICE_RESPONSE,
+            result_wrapper: "CreateVirtualMFADeviceResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "LimitExceededException",
+                "InvalidInputException",
+                "EntityAlreadyExistsException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeactivateMFADevice;
+
+impl wire::OperationShape for DeactivateMFADevice {
+    type Input = DeactivateMFADeviceInput;
+    type Output = DeactivateMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeactivateMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DEACTIVATE_MFA_DEVICE_REQUEST,
+            output: &schema::DEACTIVATE_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityTemporarilyUnmodifiableException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteAccessKey;
 
 impl wire::OperationShape for DeleteAccessKey {
@@ -804,6 +1162,59 @@ impl wire::OperationShape for DeleteAccessKey {
             status: 200,
             input: &schema::DELETE_ACCESS_KEY_REQUEST,
             output: &schema::DELETE_ACCESS_KEY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccountAlias;
+
+impl wire::OperationShape for DeleteAccountAlias {
+    type Input = DeleteAccountAliasInput;
+    type Output = DeleteAccountAliasOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccountAlias",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_ACCOUNT_ALIAS_REQUEST,
+            output: &schema::DELETE_ACCOUNT_ALIAS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccountPasswordPolicy;
+
+impl wire::OperationShape for DeleteAccountPasswordPolicy {
+    type Input = DeleteAccountPasswordPolicyInput;
+    type Output = DeleteAccountPasswordPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccountPasswordPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_ACCOUNT_PASSWORD_POLICY_INPUT,
+            output: &schema::DELETE_ACCOUNT_PASSWORD_POLICY_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -861,6 +1272,88 @@ impl wire::OperationShape for DeleteGroupPolicy {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteInstanceProfile;
+
+impl wire::OperationShape for DeleteInstanceProfile {
+    type Input = DeleteInstanceProfileInput;
+    type Output = DeleteInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_INSTANCE_PROFILE_REQUEST,
+            output: &schema::DELETE_INSTANCE_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "DeleteConflictException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteLoginProfile;
+
+impl wire::OperationShape for DeleteLoginProfile {
+    type Input = DeleteLoginProfileInput;
+    type Output = DeleteLoginProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteLoginProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_LOGIN_PROFILE_REQUEST,
+            output: &schema::DELETE_LOGIN_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityTemporarilyUnmodifiableException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteOpenIDConnectProvider;
+
+impl wire::OperationShape for DeleteOpenIDConnectProvider {
+    type Input = DeleteOpenIDConnectProviderInput;
+    type Output = DeleteOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::DELETE_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidInputException", "NoSuchEntityException", "ServiceFailureException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -1016,6 +1509,165 @@ impl wire::OperationShape for DeleteRolePolicy {
     };
 }
 
+pub struct DeleteSAMLProvider;
+
+impl wire::OperationShape for DeleteSAMLProvider {
+    type Input = DeleteSAMLProviderInput;
+    type Output = DeleteSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SAML_PROVIDER_REQUEST,
+            output: &schema::DELETE_SAML_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidInputException",
+                "LimitExceededException",
+                "NoSuchEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteSSHPublicKey;
+
+impl wire::OperationShape for DeleteSSHPublicKey {
+    type Input = DeleteSSHPublicKeyInput;
+    type Output = DeleteSSHPublicKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteSSHPublicKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SSH_PUBLIC_KEY_REQUEST,
+            output: &schema::DELETE_SSH_PUBLIC_KEY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteServerCertificate;
+
+impl wire::OperationShape for DeleteServerCertificate {
+    type Input = DeleteServerCertificateInput;
+    type Output = DeleteServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::DELETE_SERVER_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "DeleteConflictException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteServiceLinkedRole;
+
+impl wire::OperationShape for DeleteServiceLinkedRole {
+    type Input = DeleteServiceLinkedRoleInput;
+    type Output = DeleteServiceLinkedRoleOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteServiceLinkedRole",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SERVICE_LINKED_ROLE_REQUEST,
+            output: &schema::DELETE_SERVICE_LINKED_ROLE_RESPONSE,
+            result_wrapper: "DeleteServiceLinkedRoleResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteServiceSpecificCredential;
+
+impl wire::OperationShape for DeleteServiceSpecificCredential {
+    type Input = DeleteServiceSpecificCredentialInput;
+    type Output = DeleteServiceSpecificCredentialOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteServiceSpecificCredential",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST,
+            output: &schema::DELETE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteSigningCertificate;
+
+impl wire::OperationShape for DeleteSigningCertificate {
+    type Input = DeleteSigningCertificateInput;
+    type Output = DeleteSigningCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteSigningCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_SIGNING_CERTIFICATE_REQUEST,
+            output: &schema::DELETE_SIGNING_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteUser;
 
 impl wire::OperationShape for DeleteUser {
@@ -1087,6 +1739,36 @@ impl wire::OperationShape for DeleteUserPolicy {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteVirtualMFADevice;
+
+impl wire::OperationShape for DeleteVirtualMFADevice {
+    type Input = DeleteVirtualMFADeviceInput;
+    type Output = DeleteVirtualMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteVirtualMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_VIRTUAL_MFA_DEVICE_REQUEST,
+            output: &schema::DELETE_VIRTUAL_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "DeleteConflictException",
+                "LimitExceededException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -1182,6 +1864,86 @@ impl wire::OperationShape for DetachUserPolicy {
     };
 }
 
+pub struct EnableMFADevice;
+
+impl wire::OperationShape for EnableMFADevice {
+    type Input = EnableMFADeviceInput;
+    type Output = EnableMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_MFA_DEVICE_REQUEST,
+            output: &schema::ENABLE_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityAlreadyExistsException",
+                "EntityTemporarilyUnmodifiableException",
+                "InvalidAuthenticationCodeException",
+                "LimitExceededException",
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GenerateCredentialReport;
+
+impl wire::OperationShape for GenerateCredentialReport {
+    type Input = GenerateCredentialReportInput;
+    type Output = GenerateCredentialReportOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GenerateCredentialReport",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GENERATE_CREDENTIAL_REPORT_INPUT,
+            output: &schema::GENERATE_CREDENTIAL_REPORT_RESPONSE,
+            result_wrapper: "GenerateCredentialReportResult",
+            input_root: "",
+            output_root: "",
+            errors: &["LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GenerateServiceLastAccessedDetails;
+
+impl wire::OperationShape for GenerateServiceLastAccessedDetails {
+    type Input = GenerateServiceLastAccessedDetailsInput;
+    type Output = GenerateServiceLastAccessedDetailsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GenerateServiceLastAccessedDetails",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GENERATE_SERVICE_LAST_ACCESSED_DETAILS_REQUEST,
+            output: &schema::GENERATE_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE,
+            result_wrapper: "GenerateServiceLastAccessedDetailsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccessKeyLastUsed;
 
 impl wire::OperationShape for GetAccessKeyLastUsed {
@@ -1206,6 +1968,54 @@ impl wire::OperationShape for GetAccessKeyLastUsed {
     };
 }
 
+pub struct GetAccountAuthorizationDetails;
+
+impl wire::OperationShape for GetAccountAuthorizationDetails {
+    type Input = GetAccountAuthorizationDetailsInput;
+    type Output = GetAccountAuthorizationDetailsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccountAuthorizationDetails",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_ACCOUNT_AUTHORIZATION_DETAILS_REQUEST,
+            output: &schema::GET_ACCOUNT_AUTHORIZATION_DETAILS_RESPONSE,
+            result_wrapper: "GetAccountAuthorizationDetailsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetAccountPasswordPolicy;
+
+impl wire::OperationShape for GetAccountPasswordPolicy {
+    type Input = GetAccountPasswordPolicyInput;
+    type Output = GetAccountPasswordPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccountPasswordPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_ACCOUNT_PASSWORD_POLICY_INPUT,
+            output: &schema::GET_ACCOUNT_PASSWORD_POLICY_RESPONSE,
+            result_wrapper: "GetAccountPasswordPolicyResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccountSummary;
 
 impl wire::OperationShape for GetAccountSummary {
@@ -1223,6 +2033,83 @@ impl wire::OperationShape for GetAccountSummary {
             input_root: "",
             output_root: "",
             errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetContextKeysForCustomPolicy;
+
+impl wire::OperationShape for GetContextKeysForCustomPolicy {
+    type Input = GetContextKeysForCustomPolicyInput;
+    type Output = GetContextKeysForCustomPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetContextKeysForCustomPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY_REQUEST,
+            output: &schema::GET_CONTEXT_KEYS_FOR_POLICY_RESPONSE,
+            result_wrapper: "GetContextKeysForCustomPolicyResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetContextKeysForPrincipalPolicy;
+
+impl wire::OperationShape for GetContextKeysForPrincipalPolicy {
+    type Input = GetContextKeysForPrincipalPolicyInput;
+    type Output = GetContextKeysForPrincipalPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetContextKeysForPrincipalPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY_REQUEST,
+            output: &schema::GET_CONTEXT_KEYS_FOR_POLICY_RESPONSE,
+            result_wrapper: "GetContextKeysForPrincipalPolicyResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetCredentialReport;
+
+impl wire::OperationShape for GetCredentialReport {
+    type Input = GetCredentialReportInput;
+    type Output = GetCredentialReportOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetCredentialReport",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_CREDENTIAL_REPORT_INPUT,
+            output: &schema::GET_CREDENTIAL_REPORT_RESPONSE,
+            result_wrapper: "GetCredentialReportResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "CredentialReportNotPresentException",
+                "CredentialReportExpiredException",
+                "CredentialReportNotReadyException",
+                "ServiceFailureException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -1271,6 +2158,102 @@ impl wire::OperationShape for GetGroupPolicy {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetInstanceProfile;
+
+impl wire::OperationShape for GetInstanceProfile {
+    type Input = GetInstanceProfileInput;
+    type Output = GetInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_INSTANCE_PROFILE_REQUEST,
+            output: &schema::GET_INSTANCE_PROFILE_RESPONSE,
+            result_wrapper: "GetInstanceProfileResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetLoginProfile;
+
+impl wire::OperationShape for GetLoginProfile {
+    type Input = GetLoginProfileInput;
+    type Output = GetLoginProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetLoginProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_LOGIN_PROFILE_REQUEST,
+            output: &schema::GET_LOGIN_PROFILE_RESPONSE,
+            result_wrapper: "GetLoginProfileResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetMFADevice;
+
+impl wire::OperationShape for GetMFADevice {
+    type Input = GetMFADeviceInput;
+    type Output = GetMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_MFA_DEVICE_REQUEST,
+            output: &schema::GET_MFA_DEVICE_RESPONSE,
+            result_wrapper: "GetMFADeviceResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetOpenIDConnectProvider;
+
+impl wire::OperationShape for GetOpenIDConnectProvider {
+    type Input = GetOpenIDConnectProviderInput;
+    type Output = GetOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE,
+            result_wrapper: "GetOpenIDConnectProviderResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidInputException", "NoSuchEntityException", "ServiceFailureException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -1367,6 +2350,150 @@ impl wire::OperationShape for GetRolePolicy {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetSAMLProvider;
+
+impl wire::OperationShape for GetSAMLProvider {
+    type Input = GetSAMLProviderInput;
+    type Output = GetSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SAML_PROVIDER_REQUEST,
+            output: &schema::GET_SAML_PROVIDER_RESPONSE,
+            result_wrapper: "GetSAMLProviderResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetSSHPublicKey;
+
+impl wire::OperationShape for GetSSHPublicKey {
+    type Input = GetSSHPublicKeyInput;
+    type Output = GetSSHPublicKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetSSHPublicKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SSH_PUBLIC_KEY_REQUEST,
+            output: &schema::GET_SSH_PUBLIC_KEY_RESPONSE,
+            result_wrapper: "GetSSHPublicKeyResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "UnrecognizedPublicKeyEncodingException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetServerCertificate;
+
+impl wire::OperationShape for GetServerCertificate {
+    type Input = GetServerCertificateInput;
+    type Output = GetServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::GET_SERVER_CERTIFICATE_RESPONSE,
+            result_wrapper: "GetServerCertificateResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetServiceLastAccessedDetails;
+
+impl wire::OperationShape for GetServiceLastAccessedDetails {
+    type Input = GetServiceLastAccessedDetailsInput;
+    type Output = GetServiceLastAccessedDetailsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetServiceLastAccessedDetails",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SERVICE_LAST_ACCESSED_DETAILS_REQUEST,
+            output: &schema::GET_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE,
+            result_wrapper: "GetServiceLastAccessedDetailsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetServiceLastAccessedDetailsWithEntities;
+
+impl wire::OperationShape for GetServiceLastAccessedDetailsWithEntities {
+    type Input = GetServiceLastAccessedDetailsWithEntitiesInput;
+    type Output = GetServiceLastAccessedDetailsWithEntitiesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetServiceLastAccessedDetailsWithEntities",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_REQUEST,
+            output: &schema::GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_RESPONSE,
+            result_wrapper: "GetServiceLastAccessedDetailsWithEntitiesResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetServiceLinkedRoleDeletionStatus;
+
+impl wire::OperationShape for GetServiceLinkedRoleDeletionStatus {
+    type Input = GetServiceLinkedRoleDeletionStatusInput;
+    type Output = GetServiceLinkedRoleDeletionStatusOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetServiceLinkedRoleDeletionStatus",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_SERVICE_LINKED_ROLE_DELETION_STATUS_REQUEST,
+            output: &schema::GET_SERVICE_LINKED_ROLE_DELETION_STATUS_RESPONSE,
+            result_wrapper: "GetServiceLinkedRoleDeletionStatusResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException", "ServiceFailureException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -1638,6 +2765,54 @@ impl wire::OperationShape for ListGroupsForUser {
     };
 }
 
+pub struct ListInstanceProfileTags;
+
+impl wire::OperationShape for ListInstanceProfileTags {
+    type Input = ListInstanceProfileTagsInput;
+    type Output = ListInstanceProfileTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListInstanceProfileTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_INSTANCE_PROFILE_TAGS_REQUEST,
+            output: &schema::LIST_INSTANCE_PROFILE_TAGS_RESPONSE,
+            result_wrapper: "ListInstanceProfileTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListInstanceProfiles;
+
+impl wire::OperationShape for ListInstanceProfiles {
+    type Input = ListInstanceProfilesInput;
+    type Output = ListInstanceProfilesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListInstanceProfiles",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_INSTANCE_PROFILES_REQUEST,
+            output: &schema::LIST_INSTANCE_PROFILES_RESPONSE,
+            result_wrapper: "ListInstanceProfilesResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListInstanceProfilesForRole;
 
 impl wire::OperationShape for ListInstanceProfilesForRole {
@@ -1662,6 +2837,102 @@ impl wire::OperationShape for ListInstanceProfilesForRole {
     };
 }
 
+pub struct ListMFADeviceTags;
+
+impl wire::OperationShape for ListMFADeviceTags {
+    type Input = ListMFADeviceTagsInput;
+    type Output = ListMFADeviceTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListMFADeviceTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_MFA_DEVICE_TAGS_REQUEST,
+            output: &schema::LIST_MFA_DEVICE_TAGS_RESPONSE,
+            result_wrapper: "ListMFADeviceTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListMFADevices;
+
+impl wire::OperationShape for ListMFADevices {
+    type Input = ListMFADevicesInput;
+    type Output = ListMFADevicesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListMFADevices",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_MFA_DEVICES_REQUEST,
+            output: &schema::LIST_MFA_DEVICES_RESPONSE,
+            result_wrapper: "ListMFADevicesResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListOpenIDConnectProviderTags;
+
+impl wire::OperationShape for ListOpenIDConnectProviderTags {
+    type Input = ListOpenIDConnectProviderTagsInput;
+    type Output = ListOpenIDConnectProviderTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListOpenIDConnectProviderTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_REQUEST,
+            output: &schema::LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_RESPONSE,
+            result_wrapper: "ListOpenIDConnectProviderTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListOpenIDConnectProviders;
+
+impl wire::OperationShape for ListOpenIDConnectProviders {
+    type Input = ListOpenIDConnectProvidersInput;
+    type Output = ListOpenIDConnectProvidersOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListOpenIDConnectProviders",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_OPEN_ID_CONNECT_PROVIDERS_REQUEST,
+            output: &schema::LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE,
+            result_wrapper: "ListOpenIDConnectProvidersResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListPolicies;
 
 impl wire::OperationShape for ListPolicies {
@@ -1679,6 +2950,54 @@ impl wire::OperationShape for ListPolicies {
             input_root: "",
             output_root: "",
             errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListPoliciesGrantingServiceAccess;
+
+impl wire::OperationShape for ListPoliciesGrantingServiceAccess {
+    type Input = ListPoliciesGrantingServiceAccessInput;
+    type Output = ListPoliciesGrantingServiceAccessOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListPoliciesGrantingServiceAccess",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_POLICIES_GRANTING_SERVICE_ACCESS_REQUEST,
+            output: &schema::LIST_POLICIES_GRANTING_SERVICE_ACCESS_RESPONSE,
+            result_wrapper: "ListPoliciesGrantingServiceAccessResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListPolicyTags;
+
+impl wire::OperationShape for ListPolicyTags {
+    type Input = ListPolicyTagsInput;
+    type Output = ListPolicyTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListPolicyTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_POLICY_TAGS_REQUEST,
+            output: &schema::LIST_POLICY_TAGS_RESPONSE,
+            result_wrapper: "ListPolicyTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException", "InvalidInputException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -1782,6 +3101,174 @@ impl wire::OperationShape for ListRoles {
     };
 }
 
+pub struct ListSAMLProviderTags;
+
+impl wire::OperationShape for ListSAMLProviderTags {
+    type Input = ListSAMLProviderTagsInput;
+    type Output = ListSAMLProviderTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListSAMLProviderTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SAML_PROVIDER_TAGS_REQUEST,
+            output: &schema::LIST_SAML_PROVIDER_TAGS_RESPONSE,
+            result_wrapper: "ListSAMLProviderTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListSAMLProviders;
+
+impl wire::OperationShape for ListSAMLProviders {
+    type Input = ListSAMLProvidersInput;
+    type Output = ListSAMLProvidersOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListSAMLProviders",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SAML_PROVIDERS_REQUEST,
+            output: &schema::LIST_SAML_PROVIDERS_RESPONSE,
+            result_wrapper: "ListSAMLProvidersResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListSSHPublicKeys;
+
+impl wire::OperationShape for ListSSHPublicKeys {
+    type Input = ListSSHPublicKeysInput;
+    type Output = ListSSHPublicKeysOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListSSHPublicKeys",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SSH_PUBLIC_KEYS_REQUEST,
+            output: &schema::LIST_SSH_PUBLIC_KEYS_RESPONSE,
+            result_wrapper: "ListSSHPublicKeysResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListServerCertificateTags;
+
+impl wire::OperationShape for ListServerCertificateTags {
+    type Input = ListServerCertificateTagsInput;
+    type Output = ListServerCertificateTagsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListServerCertificateTags",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SERVER_CERTIFICATE_TAGS_REQUEST,
+            output: &schema::LIST_SERVER_CERTIFICATE_TAGS_RESPONSE,
+            result_wrapper: "ListServerCertificateTagsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListServerCertificates;
+
+impl wire::OperationShape for ListServerCertificates {
+    type Input = ListServerCertificatesInput;
+    type Output = ListServerCertificatesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListServerCertificates",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SERVER_CERTIFICATES_REQUEST,
+            output: &schema::LIST_SERVER_CERTIFICATES_RESPONSE,
+            result_wrapper: "ListServerCertificatesResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListServiceSpecificCredentials;
+
+impl wire::OperationShape for ListServiceSpecificCredentials {
+    type Input = ListServiceSpecificCredentialsInput;
+    type Output = ListServiceSpecificCredentialsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListServiceSpecificCredentials",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SERVICE_SPECIFIC_CREDENTIALS_REQUEST,
+            output: &schema::LIST_SERVICE_SPECIFIC_CREDENTIALS_RESPONSE,
+            result_wrapper: "ListServiceSpecificCredentialsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceNotSupportedException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListSigningCertificates;
+
+impl wire::OperationShape for ListSigningCertificates {
+    type Input = ListSigningCertificatesInput;
+    type Output = ListSigningCertificatesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListSigningCertificates",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_SIGNING_CERTIFICATES_REQUEST,
+            output: &schema::LIST_SIGNING_CERTIFICATES_RESPONSE,
+            result_wrapper: "ListSigningCertificatesResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListUserPolicies;
 
 impl wire::OperationShape for ListUserPolicies {
@@ -1847,6 +3334,30 @@ impl wire::OperationShape for ListUsers {
             input_root: "",
             output_root: "",
             errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListVirtualMFADevices;
+
+impl wire::OperationShape for ListVirtualMFADevices {
+    type Input = ListVirtualMFADevicesInput;
+    type Output = ListVirtualMFADevicesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListVirtualMFADevices",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_VIRTUAL_MFA_DEVICES_REQUEST,
+            output: &schema::LIST_VIRTUAL_MFA_DEVICES_RESPONSE,
+            result_wrapper: "ListVirtualMFADevicesResult",
+            input_root: "",
+            output_root: "",
+            errors: &[],
             unsigned: false,
             checksum_required: false,
         };
@@ -2001,6 +3512,64 @@ impl wire::OperationShape for PutUserPolicy {
     };
 }
 
+pub struct RemoveClientIDFromOpenIDConnectProvider;
+
+impl wire::OperationShape for RemoveClientIDFromOpenIDConnectProvider {
+    type Input = RemoveClientIDFromOpenIDConnectProviderInput;
+    type Output = RemoveClientIDFromOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "RemoveClientIDFromOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "InvalidInputException",
+                "NoSuchEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct RemoveRoleFromInstanceProfile;
+
+impl wire::OperationShape for RemoveRoleFromInstanceProfile {
+    type Input = RemoveRoleFromInstanceProfileInput;
+    type Output = RemoveRoleFromInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "RemoveRoleFromInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::REMOVE_ROLE_FROM_INSTANCE_PROFILE_REQUEST,
+            output: &schema::REMOVE_ROLE_FROM_INSTANCE_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "UnmodifiableEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct RemoveUserFromGroup;
 
 impl wire::OperationShape for RemoveUserFromGroup {
@@ -2018,6 +3587,60 @@ impl wire::OperationShape for RemoveUserFromGroup {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ResetServiceSpecificCredential;
+
+impl wire::OperationShape for ResetServiceSpecificCredential {
+    type Input = ResetServiceSpecificCredentialInput;
+    type Output = ResetServiceSpecificCredentialOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ResetServiceSpecificCredential",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::RESET_SERVICE_SPECIFIC_CREDENTIAL_REQUEST,
+            output: &schema::RESET_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE,
+            result_wrapper: "ResetServiceSpecificCredentialResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ResyncMFADevice;
+
+impl wire::OperationShape for ResyncMFADevice {
+    type Input = ResyncMFADeviceInput;
+    type Output = ResyncMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ResyncMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::RESYNC_MFA_DEVICE_REQUEST,
+            output: &schema::RESYNC_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidAuthenticationCodeException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -2054,6 +3677,202 @@ impl wire::OperationShape for SetDefaultPolicyVersion {
     };
 }
 
+pub struct SetSecurityTokenServicePreferences;
+
+impl wire::OperationShape for SetSecurityTokenServicePreferences {
+    type Input = SetSecurityTokenServicePreferencesInput;
+    type Output = SetSecurityTokenServicePreferencesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SetSecurityTokenServicePreferences",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::SET_SECURITY_TOKEN_SERVICE_PREFERENCES_REQUEST,
+            output: &schema::SET_SECURITY_TOKEN_SERVICE_PREFERENCES_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct SimulateCustomPolicy;
+
+impl wire::OperationShape for SimulateCustomPolicy {
+    type Input = SimulateCustomPolicyInput;
+    type Output = SimulateCustomPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SimulateCustomPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::SIMULATE_CUSTOM_POLICY_REQUEST,
+            output: &schema::SIMULATE_POLICY_RESPONSE,
+            result_wrapper: "SimulateCustomPolicyResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidInputException", "PolicyEvaluationException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct SimulatePrincipalPolicy;
+
+impl wire::OperationShape for SimulatePrincipalPolicy {
+    type Input = SimulatePrincipalPolicyInput;
+    type Output = SimulatePrincipalPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SimulatePrincipalPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::SIMULATE_PRINCIPAL_POLICY_REQUEST,
+            output: &schema::SIMULATE_POLICY_RESPONSE,
+            result_wrapper: "SimulatePrincipalPolicyResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "PolicyEvaluationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagInstanceProfile;
+
+impl wire::OperationShape for TagInstanceProfile {
+    type Input = TagInstanceProfileInput;
+    type Output = TagInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_INSTANCE_PROFILE_REQUEST,
+            output: &schema::TAG_INSTANCE_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagMFADevice;
+
+impl wire::OperationShape for TagMFADevice {
+    type Input = TagMFADeviceInput;
+    type Output = TagMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_MFA_DEVICE_REQUEST,
+            output: &schema::TAG_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidInputException",
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagOpenIDConnectProvider;
+
+impl wire::OperationShape for TagOpenIDConnectProvider {
+    type Input = TagOpenIDConnectProviderInput;
+    type Output = TagOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::TAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagPolicy;
+
+impl wire::OperationShape for TagPolicy {
+    type Input = TagPolicyInput;
+    type Output = TagPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_POLICY_REQUEST,
+            output: &schema::TAG_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct TagRole;
 
 impl wire::OperationShape for TagRole {
@@ -2074,6 +3893,66 @@ impl wire::OperationShape for TagRole {
                 "NoSuchEntityException",
                 "LimitExceededException",
                 "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagSAMLProvider;
+
+impl wire::OperationShape for TagSAMLProvider {
+    type Input = TagSAMLProviderInput;
+    type Output = TagSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_SAML_PROVIDER_REQUEST,
+            output: &schema::TAG_SAML_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagServerCertificate;
+
+impl wire::OperationShape for TagServerCertificate {
+    type Input = TagServerCertificateInput;
+    type Output = TagServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::TAG_SERVER_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "LimitExceededException",
                 "ConcurrentModificationException",
                 "ServiceFailureException",
             ],
@@ -2114,6 +3993,122 @@ impl wire::OperationShape for TagUser {
     };
 }
 
+pub struct UntagInstanceProfile;
+
+impl wire::OperationShape for UntagInstanceProfile {
+    type Input = UntagInstanceProfileInput;
+    type Output = UntagInstanceProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagInstanceProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_INSTANCE_PROFILE_REQUEST,
+            output: &schema::UNTAG_INSTANCE_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagMFADevice;
+
+impl wire::OperationShape for UntagMFADevice {
+    type Input = UntagMFADeviceInput;
+    type Output = UntagMFADeviceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagMFADevice",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_MFA_DEVICE_REQUEST,
+            output: &schema::UNTAG_MFA_DEVICE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagOpenIDConnectProvider;
+
+impl wire::OperationShape for UntagOpenIDConnectProvider {
+    type Input = UntagOpenIDConnectProviderInput;
+    type Output = UntagOpenIDConnectProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagOpenIDConnectProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_OPEN_ID_CONNECT_PROVIDER_REQUEST,
+            output: &schema::UNTAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagPolicy;
+
+impl wire::OperationShape for UntagPolicy {
+    type Input = UntagPolicyInput;
+    type Output = UntagPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_POLICY_REQUEST,
+            output: &schema::UNTAG_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UntagRole;
 
 impl wire::OperationShape for UntagRole {
@@ -2132,6 +4127,64 @@ impl wire::OperationShape for UntagRole {
             output_root: "",
             errors: &[
                 "NoSuchEntityException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagSAMLProvider;
+
+impl wire::OperationShape for UntagSAMLProvider {
+    type Input = UntagSAMLProviderInput;
+    type Output = UntagSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_SAML_PROVIDER_REQUEST,
+            output: &schema::UNTAG_SAML_PROVIDER_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagServerCertificate;
+
+impl wire::OperationShape for UntagServerCertificate {
+    type Input = UntagServerCertificateInput;
+    type Output = UntagServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::UNTAG_SERVER_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
                 "ConcurrentModificationException",
                 "ServiceFailureException",
             ],
@@ -2199,6 +4252,35 @@ impl wire::OperationShape for UpdateAccessKey {
     };
 }
 
+pub struct UpdateAccountPasswordPolicy;
+
+impl wire::OperationShape for UpdateAccountPasswordPolicy {
+    type Input = UpdateAccountPasswordPolicyInput;
+    type Output = UpdateAccountPasswordPolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateAccountPasswordPolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_ACCOUNT_PASSWORD_POLICY_REQUEST,
+            output: &schema::UPDATE_ACCOUNT_PASSWORD_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "MalformedPolicyDocumentException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateAssumeRolePolicy;
 
 impl wire::OperationShape for UpdateAssumeRolePolicy {
@@ -2229,6 +4311,94 @@ impl wire::OperationShape for UpdateAssumeRolePolicy {
     };
 }
 
+pub struct UpdateGroup;
+
+impl wire::OperationShape for UpdateGroup {
+    type Input = UpdateGroupInput;
+    type Output = UpdateGroupOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateGroup",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_GROUP_REQUEST,
+            output: &schema::UPDATE_GROUP_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateLoginProfile;
+
+impl wire::OperationShape for UpdateLoginProfile {
+    type Input = UpdateLoginProfileInput;
+    type Output = UpdateLoginProfileOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateLoginProfile",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_LOGIN_PROFILE_REQUEST,
+            output: &schema::UPDATE_LOGIN_PROFILE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityTemporarilyUnmodifiableException",
+                "NoSuchEntityException",
+                "PasswordPolicyViolationException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateOpenIDConnectProviderThumbprint;
+
+impl wire::OperationShape for UpdateOpenIDConnectProviderThumbprint {
+    type Input = UpdateOpenIDConnectProviderThumbprintInput;
+    type Output = UpdateOpenIDConnectProviderThumbprintOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateOpenIDConnectProviderThumbprint",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_REQUEST,
+            output: &schema::UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "InvalidInputException",
+                "NoSuchEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateRole;
 
 impl wire::OperationShape for UpdateRole {
@@ -2249,6 +4419,170 @@ impl wire::OperationShape for UpdateRole {
                 "UnmodifiableEntityException",
                 "NoSuchEntityException",
                 "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateRoleDescription;
+
+impl wire::OperationShape for UpdateRoleDescription {
+    type Input = UpdateRoleDescriptionInput;
+    type Output = UpdateRoleDescriptionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateRoleDescription",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_ROLE_DESCRIPTION_REQUEST,
+            output: &schema::UPDATE_ROLE_DESCRIPTION_RESPONSE,
+            result_wrapper: "UpdateRoleDescriptionResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "UnmodifiableEntityException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateSAMLProvider;
+
+impl wire::OperationShape for UpdateSAMLProvider {
+    type Input = UpdateSAMLProviderInput;
+    type Output = UpdateSAMLProviderOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateSAMLProvider",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_SAML_PROVIDER_REQUEST,
+            output: &schema::UPDATE_SAML_PROVIDER_RESPONSE,
+            result_wrapper: "UpdateSAMLProviderResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "InvalidInputException",
+                "LimitExceededException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateSSHPublicKey;
+
+impl wire::OperationShape for UpdateSSHPublicKey {
+    type Input = UpdateSSHPublicKeyInput;
+    type Output = UpdateSSHPublicKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateSSHPublicKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_SSH_PUBLIC_KEY_REQUEST,
+            output: &schema::UPDATE_SSH_PUBLIC_KEY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "InvalidInputException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateServerCertificate;
+
+impl wire::OperationShape for UpdateServerCertificate {
+    type Input = UpdateServerCertificateInput;
+    type Output = UpdateServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::UPDATE_SERVER_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "EntityAlreadyExistsException",
+                "LimitExceededException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateServiceSpecificCredential;
+
+impl wire::OperationShape for UpdateServiceSpecificCredential {
+    type Input = UpdateServiceSpecificCredentialInput;
+    type Output = UpdateServiceSpecificCredentialOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateServiceSpecificCredential",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST,
+            output: &schema::UPDATE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateSigningCertificate;
+
+impl wire::OperationShape for UpdateSigningCertificate {
+    type Input = UpdateSigningCertificateInput;
+    type Output = UpdateSigningCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateSigningCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_SIGNING_CERTIFICATE_REQUEST,
+            output: &schema::UPDATE_SIGNING_CERTIFICATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "LimitExceededException",
+                "ServiceFailureException",
+                "InvalidInputException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -2288,6 +4622,114 @@ impl wire::OperationShape for UpdateUser {
     };
 }
 
+pub struct UploadSSHPublicKey;
+
+impl wire::OperationShape for UploadSSHPublicKey {
+    type Input = UploadSSHPublicKeyInput;
+    type Output = UploadSSHPublicKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UploadSSHPublicKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPLOAD_SSH_PUBLIC_KEY_REQUEST,
+            output: &schema::UPLOAD_SSH_PUBLIC_KEY_RESPONSE,
+            result_wrapper: "UploadSSHPublicKeyResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "LimitExceededException",
+                "NoSuchEntityException",
+                "InvalidPublicKeyException",
+                "DuplicateSSHPublicKeyException",
+                "UnrecognizedPublicKeyEncodingException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UploadServerCertificate;
+
+impl wire::OperationShape for UploadServerCertificate {
+    type Input = UploadServerCertificateInput;
+    type Output = UploadServerCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UploadServerCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPLOAD_SERVER_CERTIFICATE_REQUEST,
+            output: &schema::UPLOAD_SERVER_CERTIFICATE_RESPONSE,
+            result_wrapper: "UploadServerCertificateResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "LimitExceededException",
+                "InvalidInputException",
+                "EntityAlreadyExistsException",
+                "MalformedCertificateException",
+                "KeyPairMismatchException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UploadSigningCertificate;
+
+impl wire::OperationShape for UploadSigningCertificate {
+    type Input = UploadSigningCertificateInput;
+    type Output = UploadSigningCertificateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UploadSigningCertificate",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPLOAD_SIGNING_CERTIFICATE_REQUEST,
+            output: &schema::UPLOAD_SIGNING_CERTIFICATE_RESPONSE,
+            result_wrapper: "UploadSigningCertificateResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "LimitExceededException",
+                "EntityAlreadyExistsException",
+                "MalformedCertificateException",
+                "InvalidCertificateException",
+                "DuplicateCertificateException",
+                "NoSuchEntityException",
+                "ConcurrentModificationException",
+                "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub type GetContextKeysForCustomPolicyOutput = GetContextKeysForPolicyResponse;
+
+pub type GetContextKeysForPrincipalPolicyOutput = GetContextKeysForPolicyResponse;
+
+pub type SimulateCustomPolicyOutput = SimulatePolicyResponse;
+
+pub type SimulatePrincipalPolicyOutput = SimulatePolicyResponse;
+
+wire::enumeration!(AccessAdvisorUsageGranularityType {
+    ServiceLevel = "SERVICE_LEVEL",
+    ActionLevel = "ACTION_LEVEL",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessKey {
     pub user_name: Option<String>,
@@ -2322,6 +4764,40 @@ pub struct AccessKeyMetadata {
 
 wire::structure!(AccessKeyMetadata, schema::ACCESS_KEY_METADATA, {
     0 => user_name, 1 => access_key_id, 2 => status, 3 => create_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddClientIDToOpenIDConnectProviderOutput {}
+
+wire::structure!(
+    AddClientIDToOpenIDConnectProviderOutput,
+    schema::ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddClientIDToOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+    pub client_id: String,
+}
+
+wire::structure!(AddClientIDToOpenIDConnectProviderInput, schema::ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => client_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddRoleToInstanceProfileOutput {}
+
+wire::structure!(AddRoleToInstanceProfileOutput, schema::ADD_ROLE_TO_INSTANCE_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddRoleToInstanceProfileInput {
+    pub instance_profile_name: String,
+    pub role_name: String,
+}
+
+wire::structure!(AddRoleToInstanceProfileInput, schema::ADD_ROLE_TO_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name, 1 => role_name,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2404,6 +4880,53 @@ wire::structure!(AttachedPolicy, schema::ATTACHED_POLICY, {
     0 => policy_name, 1 => policy_arn,
 });
 
+wire::enumeration!(AttachmentType {
+    User = "user",
+    Group = "group",
+    Role = "role",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangePasswordOutput {}
+
+wire::structure!(ChangePasswordOutput, schema::CHANGE_PASSWORD_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChangePasswordInput {
+    pub old_password: String,
+    pub new_password: String,
+}
+
+wire::structure!(ChangePasswordInput, schema::CHANGE_PASSWORD_REQUEST, {
+    0 => old_password, 1 => new_password,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextEntry {
+    pub context_key_name: Option<String>,
+    pub context_key_values: Option<Vec<String>>,
+    pub context_key_type: Option<ContextKeyTypeEnum>,
+}
+
+wire::structure!(ContextEntry, schema::CONTEXT_ENTRY, {
+    0 => context_key_name, 1 => context_key_values, 2 => context_key_type,
+});
+
+wire::enumeration!(ContextKeyTypeEnum {
+    String = "string",
+    StringList = "stringList",
+    Numeric = "numeric",
+    NumericList = "numericList",
+    Boolean = "boolean",
+    BooleanList = "booleanList",
+    Ip = "ip",
+    IpList = "ipList",
+    Binary = "binary",
+    BinaryList = "binaryList",
+    Date = "date",
+    DateList = "dateList",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateAccessKeyInput {
     pub user_name: Option<String>,
@@ -2423,6 +4946,20 @@ wire::structure!(CreateAccessKeyOutput, schema::CREATE_ACCESS_KEY_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccountAliasOutput {}
+
+wire::structure!(CreateAccountAliasOutput, schema::CREATE_ACCOUNT_ALIAS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccountAliasInput {
+    pub account_alias: String,
+}
+
+wire::structure!(CreateAccountAliasInput, schema::CREATE_ACCOUNT_ALIAS_REQUEST, {
+    0 => account_alias,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGroupInput {
     pub path: Option<String>,
     pub group_name: String,
@@ -2439,6 +4976,68 @@ pub struct CreateGroupOutput {
 
 wire::structure!(CreateGroupOutput, schema::CREATE_GROUP_RESPONSE, {
     0 => group,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInstanceProfileInput {
+    pub instance_profile_name: String,
+    pub path: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateInstanceProfileInput, schema::CREATE_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name, 1 => path, 2 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateInstanceProfileOutput {
+    pub instance_profile: Option<InstanceProfile>,
+}
+
+wire::structure!(CreateInstanceProfileOutput, schema::CREATE_INSTANCE_PROFILE_RESPONSE, {
+    0 => instance_profile,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLoginProfileInput {
+    pub user_name: Option<String>,
+    pub password: Option<String>,
+    pub password_reset_required: Option<bool>,
+}
+
+wire::structure!(CreateLoginProfileInput, schema::CREATE_LOGIN_PROFILE_REQUEST, {
+    0 => user_name, 1 => password, 2 => password_reset_required,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateLoginProfileOutput {
+    pub login_profile: Option<LoginProfile>,
+}
+
+wire::structure!(CreateLoginProfileOutput, schema::CREATE_LOGIN_PROFILE_RESPONSE, {
+    0 => login_profile,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateOpenIDConnectProviderInput {
+    pub url: String,
+    pub client_id_list: Option<Vec<String>>,
+    pub thumbprint_list: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateOpenIDConnectProviderInput, schema::CREATE_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => url, 1 => client_id_list, 2 => thumbprint_list, 3 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateOpenIDConnectProviderOutput {
+    pub open_id_connect_provider_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateOpenIDConnectProviderOutput, schema::CREATE_OPEN_ID_CONNECT_PROVIDER_RESPONSE, {
+    0 => open_id_connect_provider_arn, 1 => tags,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2509,6 +5108,70 @@ wire::structure!(CreateRoleOutput, schema::CREATE_ROLE_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSAMLProviderInput {
+    pub saml_metadata_document: String,
+    pub name: String,
+    pub tags: Option<Vec<Tag>>,
+    pub assertion_encryption_mode: Option<AssertionEncryptionModeType>,
+    pub add_private_key: Option<String>,
+}
+
+wire::structure!(CreateSAMLProviderInput, schema::CREATE_SAML_PROVIDER_REQUEST, {
+    0 => saml_metadata_document, 1 => name, 2 => tags, 3 => assertion_encryption_mode,
+    4 => add_private_key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSAMLProviderOutput {
+    pub saml_provider_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateSAMLProviderOutput, schema::CREATE_SAML_PROVIDER_RESPONSE, {
+    0 => saml_provider_arn, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateServiceLinkedRoleInput {
+    pub aws_service_name: String,
+    pub description: Option<String>,
+    pub custom_suffix: Option<String>,
+}
+
+wire::structure!(CreateServiceLinkedRoleInput, schema::CREATE_SERVICE_LINKED_ROLE_REQUEST, {
+    0 => aws_service_name, 1 => description, 2 => custom_suffix,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateServiceLinkedRoleOutput {
+    pub role: Option<Role>,
+}
+
+wire::structure!(CreateServiceLinkedRoleOutput, schema::CREATE_SERVICE_LINKED_ROLE_RESPONSE, {
+    0 => role,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateServiceSpecificCredentialInput {
+    pub user_name: String,
+    pub service_name: String,
+    pub credential_age_days: Option<i32>,
+}
+
+wire::structure!(CreateServiceSpecificCredentialInput, schema::CREATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST, {
+    0 => user_name, 1 => service_name, 2 => credential_age_days,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateServiceSpecificCredentialOutput {
+    pub service_specific_credential: Option<ServiceSpecificCredential>,
+}
+
+wire::structure!(CreateServiceSpecificCredentialOutput, schema::CREATE_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE, {
+    0 => service_specific_credential,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateUserInput {
     pub path: Option<String>,
     pub user_name: String,
@@ -2530,6 +5193,41 @@ wire::structure!(CreateUserOutput, schema::CREATE_USER_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVirtualMFADeviceInput {
+    pub path: Option<String>,
+    pub virtual_mfa_device_name: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateVirtualMFADeviceInput, schema::CREATE_VIRTUAL_MFA_DEVICE_REQUEST, {
+    0 => path, 1 => virtual_mfa_device_name, 2 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateVirtualMFADeviceOutput {
+    pub virtual_mfa_device: Option<VirtualMFADevice>,
+}
+
+wire::structure!(CreateVirtualMFADeviceOutput, schema::CREATE_VIRTUAL_MFA_DEVICE_RESPONSE, {
+    0 => virtual_mfa_device,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeactivateMFADeviceOutput {}
+
+wire::structure!(DeactivateMFADeviceOutput, schema::DEACTIVATE_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeactivateMFADeviceInput {
+    pub user_name: Option<String>,
+    pub serial_number: String,
+}
+
+wire::structure!(DeactivateMFADeviceInput, schema::DEACTIVATE_MFA_DEVICE_REQUEST, {
+    0 => user_name, 1 => serial_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAccessKeyOutput {}
 
 wire::structure!(DeleteAccessKeyOutput, schema::DELETE_ACCESS_KEY_OUTPUT, {});
@@ -2543,6 +5241,35 @@ pub struct DeleteAccessKeyInput {
 wire::structure!(DeleteAccessKeyInput, schema::DELETE_ACCESS_KEY_REQUEST, {
     0 => user_name, 1 => access_key_id,
 });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountAliasOutput {}
+
+wire::structure!(DeleteAccountAliasOutput, schema::DELETE_ACCOUNT_ALIAS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountAliasInput {
+    pub account_alias: String,
+}
+
+wire::structure!(DeleteAccountAliasInput, schema::DELETE_ACCOUNT_ALIAS_REQUEST, {
+    0 => account_alias,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountPasswordPolicyInput {}
+
+wire::structure!(DeleteAccountPasswordPolicyInput, schema::DELETE_ACCOUNT_PASSWORD_POLICY_INPUT, {
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccountPasswordPolicyOutput {}
+
+wire::structure!(
+    DeleteAccountPasswordPolicyOutput,
+    schema::DELETE_ACCOUNT_PASSWORD_POLICY_OUTPUT,
+    {}
+);
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGroupOutput {}
@@ -2571,6 +5298,52 @@ pub struct DeleteGroupInput {
 
 wire::structure!(DeleteGroupInput, schema::DELETE_GROUP_REQUEST, {
     0 => group_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteInstanceProfileOutput {}
+
+wire::structure!(DeleteInstanceProfileOutput, schema::DELETE_INSTANCE_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteInstanceProfileInput {
+    pub instance_profile_name: String,
+}
+
+wire::structure!(DeleteInstanceProfileInput, schema::DELETE_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLoginProfileOutput {}
+
+wire::structure!(DeleteLoginProfileOutput, schema::DELETE_LOGIN_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteLoginProfileInput {
+    pub user_name: Option<String>,
+}
+
+wire::structure!(DeleteLoginProfileInput, schema::DELETE_LOGIN_PROFILE_REQUEST, {
+    0 => user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteOpenIDConnectProviderOutput {}
+
+wire::structure!(
+    DeleteOpenIDConnectProviderOutput,
+    schema::DELETE_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+}
+
+wire::structure!(DeleteOpenIDConnectProviderInput, schema::DELETE_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2650,6 +5423,101 @@ wire::structure!(DeleteRoleInput, schema::DELETE_ROLE_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSAMLProviderOutput {}
+
+wire::structure!(DeleteSAMLProviderOutput, schema::DELETE_SAML_PROVIDER_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSAMLProviderInput {
+    pub saml_provider_arn: String,
+}
+
+wire::structure!(DeleteSAMLProviderInput, schema::DELETE_SAML_PROVIDER_REQUEST, {
+    0 => saml_provider_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSSHPublicKeyOutput {}
+
+wire::structure!(DeleteSSHPublicKeyOutput, schema::DELETE_SSH_PUBLIC_KEY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSSHPublicKeyInput {
+    pub user_name: String,
+    pub ssh_public_key_id: String,
+}
+
+wire::structure!(DeleteSSHPublicKeyInput, schema::DELETE_SSH_PUBLIC_KEY_REQUEST, {
+    0 => user_name, 1 => ssh_public_key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServerCertificateOutput {}
+
+wire::structure!(DeleteServerCertificateOutput, schema::DELETE_SERVER_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServerCertificateInput {
+    pub server_certificate_name: String,
+}
+
+wire::structure!(DeleteServerCertificateInput, schema::DELETE_SERVER_CERTIFICATE_REQUEST, {
+    0 => server_certificate_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServiceLinkedRoleInput {
+    pub role_name: String,
+}
+
+wire::structure!(DeleteServiceLinkedRoleInput, schema::DELETE_SERVICE_LINKED_ROLE_REQUEST, {
+    0 => role_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServiceLinkedRoleOutput {
+    pub deletion_task_id: Option<String>,
+}
+
+wire::structure!(DeleteServiceLinkedRoleOutput, schema::DELETE_SERVICE_LINKED_ROLE_RESPONSE, {
+    0 => deletion_task_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServiceSpecificCredentialOutput {}
+
+wire::structure!(
+    DeleteServiceSpecificCredentialOutput,
+    schema::DELETE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteServiceSpecificCredentialInput {
+    pub user_name: Option<String>,
+    pub service_specific_credential_id: String,
+}
+
+wire::structure!(DeleteServiceSpecificCredentialInput, schema::DELETE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST, {
+    0 => user_name, 1 => service_specific_credential_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSigningCertificateOutput {}
+
+wire::structure!(DeleteSigningCertificateOutput, schema::DELETE_SIGNING_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteSigningCertificateInput {
+    pub user_name: Option<String>,
+    pub certificate_id: String,
+}
+
+wire::structure!(DeleteSigningCertificateInput, schema::DELETE_SIGNING_CERTIFICATE_REQUEST, {
+    0 => user_name, 1 => certificate_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteUserOutput {}
 
 wire::structure!(DeleteUserOutput, schema::DELETE_USER_OUTPUT, {});
@@ -2697,6 +5565,30 @@ wire::structure!(DeleteUserInput, schema::DELETE_USER_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVirtualMFADeviceOutput {}
+
+wire::structure!(DeleteVirtualMFADeviceOutput, schema::DELETE_VIRTUAL_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteVirtualMFADeviceInput {
+    pub serial_number: String,
+}
+
+wire::structure!(DeleteVirtualMFADeviceInput, schema::DELETE_VIRTUAL_MFA_DEVICE_REQUEST, {
+    0 => serial_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeletionTaskFailureReasonType {
+    pub reason: Option<String>,
+    pub role_usage_list: Option<Vec<RoleUsageType>>,
+}
+
+wire::structure!(DeletionTaskFailureReasonType, schema::DELETION_TASK_FAILURE_REASON_TYPE, {
+    0 => reason, 1 => role_usage_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DetachGroupPolicyOutput {}
 
 wire::structure!(DetachGroupPolicyOutput, schema::DETACH_GROUP_POLICY_OUTPUT, {});
@@ -2741,12 +5633,116 @@ wire::structure!(DetachUserPolicyInput, schema::DETACH_USER_POLICY_REQUEST, {
     0 => user_name, 1 => policy_arn,
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableMFADeviceOutput {}
+
+wire::structure!(EnableMFADeviceOutput, schema::ENABLE_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableMFADeviceInput {
+    pub user_name: String,
+    pub serial_number: String,
+    pub authentication_code1: String,
+    pub authentication_code2: String,
+}
+
+wire::structure!(EnableMFADeviceInput, schema::ENABLE_MFA_DEVICE_REQUEST, {
+    0 => user_name, 1 => serial_number, 2 => authentication_code1, 3 => authentication_code2,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityDetails {
+    pub entity_info: Option<EntityInfo>,
+    pub last_authenticated: Option<wire::Timestamp>,
+}
+
+wire::structure!(EntityDetails, schema::ENTITY_DETAILS, {
+    0 => entity_info, 1 => last_authenticated,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EntityInfo {
+    pub arn: Option<String>,
+    pub name: Option<String>,
+    pub r#type: Option<String>,
+    pub id: Option<String>,
+    pub path: Option<String>,
+}
+
+wire::structure!(EntityInfo, schema::ENTITY_INFO, {
+    0 => arn, 1 => name, 2 => r#type, 3 => id, 4 => path,
+});
+
 wire::enumeration!(EntityType {
     User = "User",
     Role = "Role",
     Group = "Group",
     LocalManagedPolicy = "LocalManagedPolicy",
     AwsManagedPolicy = "AWSManagedPolicy",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ErrorDetails {
+    pub message: Option<String>,
+    pub code: Option<String>,
+}
+
+wire::structure!(ErrorDetails, schema::ERROR_DETAILS, {
+    0 => message, 1 => code,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvaluationResult {
+    pub eval_action_name: Option<String>,
+    pub eval_resource_name: Option<String>,
+    pub eval_decision: Option<String>,
+    pub matched_statements: Option<Vec<Statement>>,
+    pub missing_context_values: Option<Vec<String>>,
+    pub organizations_decision_detail: Option<OrganizationsDecisionDetail>,
+    pub permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
+    pub eval_decision_details: Option<BTreeMap<String, String>>,
+    pub resource_specific_results: Option<Vec<ResourceSpecificResult>>,
+}
+
+wire::structure!(EvaluationResult, schema::EVALUATION_RESULT, {
+    0 => eval_action_name, 1 => eval_resource_name, 2 => eval_decision, 3 => matched_statements,
+    4 => missing_context_values, 5 => organizations_decision_detail,
+    6 => permissions_boundary_decision_detail, 7 => eval_decision_details,
+    8 => resource_specific_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateCredentialReportInput {}
+
+wire::structure!(GenerateCredentialReportInput, schema::GENERATE_CREDENTIAL_REPORT_INPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateCredentialReportOutput {
+    pub state: Option<String>,
+    pub description: Option<String>,
+}
+
+wire::structure!(GenerateCredentialReportOutput, schema::GENERATE_CREDENTIAL_REPORT_RESPONSE, {
+    0 => state, 1 => description,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateServiceLastAccessedDetailsInput {
+    pub arn: String,
+    pub granularity: Option<AccessAdvisorUsageGranularityType>,
+}
+
+wire::structure!(GenerateServiceLastAccessedDetailsInput, schema::GENERATE_SERVICE_LAST_ACCESSED_DETAILS_REQUEST, {
+    0 => arn, 1 => granularity,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateServiceLastAccessedDetailsOutput {
+    pub job_id: Option<String>,
+}
+
+wire::structure!(GenerateServiceLastAccessedDetailsOutput, schema::GENERATE_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE, {
+    0 => job_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2769,6 +5765,46 @@ wire::structure!(GetAccessKeyLastUsedOutput, schema::GET_ACCESS_KEY_LAST_USED_RE
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountAuthorizationDetailsInput {
+    pub filter: Option<Vec<EntityType>>,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(GetAccountAuthorizationDetailsInput, schema::GET_ACCOUNT_AUTHORIZATION_DETAILS_REQUEST, {
+    0 => filter, 1 => max_items, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountAuthorizationDetailsOutput {
+    pub user_detail_list: Option<Vec<UserDetail>>,
+    pub group_detail_list: Option<Vec<GroupDetail>>,
+    pub role_detail_list: Option<Vec<RoleDetail>>,
+    pub policies: Option<Vec<ManagedPolicyDetail>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(GetAccountAuthorizationDetailsOutput, schema::GET_ACCOUNT_AUTHORIZATION_DETAILS_RESPONSE, {
+    0 => user_detail_list, 1 => group_detail_list, 2 => role_detail_list, 3 => policies,
+    4 => is_truncated, 5 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountPasswordPolicyInput {}
+
+wire::structure!(GetAccountPasswordPolicyInput, schema::GET_ACCOUNT_PASSWORD_POLICY_INPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccountPasswordPolicyOutput {
+    pub password_policy: Option<PasswordPolicy>,
+}
+
+wire::structure!(GetAccountPasswordPolicyOutput, schema::GET_ACCOUNT_PASSWORD_POLICY_RESPONSE, {
+    0 => password_policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetAccountSummaryInput {}
 
 wire::structure!(GetAccountSummaryInput, schema::GET_ACCOUNT_SUMMARY_INPUT, {});
@@ -2780,6 +5816,50 @@ pub struct GetAccountSummaryOutput {
 
 wire::structure!(GetAccountSummaryOutput, schema::GET_ACCOUNT_SUMMARY_RESPONSE, {
     0 => summary_map,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetContextKeysForCustomPolicyInput {
+    pub policy_input_list: Vec<String>,
+}
+
+wire::structure!(GetContextKeysForCustomPolicyInput, schema::GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY_REQUEST, {
+    0 => policy_input_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetContextKeysForPolicyResponse {
+    pub context_key_names: Option<Vec<String>>,
+}
+
+wire::structure!(GetContextKeysForPolicyResponse, schema::GET_CONTEXT_KEYS_FOR_POLICY_RESPONSE, {
+    0 => context_key_names,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetContextKeysForPrincipalPolicyInput {
+    pub policy_source_arn: String,
+    pub policy_input_list: Option<Vec<String>>,
+}
+
+wire::structure!(GetContextKeysForPrincipalPolicyInput, schema::GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY_REQUEST, {
+    0 => policy_source_arn, 1 => policy_input_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCredentialReportInput {}
+
+wire::structure!(GetCredentialReportInput, schema::GET_CREDENTIAL_REPORT_INPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetCredentialReportOutput {
+    pub content: Option<bytes::Bytes>,
+    pub report_format: Option<String>,
+    pub generated_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(GetCredentialReportOutput, schema::GET_CREDENTIAL_REPORT_RESPONSE, {
+    0 => content, 1 => report_format, 2 => generated_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2824,6 +5904,86 @@ pub struct GetGroupOutput {
 
 wire::structure!(GetGroupOutput, schema::GET_GROUP_RESPONSE, {
     0 => group, 1 => users, 2 => is_truncated, 3 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetInstanceProfileInput {
+    pub instance_profile_name: String,
+}
+
+wire::structure!(GetInstanceProfileInput, schema::GET_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetInstanceProfileOutput {
+    pub instance_profile: Option<InstanceProfile>,
+}
+
+wire::structure!(GetInstanceProfileOutput, schema::GET_INSTANCE_PROFILE_RESPONSE, {
+    0 => instance_profile,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLoginProfileInput {
+    pub user_name: Option<String>,
+}
+
+wire::structure!(GetLoginProfileInput, schema::GET_LOGIN_PROFILE_REQUEST, {
+    0 => user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetLoginProfileOutput {
+    pub login_profile: Option<LoginProfile>,
+}
+
+wire::structure!(GetLoginProfileOutput, schema::GET_LOGIN_PROFILE_RESPONSE, {
+    0 => login_profile,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetMFADeviceInput {
+    pub serial_number: String,
+    pub user_name: Option<String>,
+}
+
+wire::structure!(GetMFADeviceInput, schema::GET_MFA_DEVICE_REQUEST, {
+    0 => serial_number, 1 => user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetMFADeviceOutput {
+    pub user_name: Option<String>,
+    pub serial_number: Option<String>,
+    pub enable_date: Option<wire::Timestamp>,
+    pub certifications: Option<BTreeMap<String, String>>,
+}
+
+wire::structure!(GetMFADeviceOutput, schema::GET_MFA_DEVICE_RESPONSE, {
+    0 => user_name, 1 => serial_number, 2 => enable_date, 3 => certifications,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+}
+
+wire::structure!(GetOpenIDConnectProviderInput, schema::GET_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOpenIDConnectProviderOutput {
+    pub url: Option<String>,
+    pub client_id_list: Option<Vec<String>>,
+    pub thumbprint_list: Option<Vec<String>>,
+    pub create_date: Option<wire::Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(GetOpenIDConnectProviderOutput, schema::GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE, {
+    0 => url, 1 => client_id_list, 2 => thumbprint_list, 3 => create_date, 4 => tags,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2903,6 +6063,144 @@ wire::structure!(GetRoleOutput, schema::GET_ROLE_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSAMLProviderInput {
+    pub saml_provider_arn: String,
+}
+
+wire::structure!(GetSAMLProviderInput, schema::GET_SAML_PROVIDER_REQUEST, {
+    0 => saml_provider_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSAMLProviderOutput {
+    pub saml_provider_uuid: Option<String>,
+    pub saml_metadata_document: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub valid_until: Option<wire::Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+    pub assertion_encryption_mode: Option<AssertionEncryptionModeType>,
+    pub private_key_list: Option<Vec<SAMLPrivateKey>>,
+}
+
+wire::structure!(GetSAMLProviderOutput, schema::GET_SAML_PROVIDER_RESPONSE, {
+    0 => saml_provider_uuid, 1 => saml_metadata_document, 2 => create_date, 3 => valid_until,
+    4 => tags, 5 => assertion_encryption_mode, 6 => private_key_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSSHPublicKeyInput {
+    pub user_name: String,
+    pub ssh_public_key_id: String,
+    pub encoding: EncodingType,
+}
+
+wire::structure!(GetSSHPublicKeyInput, schema::GET_SSH_PUBLIC_KEY_REQUEST, {
+    0 => user_name, 1 => ssh_public_key_id, 2 => encoding,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetSSHPublicKeyOutput {
+    pub ssh_public_key: Option<SSHPublicKey>,
+}
+
+wire::structure!(GetSSHPublicKeyOutput, schema::GET_SSH_PUBLIC_KEY_RESPONSE, {
+    0 => ssh_public_key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServerCertificateInput {
+    pub server_certificate_name: String,
+}
+
+wire::structure!(GetServerCertificateInput, schema::GET_SERVER_CERTIFICATE_REQUEST, {
+    0 => server_certificate_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServerCertificateOutput {
+    pub server_certificate: Option<ServerCertificate>,
+}
+
+wire::structure!(GetServerCertificateOutput, schema::GET_SERVER_CERTIFICATE_RESPONSE, {
+    0 => server_certificate,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLastAccessedDetailsInput {
+    pub job_id: String,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(GetServiceLastAccessedDetailsInput, schema::GET_SERVICE_LAST_ACCESSED_DETAILS_REQUEST, {
+    0 => job_id, 1 => max_items, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLastAccessedDetailsOutput {
+    pub job_status: Option<String>,
+    pub job_type: Option<AccessAdvisorUsageGranularityType>,
+    pub job_creation_date: Option<wire::Timestamp>,
+    pub services_last_accessed: Option<Vec<ServiceLastAccessed>>,
+    pub job_completion_date: Option<wire::Timestamp>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+    pub error: Option<ErrorDetails>,
+}
+
+wire::structure!(GetServiceLastAccessedDetailsOutput, schema::GET_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE, {
+    0 => job_status, 1 => job_type, 2 => job_creation_date, 3 => services_last_accessed,
+    4 => job_completion_date, 5 => is_truncated, 6 => marker, 7 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLastAccessedDetailsWithEntitiesInput {
+    pub job_id: String,
+    pub service_namespace: String,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(GetServiceLastAccessedDetailsWithEntitiesInput, schema::GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_REQUEST, {
+    0 => job_id, 1 => service_namespace, 2 => max_items, 3 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLastAccessedDetailsWithEntitiesOutput {
+    pub job_status: Option<String>,
+    pub job_creation_date: Option<wire::Timestamp>,
+    pub job_completion_date: Option<wire::Timestamp>,
+    pub entity_details_list: Option<Vec<EntityDetails>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+    pub error: Option<ErrorDetails>,
+}
+
+wire::structure!(GetServiceLastAccessedDetailsWithEntitiesOutput, schema::GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_RESPONSE, {
+    0 => job_status, 1 => job_creation_date, 2 => job_completion_date, 3 => entity_details_list,
+    4 => is_truncated, 5 => marker, 6 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLinkedRoleDeletionStatusInput {
+    pub deletion_task_id: String,
+}
+
+wire::structure!(GetServiceLinkedRoleDeletionStatusInput, schema::GET_SERVICE_LINKED_ROLE_DELETION_STATUS_REQUEST, {
+    0 => deletion_task_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetServiceLinkedRoleDeletionStatusOutput {
+    pub status: Option<String>,
+    pub reason: Option<DeletionTaskFailureReasonType>,
+}
+
+wire::structure!(GetServiceLinkedRoleDeletionStatusOutput, schema::GET_SERVICE_LINKED_ROLE_DELETION_STATUS_RESPONSE, {
+    0 => status, 1 => reason,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetUserPolicyInput {
     pub user_name: String,
     pub policy_name: String,
@@ -2952,6 +6250,33 @@ pub struct Group {
 
 wire::structure!(Group, schema::GROUP, {
     0 => path, 1 => group_name, 2 => group_id, 3 => arn, 4 => create_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupDetail {
+    pub path: Option<String>,
+    pub group_name: Option<String>,
+    pub group_id: Option<String>,
+    pub arn: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub group_policy_list: Option<Vec<PolicyDetail>>,
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+}
+
+wire::structure!(GroupDetail, schema::GROUP_DETAIL, {
+    0 => path, 1 => group_name, 2 => group_id, 3 => arn, 4 => create_date, 5 => group_policy_list,
+    6 => attached_managed_policies,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InlinePolicyIdentifierType {
+    pub policy_name: String,
+    pub attachment_type: AttachmentType,
+    pub attachment_name: String,
+}
+
+wire::structure!(InlinePolicyIdentifierType, schema::INLINE_POLICY_IDENTIFIER_TYPE, {
+    0 => policy_name, 1 => attachment_type, 2 => attachment_name,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3177,6 +6502,28 @@ wire::structure!(ListGroupsOutput, schema::LIST_GROUPS_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListInstanceProfileTagsInput {
+    pub instance_profile_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListInstanceProfileTagsInput, schema::LIST_INSTANCE_PROFILE_TAGS_REQUEST, {
+    0 => instance_profile_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListInstanceProfileTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListInstanceProfileTagsOutput, schema::LIST_INSTANCE_PROFILE_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListInstanceProfilesForRoleInput {
     pub role_name: String,
     pub marker: Option<String>,
@@ -3196,6 +6543,144 @@ pub struct ListInstanceProfilesForRoleOutput {
 
 wire::structure!(ListInstanceProfilesForRoleOutput, schema::LIST_INSTANCE_PROFILES_FOR_ROLE_RESPONSE, {
     0 => instance_profiles, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListInstanceProfilesInput {
+    pub path_prefix: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListInstanceProfilesInput, schema::LIST_INSTANCE_PROFILES_REQUEST, {
+    0 => path_prefix, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListInstanceProfilesOutput {
+    pub instance_profiles: Option<Vec<InstanceProfile>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListInstanceProfilesOutput, schema::LIST_INSTANCE_PROFILES_RESPONSE, {
+    0 => instance_profiles, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMFADeviceTagsInput {
+    pub serial_number: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListMFADeviceTagsInput, schema::LIST_MFA_DEVICE_TAGS_REQUEST, {
+    0 => serial_number, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMFADeviceTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListMFADeviceTagsOutput, schema::LIST_MFA_DEVICE_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMFADevicesInput {
+    pub user_name: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListMFADevicesInput, schema::LIST_MFA_DEVICES_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListMFADevicesOutput {
+    pub mfa_devices: Option<Vec<MFADevice>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListMFADevicesOutput, schema::LIST_MFA_DEVICES_RESPONSE, {
+    0 => mfa_devices, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOpenIDConnectProviderTagsInput {
+    pub open_id_connect_provider_arn: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListOpenIDConnectProviderTagsInput, schema::LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOpenIDConnectProviderTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListOpenIDConnectProviderTagsOutput, schema::LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOpenIDConnectProvidersInput {}
+
+wire::structure!(
+    ListOpenIDConnectProvidersInput,
+    schema::LIST_OPEN_ID_CONNECT_PROVIDERS_REQUEST,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOpenIDConnectProvidersOutput {
+    pub open_id_connect_provider_list: Option<Vec<OpenIDConnectProviderListEntry>>,
+}
+
+wire::structure!(ListOpenIDConnectProvidersOutput, schema::LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE, {
+    0 => open_id_connect_provider_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPoliciesGrantingServiceAccessEntry {
+    pub service_namespace: Option<String>,
+    pub policies: Option<Vec<PolicyGrantingServiceAccess>>,
+}
+
+wire::structure!(ListPoliciesGrantingServiceAccessEntry, schema::LIST_POLICIES_GRANTING_SERVICE_ACCESS_ENTRY, {
+    0 => service_namespace, 1 => policies,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPoliciesGrantingServiceAccessInput {
+    pub marker: Option<String>,
+    pub arn: String,
+    pub service_namespaces: Vec<String>,
+}
+
+wire::structure!(ListPoliciesGrantingServiceAccessInput, schema::LIST_POLICIES_GRANTING_SERVICE_ACCESS_REQUEST, {
+    0 => marker, 1 => arn, 2 => service_namespaces,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPoliciesGrantingServiceAccessOutput {
+    pub policies_granting_service_access: Option<Vec<ListPoliciesGrantingServiceAccessEntry>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListPoliciesGrantingServiceAccessOutput, schema::LIST_POLICIES_GRANTING_SERVICE_ACCESS_RESPONSE, {
+    0 => policies_granting_service_access, 1 => is_truncated, 2 => marker,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3222,6 +6707,28 @@ pub struct ListPoliciesOutput {
 
 wire::structure!(ListPoliciesOutput, schema::LIST_POLICIES_RESPONSE, {
     0 => policies, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPolicyTagsInput {
+    pub policy_arn: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListPolicyTagsInput, schema::LIST_POLICY_TAGS_REQUEST, {
+    0 => policy_arn, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListPolicyTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListPolicyTagsOutput, schema::LIST_POLICY_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3313,6 +6820,154 @@ wire::structure!(ListRolesOutput, schema::LIST_ROLES_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSAMLProviderTagsInput {
+    pub saml_provider_arn: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListSAMLProviderTagsInput, schema::LIST_SAML_PROVIDER_TAGS_REQUEST, {
+    0 => saml_provider_arn, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSAMLProviderTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListSAMLProviderTagsOutput, schema::LIST_SAML_PROVIDER_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSAMLProvidersInput {}
+
+wire::structure!(ListSAMLProvidersInput, schema::LIST_SAML_PROVIDERS_REQUEST, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSAMLProvidersOutput {
+    pub saml_provider_list: Option<Vec<SAMLProviderListEntry>>,
+}
+
+wire::structure!(ListSAMLProvidersOutput, schema::LIST_SAML_PROVIDERS_RESPONSE, {
+    0 => saml_provider_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSSHPublicKeysInput {
+    pub user_name: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListSSHPublicKeysInput, schema::LIST_SSH_PUBLIC_KEYS_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSSHPublicKeysOutput {
+    pub ssh_public_keys: Option<Vec<SSHPublicKeyMetadata>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListSSHPublicKeysOutput, schema::LIST_SSH_PUBLIC_KEYS_RESPONSE, {
+    0 => ssh_public_keys, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServerCertificateTagsInput {
+    pub server_certificate_name: String,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListServerCertificateTagsInput, schema::LIST_SERVER_CERTIFICATE_TAGS_REQUEST, {
+    0 => server_certificate_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServerCertificateTagsOutput {
+    pub tags: Option<Vec<Tag>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListServerCertificateTagsOutput, schema::LIST_SERVER_CERTIFICATE_TAGS_RESPONSE, {
+    0 => tags, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServerCertificatesInput {
+    pub path_prefix: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListServerCertificatesInput, schema::LIST_SERVER_CERTIFICATES_REQUEST, {
+    0 => path_prefix, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServerCertificatesOutput {
+    pub server_certificate_metadata_list: Option<Vec<ServerCertificateMetadata>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListServerCertificatesOutput, schema::LIST_SERVER_CERTIFICATES_RESPONSE, {
+    0 => server_certificate_metadata_list, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServiceSpecificCredentialsInput {
+    pub user_name: Option<String>,
+    pub service_name: Option<String>,
+    pub all_users: Option<bool>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListServiceSpecificCredentialsInput, schema::LIST_SERVICE_SPECIFIC_CREDENTIALS_REQUEST, {
+    0 => user_name, 1 => service_name, 2 => all_users, 3 => marker, 4 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListServiceSpecificCredentialsOutput {
+    pub service_specific_credentials: Option<Vec<ServiceSpecificCredentialMetadata>>,
+    pub marker: Option<String>,
+    pub is_truncated: Option<bool>,
+}
+
+wire::structure!(ListServiceSpecificCredentialsOutput, schema::LIST_SERVICE_SPECIFIC_CREDENTIALS_RESPONSE, {
+    0 => service_specific_credentials, 1 => marker, 2 => is_truncated,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSigningCertificatesInput {
+    pub user_name: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListSigningCertificatesInput, schema::LIST_SIGNING_CERTIFICATES_REQUEST, {
+    0 => user_name, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListSigningCertificatesOutput {
+    pub certificates: Option<Vec<SigningCertificate>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListSigningCertificatesOutput, schema::LIST_SIGNING_CERTIFICATES_RESPONSE, {
+    0 => certificates, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListUserPoliciesInput {
     pub user_name: String,
     pub marker: Option<String>,
@@ -3379,6 +7034,129 @@ wire::structure!(ListUsersOutput, schema::LIST_USERS_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListVirtualMFADevicesInput {
+    pub assignment_status: Option<AssignmentStatusType>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListVirtualMFADevicesInput, schema::LIST_VIRTUAL_MFA_DEVICES_REQUEST, {
+    0 => assignment_status, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListVirtualMFADevicesOutput {
+    pub virtual_mfa_devices: Option<Vec<VirtualMFADevice>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(ListVirtualMFADevicesOutput, schema::LIST_VIRTUAL_MFA_DEVICES_RESPONSE, {
+    0 => virtual_mfa_devices, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LoginProfile {
+    pub user_name: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub password_reset_required: Option<bool>,
+}
+
+wire::structure!(LoginProfile, schema::LOGIN_PROFILE, {
+    0 => user_name, 1 => create_date, 2 => password_reset_required,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MFADevice {
+    pub user_name: Option<String>,
+    pub serial_number: Option<String>,
+    pub enable_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(MFADevice, schema::MFA_DEVICE, {
+    0 => user_name, 1 => serial_number, 2 => enable_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManagedPolicyDetail {
+    pub policy_name: Option<String>,
+    pub policy_id: Option<String>,
+    pub arn: Option<String>,
+    pub path: Option<String>,
+    pub default_version_id: Option<String>,
+    pub attachment_count: Option<i32>,
+    pub permissions_boundary_usage_count: Option<i32>,
+    pub is_attachable: Option<bool>,
+    pub description: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub update_date: Option<wire::Timestamp>,
+    pub policy_version_list: Option<Vec<PolicyVersion>>,
+}
+
+wire::structure!(ManagedPolicyDetail, schema::MANAGED_POLICY_DETAIL, {
+    0 => policy_name, 1 => policy_id, 2 => arn, 3 => path, 4 => default_version_id,
+    5 => attachment_count, 6 => permissions_boundary_usage_count, 7 => is_attachable,
+    8 => description, 9 => create_date, 10 => update_date, 11 => policy_version_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenIDConnectProviderListEntry {
+    pub arn: Option<String>,
+}
+
+wire::structure!(OpenIDConnectProviderListEntry, schema::OPEN_ID_CONNECT_PROVIDER_LIST_ENTRY, {
+    0 => arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OrderedOrganizationPolicyType {
+    pub service_control_policy_input_list: Option<Vec<String>>,
+}
+
+wire::structure!(OrderedOrganizationPolicyType, schema::ORDERED_ORGANIZATION_POLICY_TYPE, {
+    0 => service_control_policy_input_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OrganizationsDecisionDetail {
+    pub allowed_by_organizations: Option<bool>,
+}
+
+wire::structure!(OrganizationsDecisionDetail, schema::ORGANIZATIONS_DECISION_DETAIL, {
+    0 => allowed_by_organizations,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PasswordPolicy {
+    pub minimum_password_length: Option<i32>,
+    pub require_symbols: Option<bool>,
+    pub require_numbers: Option<bool>,
+    pub require_uppercase_characters: Option<bool>,
+    pub require_lowercase_characters: Option<bool>,
+    pub allow_users_to_change_password: Option<bool>,
+    pub expire_passwords: Option<bool>,
+    pub max_password_age: Option<i32>,
+    pub password_reuse_prevention: Option<i32>,
+    pub hard_expiry: Option<bool>,
+}
+
+wire::structure!(PasswordPolicy, schema::PASSWORD_POLICY, {
+    0 => minimum_password_length, 1 => require_symbols, 2 => require_numbers,
+    3 => require_uppercase_characters, 4 => require_lowercase_characters,
+    5 => allow_users_to_change_password, 6 => expire_passwords, 7 => max_password_age,
+    8 => password_reuse_prevention, 9 => hard_expiry,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PermissionsBoundaryDecisionDetail {
+    pub allowed_by_permissions_boundary: Option<bool>,
+}
+
+wire::structure!(PermissionsBoundaryDecisionDetail, schema::PERMISSIONS_BOUNDARY_DECISION_DETAIL, {
+    0 => allowed_by_permissions_boundary,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     pub policy_name: Option<String>,
     pub policy_id: Option<String>,
@@ -3401,6 +7179,29 @@ wire::structure!(Policy, schema::POLICY, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyDetail {
+    pub policy_name: Option<String>,
+    pub policy_document: Option<String>,
+}
+
+wire::structure!(PolicyDetail, schema::POLICY_DETAIL, {
+    0 => policy_name, 1 => policy_document,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyGrantingServiceAccess {
+    pub policy_name: Option<String>,
+    pub policy_type: Option<String>,
+    pub policy_arn: Option<String>,
+    pub entity_type: Option<String>,
+    pub entity_name: Option<String>,
+}
+
+wire::structure!(PolicyGrantingServiceAccess, schema::POLICY_GRANTING_SERVICE_ACCESS, {
+    0 => policy_name, 1 => policy_type, 2 => policy_arn, 3 => entity_type, 4 => entity_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyGroup {
     pub group_name: Option<String>,
     pub group_id: Option<String>,
@@ -3408,6 +7209,21 @@ pub struct PolicyGroup {
 
 wire::structure!(PolicyGroup, schema::POLICY_GROUP, {
     0 => group_name, 1 => group_id,
+});
+
+wire::union!(PolicyIdentifier, schema::POLICY_IDENTIFIER, {
+    0 => PolicyType(PolicyIdentifierPolicyType),
+    1 => PolicyArn(String),
+    2 => InlinePolicyIdentifier(InlinePolicyIdentifierType),
+});
+
+wire::enumeration!(PolicyIdentifierPolicyType {
+    Inline = "inline",
+    AwsManaged = "aws-managed",
+    UserManaged = "user-managed",
+    PermissionBoundary = "permission-boundary",
+    Scp = "scp",
+    Rcp = "rcp",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3445,6 +7261,16 @@ pub struct PolicyVersion {
 
 wire::structure!(PolicyVersion, schema::POLICY_VERSION, {
     0 => document, 1 => version_id, 2 => is_default_version, 3 => create_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Position {
+    pub line: Option<i32>,
+    pub column: Option<i32>,
+}
+
+wire::structure!(Position, schema::POSITION, {
+    0 => line, 1 => column,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3528,6 +7354,44 @@ wire::structure!(PutUserPolicyInput, schema::PUT_USER_POLICY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveClientIDFromOpenIDConnectProviderOutput {}
+
+wire::structure!(
+    RemoveClientIDFromOpenIDConnectProviderOutput,
+    schema::REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveClientIDFromOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+    pub client_id: String,
+}
+
+wire::structure!(RemoveClientIDFromOpenIDConnectProviderInput, schema::REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => client_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveRoleFromInstanceProfileOutput {}
+
+wire::structure!(
+    RemoveRoleFromInstanceProfileOutput,
+    schema::REMOVE_ROLE_FROM_INSTANCE_PROFILE_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RemoveRoleFromInstanceProfileInput {
+    pub instance_profile_name: String,
+    pub role_name: String,
+}
+
+wire::structure!(RemoveRoleFromInstanceProfileInput, schema::REMOVE_ROLE_FROM_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name, 1 => role_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RemoveUserFromGroupOutput {}
 
 wire::structure!(RemoveUserFromGroupOutput, schema::REMOVE_USER_FROM_GROUP_OUTPUT, {});
@@ -3540,6 +7404,58 @@ pub struct RemoveUserFromGroupInput {
 
 wire::structure!(RemoveUserFromGroupInput, schema::REMOVE_USER_FROM_GROUP_REQUEST, {
     0 => group_name, 1 => user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetServiceSpecificCredentialInput {
+    pub user_name: Option<String>,
+    pub service_specific_credential_id: String,
+}
+
+wire::structure!(ResetServiceSpecificCredentialInput, schema::RESET_SERVICE_SPECIFIC_CREDENTIAL_REQUEST, {
+    0 => user_name, 1 => service_specific_credential_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResetServiceSpecificCredentialOutput {
+    pub service_specific_credential: Option<ServiceSpecificCredential>,
+}
+
+wire::structure!(ResetServiceSpecificCredentialOutput, schema::RESET_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE, {
+    0 => service_specific_credential,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourceSpecificResult {
+    pub eval_resource_name: Option<String>,
+    pub eval_resource_decision: Option<String>,
+    pub matched_statements: Option<Vec<Statement>>,
+    pub missing_context_values: Option<Vec<String>>,
+    pub eval_decision_details: Option<BTreeMap<String, String>>,
+    pub permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
+}
+
+wire::structure!(ResourceSpecificResult, schema::RESOURCE_SPECIFIC_RESULT, {
+    0 => eval_resource_name, 1 => eval_resource_decision, 2 => matched_statements,
+    3 => missing_context_values, 4 => eval_decision_details,
+    5 => permissions_boundary_decision_detail,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResyncMFADeviceOutput {}
+
+wire::structure!(ResyncMFADeviceOutput, schema::RESYNC_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResyncMFADeviceInput {
+    pub user_name: String,
+    pub serial_number: String,
+    pub authentication_code1: String,
+    pub authentication_code2: String,
+}
+
+wire::structure!(ResyncMFADeviceInput, schema::RESYNC_MFA_DEVICE_REQUEST, {
+    0 => user_name, 1 => serial_number, 2 => authentication_code1, 3 => authentication_code2,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3565,6 +7481,28 @@ wire::structure!(Role, schema::ROLE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoleDetail {
+    pub path: Option<String>,
+    pub role_name: Option<String>,
+    pub role_id: Option<String>,
+    pub arn: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub assume_role_policy_document: Option<String>,
+    pub instance_profile_list: Option<Vec<InstanceProfile>>,
+    pub role_policy_list: Option<Vec<PolicyDetail>>,
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    pub tags: Option<Vec<Tag>>,
+    pub role_last_used: Option<RoleLastUsed>,
+}
+
+wire::structure!(RoleDetail, schema::ROLE_DETAIL, {
+    0 => path, 1 => role_name, 2 => role_id, 3 => arn, 4 => create_date,
+    5 => assume_role_policy_document, 6 => instance_profile_list, 7 => role_policy_list,
+    8 => attached_managed_policies, 9 => permissions_boundary, 10 => tags, 11 => role_last_used,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RoleLastUsed {
     pub last_used_date: Option<wire::Timestamp>,
     pub region: Option<String>,
@@ -3572,6 +7510,145 @@ pub struct RoleLastUsed {
 
 wire::structure!(RoleLastUsed, schema::ROLE_LAST_USED, {
     0 => last_used_date, 1 => region,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RoleUsageType {
+    pub region: Option<String>,
+    pub resources: Option<Vec<String>>,
+}
+
+wire::structure!(RoleUsageType, schema::ROLE_USAGE_TYPE, {
+    0 => region, 1 => resources,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SAMLPrivateKey {
+    pub key_id: Option<String>,
+    pub timestamp: Option<wire::Timestamp>,
+}
+
+wire::structure!(SAMLPrivateKey, schema::SAML_PRIVATE_KEY, {
+    0 => key_id, 1 => timestamp,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SAMLProviderListEntry {
+    pub arn: Option<String>,
+    pub valid_until: Option<wire::Timestamp>,
+    pub create_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(SAMLProviderListEntry, schema::SAML_PROVIDER_LIST_ENTRY, {
+    0 => arn, 1 => valid_until, 2 => create_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSHPublicKey {
+    pub user_name: Option<String>,
+    pub ssh_public_key_id: Option<String>,
+    pub fingerprint: Option<String>,
+    pub ssh_public_key_body: Option<String>,
+    pub status: Option<StatusType>,
+    pub upload_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(SSHPublicKey, schema::SSH_PUBLIC_KEY, {
+    0 => user_name, 1 => ssh_public_key_id, 2 => fingerprint, 3 => ssh_public_key_body, 4 => status,
+    5 => upload_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSHPublicKeyMetadata {
+    pub user_name: Option<String>,
+    pub ssh_public_key_id: Option<String>,
+    pub status: Option<StatusType>,
+    pub upload_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(SSHPublicKeyMetadata, schema::SSH_PUBLIC_KEY_METADATA, {
+    0 => user_name, 1 => ssh_public_key_id, 2 => status, 3 => upload_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerCertificate {
+    pub server_certificate_metadata: Option<ServerCertificateMetadata>,
+    pub certificate_body: Option<String>,
+    pub certificate_chain: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(ServerCertificate, schema::SERVER_CERTIFICATE, {
+    0 => server_certificate_metadata, 1 => certificate_body, 2 => certificate_chain, 3 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServerCertificateMetadata {
+    pub path: Option<String>,
+    pub server_certificate_name: Option<String>,
+    pub server_certificate_id: Option<String>,
+    pub arn: Option<String>,
+    pub upload_date: Option<wire::Timestamp>,
+    pub expiration: Option<wire::Timestamp>,
+}
+
+wire::structure!(ServerCertificateMetadata, schema::SERVER_CERTIFICATE_METADATA, {
+    0 => path, 1 => server_certificate_name, 2 => server_certificate_id, 3 => arn, 4 => upload_date,
+    5 => expiration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceLastAccessed {
+    pub service_name: Option<String>,
+    pub last_authenticated: Option<wire::Timestamp>,
+    pub service_namespace: Option<String>,
+    pub last_authenticated_entity: Option<String>,
+    pub last_authenticated_region: Option<String>,
+    pub total_authenticated_entities: Option<i32>,
+    pub tracked_actions_last_accessed: Option<Vec<TrackedActionLastAccessed>>,
+}
+
+wire::structure!(ServiceLastAccessed, schema::SERVICE_LAST_ACCESSED, {
+    0 => service_name, 1 => last_authenticated, 2 => service_namespace,
+    3 => last_authenticated_entity, 4 => last_authenticated_region,
+    5 => total_authenticated_entities, 6 => tracked_actions_last_accessed,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceSpecificCredential {
+    pub create_date: Option<wire::Timestamp>,
+    pub expiration_date: Option<wire::Timestamp>,
+    pub service_name: Option<String>,
+    pub service_user_name: Option<String>,
+    pub service_password: Option<String>,
+    pub service_credential_alias: Option<String>,
+    pub service_credential_secret: Option<String>,
+    pub service_specific_credential_id: Option<String>,
+    pub user_name: Option<String>,
+    pub status: Option<StatusType>,
+}
+
+wire::structure!(ServiceSpecificCredential, schema::SERVICE_SPECIFIC_CREDENTIAL, {
+    0 => create_date, 1 => expiration_date, 2 => service_name, 3 => service_user_name,
+    4 => service_password, 5 => service_credential_alias, 6 => service_credential_secret,
+    7 => service_specific_credential_id, 8 => user_name, 9 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ServiceSpecificCredentialMetadata {
+    pub user_name: Option<String>,
+    pub status: Option<StatusType>,
+    pub service_user_name: Option<String>,
+    pub service_credential_alias: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub expiration_date: Option<wire::Timestamp>,
+    pub service_specific_credential_id: Option<String>,
+    pub service_name: Option<String>,
+}
+
+wire::structure!(ServiceSpecificCredentialMetadata, schema::SERVICE_SPECIFIC_CREDENTIAL_METADATA, {
+    0 => user_name, 1 => status, 2 => service_user_name, 3 => service_credential_alias,
+    4 => create_date, 5 => expiration_date, 6 => service_specific_credential_id, 7 => service_name,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3590,6 +7667,95 @@ wire::structure!(SetDefaultPolicyVersionInput, schema::SET_DEFAULT_POLICY_VERSIO
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetSecurityTokenServicePreferencesOutput {}
+
+wire::structure!(
+    SetSecurityTokenServicePreferencesOutput,
+    schema::SET_SECURITY_TOKEN_SERVICE_PREFERENCES_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetSecurityTokenServicePreferencesInput {
+    pub global_endpoint_token_version: GlobalEndpointTokenVersion,
+}
+
+wire::structure!(SetSecurityTokenServicePreferencesInput, schema::SET_SECURITY_TOKEN_SERVICE_PREFERENCES_REQUEST, {
+    0 => global_endpoint_token_version,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SigningCertificate {
+    pub user_name: Option<String>,
+    pub certificate_id: Option<String>,
+    pub certificate_body: Option<String>,
+    pub status: Option<StatusType>,
+    pub upload_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(SigningCertificate, schema::SIGNING_CERTIFICATE, {
+    0 => user_name, 1 => certificate_id, 2 => certificate_body, 3 => status, 4 => upload_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimulateCustomPolicyInput {
+    pub policy_input_list: Vec<String>,
+    pub permissions_boundary_policy_input_list: Option<Vec<String>>,
+    pub ordered_organization_policy_input_list: Option<Vec<OrderedOrganizationPolicyType>>,
+    pub action_names: Vec<String>,
+    pub resource_arns: Option<Vec<String>>,
+    pub resource_policy: Option<String>,
+    pub resource_owner: Option<String>,
+    pub caller_arn: Option<String>,
+    pub context_entries: Option<Vec<ContextEntry>>,
+    pub resource_handling_option: Option<String>,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(SimulateCustomPolicyInput, schema::SIMULATE_CUSTOM_POLICY_REQUEST, {
+    0 => policy_input_list, 1 => permissions_boundary_policy_input_list,
+    2 => ordered_organization_policy_input_list, 3 => action_names, 4 => resource_arns,
+    5 => resource_policy, 6 => resource_owner, 7 => caller_arn, 8 => context_entries,
+    9 => resource_handling_option, 10 => max_items, 11 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimulatePolicyResponse {
+    pub evaluation_results: Option<Vec<EvaluationResult>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(SimulatePolicyResponse, schema::SIMULATE_POLICY_RESPONSE, {
+    0 => evaluation_results, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SimulatePrincipalPolicyInput {
+    pub policy_source_arn: String,
+    pub policy_input_list: Option<Vec<String>>,
+    pub permissions_boundary_policy_input_list: Option<Vec<String>>,
+    pub policy_exclusion_list: Option<Vec<PolicyIdentifier>>,
+    pub action_names: Vec<String>,
+    pub resource_arns: Option<Vec<String>>,
+    pub resource_policy: Option<String>,
+    pub resource_owner: Option<String>,
+    pub caller_arn: Option<String>,
+    pub context_entries: Option<Vec<ContextEntry>>,
+    pub resource_handling_option: Option<String>,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+}
+
+wire::structure!(SimulatePrincipalPolicyInput, schema::SIMULATE_PRINCIPAL_POLICY_REQUEST, {
+    0 => policy_source_arn, 1 => policy_input_list, 2 => permissions_boundary_policy_input_list,
+    3 => policy_exclusion_list, 4 => action_names, 5 => resource_arns, 6 => resource_policy,
+    7 => resource_owner, 8 => caller_arn, 9 => context_entries, 10 => resource_handling_option,
+    11 => max_items, 12 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceRoleTemplate {
     pub template_arn: Option<String>,
     pub template_minor_version: Option<i32>,
@@ -3600,6 +7766,18 @@ wire::structure!(SourceRoleTemplate, schema::SOURCE_ROLE_TEMPLATE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Statement {
+    pub source_policy_id: Option<String>,
+    pub source_policy_type: Option<String>,
+    pub start_position: Option<Position>,
+    pub end_position: Option<Position>,
+}
+
+wire::structure!(Statement, schema::STATEMENT, {
+    0 => source_policy_id, 1 => source_policy_type, 2 => start_position, 3 => end_position,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
     pub key: String,
     pub value: String,
@@ -3607,6 +7785,66 @@ pub struct Tag {
 
 wire::structure!(Tag, schema::TAG, {
     0 => key, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagInstanceProfileOutput {}
+
+wire::structure!(TagInstanceProfileOutput, schema::TAG_INSTANCE_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagInstanceProfileInput {
+    pub instance_profile_name: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagInstanceProfileInput, schema::TAG_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagMFADeviceOutput {}
+
+wire::structure!(TagMFADeviceOutput, schema::TAG_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagMFADeviceInput {
+    pub serial_number: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagMFADeviceInput, schema::TAG_MFA_DEVICE_REQUEST, {
+    0 => serial_number, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagOpenIDConnectProviderOutput {}
+
+wire::structure!(TagOpenIDConnectProviderOutput, schema::TAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagOpenIDConnectProviderInput, schema::TAG_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagPolicyOutput {}
+
+wire::structure!(TagPolicyOutput, schema::TAG_POLICY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagPolicyInput {
+    pub policy_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagPolicyInput, schema::TAG_POLICY_REQUEST, {
+    0 => policy_arn, 1 => tags,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3625,6 +7863,36 @@ wire::structure!(TagRoleInput, schema::TAG_ROLE_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagSAMLProviderOutput {}
+
+wire::structure!(TagSAMLProviderOutput, schema::TAG_SAML_PROVIDER_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagSAMLProviderInput {
+    pub saml_provider_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagSAMLProviderInput, schema::TAG_SAML_PROVIDER_REQUEST, {
+    0 => saml_provider_arn, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagServerCertificateOutput {}
+
+wire::structure!(TagServerCertificateOutput, schema::TAG_SERVER_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagServerCertificateInput {
+    pub server_certificate_name: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagServerCertificateInput, schema::TAG_SERVER_CERTIFICATE_REQUEST, {
+    0 => server_certificate_name, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagUserOutput {}
 
 wire::structure!(TagUserOutput, schema::TAG_USER_OUTPUT, {});
@@ -3640,6 +7908,82 @@ wire::structure!(TagUserInput, schema::TAG_USER_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrackedActionLastAccessed {
+    pub action_name: Option<String>,
+    pub last_accessed_entity: Option<String>,
+    pub last_accessed_time: Option<wire::Timestamp>,
+    pub last_accessed_region: Option<String>,
+}
+
+wire::structure!(TrackedActionLastAccessed, schema::TRACKED_ACTION_LAST_ACCESSED, {
+    0 => action_name, 1 => last_accessed_entity, 2 => last_accessed_time, 3 => last_accessed_region,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagInstanceProfileOutput {}
+
+wire::structure!(UntagInstanceProfileOutput, schema::UNTAG_INSTANCE_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagInstanceProfileInput {
+    pub instance_profile_name: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagInstanceProfileInput, schema::UNTAG_INSTANCE_PROFILE_REQUEST, {
+    0 => instance_profile_name, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagMFADeviceOutput {}
+
+wire::structure!(UntagMFADeviceOutput, schema::UNTAG_MFA_DEVICE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagMFADeviceInput {
+    pub serial_number: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagMFADeviceInput, schema::UNTAG_MFA_DEVICE_REQUEST, {
+    0 => serial_number, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagOpenIDConnectProviderOutput {}
+
+wire::structure!(
+    UntagOpenIDConnectProviderOutput,
+    schema::UNTAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagOpenIDConnectProviderInput {
+    pub open_id_connect_provider_arn: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagOpenIDConnectProviderInput, schema::UNTAG_OPEN_ID_CONNECT_PROVIDER_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagPolicyOutput {}
+
+wire::structure!(UntagPolicyOutput, schema::UNTAG_POLICY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagPolicyInput {
+    pub policy_arn: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagPolicyInput, schema::UNTAG_POLICY_REQUEST, {
+    0 => policy_arn, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagRoleOutput {}
 
 wire::structure!(UntagRoleOutput, schema::UNTAG_ROLE_OUTPUT, {});
@@ -3652,6 +7996,36 @@ pub struct UntagRoleInput {
 
 wire::structure!(UntagRoleInput, schema::UNTAG_ROLE_REQUEST, {
     0 => role_name, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagSAMLProviderOutput {}
+
+wire::structure!(UntagSAMLProviderOutput, schema::UNTAG_SAML_PROVIDER_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagSAMLProviderInput {
+    pub saml_provider_arn: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagSAMLProviderInput, schema::UNTAG_SAML_PROVIDER_REQUEST, {
+    0 => saml_provider_arn, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagServerCertificateOutput {}
+
+wire::structure!(UntagServerCertificateOutput, schema::UNTAG_SERVER_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagServerCertificateInput {
+    pub server_certificate_name: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagServerCertificateInput, schema::UNTAG_SERVER_CERTIFICATE_REQUEST, {
+    0 => server_certificate_name, 1 => tag_keys,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3686,6 +8060,35 @@ wire::structure!(UpdateAccessKeyInput, schema::UPDATE_ACCESS_KEY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateAccountPasswordPolicyOutput {}
+
+wire::structure!(
+    UpdateAccountPasswordPolicyOutput,
+    schema::UPDATE_ACCOUNT_PASSWORD_POLICY_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateAccountPasswordPolicyInput {
+    pub minimum_password_length: Option<i32>,
+    pub require_symbols: Option<bool>,
+    pub require_numbers: Option<bool>,
+    pub require_uppercase_characters: Option<bool>,
+    pub require_lowercase_characters: Option<bool>,
+    pub allow_users_to_change_password: Option<bool>,
+    pub max_password_age: Option<i32>,
+    pub password_reuse_prevention: Option<i32>,
+    pub hard_expiry: Option<bool>,
+}
+
+wire::structure!(UpdateAccountPasswordPolicyInput, schema::UPDATE_ACCOUNT_PASSWORD_POLICY_REQUEST, {
+    0 => minimum_password_length, 1 => require_symbols, 2 => require_numbers,
+    3 => require_uppercase_characters, 4 => require_lowercase_characters,
+    5 => allow_users_to_change_password, 6 => max_password_age, 7 => password_reuse_prevention,
+    8 => hard_expiry,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateAssumeRolePolicyOutput {}
 
 wire::structure!(UpdateAssumeRolePolicyOutput, schema::UPDATE_ASSUME_ROLE_POLICY_OUTPUT, {});
@@ -3698,6 +8101,76 @@ pub struct UpdateAssumeRolePolicyInput {
 
 wire::structure!(UpdateAssumeRolePolicyInput, schema::UPDATE_ASSUME_ROLE_POLICY_REQUEST, {
     0 => role_name, 1 => policy_document,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateGroupOutput {}
+
+wire::structure!(UpdateGroupOutput, schema::UPDATE_GROUP_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateGroupInput {
+    pub group_name: String,
+    pub new_path: Option<String>,
+    pub new_group_name: Option<String>,
+}
+
+wire::structure!(UpdateGroupInput, schema::UPDATE_GROUP_REQUEST, {
+    0 => group_name, 1 => new_path, 2 => new_group_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateLoginProfileOutput {}
+
+wire::structure!(UpdateLoginProfileOutput, schema::UPDATE_LOGIN_PROFILE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateLoginProfileInput {
+    pub user_name: String,
+    pub password: Option<String>,
+    pub password_reset_required: Option<bool>,
+}
+
+wire::structure!(UpdateLoginProfileInput, schema::UPDATE_LOGIN_PROFILE_REQUEST, {
+    0 => user_name, 1 => password, 2 => password_reset_required,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateOpenIDConnectProviderThumbprintOutput {}
+
+wire::structure!(
+    UpdateOpenIDConnectProviderThumbprintOutput,
+    schema::UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateOpenIDConnectProviderThumbprintInput {
+    pub open_id_connect_provider_arn: String,
+    pub thumbprint_list: Vec<String>,
+}
+
+wire::structure!(UpdateOpenIDConnectProviderThumbprintInput, schema::UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_REQUEST, {
+    0 => open_id_connect_provider_arn, 1 => thumbprint_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateRoleDescriptionInput {
+    pub role_name: String,
+    pub description: String,
+}
+
+wire::structure!(UpdateRoleDescriptionInput, schema::UPDATE_ROLE_DESCRIPTION_REQUEST, {
+    0 => role_name, 1 => description,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateRoleDescriptionOutput {
+    pub role: Option<Role>,
+}
+
+wire::structure!(UpdateRoleDescriptionOutput, schema::UPDATE_ROLE_DESCRIPTION_RESPONSE, {
+    0 => role,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3717,6 +8190,97 @@ pub struct UpdateRoleOutput {}
 wire::structure!(UpdateRoleOutput, schema::UPDATE_ROLE_RESPONSE, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSAMLProviderInput {
+    pub saml_metadata_document: Option<String>,
+    pub saml_provider_arn: String,
+    pub assertion_encryption_mode: Option<AssertionEncryptionModeType>,
+    pub add_private_key: Option<String>,
+    pub remove_private_key: Option<String>,
+}
+
+wire::structure!(UpdateSAMLProviderInput, schema::UPDATE_SAML_PROVIDER_REQUEST, {
+    0 => saml_metadata_document, 1 => saml_provider_arn, 2 => assertion_encryption_mode,
+    3 => add_private_key, 4 => remove_private_key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSAMLProviderOutput {
+    pub saml_provider_arn: Option<String>,
+}
+
+wire::structure!(UpdateSAMLProviderOutput, schema::UPDATE_SAML_PROVIDER_RESPONSE, {
+    0 => saml_provider_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSSHPublicKeyOutput {}
+
+wire::structure!(UpdateSSHPublicKeyOutput, schema::UPDATE_SSH_PUBLIC_KEY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSSHPublicKeyInput {
+    pub user_name: String,
+    pub ssh_public_key_id: String,
+    pub status: StatusType,
+}
+
+wire::structure!(UpdateSSHPublicKeyInput, schema::UPDATE_SSH_PUBLIC_KEY_REQUEST, {
+    0 => user_name, 1 => ssh_public_key_id, 2 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateServerCertificateOutput {}
+
+wire::structure!(UpdateServerCertificateOutput, schema::UPDATE_SERVER_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateServerCertificateInput {
+    pub server_certificate_name: String,
+    pub new_path: Option<String>,
+    pub new_server_certificate_name: Option<String>,
+}
+
+wire::structure!(UpdateServerCertificateInput, schema::UPDATE_SERVER_CERTIFICATE_REQUEST, {
+    0 => server_certificate_name, 1 => new_path, 2 => new_server_certificate_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateServiceSpecificCredentialOutput {}
+
+wire::structure!(
+    UpdateServiceSpecificCredentialOutput,
+    schema::UPDATE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateServiceSpecificCredentialInput {
+    pub user_name: Option<String>,
+    pub service_specific_credential_id: String,
+    pub status: StatusType,
+}
+
+wire::structure!(UpdateServiceSpecificCredentialInput, schema::UPDATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST, {
+    0 => user_name, 1 => service_specific_credential_id, 2 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSigningCertificateOutput {}
+
+wire::structure!(UpdateSigningCertificateOutput, schema::UPDATE_SIGNING_CERTIFICATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateSigningCertificateInput {
+    pub user_name: Option<String>,
+    pub certificate_id: String,
+    pub status: StatusType,
+}
+
+wire::structure!(UpdateSigningCertificateInput, schema::UPDATE_SIGNING_CERTIFICATE_REQUEST, {
+    0 => user_name, 1 => certificate_id, 2 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateUserOutput {}
 
 wire::structure!(UpdateUserOutput, schema::UPDATE_USER_OUTPUT, {});
@@ -3730,6 +8294,69 @@ pub struct UpdateUserInput {
 
 wire::structure!(UpdateUserInput, schema::UPDATE_USER_REQUEST, {
     0 => user_name, 1 => new_path, 2 => new_user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadSSHPublicKeyInput {
+    pub user_name: String,
+    pub ssh_public_key_body: String,
+}
+
+wire::structure!(UploadSSHPublicKeyInput, schema::UPLOAD_SSH_PUBLIC_KEY_REQUEST, {
+    0 => user_name, 1 => ssh_public_key_body,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadSSHPublicKeyOutput {
+    pub ssh_public_key: Option<SSHPublicKey>,
+}
+
+wire::structure!(UploadSSHPublicKeyOutput, schema::UPLOAD_SSH_PUBLIC_KEY_RESPONSE, {
+    0 => ssh_public_key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadServerCertificateInput {
+    pub path: Option<String>,
+    pub server_certificate_name: String,
+    pub certificate_body: String,
+    pub private_key: String,
+    pub certificate_chain: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(UploadServerCertificateInput, schema::UPLOAD_SERVER_CERTIFICATE_REQUEST, {
+    0 => path, 1 => server_certificate_name, 2 => certificate_body, 3 => private_key,
+    4 => certificate_chain, 5 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadServerCertificateOutput {
+    pub server_certificate_metadata: Option<ServerCertificateMetadata>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(UploadServerCertificateOutput, schema::UPLOAD_SERVER_CERTIFICATE_RESPONSE, {
+    0 => server_certificate_metadata, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadSigningCertificateInput {
+    pub user_name: Option<String>,
+    pub certificate_body: String,
+}
+
+wire::structure!(UploadSigningCertificateInput, schema::UPLOAD_SIGNING_CERTIFICATE_REQUEST, {
+    0 => user_name, 1 => certificate_body,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UploadSigningCertificateOutput {
+    pub certificate: Option<SigningCertificate>,
+}
+
+wire::structure!(UploadSigningCertificateOutput, schema::UPLOAD_SIGNING_CERTIFICATE_RESPONSE, {
+    0 => certificate,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3747,6 +8374,61 @@ pub struct User {
 wire::structure!(User, schema::USER, {
     0 => path, 1 => user_name, 2 => user_id, 3 => arn, 4 => create_date, 5 => password_last_used,
     6 => permissions_boundary, 7 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserDetail {
+    pub path: Option<String>,
+    pub user_name: Option<String>,
+    pub user_id: Option<String>,
+    pub arn: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub user_policy_list: Option<Vec<PolicyDetail>>,
+    pub group_list: Option<Vec<String>>,
+    pub attached_managed_policies: Option<Vec<AttachedPolicy>>,
+    pub permissions_boundary: Option<AttachedPermissionsBoundary>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(UserDetail, schema::USER_DETAIL, {
+    0 => path, 1 => user_name, 2 => user_id, 3 => arn, 4 => create_date, 5 => user_policy_list,
+    6 => group_list, 7 => attached_managed_policies, 8 => permissions_boundary, 9 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VirtualMFADevice {
+    pub serial_number: Option<String>,
+    pub base32_string_seed: Option<bytes::Bytes>,
+    pub qr_code_png: Option<bytes::Bytes>,
+    pub user: Option<User>,
+    pub enable_date: Option<wire::Timestamp>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(VirtualMFADevice, schema::VIRTUAL_MFA_DEVICE, {
+    0 => serial_number, 1 => base32_string_seed, 2 => qr_code_png, 3 => user, 4 => enable_date,
+    5 => tags,
+});
+
+wire::enumeration!(AssertionEncryptionModeType {
+    Required = "Required",
+    Allowed = "Allowed",
+});
+
+wire::enumeration!(AssignmentStatusType {
+    Assigned = "Assigned",
+    Unassigned = "Unassigned",
+    Any = "Any",
+});
+
+wire::enumeration!(EncodingType {
+    Ssh = "SSH",
+    Pem = "PEM",
+});
+
+wire::enumeration!(GlobalEndpointTokenVersion {
+    V1Token = "v1Token",
+    V2Token = "v2Token",
 });
 
 wire::enumeration!(PolicyScopeType {
@@ -3857,6 +8539,11 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ACCESS_ADVISOR_USAGE_GRANULARITY_TYPE: Schema = schema(
+        "AccessAdvisorUsageGranularityType",
+        Kind::Enum(super::AccessAdvisorUsageGranularityType::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static ACCESS_KEY: Schema = schema(
         "AccessKey",
         Kind::Structure(&[
@@ -3892,6 +8579,33 @@ mod schema {
         Kind::Structure(&[]),
         Constraint::NONE,
     );
+    pub(super) static ACTION_NAME_LIST_TYPE: Schema = schema(
+        "ActionNameListType",
+        list(&ACTION_NAME_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ACTION_NAME_TYPE: Schema =
+        schema("ActionNameType", Kind::String, limits(Some(3), Some(128)));
+    pub(super) static ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_OUTPUT: Schema =
+        schema("AddClientIDToOpenIDConnectProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ADD_CLIENT_ID_TO_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "AddClientIDToOpenIDConnectProviderRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("ClientID", &CLIENT_ID_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ADD_ROLE_TO_INSTANCE_PROFILE_OUTPUT: Schema =
+        schema("AddRoleToInstanceProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ADD_ROLE_TO_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "AddRoleToInstanceProfileRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ADD_USER_TO_GROUP_OUTPUT: Schema =
         schema("AddUserToGroupOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ADD_USER_TO_GROUP_REQUEST: Schema = schema(
@@ -3902,6 +8616,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ARN_LIST_TYPE: Schema =
+        schema("ArnListType", list(&ARN_TYPE, "member", false, false), Constraint::NONE);
     pub(super) static ATTACH_GROUP_POLICY_OUTPUT: Schema =
         schema("AttachGroupPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ATTACH_GROUP_POLICY_REQUEST: Schema = schema(
@@ -3948,13 +8664,65 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ATTACHMENT_NAME: Schema = schema(
+        "AttachmentName",
+        Kind::String,
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static ATTACHMENT_TYPE: Schema =
+        schema("AttachmentType", Kind::Enum(super::AttachmentType::NAMES), Constraint::NONE);
+    pub(super) static BOOTSTRAP_DATUM: Schema =
+        sensitive(schema("BootstrapDatum", Kind::Blob, Constraint::NONE));
     pub(super) static CALLER_IS_NOT_MANAGEMENT_ACCOUNT_EXCEPTION: Schema =
         schema("CallerIsNotManagementAccountException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static CERTIFICATION_MAP_TYPE: Schema = schema(
+        "CertificationMapType",
+        map((&STRING, "key"), (&STRING, "value"), false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CHANGE_PASSWORD_OUTPUT: Schema =
+        schema("ChangePasswordOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static CHANGE_PASSWORD_REQUEST: Schema = schema(
+        "ChangePasswordRequest",
+        Kind::Structure(&[
+            body("OldPassword", &PASSWORD_TYPE, Flags::REQUIRED),
+            body("NewPassword", &PASSWORD_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CONCURRENT_MODIFICATION_EXCEPTION: Schema = schema(
         "ConcurrentModificationException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static CONTEXT_ENTRY: Schema = schema(
+        "ContextEntry",
+        Kind::Structure(&[
+            body("ContextKeyName", &CONTEXT_KEY_NAME_TYPE, Flags::NONE),
+            body("ContextKeyValues", &CONTEXT_KEY_VALUE_LIST_TYPE, Flags::NONE),
+            body("ContextKeyType", &CONTEXT_KEY_TYPE_ENUM, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONTEXT_ENTRY_LIST_TYPE: Schema = schema(
+        "ContextEntryListType",
+        list(&CONTEXT_ENTRY, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CONTEXT_KEY_NAME_TYPE: Schema =
+        schema("ContextKeyNameType", Kind::String, limits(Some(5), Some(256)));
+    pub(super) static CONTEXT_KEY_NAMES_RESULT_LIST_TYPE: Schema = schema(
+        "ContextKeyNamesResultListType",
+        list(&CONTEXT_KEY_NAME_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CONTEXT_KEY_TYPE_ENUM: Schema = schema(
+        "ContextKeyTypeEnum",
+        Kind::Enum(super::ContextKeyTypeEnum::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static CONTEXT_KEY_VALUE_LIST_TYPE: Schema =
+        schema("ContextKeyValueListType", list(&STRING, "member", false, false), Constraint::NONE);
     pub(super) static CREATE_ACCESS_KEY_REQUEST: Schema = schema(
         "CreateAccessKeyRequest",
         Kind::Structure(&[body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE)]),
@@ -3963,6 +8731,13 @@ mod schema {
     pub(super) static CREATE_ACCESS_KEY_RESPONSE: Schema = schema(
         "CreateAccessKeyResponse",
         Kind::Structure(&[body("AccessKey", &ACCESS_KEY, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCOUNT_ALIAS_OUTPUT: Schema =
+        schema("CreateAccountAliasOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static CREATE_ACCOUNT_ALIAS_REQUEST: Schema = schema(
+        "CreateAccountAliasRequest",
+        Kind::Structure(&[body("AccountAlias", &ACCOUNT_ALIAS_TYPE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
     pub(super) static CREATE_GROUP_REQUEST: Schema = schema(
@@ -3976,6 +8751,52 @@ mod schema {
     pub(super) static CREATE_GROUP_RESPONSE: Schema = schema(
         "CreateGroupResponse",
         Kind::Structure(&[body("Group", &GROUP, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "CreateInstanceProfileRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_INSTANCE_PROFILE_RESPONSE: Schema = schema(
+        "CreateInstanceProfileResponse",
+        Kind::Structure(&[body("InstanceProfile", &INSTANCE_PROFILE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_LOGIN_PROFILE_REQUEST: Schema = schema(
+        "CreateLoginProfileRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("Password", &PASSWORD_TYPE, Flags::NONE),
+            body("PasswordResetRequired", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_LOGIN_PROFILE_RESPONSE: Schema = schema(
+        "CreateLoginProfileResponse",
+        Kind::Structure(&[body("LoginProfile", &LOGIN_PROFILE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "CreateOpenIDConnectProviderRequest",
+        Kind::Structure(&[
+            body("Url", &OPEN_ID_CONNECT_PROVIDER_URL_TYPE, Flags::REQUIRED),
+            body("ClientIDList", &CLIENT_ID_LIST_TYPE, Flags::NONE),
+            body("ThumbprintList", &THUMBPRINT_LIST_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_OPEN_ID_CONNECT_PROVIDER_RESPONSE: Schema = schema(
+        "CreateOpenIDConnectProviderResponse",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static CREATE_POLICY_REQUEST: Schema = schema(
@@ -4026,6 +8847,57 @@ mod schema {
         Kind::Structure(&[body("Role", &ROLE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static CREATE_SAML_PROVIDER_REQUEST: Schema = schema(
+        "CreateSAMLProviderRequest",
+        Kind::Structure(&[
+            body("SAMLMetadataDocument", &SAML_METADATA_DOCUMENT_TYPE, Flags::REQUIRED),
+            body("Name", &SAML_PROVIDER_NAME_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+            body("AssertionEncryptionMode", &ASSERTION_ENCRYPTION_MODE_TYPE, Flags::NONE),
+            body("AddPrivateKey", &PRIVATE_KEY_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SAML_PROVIDER_RESPONSE: Schema = schema(
+        "CreateSAMLProviderResponse",
+        Kind::Structure(&[
+            body("SAMLProviderArn", &ARN_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SERVICE_LINKED_ROLE_REQUEST: Schema = schema(
+        "CreateServiceLinkedRoleRequest",
+        Kind::Structure(&[
+            body("AWSServiceName", &GROUP_NAME_TYPE, Flags::REQUIRED),
+            body("Description", &ROLE_DESCRIPTION_TYPE, Flags::NONE),
+            body("CustomSuffix", &CUSTOM_SUFFIX_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SERVICE_LINKED_ROLE_RESPONSE: Schema = schema(
+        "CreateServiceLinkedRoleResponse",
+        Kind::Structure(&[body("Role", &ROLE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST: Schema = schema(
+        "CreateServiceSpecificCredentialRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("ServiceName", &STRING, Flags::REQUIRED),
+            body("CredentialAgeDays", &CREDENTIAL_AGE_DAYS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE: Schema = schema(
+        "CreateServiceSpecificCredentialResponse",
+        Kind::Structure(&[body(
+            "ServiceSpecificCredential",
+            &SERVICE_SPECIFIC_CREDENTIAL,
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static CREATE_USER_REQUEST: Schema = schema(
         "CreateUserRequest",
         Kind::Structure(&[
@@ -4039,6 +8911,20 @@ mod schema {
     pub(super) static CREATE_USER_RESPONSE: Schema = schema(
         "CreateUserResponse",
         Kind::Structure(&[body("User", &USER, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_VIRTUAL_MFA_DEVICE_REQUEST: Schema = schema(
+        "CreateVirtualMFADeviceRequest",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("VirtualMFADeviceName", &VIRTUAL_MFA_DEVICE_NAME, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_VIRTUAL_MFA_DEVICE_RESPONSE: Schema = schema(
+        "CreateVirtualMFADeviceResponse",
+        Kind::Structure(&[body("VirtualMFADevice", &VIRTUAL_MFA_DEVICE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
     pub(super) static CREDENTIAL_REPORT_EXPIRED_EXCEPTION: Schema = schema(
@@ -4056,6 +8942,16 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static DEACTIVATE_MFA_DEVICE_OUTPUT: Schema =
+        schema("DeactivateMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DEACTIVATE_MFA_DEVICE_REQUEST: Schema = schema(
+        "DeactivateMFADeviceRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_ACCESS_KEY_OUTPUT: Schema =
         schema("DeleteAccessKeyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_ACCESS_KEY_REQUEST: Schema = schema(
@@ -4066,6 +8962,17 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_ACCOUNT_ALIAS_OUTPUT: Schema =
+        schema("DeleteAccountAliasOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCOUNT_ALIAS_REQUEST: Schema = schema(
+        "DeleteAccountAliasRequest",
+        Kind::Structure(&[body("AccountAlias", &ACCOUNT_ALIAS_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCOUNT_PASSWORD_POLICY_INPUT: Schema =
+        schema("DeleteAccountPasswordPolicyInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCOUNT_PASSWORD_POLICY_OUTPUT: Schema =
+        schema("DeleteAccountPasswordPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_CONFLICT_EXCEPTION: Schema = schema(
         "DeleteConflictException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -4086,6 +8993,31 @@ mod schema {
     pub(super) static DELETE_GROUP_REQUEST: Schema = schema(
         "DeleteGroupRequest",
         Kind::Structure(&[body("GroupName", &GROUP_NAME_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_INSTANCE_PROFILE_OUTPUT: Schema =
+        schema("DeleteInstanceProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "DeleteInstanceProfileRequest",
+        Kind::Structure(&[body(
+            "InstanceProfileName",
+            &INSTANCE_PROFILE_NAME_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_LOGIN_PROFILE_OUTPUT: Schema =
+        schema("DeleteLoginProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_LOGIN_PROFILE_REQUEST: Schema = schema(
+        "DeleteLoginProfileRequest",
+        Kind::Structure(&[body("UserName", &USER_NAME_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_OPEN_ID_CONNECT_PROVIDER_OUTPUT: Schema =
+        schema("DeleteOpenIDConnectProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "DeleteOpenIDConnectProviderRequest",
+        Kind::Structure(&[body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
     pub(super) static DELETE_POLICY_OUTPUT: Schema =
@@ -4129,6 +9061,64 @@ mod schema {
         Kind::Structure(&[body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_SAML_PROVIDER_OUTPUT: Schema =
+        schema("DeleteSAMLProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_SAML_PROVIDER_REQUEST: Schema = schema(
+        "DeleteSAMLProviderRequest",
+        Kind::Structure(&[body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SSH_PUBLIC_KEY_OUTPUT: Schema =
+        schema("DeleteSSHPublicKeyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_SSH_PUBLIC_KEY_REQUEST: Schema = schema(
+        "DeleteSSHPublicKeyRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyId", &PUBLIC_KEY_ID_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SERVER_CERTIFICATE_OUTPUT: Schema =
+        schema("DeleteServerCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "DeleteServerCertificateRequest",
+        Kind::Structure(&[body(
+            "ServerCertificateName",
+            &SERVER_CERTIFICATE_NAME_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SERVICE_LINKED_ROLE_REQUEST: Schema = schema(
+        "DeleteServiceLinkedRoleRequest",
+        Kind::Structure(&[body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SERVICE_LINKED_ROLE_RESPONSE: Schema = schema(
+        "DeleteServiceLinkedRoleResponse",
+        Kind::Structure(&[body("DeletionTaskId", &DELETION_TASK_ID_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT: Schema =
+        schema("DeleteServiceSpecificCredentialOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST: Schema = schema(
+        "DeleteServiceSpecificCredentialRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("ServiceSpecificCredentialId", &SERVICE_SPECIFIC_CREDENTIAL_ID, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_SIGNING_CERTIFICATE_OUTPUT: Schema =
+        schema("DeleteSigningCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_SIGNING_CERTIFICATE_REQUEST: Schema = schema(
+        "DeleteSigningCertificateRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("CertificateId", &CERTIFICATE_ID_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_USER_OUTPUT: Schema =
         schema("DeleteUserOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_USER_PERMISSIONS_BOUNDARY_OUTPUT: Schema =
@@ -4153,6 +9143,23 @@ mod schema {
         Kind::Structure(&[body("UserName", &EXISTING_USER_NAME_TYPE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_VIRTUAL_MFA_DEVICE_OUTPUT: Schema =
+        schema("DeleteVirtualMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_VIRTUAL_MFA_DEVICE_REQUEST: Schema = schema(
+        "DeleteVirtualMFADeviceRequest",
+        Kind::Structure(&[body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETION_TASK_FAILURE_REASON_TYPE: Schema = schema(
+        "DeletionTaskFailureReasonType",
+        Kind::Structure(&[
+            body("Reason", &STRING, Flags::NONE),
+            body("RoleUsageList", &ROLE_USAGE_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETION_TASK_ID_TYPE: Schema =
+        schema("DeletionTaskIdType", Kind::String, limits(Some(1), Some(1000)));
     pub(super) static DETACH_GROUP_POLICY_OUTPUT: Schema =
         schema("DetachGroupPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DETACH_GROUP_POLICY_REQUEST: Schema = schema(
@@ -4193,9 +9200,40 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static ENABLE_MFA_DEVICE_OUTPUT: Schema =
+        schema("EnableMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENABLE_MFA_DEVICE_REQUEST: Schema = schema(
+        "EnableMFADeviceRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::REQUIRED),
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("AuthenticationCode1", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
+            body("AuthenticationCode2", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ENTITY_ALREADY_EXISTS_EXCEPTION: Schema = schema(
         "EntityAlreadyExistsException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ENTITY_DETAILS: Schema = schema(
+        "EntityDetails",
+        Kind::Structure(&[
+            body("EntityInfo", &ENTITY_INFO, Flags::REQUIRED),
+            body("LastAuthenticated", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENTITY_INFO: Schema = schema(
+        "EntityInfo",
+        Kind::Structure(&[
+            body("Arn", &ARN_TYPE, Flags::REQUIRED),
+            body("Name", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("Type", &STRING, Flags::REQUIRED),
+            body("Id", &STRING, Flags::REQUIRED),
+            body("Path", &PATH_TYPE, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static ENTITY_TEMPORARILY_UNMODIFIABLE_EXCEPTION: Schema = schema(
@@ -4205,6 +9243,43 @@ mod schema {
     );
     pub(super) static ENTITY_TYPE: Schema =
         schema("EntityType", Kind::Enum(super::EntityType::NAMES), Constraint::NONE);
+    pub(super) static ERROR_DETAILS: Schema = schema(
+        "ErrorDetails",
+        Kind::Structure(&[
+            body("Message", &STRING, Flags::REQUIRED),
+            body("Code", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static EVAL_DECISION_DETAILS_TYPE: Schema = schema(
+        "EvalDecisionDetailsType",
+        map((&STRING, "key"), (&STRING, "value"), false, false),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATION_RESULT: Schema = schema(
+        "EvaluationResult",
+        Kind::Structure(&[
+            body("EvalActionName", &ACTION_NAME_TYPE, Flags::REQUIRED),
+            body("EvalResourceName", &RESOURCE_NAME_TYPE, Flags::NONE),
+            body("EvalDecision", &STRING, Flags::REQUIRED),
+            body("MatchedStatements", &STATEMENT_LIST_TYPE, Flags::NONE),
+            body("MissingContextValues", &CONTEXT_KEY_NAMES_RESULT_LIST_TYPE, Flags::NONE),
+            body("OrganizationsDecisionDetail", &ORGANIZATIONS_DECISION_DETAIL, Flags::NONE),
+            body(
+                "PermissionsBoundaryDecisionDetail",
+                &PERMISSIONS_BOUNDARY_DECISION_DETAIL,
+                Flags::NONE,
+            ),
+            body("EvalDecisionDetails", &EVAL_DECISION_DETAILS_TYPE, Flags::NONE),
+            body("ResourceSpecificResults", &RESOURCE_SPECIFIC_RESULT_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATION_RESULTS_LIST_TYPE: Schema = schema(
+        "EvaluationResultsListType",
+        list(&EVALUATION_RESULT, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static FEATURE_DISABLED_EXCEPTION: Schema = schema(
         "FeatureDisabledException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -4213,6 +9288,29 @@ mod schema {
     pub(super) static FEATURE_ENABLED_EXCEPTION: Schema = schema(
         "FeatureEnabledException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATE_CREDENTIAL_REPORT_INPUT: Schema =
+        schema("GenerateCredentialReportInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static GENERATE_CREDENTIAL_REPORT_RESPONSE: Schema = schema(
+        "GenerateCredentialReportResponse",
+        Kind::Structure(&[
+            body("State", &STRING, Flags::NONE),
+            body("Description", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATE_SERVICE_LAST_ACCESSED_DETAILS_REQUEST: Schema = schema(
+        "GenerateServiceLastAccessedDetailsRequest",
+        Kind::Structure(&[
+            body("Arn", &ARN_TYPE, Flags::REQUIRED),
+            body("Granularity", &ACCESS_ADVISOR_USAGE_GRANULARITY_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATE_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE: Schema = schema(
+        "GenerateServiceLastAccessedDetailsResponse",
+        Kind::Structure(&[body("JobId", &JOB_ID_TYPE, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static GET_ACCESS_KEY_LAST_USED_REQUEST: Schema = schema(
@@ -4228,11 +9326,72 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_ACCOUNT_AUTHORIZATION_DETAILS_REQUEST: Schema = schema(
+        "GetAccountAuthorizationDetailsRequest",
+        Kind::Structure(&[
+            body("Filter", &ENTITY_LIST_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCOUNT_AUTHORIZATION_DETAILS_RESPONSE: Schema = schema(
+        "GetAccountAuthorizationDetailsResponse",
+        Kind::Structure(&[
+            body("UserDetailList", &USER_DETAIL_LIST_TYPE, Flags::NONE),
+            body("GroupDetailList", &GROUP_DETAIL_LIST_TYPE, Flags::NONE),
+            body("RoleDetailList", &ROLE_DETAIL_LIST_TYPE, Flags::NONE),
+            body("Policies", &MANAGED_POLICY_DETAIL_LIST_TYPE, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCOUNT_PASSWORD_POLICY_INPUT: Schema =
+        schema("GetAccountPasswordPolicyInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static GET_ACCOUNT_PASSWORD_POLICY_RESPONSE: Schema = schema(
+        "GetAccountPasswordPolicyResponse",
+        Kind::Structure(&[body("PasswordPolicy", &PASSWORD_POLICY, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static GET_ACCOUNT_SUMMARY_INPUT: Schema =
         schema("GetAccountSummaryInput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static GET_ACCOUNT_SUMMARY_RESPONSE: Schema = schema(
         "GetAccountSummaryResponse",
         Kind::Structure(&[body("SummaryMap", &SUMMARY_MAP_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_CONTEXT_KEYS_FOR_CUSTOM_POLICY_REQUEST: Schema = schema(
+        "GetContextKeysForCustomPolicyRequest",
+        Kind::Structure(&[body("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_CONTEXT_KEYS_FOR_POLICY_RESPONSE: Schema = schema(
+        "GetContextKeysForPolicyResponse",
+        Kind::Structure(&[body(
+            "ContextKeyNames",
+            &CONTEXT_KEY_NAMES_RESULT_LIST_TYPE,
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_CONTEXT_KEYS_FOR_PRINCIPAL_POLICY_REQUEST: Schema = schema(
+        "GetContextKeysForPrincipalPolicyRequest",
+        Kind::Structure(&[
+            body("PolicySourceArn", &ARN_TYPE, Flags::REQUIRED),
+            body("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_CREDENTIAL_REPORT_INPUT: Schema =
+        schema("GetCredentialReportInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static GET_CREDENTIAL_REPORT_RESPONSE: Schema = schema(
+        "GetCredentialReportResponse",
+        Kind::Structure(&[
+            body("Content", &BLOB, Flags::NONE),
+            body("ReportFormat", &STRING, Flags::NONE),
+            body("GeneratedTime", &TIMESTAMP, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static GET_GROUP_POLICY_REQUEST: Schema = schema(
@@ -4268,6 +9427,64 @@ mod schema {
             body("Users", &USER_LIST_TYPE, Flags::REQUIRED),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "GetInstanceProfileRequest",
+        Kind::Structure(&[body(
+            "InstanceProfileName",
+            &INSTANCE_PROFILE_NAME_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_INSTANCE_PROFILE_RESPONSE: Schema = schema(
+        "GetInstanceProfileResponse",
+        Kind::Structure(&[body("InstanceProfile", &INSTANCE_PROFILE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_LOGIN_PROFILE_REQUEST: Schema = schema(
+        "GetLoginProfileRequest",
+        Kind::Structure(&[body("UserName", &USER_NAME_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_LOGIN_PROFILE_RESPONSE: Schema = schema(
+        "GetLoginProfileResponse",
+        Kind::Structure(&[body("LoginProfile", &LOGIN_PROFILE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_MFA_DEVICE_REQUEST: Schema = schema(
+        "GetMFADeviceRequest",
+        Kind::Structure(&[
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_MFA_DEVICE_RESPONSE: Schema = schema(
+        "GetMFADeviceResponse",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("EnableDate", &TIMESTAMP, Flags::NONE),
+            body("Certifications", &CERTIFICATION_MAP_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "GetOpenIDConnectProviderRequest",
+        Kind::Structure(&[body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE: Schema = schema(
+        "GetOpenIDConnectProviderResponse",
+        Kind::Structure(&[
+            body("Url", &OPEN_ID_CONNECT_PROVIDER_URL_TYPE, Flags::NONE),
+            body("ClientIDList", &CLIENT_ID_LIST_TYPE, Flags::NONE),
+            body("ThumbprintList", &THUMBPRINT_LIST_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -4321,6 +9538,111 @@ mod schema {
         Kind::Structure(&[body("Role", &ROLE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static GET_SAML_PROVIDER_REQUEST: Schema = schema(
+        "GetSAMLProviderRequest",
+        Kind::Structure(&[body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SAML_PROVIDER_RESPONSE: Schema = schema(
+        "GetSAMLProviderResponse",
+        Kind::Structure(&[
+            body("SAMLProviderUUID", &PRIVATE_KEY_ID_TYPE, Flags::NONE),
+            body("SAMLMetadataDocument", &SAML_METADATA_DOCUMENT_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("ValidUntil", &TIMESTAMP, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+            body("AssertionEncryptionMode", &ASSERTION_ENCRYPTION_MODE_TYPE, Flags::NONE),
+            body("PrivateKeyList", &PRIVATE_KEY_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SSH_PUBLIC_KEY_REQUEST: Schema = schema(
+        "GetSSHPublicKeyRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyId", &PUBLIC_KEY_ID_TYPE, Flags::REQUIRED),
+            body("Encoding", &ENCODING_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SSH_PUBLIC_KEY_RESPONSE: Schema = schema(
+        "GetSSHPublicKeyResponse",
+        Kind::Structure(&[body("SSHPublicKey", &SSH_PUBLIC_KEY, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "GetServerCertificateRequest",
+        Kind::Structure(&[body(
+            "ServerCertificateName",
+            &SERVER_CERTIFICATE_NAME_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVER_CERTIFICATE_RESPONSE: Schema = schema(
+        "GetServerCertificateResponse",
+        Kind::Structure(&[body("ServerCertificate", &SERVER_CERTIFICATE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LAST_ACCESSED_DETAILS_REQUEST: Schema = schema(
+        "GetServiceLastAccessedDetailsRequest",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID_TYPE, Flags::REQUIRED),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LAST_ACCESSED_DETAILS_RESPONSE: Schema = schema(
+        "GetServiceLastAccessedDetailsResponse",
+        Kind::Structure(&[
+            body("JobStatus", &STRING, Flags::REQUIRED),
+            body("JobType", &ACCESS_ADVISOR_USAGE_GRANULARITY_TYPE, Flags::NONE),
+            body("JobCreationDate", &TIMESTAMP, Flags::REQUIRED),
+            body("ServicesLastAccessed", &SERVICES_LAST_ACCESSED, Flags::REQUIRED),
+            body("JobCompletionDate", &TIMESTAMP, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_REQUEST: Schema = schema(
+        "GetServiceLastAccessedDetailsWithEntitiesRequest",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID_TYPE, Flags::REQUIRED),
+            body("ServiceNamespace", &SERVICE_NAMESPACE_TYPE, Flags::REQUIRED),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LAST_ACCESSED_DETAILS_WITH_ENTITIES_RESPONSE: Schema = schema(
+        "GetServiceLastAccessedDetailsWithEntitiesResponse",
+        Kind::Structure(&[
+            body("JobStatus", &STRING, Flags::REQUIRED),
+            body("JobCreationDate", &TIMESTAMP, Flags::REQUIRED),
+            body("JobCompletionDate", &TIMESTAMP, Flags::REQUIRED),
+            body("EntityDetailsList", &ENTITY_DETAILS_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LINKED_ROLE_DELETION_STATUS_REQUEST: Schema = schema(
+        "GetServiceLinkedRoleDeletionStatusRequest",
+        Kind::Structure(&[body("DeletionTaskId", &DELETION_TASK_ID_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_SERVICE_LINKED_ROLE_DELETION_STATUS_RESPONSE: Schema = schema(
+        "GetServiceLinkedRoleDeletionStatusResponse",
+        Kind::Structure(&[
+            body("Status", &STRING, Flags::REQUIRED),
+            body("Reason", &DELETION_TASK_FAILURE_REASON_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_USER_POLICY_REQUEST: Schema = schema(
         "GetUserPolicyRequest",
         Kind::Structure(&[
@@ -4356,6 +9678,28 @@ mod schema {
             body("GroupId", &STRING, Flags::REQUIRED),
             body("Arn", &ARN_TYPE, Flags::REQUIRED),
             body("CreateDate", &TIMESTAMP, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GROUP_DETAIL: Schema = schema(
+        "GroupDetail",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("GroupName", &GROUP_NAME_TYPE, Flags::NONE),
+            body("GroupId", &STRING, Flags::NONE),
+            body("Arn", &ARN_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("GroupPolicyList", &POLICY_DETAIL_LIST_TYPE, Flags::NONE),
+            body("AttachedManagedPolicies", &ATTACHED_POLICIES_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INLINE_POLICY_IDENTIFIER_TYPE: Schema = schema(
+        "InlinePolicyIdentifierType",
+        Kind::Structure(&[
+            body("PolicyName", &POLICY_NAME_TYPE, Flags::REQUIRED),
+            body("AttachmentType", &ATTACHMENT_TYPE, Flags::REQUIRED),
+            body("AttachmentName", &ATTACHMENT_NAME, Flags::REQUIRED),
         ]),
         Constraint::NONE,
     );
@@ -4576,6 +9920,24 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_INSTANCE_PROFILE_TAGS_REQUEST: Schema = schema(
+        "ListInstanceProfileTagsRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_INSTANCE_PROFILE_TAGS_RESPONSE: Schema = schema(
+        "ListInstanceProfileTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_INSTANCE_PROFILES_FOR_ROLE_REQUEST: Schema = schema(
         "ListInstanceProfilesForRoleRequest",
         Kind::Structure(&[
@@ -4589,6 +9951,119 @@ mod schema {
         "ListInstanceProfilesForRoleResponse",
         Kind::Structure(&[
             body("InstanceProfiles", &INSTANCE_PROFILE_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_INSTANCE_PROFILES_REQUEST: Schema = schema(
+        "ListInstanceProfilesRequest",
+        Kind::Structure(&[
+            body("PathPrefix", &PATH_PREFIX_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_INSTANCE_PROFILES_RESPONSE: Schema = schema(
+        "ListInstanceProfilesResponse",
+        Kind::Structure(&[
+            body("InstanceProfiles", &INSTANCE_PROFILE_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_MFA_DEVICE_TAGS_REQUEST: Schema = schema(
+        "ListMFADeviceTagsRequest",
+        Kind::Structure(&[
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_MFA_DEVICE_TAGS_RESPONSE: Schema = schema(
+        "ListMFADeviceTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_MFA_DEVICES_REQUEST: Schema = schema(
+        "ListMFADevicesRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_MFA_DEVICES_RESPONSE: Schema = schema(
+        "ListMFADevicesResponse",
+        Kind::Structure(&[
+            body("MFADevices", &MFA_DEVICE_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_REQUEST: Schema = schema(
+        "ListOpenIDConnectProviderTagsRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_OPEN_ID_CONNECT_PROVIDER_TAGS_RESPONSE: Schema = schema(
+        "ListOpenIDConnectProviderTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_OPEN_ID_CONNECT_PROVIDERS_REQUEST: Schema =
+        schema("ListOpenIDConnectProvidersRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE: Schema = schema(
+        "ListOpenIDConnectProvidersResponse",
+        Kind::Structure(&[body(
+            "OpenIDConnectProviderList",
+            &OPEN_ID_CONNECT_PROVIDER_LIST_TYPE,
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_POLICIES_GRANTING_SERVICE_ACCESS_ENTRY: Schema = schema(
+        "ListPoliciesGrantingServiceAccessEntry",
+        Kind::Structure(&[
+            body("ServiceNamespace", &SERVICE_NAMESPACE_TYPE, Flags::NONE),
+            body("Policies", &POLICY_GRANTING_SERVICE_ACCESS_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_POLICIES_GRANTING_SERVICE_ACCESS_REQUEST: Schema = schema(
+        "ListPoliciesGrantingServiceAccessRequest",
+        Kind::Structure(&[
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("Arn", &ARN_TYPE, Flags::REQUIRED),
+            body("ServiceNamespaces", &SERVICE_NAMESPACE_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_POLICIES_GRANTING_SERVICE_ACCESS_RESPONSE: Schema = schema(
+        "ListPoliciesGrantingServiceAccessResponse",
+        Kind::Structure(&[
+            body(
+                "PoliciesGrantingServiceAccess",
+                &LIST_POLICY_GRANTING_SERVICE_ACCESS_RESPONSE_LIST_TYPE,
+                Flags::REQUIRED,
+            ),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             body("Marker", &STRING, Flags::NONE),
         ]),
@@ -4610,6 +10085,24 @@ mod schema {
         "ListPoliciesResponse",
         Kind::Structure(&[
             body("Policies", &POLICY_LIST_TYPE, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_POLICY_TAGS_REQUEST: Schema = schema(
+        "ListPolicyTagsRequest",
+        Kind::Structure(&[
+            body("PolicyArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_POLICY_TAGS_RESPONSE: Schema = schema(
+        "ListPolicyTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             body("Marker", &STRING, Flags::NONE),
         ]),
@@ -4687,6 +10180,131 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_SAML_PROVIDER_TAGS_REQUEST: Schema = schema(
+        "ListSAMLProviderTagsRequest",
+        Kind::Structure(&[
+            body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SAML_PROVIDER_TAGS_RESPONSE: Schema = schema(
+        "ListSAMLProviderTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SAML_PROVIDERS_REQUEST: Schema =
+        schema("ListSAMLProvidersRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LIST_SAML_PROVIDERS_RESPONSE: Schema = schema(
+        "ListSAMLProvidersResponse",
+        Kind::Structure(&[body("SAMLProviderList", &SAML_PROVIDER_LIST_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SSH_PUBLIC_KEYS_REQUEST: Schema = schema(
+        "ListSSHPublicKeysRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SSH_PUBLIC_KEYS_RESPONSE: Schema = schema(
+        "ListSSHPublicKeysResponse",
+        Kind::Structure(&[
+            body("SSHPublicKeys", &SSH_PUBLIC_KEY_LIST_TYPE, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVER_CERTIFICATE_TAGS_REQUEST: Schema = schema(
+        "ListServerCertificateTagsRequest",
+        Kind::Structure(&[
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVER_CERTIFICATE_TAGS_RESPONSE: Schema = schema(
+        "ListServerCertificateTagsResponse",
+        Kind::Structure(&[
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVER_CERTIFICATES_REQUEST: Schema = schema(
+        "ListServerCertificatesRequest",
+        Kind::Structure(&[
+            body("PathPrefix", &PATH_PREFIX_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVER_CERTIFICATES_RESPONSE: Schema = schema(
+        "ListServerCertificatesResponse",
+        Kind::Structure(&[
+            body(
+                "ServerCertificateMetadataList",
+                &SERVER_CERTIFICATE_METADATA_LIST_TYPE,
+                Flags::REQUIRED,
+            ),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVICE_SPECIFIC_CREDENTIALS_REQUEST: Schema = schema(
+        "ListServiceSpecificCredentialsRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("ServiceName", &STRING, Flags::NONE),
+            body("AllUsers", &BOOLEAN, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SERVICE_SPECIFIC_CREDENTIALS_RESPONSE: Schema = schema(
+        "ListServiceSpecificCredentialsResponse",
+        Kind::Structure(&[
+            body(
+                "ServiceSpecificCredentials",
+                &SERVICE_SPECIFIC_CREDENTIALS_LIST_TYPE,
+                Flags::NONE,
+            ),
+            body("Marker", &STRING, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SIGNING_CERTIFICATES_REQUEST: Schema = schema(
+        "ListSigningCertificatesRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_SIGNING_CERTIFICATES_RESPONSE: Schema = schema(
+        "ListSigningCertificatesResponse",
+        Kind::Structure(&[
+            body("Certificates", &CERTIFICATE_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_USER_POLICIES_REQUEST: Schema = schema(
         "ListUserPoliciesRequest",
         Kind::Structure(&[
@@ -4741,6 +10359,42 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_VIRTUAL_MFA_DEVICES_REQUEST: Schema = schema(
+        "ListVirtualMFADevicesRequest",
+        Kind::Structure(&[
+            body("AssignmentStatus", &ASSIGNMENT_STATUS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_VIRTUAL_MFA_DEVICES_RESPONSE: Schema = schema(
+        "ListVirtualMFADevicesResponse",
+        Kind::Structure(&[
+            body("VirtualMFADevices", &VIRTUAL_MFA_DEVICE_LIST_TYPE, Flags::REQUIRED),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LOGIN_PROFILE: Schema = schema(
+        "LoginProfile",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("CreateDate", &TIMESTAMP, Flags::REQUIRED),
+            body("PasswordResetRequired", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static MFA_DEVICE: Schema = schema(
+        "MFADevice",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("EnableDate", &TIMESTAMP, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static MALFORMED_CERTIFICATE_EXCEPTION: Schema = schema(
         "MalformedCertificateException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -4749,6 +10403,29 @@ mod schema {
     pub(super) static MALFORMED_POLICY_DOCUMENT_EXCEPTION: Schema = schema(
         "MalformedPolicyDocumentException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static MANAGED_POLICY_DETAIL: Schema = schema(
+        "ManagedPolicyDetail",
+        Kind::Structure(&[
+            body("PolicyName", &POLICY_NAME_TYPE, Flags::NONE),
+            body("PolicyId", &STRING, Flags::NONE),
+            body("Arn", &ARN_TYPE, Flags::NONE),
+            body("Path", &POLICY_PATH_TYPE, Flags::NONE),
+            body("DefaultVersionId", &POLICY_VERSION_ID_TYPE, Flags::NONE),
+            body("AttachmentCount", &INTEGER, Flags::NONE),
+            body("PermissionsBoundaryUsageCount", &INTEGER, Flags::NONE),
+            body("IsAttachable", &BOOLEAN, Flags::NONE),
+            body("Description", &POLICY_DESCRIPTION_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("UpdateDate", &TIMESTAMP, Flags::NONE),
+            body("PolicyVersionList", &POLICY_DOCUMENT_VERSION_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static MANAGED_POLICY_DETAIL_LIST_TYPE: Schema = schema(
+        "ManagedPolicyDetailListType",
+        list(&MANAGED_POLICY_DETAIL, "member", false, false),
         Constraint::NONE,
     );
     pub(super) static NAME_CONFLICT_EXCEPTION: Schema = schema(
@@ -4761,18 +10438,70 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static OPEN_ID_CONNECT_PROVIDER_LIST_ENTRY: Schema = schema(
+        "OpenIDConnectProviderListEntry",
+        Kind::Structure(&[body("Arn", &ARN_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static OPEN_ID_CONNECT_PROVIDER_LIST_TYPE: Schema = schema(
+        "OpenIDConnectProviderListType",
+        list(&OPEN_ID_CONNECT_PROVIDER_LIST_ENTRY, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static OPEN_ID_CONNECT_PROVIDER_URL_TYPE: Schema =
+        schema("OpenIDConnectProviderUrlType", Kind::String, limits(Some(1), Some(255)));
     pub(super) static OPEN_ID_IDP_COMMUNICATION_ERROR_EXCEPTION: Schema = schema(
         "OpenIdIdpCommunicationErrorException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ORDERED_ORGANIZATION_POLICY_TYPE: Schema = schema(
+        "OrderedOrganizationPolicyType",
+        Kind::Structure(&[body(
+            "ServiceControlPolicyInputList",
+            &SIMULATION_POLICY_LIST_TYPE,
+            Flags::NONE,
+        )]),
         Constraint::NONE,
     );
     pub(super) static ORGANIZATION_NOT_FOUND_EXCEPTION: Schema =
         schema("OrganizationNotFoundException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ORGANIZATION_NOT_IN_ALL_FEATURES_MODE_EXCEPTION: Schema =
         schema("OrganizationNotInAllFeaturesModeException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ORGANIZATION_POLICY_LIST_TYPE: Schema = schema(
+        "OrganizationPolicyListType",
+        list(&ORDERED_ORGANIZATION_POLICY_TYPE, "member", false, false),
+        limits(None, Some(7)),
+    );
+    pub(super) static ORGANIZATIONS_DECISION_DETAIL: Schema = schema(
+        "OrganizationsDecisionDetail",
+        Kind::Structure(&[body("AllowedByOrganizations", &BOOLEAN, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static PASSWORD_POLICY: Schema = schema(
+        "PasswordPolicy",
+        Kind::Structure(&[
+            body("MinimumPasswordLength", &MINIMUM_PASSWORD_LENGTH_TYPE, Flags::NONE),
+            body("RequireSymbols", &BOOLEAN, Flags::NONE),
+            body("RequireNumbers", &BOOLEAN, Flags::NONE),
+            body("RequireUppercaseCharacters", &BOOLEAN, Flags::NONE),
+            body("RequireLowercaseCharacters", &BOOLEAN, Flags::NONE),
+            body("AllowUsersToChangePassword", &BOOLEAN, Flags::NONE),
+            body("ExpirePasswords", &BOOLEAN, Flags::NONE),
+            body("MaxPasswordAge", &MAX_PASSWORD_AGE_TYPE, Flags::NONE),
+            body("PasswordReusePrevention", &PASSWORD_REUSE_PREVENTION_TYPE, Flags::NONE),
+            body("HardExpiry", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PASSWORD_POLICY_VIOLATION_EXCEPTION: Schema = schema(
         "PasswordPolicyViolationException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static PERMISSIONS_BOUNDARY_DECISION_DETAIL: Schema = schema(
+        "PermissionsBoundaryDecisionDetail",
+        Kind::Structure(&[body("AllowedByPermissionsBoundary", &BOOLEAN, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static POLICY: Schema = schema(
@@ -4793,9 +10522,33 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static POLICY_DETAIL: Schema = schema(
+        "PolicyDetail",
+        Kind::Structure(&[
+            body("PolicyName", &POLICY_NAME_TYPE, Flags::NONE),
+            body("PolicyDocument", &POLICY_DOCUMENT_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static POLICY_EVALUATION_EXCEPTION: Schema = schema(
         "PolicyEvaluationException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static POLICY_EXCLUSIONS_LIST_TYPE: Schema = schema(
+        "PolicyExclusionsListType",
+        list(&POLICY_IDENTIFIER, "member", false, false),
+        limits(None, Some(256)),
+    );
+    pub(super) static POLICY_GRANTING_SERVICE_ACCESS: Schema = schema(
+        "PolicyGrantingServiceAccess",
+        Kind::Structure(&[
+            body("PolicyName", &POLICY_NAME_TYPE, Flags::REQUIRED),
+            body("PolicyType", &STRING, Flags::REQUIRED),
+            body("PolicyArn", &ARN_TYPE, Flags::NONE),
+            body("EntityType", &STRING, Flags::NONE),
+            body("EntityName", &STRING, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static POLICY_GROUP: Schema = schema(
@@ -4809,6 +10562,20 @@ mod schema {
     pub(super) static POLICY_GROUP_LIST_TYPE: Schema = schema(
         "PolicyGroupListType",
         list(&POLICY_GROUP, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static POLICY_IDENTIFIER: Schema = schema(
+        "PolicyIdentifier",
+        Kind::Union(&[
+            body("PolicyType", &POLICY_IDENTIFIER_POLICY_TYPE, Flags::NONE),
+            body("PolicyArn", &ARN_TYPE, Flags::NONE),
+            body("InlinePolicyIdentifier", &INLINE_POLICY_IDENTIFIER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static POLICY_IDENTIFIER_POLICY_TYPE: Schema = schema(
+        "PolicyIdentifierPolicyType",
+        Kind::Enum(super::PolicyIdentifierPolicyType::NAMES),
         Constraint::NONE,
     );
     pub(super) static POLICY_NOT_ATTACHABLE_EXCEPTION: Schema = schema(
@@ -4845,6 +10612,14 @@ mod schema {
             body("VersionId", &POLICY_VERSION_ID_TYPE, Flags::NONE),
             body("IsDefaultVersion", &BOOLEAN, Flags::NONE),
             body("CreateDate", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static POSITION: Schema = schema(
+        "Position",
+        Kind::Structure(&[
+            body("Line", &INTEGER, Flags::NONE),
+            body("Column", &INTEGER, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -4901,6 +10676,29 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_OUTPUT: Schema = schema(
+        "RemoveClientIDFromOpenIDConnectProviderOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static REMOVE_CLIENT_ID_FROM_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "RemoveClientIDFromOpenIDConnectProviderRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("ClientID", &CLIENT_ID_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REMOVE_ROLE_FROM_INSTANCE_PROFILE_OUTPUT: Schema =
+        schema("RemoveRoleFromInstanceProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static REMOVE_ROLE_FROM_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "RemoveRoleFromInstanceProfileRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static REMOVE_USER_FROM_GROUP_OUTPUT: Schema =
         schema("RemoveUserFromGroupOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static REMOVE_USER_FROM_GROUP_REQUEST: Schema = schema(
@@ -4914,6 +10712,65 @@ mod schema {
     pub(super) static REPORT_GENERATION_LIMIT_EXCEEDED_EXCEPTION: Schema = schema(
         "ReportGenerationLimitExceededException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static RESET_SERVICE_SPECIFIC_CREDENTIAL_REQUEST: Schema = schema(
+        "ResetServiceSpecificCredentialRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("ServiceSpecificCredentialId", &SERVICE_SPECIFIC_CREDENTIAL_ID, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESET_SERVICE_SPECIFIC_CREDENTIAL_RESPONSE: Schema = schema(
+        "ResetServiceSpecificCredentialResponse",
+        Kind::Structure(&[body(
+            "ServiceSpecificCredential",
+            &SERVICE_SPECIFIC_CREDENTIAL,
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static RESOURCE_HANDLING_OPTION_TYPE: Schema =
+        schema("ResourceHandlingOptionType", Kind::String, limits(Some(1), Some(64)));
+    pub(super) static RESOURCE_NAME_LIST_TYPE: Schema = schema(
+        "ResourceNameListType",
+        list(&RESOURCE_NAME_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static RESOURCE_NAME_TYPE: Schema =
+        schema("ResourceNameType", Kind::String, limits(Some(1), Some(2048)));
+    pub(super) static RESOURCE_SPECIFIC_RESULT: Schema = schema(
+        "ResourceSpecificResult",
+        Kind::Structure(&[
+            body("EvalResourceName", &RESOURCE_NAME_TYPE, Flags::REQUIRED),
+            body("EvalResourceDecision", &STRING, Flags::REQUIRED),
+            body("MatchedStatements", &STATEMENT_LIST_TYPE, Flags::NONE),
+            body("MissingContextValues", &CONTEXT_KEY_NAMES_RESULT_LIST_TYPE, Flags::NONE),
+            body("EvalDecisionDetails", &EVAL_DECISION_DETAILS_TYPE, Flags::NONE),
+            body(
+                "PermissionsBoundaryDecisionDetail",
+                &PERMISSIONS_BOUNDARY_DECISION_DETAIL,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESOURCE_SPECIFIC_RESULT_LIST_TYPE: Schema = schema(
+        "ResourceSpecificResultListType",
+        list(&RESOURCE_SPECIFIC_RESULT, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static RESYNC_MFA_DEVICE_OUTPUT: Schema =
+        schema("ResyncMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static RESYNC_MFA_DEVICE_REQUEST: Schema = schema(
+        "ResyncMFADeviceRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::REQUIRED),
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("AuthenticationCode1", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
+            body("AuthenticationCode2", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
+        ]),
         Constraint::NONE,
     );
     pub(super) static ROLE: Schema = schema(
@@ -4931,6 +10788,24 @@ mod schema {
             body("Tags", &TAG_LIST_TYPE, Flags::NONE),
             body("RoleLastUsed", &ROLE_LAST_USED, Flags::NONE),
             body("SourceRoleTemplate", &SOURCE_ROLE_TEMPLATE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ROLE_DETAIL: Schema = schema(
+        "RoleDetail",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("RoleName", &ROLE_NAME_TYPE, Flags::NONE),
+            body("RoleId", &STRING, Flags::NONE),
+            body("Arn", &ARN_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("AssumeRolePolicyDocument", &POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("InstanceProfileList", &INSTANCE_PROFILE_LIST_TYPE, Flags::NONE),
+            body("RolePolicyList", &POLICY_DETAIL_LIST_TYPE, Flags::NONE),
+            body("AttachedManagedPolicies", &ATTACHED_POLICIES_LIST_TYPE, Flags::NONE),
+            body("PermissionsBoundary", &ATTACHED_PERMISSIONS_BOUNDARY, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+            body("RoleLastUsed", &ROLE_LAST_USED, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -4952,6 +10827,97 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static ROLE_USAGE_LIST_TYPE: Schema = schema(
+        "RoleUsageListType",
+        list(&ROLE_USAGE_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ROLE_USAGE_TYPE: Schema = schema(
+        "RoleUsageType",
+        Kind::Structure(&[
+            body("Region", &STRING, Flags::NONE),
+            body("Resources", &ARN_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SAML_METADATA_DOCUMENT_TYPE: Schema =
+        schema("SAMLMetadataDocumentType", Kind::String, limits(Some(1000), Some(10000000)));
+    pub(super) static SAML_PRIVATE_KEY: Schema = schema(
+        "SAMLPrivateKey",
+        Kind::Structure(&[
+            body("KeyId", &PRIVATE_KEY_ID_TYPE, Flags::NONE),
+            body("Timestamp", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SAML_PROVIDER_LIST_ENTRY: Schema = schema(
+        "SAMLProviderListEntry",
+        Kind::Structure(&[
+            body("Arn", &ARN_TYPE, Flags::NONE),
+            body("ValidUntil", &TIMESTAMP, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SAML_PROVIDER_LIST_TYPE: Schema = schema(
+        "SAMLProviderListType",
+        list(&SAML_PROVIDER_LIST_ENTRY, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static SAML_PROVIDER_NAME_TYPE: Schema = schema(
+        "SAMLProviderNameType",
+        Kind::String,
+        matching(Some(1), Some(128), r"[\w._-]+", r"[a-zA-Z0-9_._\-]+"),
+    );
+    pub(super) static SSH_PUBLIC_KEY: Schema = schema(
+        "SSHPublicKey",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyId", &PUBLIC_KEY_ID_TYPE, Flags::REQUIRED),
+            body("Fingerprint", &STRING, Flags::REQUIRED),
+            body("SSHPublicKeyBody", &PUBLIC_KEY_MATERIAL_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+            body("UploadDate", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SSH_PUBLIC_KEY_LIST_TYPE: Schema = schema(
+        "SSHPublicKeyListType",
+        list(&SSH_PUBLIC_KEY_METADATA, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static SSH_PUBLIC_KEY_METADATA: Schema = schema(
+        "SSHPublicKeyMetadata",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyId", &PUBLIC_KEY_ID_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+            body("UploadDate", &TIMESTAMP, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_CERTIFICATE: Schema = schema(
+        "ServerCertificate",
+        Kind::Structure(&[
+            body("ServerCertificateMetadata", &SERVER_CERTIFICATE_METADATA, Flags::REQUIRED),
+            body("CertificateBody", &CERTIFICATE_BODY_TYPE, Flags::REQUIRED),
+            body("CertificateChain", &CERTIFICATE_CHAIN_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_CERTIFICATE_METADATA: Schema = schema(
+        "ServerCertificateMetadata",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::REQUIRED),
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
+            body("ServerCertificateId", &STRING, Flags::REQUIRED),
+            body("Arn", &ARN_TYPE, Flags::REQUIRED),
+            body("UploadDate", &TIMESTAMP, Flags::NONE),
+            body("Expiration", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SERVICE_ACCESS_NOT_ENABLED_EXCEPTION: Schema =
         schema("ServiceAccessNotEnabledException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static SERVICE_FAILURE_EXCEPTION: Schema = schema(
@@ -4959,9 +10925,62 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static SERVICE_LAST_ACCESSED: Schema = schema(
+        "ServiceLastAccessed",
+        Kind::Structure(&[
+            body("ServiceName", &STRING, Flags::REQUIRED),
+            body("LastAuthenticated", &TIMESTAMP, Flags::NONE),
+            body("ServiceNamespace", &SERVICE_NAMESPACE_TYPE, Flags::REQUIRED),
+            body("LastAuthenticatedEntity", &ARN_TYPE, Flags::NONE),
+            body("LastAuthenticatedRegion", &STRING, Flags::NONE),
+            body("TotalAuthenticatedEntities", &INTEGER, Flags::NONE),
+            body("TrackedActionsLastAccessed", &TRACKED_ACTIONS_LAST_ACCESSED, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SERVICE_NOT_SUPPORTED_EXCEPTION: Schema = schema(
         "ServiceNotSupportedException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVICE_SPECIFIC_CREDENTIAL: Schema = schema(
+        "ServiceSpecificCredential",
+        Kind::Structure(&[
+            body("CreateDate", &TIMESTAMP, Flags::REQUIRED),
+            body("ExpirationDate", &TIMESTAMP, Flags::NONE),
+            body("ServiceName", &STRING, Flags::REQUIRED),
+            body("ServiceUserName", &STRING, Flags::NONE),
+            body("ServicePassword", &SERVICE_PASSWORD, Flags::NONE),
+            body("ServiceCredentialAlias", &STRING, Flags::NONE),
+            body("ServiceCredentialSecret", &SERVICE_CREDENTIAL_SECRET, Flags::NONE),
+            body("ServiceSpecificCredentialId", &SERVICE_SPECIFIC_CREDENTIAL_ID, Flags::REQUIRED),
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVICE_SPECIFIC_CREDENTIAL_METADATA: Schema = schema(
+        "ServiceSpecificCredentialMetadata",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+            body("ServiceUserName", &STRING, Flags::NONE),
+            body("ServiceCredentialAlias", &STRING, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::REQUIRED),
+            body("ExpirationDate", &TIMESTAMP, Flags::NONE),
+            body("ServiceSpecificCredentialId", &SERVICE_SPECIFIC_CREDENTIAL_ID, Flags::REQUIRED),
+            body("ServiceName", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SERVICE_SPECIFIC_CREDENTIALS_LIST_TYPE: Schema = schema(
+        "ServiceSpecificCredentialsListType",
+        list(&SERVICE_SPECIFIC_CREDENTIAL_METADATA, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static SERVICES_LAST_ACCESSED: Schema = schema(
+        "ServicesLastAccessed",
+        list(&SERVICE_LAST_ACCESSED, "member", false, false),
         Constraint::NONE,
     );
     pub(super) static SET_DEFAULT_POLICY_VERSION_OUTPUT: Schema =
@@ -4974,6 +10993,79 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static SET_SECURITY_TOKEN_SERVICE_PREFERENCES_OUTPUT: Schema =
+        schema("SetSecurityTokenServicePreferencesOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SET_SECURITY_TOKEN_SERVICE_PREFERENCES_REQUEST: Schema = schema(
+        "SetSecurityTokenServicePreferencesRequest",
+        Kind::Structure(&[body(
+            "GlobalEndpointTokenVersion",
+            &GLOBAL_ENDPOINT_TOKEN_VERSION,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static SIGNING_CERTIFICATE: Schema = schema(
+        "SigningCertificate",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("CertificateId", &CERTIFICATE_ID_TYPE, Flags::REQUIRED),
+            body("CertificateBody", &CERTIFICATE_BODY_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+            body("UploadDate", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SIMULATE_CUSTOM_POLICY_REQUEST: Schema = schema(
+        "SimulateCustomPolicyRequest",
+        Kind::Structure(&[
+            body("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::REQUIRED),
+            body("PermissionsBoundaryPolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::NONE),
+            body("OrderedOrganizationPolicyInputList", &ORGANIZATION_POLICY_LIST_TYPE, Flags::NONE),
+            body("ActionNames", &ACTION_NAME_LIST_TYPE, Flags::REQUIRED),
+            body("ResourceArns", &RESOURCE_NAME_LIST_TYPE, Flags::NONE),
+            body("ResourcePolicy", &POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("ResourceOwner", &RESOURCE_NAME_TYPE, Flags::NONE),
+            body("CallerArn", &RESOURCE_NAME_TYPE, Flags::NONE),
+            body("ContextEntries", &CONTEXT_ENTRY_LIST_TYPE, Flags::NONE),
+            body("ResourceHandlingOption", &RESOURCE_HANDLING_OPTION_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SIMULATE_POLICY_RESPONSE: Schema = schema(
+        "SimulatePolicyResponse",
+        Kind::Structure(&[
+            body("EvaluationResults", &EVALUATION_RESULTS_LIST_TYPE, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SIMULATE_PRINCIPAL_POLICY_REQUEST: Schema = schema(
+        "SimulatePrincipalPolicyRequest",
+        Kind::Structure(&[
+            body("PolicySourceArn", &ARN_TYPE, Flags::REQUIRED),
+            body("PolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::NONE),
+            body("PermissionsBoundaryPolicyInputList", &SIMULATION_POLICY_LIST_TYPE, Flags::NONE),
+            body("PolicyExclusionList", &POLICY_EXCLUSIONS_LIST_TYPE, Flags::NONE),
+            body("ActionNames", &ACTION_NAME_LIST_TYPE, Flags::REQUIRED),
+            body("ResourceArns", &RESOURCE_NAME_LIST_TYPE, Flags::NONE),
+            body("ResourcePolicy", &POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("ResourceOwner", &RESOURCE_NAME_TYPE, Flags::NONE),
+            body("CallerArn", &RESOURCE_NAME_TYPE, Flags::NONE),
+            body("ContextEntries", &CONTEXT_ENTRY_LIST_TYPE, Flags::NONE),
+            body("ResourceHandlingOption", &RESOURCE_HANDLING_OPTION_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SIMULATION_POLICY_LIST_TYPE: Schema = schema(
+        "SimulationPolicyListType",
+        list(&POLICY_DOCUMENT_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static SOURCE_ROLE_TEMPLATE: Schema = schema(
         "SourceRoleTemplate",
         Kind::Structure(&[
@@ -4982,11 +11074,63 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static STATEMENT: Schema = schema(
+        "Statement",
+        Kind::Structure(&[
+            body("SourcePolicyId", &STRING, Flags::NONE),
+            body("SourcePolicyType", &STRING, Flags::NONE),
+            body("StartPosition", &POSITION, Flags::NONE),
+            body("EndPosition", &POSITION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static STATEMENT_LIST_TYPE: Schema =
+        schema("StatementListType", list(&STATEMENT, "member", false, false), Constraint::NONE);
     pub(super) static TAG: Schema = schema(
         "Tag",
         Kind::Structure(&[
             body("Key", &TAG_KEY_TYPE, Flags::REQUIRED),
             body("Value", &TAG_VALUE_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_INSTANCE_PROFILE_OUTPUT: Schema =
+        schema("TagInstanceProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "TagInstanceProfileRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_MFA_DEVICE_OUTPUT: Schema =
+        schema("TagMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_MFA_DEVICE_REQUEST: Schema = schema(
+        "TagMFADeviceRequest",
+        Kind::Structure(&[
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT: Schema =
+        schema("TagOpenIDConnectProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "TagOpenIDConnectProviderRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_POLICY_OUTPUT: Schema =
+        schema("TagPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_POLICY_REQUEST: Schema = schema(
+        "TagPolicyRequest",
+        Kind::Structure(&[
+            body("PolicyArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
         ]),
         Constraint::NONE,
     );
@@ -4996,6 +11140,26 @@ mod schema {
         "TagRoleRequest",
         Kind::Structure(&[
             body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_SAML_PROVIDER_OUTPUT: Schema =
+        schema("TagSAMLProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_SAML_PROVIDER_REQUEST: Schema = schema(
+        "TagSAMLProviderRequest",
+        Kind::Structure(&[
+            body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_SERVER_CERTIFICATE_OUTPUT: Schema =
+        schema("TagServerCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "TagServerCertificateRequest",
+        Kind::Structure(&[
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
             body("Tags", &TAG_LIST_TYPE, Flags::REQUIRED),
         ]),
         Constraint::NONE,
@@ -5010,6 +11174,21 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static TRACKED_ACTION_LAST_ACCESSED: Schema = schema(
+        "TrackedActionLastAccessed",
+        Kind::Structure(&[
+            body("ActionName", &STRING, Flags::NONE),
+            body("LastAccessedEntity", &ARN_TYPE, Flags::NONE),
+            body("LastAccessedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAccessedRegion", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TRACKED_ACTIONS_LAST_ACCESSED: Schema = schema(
+        "TrackedActionsLastAccessed",
+        list(&TRACKED_ACTION_LAST_ACCESSED, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static UNMODIFIABLE_ENTITY_EXCEPTION: Schema = schema(
         "UnmodifiableEntityException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -5020,12 +11199,72 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static UNTAG_INSTANCE_PROFILE_OUTPUT: Schema =
+        schema("UntagInstanceProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_INSTANCE_PROFILE_REQUEST: Schema = schema(
+        "UntagInstanceProfileRequest",
+        Kind::Structure(&[
+            body("InstanceProfileName", &INSTANCE_PROFILE_NAME_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_MFA_DEVICE_OUTPUT: Schema =
+        schema("UntagMFADeviceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_MFA_DEVICE_REQUEST: Schema = schema(
+        "UntagMFADeviceRequest",
+        Kind::Structure(&[
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_OPEN_ID_CONNECT_PROVIDER_OUTPUT: Schema =
+        schema("UntagOpenIDConnectProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_OPEN_ID_CONNECT_PROVIDER_REQUEST: Schema = schema(
+        "UntagOpenIDConnectProviderRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_POLICY_OUTPUT: Schema =
+        schema("UntagPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_POLICY_REQUEST: Schema = schema(
+        "UntagPolicyRequest",
+        Kind::Structure(&[
+            body("PolicyArn", &ARN_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UNTAG_ROLE_OUTPUT: Schema =
         schema("UntagRoleOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNTAG_ROLE_REQUEST: Schema = schema(
         "UntagRoleRequest",
         Kind::Structure(&[
             body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_SAML_PROVIDER_OUTPUT: Schema =
+        schema("UntagSAMLProviderOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_SAML_PROVIDER_REQUEST: Schema = schema(
+        "UntagSAMLProviderRequest",
+        Kind::Structure(&[
+            body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_SERVER_CERTIFICATE_OUTPUT: Schema =
+        schema("UntagServerCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNTAG_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "UntagServerCertificateRequest",
+        Kind::Structure(&[
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
             body("TagKeys", &TAG_KEY_LIST_TYPE, Flags::REQUIRED),
         ]),
         Constraint::NONE,
@@ -5051,6 +11290,23 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static UPDATE_ACCOUNT_PASSWORD_POLICY_OUTPUT: Schema =
+        schema("UpdateAccountPasswordPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_ACCOUNT_PASSWORD_POLICY_REQUEST: Schema = schema(
+        "UpdateAccountPasswordPolicyRequest",
+        Kind::Structure(&[
+            body("MinimumPasswordLength", &MINIMUM_PASSWORD_LENGTH_TYPE, Flags::NONE),
+            body("RequireSymbols", &BOOLEAN, Flags::NONE),
+            body("RequireNumbers", &BOOLEAN, Flags::NONE),
+            body("RequireUppercaseCharacters", &BOOLEAN, Flags::NONE),
+            body("RequireLowercaseCharacters", &BOOLEAN, Flags::NONE),
+            body("AllowUsersToChangePassword", &BOOLEAN, Flags::NONE),
+            body("MaxPasswordAge", &MAX_PASSWORD_AGE_TYPE, Flags::NONE),
+            body("PasswordReusePrevention", &PASSWORD_REUSE_PREVENTION_TYPE, Flags::NONE),
+            body("HardExpiry", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_ASSUME_ROLE_POLICY_OUTPUT: Schema =
         schema("UpdateAssumeRolePolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPDATE_ASSUME_ROLE_POLICY_REQUEST: Schema = schema(
@@ -5059,6 +11315,54 @@ mod schema {
             body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
             body("PolicyDocument", &POLICY_DOCUMENT_TYPE, Flags::REQUIRED),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_GROUP_OUTPUT: Schema =
+        schema("UpdateGroupOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_GROUP_REQUEST: Schema = schema(
+        "UpdateGroupRequest",
+        Kind::Structure(&[
+            body("GroupName", &GROUP_NAME_TYPE, Flags::REQUIRED),
+            body("NewPath", &PATH_TYPE, Flags::NONE),
+            body("NewGroupName", &GROUP_NAME_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_LOGIN_PROFILE_OUTPUT: Schema =
+        schema("UpdateLoginProfileOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_LOGIN_PROFILE_REQUEST: Schema = schema(
+        "UpdateLoginProfileRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("Password", &PASSWORD_TYPE, Flags::NONE),
+            body("PasswordResetRequired", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_OUTPUT: Schema = schema(
+        "UpdateOpenIDConnectProviderThumbprintOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_OPEN_ID_CONNECT_PROVIDER_THUMBPRINT_REQUEST: Schema = schema(
+        "UpdateOpenIDConnectProviderThumbprintRequest",
+        Kind::Structure(&[
+            body("OpenIDConnectProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("ThumbprintList", &THUMBPRINT_LIST_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_ROLE_DESCRIPTION_REQUEST: Schema = schema(
+        "UpdateRoleDescriptionRequest",
+        Kind::Structure(&[
+            body("RoleName", &ROLE_NAME_TYPE, Flags::REQUIRED),
+            body("Description", &ROLE_DESCRIPTION_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_ROLE_DESCRIPTION_RESPONSE: Schema = schema(
+        "UpdateRoleDescriptionResponse",
+        Kind::Structure(&[body("Role", &ROLE, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static UPDATE_ROLE_REQUEST: Schema = schema(
@@ -5072,6 +11376,66 @@ mod schema {
     );
     pub(super) static UPDATE_ROLE_RESPONSE: Schema =
         schema("UpdateRoleResponse", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_SAML_PROVIDER_REQUEST: Schema = schema(
+        "UpdateSAMLProviderRequest",
+        Kind::Structure(&[
+            body("SAMLMetadataDocument", &SAML_METADATA_DOCUMENT_TYPE, Flags::NONE),
+            body("SAMLProviderArn", &ARN_TYPE, Flags::REQUIRED),
+            body("AssertionEncryptionMode", &ASSERTION_ENCRYPTION_MODE_TYPE, Flags::NONE),
+            body("AddPrivateKey", &PRIVATE_KEY_TYPE, Flags::NONE),
+            body("RemovePrivateKey", &PRIVATE_KEY_ID_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_SAML_PROVIDER_RESPONSE: Schema = schema(
+        "UpdateSAMLProviderResponse",
+        Kind::Structure(&[body("SAMLProviderArn", &ARN_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_SSH_PUBLIC_KEY_OUTPUT: Schema =
+        schema("UpdateSSHPublicKeyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_SSH_PUBLIC_KEY_REQUEST: Schema = schema(
+        "UpdateSSHPublicKeyRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyId", &PUBLIC_KEY_ID_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_SERVER_CERTIFICATE_OUTPUT: Schema =
+        schema("UpdateServerCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "UpdateServerCertificateRequest",
+        Kind::Structure(&[
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
+            body("NewPath", &PATH_TYPE, Flags::NONE),
+            body("NewServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_SERVICE_SPECIFIC_CREDENTIAL_OUTPUT: Schema =
+        schema("UpdateServiceSpecificCredentialOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_SERVICE_SPECIFIC_CREDENTIAL_REQUEST: Schema = schema(
+        "UpdateServiceSpecificCredentialRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("ServiceSpecificCredentialId", &SERVICE_SPECIFIC_CREDENTIAL_ID, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_SIGNING_CERTIFICATE_OUTPUT: Schema =
+        schema("UpdateSigningCertificateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_SIGNING_CERTIFICATE_REQUEST: Schema = schema(
+        "UpdateSigningCertificateRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("CertificateId", &CERTIFICATE_ID_TYPE, Flags::REQUIRED),
+            body("Status", &STATUS_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_USER_OUTPUT: Schema =
         schema("UpdateUserOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPDATE_USER_REQUEST: Schema = schema(
@@ -5081,6 +11445,52 @@ mod schema {
             body("NewPath", &PATH_TYPE, Flags::NONE),
             body("NewUserName", &USER_NAME_TYPE, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SSH_PUBLIC_KEY_REQUEST: Schema = schema(
+        "UploadSSHPublicKeyRequest",
+        Kind::Structure(&[
+            body("UserName", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("SSHPublicKeyBody", &PUBLIC_KEY_MATERIAL_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SSH_PUBLIC_KEY_RESPONSE: Schema = schema(
+        "UploadSSHPublicKeyResponse",
+        Kind::Structure(&[body("SSHPublicKey", &SSH_PUBLIC_KEY, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SERVER_CERTIFICATE_REQUEST: Schema = schema(
+        "UploadServerCertificateRequest",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("ServerCertificateName", &SERVER_CERTIFICATE_NAME_TYPE, Flags::REQUIRED),
+            body("CertificateBody", &CERTIFICATE_BODY_TYPE, Flags::REQUIRED),
+            body("PrivateKey", &PRIVATE_KEY_TYPE, Flags::REQUIRED),
+            body("CertificateChain", &CERTIFICATE_CHAIN_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SERVER_CERTIFICATE_RESPONSE: Schema = schema(
+        "UploadServerCertificateResponse",
+        Kind::Structure(&[
+            body("ServerCertificateMetadata", &SERVER_CERTIFICATE_METADATA, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SIGNING_CERTIFICATE_REQUEST: Schema = schema(
+        "UploadSigningCertificateRequest",
+        Kind::Structure(&[
+            body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
+            body("CertificateBody", &CERTIFICATE_BODY_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPLOAD_SIGNING_CERTIFICATE_RESPONSE: Schema = schema(
+        "UploadSigningCertificateResponse",
+        Kind::Structure(&[body("Certificate", &SIGNING_CERTIFICATE, Flags::REQUIRED)]),
         Constraint::NONE,
     );
     pub(super) static USER: Schema = schema(
@@ -5093,6 +11503,34 @@ mod schema {
             body("CreateDate", &TIMESTAMP, Flags::REQUIRED),
             body("PasswordLastUsed", &TIMESTAMP, Flags::NONE),
             body("PermissionsBoundary", &ATTACHED_PERMISSIONS_BOUNDARY, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static USER_DETAIL: Schema = schema(
+        "UserDetail",
+        Kind::Structure(&[
+            body("Path", &PATH_TYPE, Flags::NONE),
+            body("UserName", &USER_NAME_TYPE, Flags::NONE),
+            body("UserId", &STRING, Flags::NONE),
+            body("Arn", &ARN_TYPE, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("UserPolicyList", &POLICY_DETAIL_LIST_TYPE, Flags::NONE),
+            body("GroupList", &GROUP_NAME_LIST_TYPE, Flags::NONE),
+            body("AttachedManagedPolicies", &ATTACHED_POLICIES_LIST_TYPE, Flags::NONE),
+            body("PermissionsBoundary", &ATTACHED_PERMISSIONS_BOUNDARY, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static VIRTUAL_MFA_DEVICE: Schema = schema(
+        "VirtualMFADevice",
+        Kind::Structure(&[
+            body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+            body("Base32StringSeed", &BOOTSTRAP_DATUM, Flags::NONE),
+            body("QRCodePNG", &BOOTSTRAP_DATUM, Flags::NONE),
+            body("User", &USER, Flags::NONE),
+            body("EnableDate", &TIMESTAMP, Flags::NONE),
             body("Tags", &TAG_LIST_TYPE, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -5126,18 +11564,98 @@ mod schema {
     );
     pub(super) static ARN_TYPE: Schema =
         schema("arnType", Kind::String, limits(Some(20), Some(2048)));
+    pub(super) static ASSERTION_ENCRYPTION_MODE_TYPE: Schema = schema(
+        "assertionEncryptionModeType",
+        Kind::Enum(super::AssertionEncryptionModeType::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static ASSIGNMENT_STATUS_TYPE: Schema = schema(
+        "assignmentStatusType",
+        Kind::Enum(super::AssignmentStatusType::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static ATTACHED_POLICIES_LIST_TYPE: Schema = schema(
         "attachedPoliciesListType",
         list(&ATTACHED_POLICY, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static AUTHENTICATION_CODE_TYPE: Schema = schema(
+        "authenticationCodeType",
+        Kind::String,
+        matching(Some(6), Some(6), r"[\d]+", "[0-9]+"),
+    );
+    pub(super) static CERTIFICATE_BODY_TYPE: Schema = schema(
+        "certificateBodyType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(16384),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
+    );
+    pub(super) static CERTIFICATE_CHAIN_TYPE: Schema = schema(
+        "certificateChainType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2097152),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
+    );
+    pub(super) static CERTIFICATE_ID_TYPE: Schema = schema(
+        "certificateIdType",
+        Kind::String,
+        matching(Some(24), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
+    );
+    pub(super) static CERTIFICATE_LIST_TYPE: Schema = schema(
+        "certificateListType",
+        list(&SIGNING_CERTIFICATE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CLIENT_ID_LIST_TYPE: Schema =
+        schema("clientIDListType", list(&CLIENT_ID_TYPE, "member", false, false), Constraint::NONE);
+    pub(super) static CLIENT_ID_TYPE: Schema =
+        schema("clientIDType", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static CREDENTIAL_AGE_DAYS: Schema =
+        schema("credentialAgeDays", Kind::Integer, limits(Some(1), Some(36600)));
+    pub(super) static CUSTOM_SUFFIX_TYPE: Schema = schema(
+        "customSuffixType",
+        Kind::String,
+        matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static ENCODING_TYPE: Schema =
+        schema("encodingType", Kind::Enum(super::EncodingType::NAMES), Constraint::NONE);
+    pub(super) static ENTITY_DETAILS_LIST_TYPE: Schema = schema(
+        "entityDetailsListType",
+        list(&ENTITY_DETAILS, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ENTITY_LIST_TYPE: Schema =
+        schema("entityListType", list(&ENTITY_TYPE, "member", false, false), Constraint::NONE);
     pub(super) static EXISTING_USER_NAME_TYPE: Schema = schema(
         "existingUserNameType",
         Kind::String,
         matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
+    pub(super) static GLOBAL_ENDPOINT_TOKEN_VERSION: Schema = schema(
+        "globalEndpointTokenVersion",
+        Kind::Enum(super::GlobalEndpointTokenVersion::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static GROUP_DETAIL_LIST_TYPE: Schema = schema(
+        "groupDetailListType",
+        list(&GROUP_DETAIL, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static GROUP_LIST_TYPE: Schema =
         schema("groupListType", list(&GROUP, "member", false, false), Constraint::NONE);
+    pub(super) static GROUP_NAME_LIST_TYPE: Schema = schema(
+        "groupNameListType",
+        list(&GROUP_NAME_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static GROUP_NAME_TYPE: Schema = schema(
         "groupNameType",
         Kind::String,
@@ -5153,6 +11671,13 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
+    pub(super) static JOB_ID_TYPE: Schema =
+        schema("jobIDType", Kind::String, limits(Some(36), Some(36)));
+    pub(super) static LIST_POLICY_GRANTING_SERVICE_ACCESS_RESPONSE_LIST_TYPE: Schema = schema(
+        "listPolicyGrantingServiceAccessResponseListType",
+        list(&LIST_POLICIES_GRANTING_SERVICE_ACCESS_ENTRY, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static MARKER_TYPE: Schema = schema(
         "markerType",
         Kind::String,
@@ -5160,6 +11685,24 @@ mod schema {
     );
     pub(super) static MAX_ITEMS_TYPE: Schema =
         schema("maxItemsType", Kind::Integer, limits(Some(1), Some(1000)));
+    pub(super) static MAX_PASSWORD_AGE_TYPE: Schema =
+        schema("maxPasswordAgeType", Kind::Integer, limits(Some(1), Some(1095)));
+    pub(super) static MFA_DEVICE_LIST_TYPE: Schema =
+        schema("mfaDeviceListType", list(&MFA_DEVICE, "member", false, false), Constraint::NONE);
+    pub(super) static MINIMUM_PASSWORD_LENGTH_TYPE: Schema =
+        schema("minimumPasswordLengthType", Kind::Integer, limits(Some(6), Some(128)));
+    pub(super) static PASSWORD_REUSE_PREVENTION_TYPE: Schema =
+        schema("passwordReusePreventionType", Kind::Integer, limits(Some(1), Some(24)));
+    pub(super) static PASSWORD_TYPE: Schema = sensitive(schema(
+        "passwordType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(128),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
+    ));
     pub(super) static PATH_PREFIX_TYPE: Schema = schema(
         "pathPrefixType",
         Kind::String,
@@ -5177,6 +11720,11 @@ mod schema {
     );
     pub(super) static POLICY_DESCRIPTION_TYPE: Schema =
         schema("policyDescriptionType", Kind::String, limits(None, Some(1000)));
+    pub(super) static POLICY_DETAIL_LIST_TYPE: Schema = schema(
+        "policyDetailListType",
+        list(&POLICY_DETAIL, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static POLICY_DOCUMENT_TYPE: Schema = schema(
         "policyDocumentType",
         Kind::String,
@@ -5190,6 +11738,11 @@ mod schema {
     pub(super) static POLICY_DOCUMENT_VERSION_LIST_TYPE: Schema = schema(
         "policyDocumentVersionListType",
         list(&POLICY_VERSION, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static POLICY_GRANTING_SERVICE_ACCESS_LIST_TYPE: Schema = schema(
+        "policyGrantingServiceAccessListType",
+        list(&POLICY_GRANTING_SERVICE_ACCESS, "member", false, false),
         Constraint::NONE,
     );
     pub(super) static POLICY_LIST_TYPE: Schema =
@@ -5221,6 +11774,38 @@ mod schema {
         Kind::String,
         matching(None, None, r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?", r"v[1-9][0-9]*(\.[A-Za-z0-9\-]*)?"),
     );
+    pub(super) static PRIVATE_KEY_ID_TYPE: Schema = schema(
+        "privateKeyIdType",
+        Kind::String,
+        matching(Some(22), Some(64), "[A-Z0-9]+", "[A-Z0-9]+"),
+    );
+    pub(super) static PRIVATE_KEY_LIST: Schema =
+        schema("privateKeyList", list(&SAML_PRIVATE_KEY, "member", false, false), Constraint::NONE);
+    pub(super) static PRIVATE_KEY_TYPE: Schema = sensitive(schema(
+        "privateKeyType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(16384),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
+    ));
+    pub(super) static PUBLIC_KEY_ID_TYPE: Schema = schema(
+        "publicKeyIdType",
+        Kind::String,
+        matching(Some(20), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
+    );
+    pub(super) static PUBLIC_KEY_MATERIAL_TYPE: Schema = schema(
+        "publicKeyMaterialType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(16384),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
+    );
     pub(super) static ROLE_DESCRIPTION_TYPE: Schema = schema(
         "roleDescriptionType",
         Kind::String,
@@ -5231,6 +11816,8 @@ mod schema {
             r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*",
         ),
     );
+    pub(super) static ROLE_DETAIL_LIST_TYPE: Schema =
+        schema("roleDetailListType", list(&ROLE_DETAIL, "member", false, false), Constraint::NONE);
     pub(super) static ROLE_LIST_TYPE: Schema =
         schema("roleListType", list(&ROLE, "member", false, false), Constraint::NONE);
     pub(super) static ROLE_MAX_SESSION_DURATION_TYPE: Schema =
@@ -5239,6 +11826,40 @@ mod schema {
         "roleNameType",
         Kind::String,
         matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static SERIAL_NUMBER_TYPE: Schema = schema(
+        "serialNumberType",
+        Kind::String,
+        matching(Some(9), Some(256), r"[\w+=/:,.@-]+", r"[a-zA-Z0-9_+=/:,.@\-]+"),
+    );
+    pub(super) static SERVER_CERTIFICATE_METADATA_LIST_TYPE: Schema = schema(
+        "serverCertificateMetadataListType",
+        list(&SERVER_CERTIFICATE_METADATA, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static SERVER_CERTIFICATE_NAME_TYPE: Schema = schema(
+        "serverCertificateNameType",
+        Kind::String,
+        matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static SERVICE_CREDENTIAL_SECRET: Schema =
+        sensitive(schema("serviceCredentialSecret", Kind::String, Constraint::NONE));
+    pub(super) static SERVICE_NAMESPACE_LIST_TYPE: Schema = schema(
+        "serviceNamespaceListType",
+        list(&SERVICE_NAMESPACE_TYPE, "member", false, false),
+        limits(Some(1), Some(200)),
+    );
+    pub(super) static SERVICE_NAMESPACE_TYPE: Schema = schema(
+        "serviceNamespaceType",
+        Kind::String,
+        matching(Some(1), Some(64), r"[\w-]*", r"[a-zA-Z0-9_\-]*"),
+    );
+    pub(super) static SERVICE_PASSWORD: Schema =
+        sensitive(schema("servicePassword", Kind::String, Constraint::NONE));
+    pub(super) static SERVICE_SPECIFIC_CREDENTIAL_ID: Schema = schema(
+        "serviceSpecificCredentialId",
+        Kind::String,
+        matching(Some(20), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
     );
     pub(super) static STATUS_TYPE: Schema =
         schema("statusType", Kind::Enum(super::StatusType::NAMES), Constraint::NONE);
@@ -5274,11 +11895,30 @@ mod schema {
             r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*",
         ),
     );
+    pub(super) static THUMBPRINT_LIST_TYPE: Schema = schema(
+        "thumbprintListType",
+        list(&THUMBPRINT_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static THUMBPRINT_TYPE: Schema =
+        schema("thumbprintType", Kind::String, limits(Some(40), Some(40)));
+    pub(super) static USER_DETAIL_LIST_TYPE: Schema =
+        schema("userDetailListType", list(&USER_DETAIL, "member", false, false), Constraint::NONE);
     pub(super) static USER_LIST_TYPE: Schema =
         schema("userListType", list(&USER, "member", false, false), Constraint::NONE);
     pub(super) static USER_NAME_TYPE: Schema = schema(
         "userNameType",
         Kind::String,
         matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static VIRTUAL_MFA_DEVICE_LIST_TYPE: Schema = schema(
+        "virtualMFADeviceListType",
+        list(&VIRTUAL_MFA_DEVICE, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static VIRTUAL_MFA_DEVICE_NAME: Schema = schema(
+        "virtualMFADeviceName",
+        Kind::String,
+        matching(Some(1), None, r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
 }

@@ -233,7 +233,8 @@ fn no_version(arn: &str, version_id: &str) -> Error {
     ))
 }
 
-fn shown(tx: &impl Tx, policy: &ManagedPolicy) -> Result<Policy, Error> {
+/// A policy as its own answers show it.
+pub(crate) fn shown(tx: &impl Tx, policy: &ManagedPolicy) -> Result<Policy, Error> {
     let arn = policy.arn(tx.account());
     Ok(Policy {
         policy_name: Some(policy.name.clone()),
@@ -251,7 +252,11 @@ fn shown(tx: &impl Tx, policy: &ManagedPolicy) -> Result<Policy, Error> {
     })
 }
 
-fn shown_version(policy: &ManagedPolicy, version: &rows::PolicyVersion) -> PolicyVersion {
+/// A version with its document.
+pub(crate) fn shown_version(
+    policy: &ManagedPolicy,
+    version: &rows::PolicyVersion,
+) -> PolicyVersion {
     PolicyVersion {
         document: Some(rules::url_encoded(&version.document)),
         version_id: Some(format!("v{}", version.number)),
@@ -260,7 +265,8 @@ fn shown_version(policy: &ManagedPolicy, version: &rows::PolicyVersion) -> Polic
     }
 }
 
-fn shown_aws(tx: &impl Tx, policy: &AwsPolicy) -> Result<Policy, Error> {
+/// A policy of AWS.
+pub(crate) fn shown_aws(tx: &impl Tx, policy: &AwsPolicy) -> Result<Policy, Error> {
     let arn = policy.arn();
     Ok(Policy {
         policy_name: Some(policy.name.clone()),
@@ -278,7 +284,7 @@ fn shown_aws(tx: &impl Tx, policy: &AwsPolicy) -> Result<Policy, Error> {
 }
 
 /// Of AWS's policies only the version in force is known.
-fn shown_aws_version(policy: &AwsPolicy) -> PolicyVersion {
+pub(crate) fn shown_aws_version(policy: &AwsPolicy) -> PolicyVersion {
     PolicyVersion {
         document: None,
         version_id: Some(format!("v{}", policy.version)),

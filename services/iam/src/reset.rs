@@ -8,8 +8,11 @@ use fogbank_core::store::{self as kv, Table, Value};
 use fogbank_core::{BoxFuture, Cx, Fault, Tx, WriteTx};
 use fogbank_identity::Identities;
 use fogbank_identity::rows::{
-    self, ACCESS_KEYS, DENIALS, ENTITIES, GROUPS, LAST_USES, MEMBERS, OBSERVED, POLICIES, ROLES,
-    USERS, User, fold,
+    self, ACCESS_KEYS, ACCESS_REPORTS, ACCOUNT_ALIASES, ALIASES, CREDENTIAL_REPORTS, DENIALS,
+    ENTITIES, GROUPS, INSTANCE_PROFILES, LAST_USES, LOGIN_PROFILES, MEMBERS, MFA_DEVICES, OBSERVED,
+    OIDC_PROVIDERS, PASSWORD_POLICIES, POLICIES, ROLE_DELETIONS, ROLE_PROFILES, ROLES,
+    SAML_PROVIDERS, SERVER_CERTIFICATES, SERVICE_CREDENTIALS, SIGNING_CERTIFICATES,
+    SSH_PUBLIC_KEYS, USER_DEVICES, USERS, User, fold,
 };
 
 use crate::error::Error;
@@ -27,6 +30,16 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
                 add_accounts(tx, &GROUPS, &mut accounts)?;
                 add_accounts(tx, &ROLES, &mut accounts)?;
                 add_accounts(tx, &POLICIES, &mut accounts)?;
+                add_accounts(tx, &MFA_DEVICES, &mut accounts)?;
+                add_accounts(tx, &INSTANCE_PROFILES, &mut accounts)?;
+                add_accounts(tx, &OIDC_PROVIDERS, &mut accounts)?;
+                add_accounts(tx, &SAML_PROVIDERS, &mut accounts)?;
+                add_accounts(tx, &SERVER_CERTIFICATES, &mut accounts)?;
+                add_accounts(tx, &ROLE_DELETIONS, &mut accounts)?;
+                add_accounts(tx, &ACCESS_REPORTS, &mut accounts)?;
+                accounts.extend(PASSWORD_POLICIES.range(&()).keys(tx)?);
+                accounts.extend(ACCOUNT_ALIASES.range(&()).keys(tx)?);
+                accounts.extend(CREDENTIAL_REPORTS.range(&()).keys(tx)?);
                 Ok::<_, Fault>(accounts)
             })?,
         };
@@ -71,8 +84,17 @@ async fn reset_account(cx: &Cx) -> Result<(), Fault> {
     let account = cx.account();
     each(cx, &USERS, |key, _| key.0 == account, |tx, _, user| remove_user(tx, user)).await?;
     each(cx, &GROUPS, |key, _| key.0 == account, |tx, _, group| store::delete(tx, group)).await?;
+    remove_all(cx, &MFA_DEVICES).await?;
+    remove_all(cx, &INSTANCE_PROFILES).await?;
+    remove_all(cx, &OIDC_PROVIDERS).await?;
+    remove_all(cx, &SAML_PROVIDERS).await?;
+    remove_all(cx, &SERVER_CERTIFICATES).await?;
+    remove_all(cx, &ROLE_DELETIONS).await?;
+    remove_all(cx, &ACCESS_REPORTS).await?;
+    cx.write(remove_settings).await?;
     let remove_role = |tx: &mut WriteTx<'_>, _: &(String, String), role: &rows::Role| {
         LAST_USES.delete(tx, &role.id)?;
+        ROLE_PROFILES.delete_all(tx, &(tx.account().to_owned(), fold(&role.name)))?;
         store::delete(tx, role)
     };
     each(cx, &ROLES, |key, _| key.0 == account, remove_role).await?;
@@ -83,12 +105,40 @@ async fn reset_account(cx: &Cx) -> Result<(), Fault> {
     each(cx, &POLICIES, |key, _| key.0 == account, remove_policy).await
 }
 
-/// Removes a user with its access keys and its places in groups.
+/// Removes all rows of a table that the context's account has.
+async fn remove_all<V: Value + 'static>(
+    cx: &Cx,
+    table: &'static Table<(String, String), V>,
+) -> Result<(), Fault> {
+    let account = cx.account();
+    let remove = |tx: &mut WriteTx<'_>, key: &(String, String), _: &V| {
+        Ok::<_, Fault>(table.delete(tx, key)?)
+    };
+    each(cx, table, |key, _| key.0 == account, remove).await
+}
+
+/// Removes what an account has once.
+fn remove_settings(tx: &mut WriteTx<'_>) -> Result<(), Fault> {
+    let account = tx.account().to_owned();
+    if let Some(alias) = ACCOUNT_ALIASES.get(tx, &account)? {
+        ALIASES.delete(tx, &alias)?;
+    }
+    ACCOUNT_ALIASES.delete(tx, &account)?;
+    PASSWORD_POLICIES.delete(tx, &account)?;
+    Ok(CREDENTIAL_REPORTS.delete(tx, &account)?)
+}
+
+/// Removes a user with its credentials and its places in groups.
 fn remove_user(tx: &mut WriteTx<'_>, user: &User) -> Result<(), Error> {
     for id in &user.access_keys {
         ACCESS_KEYS.delete(tx, id)?;
         LAST_USES.delete(tx, id)?;
     }
+    LOGIN_PROFILES.delete(tx, &user.id)?;
+    USER_DEVICES.delete_all(tx, &(&*user.id,))?;
+    SIGNING_CERTIFICATES.delete_all(tx, &(&*user.id,))?;
+    SSH_PUBLIC_KEYS.delete_all(tx, &(&*user.id,))?;
+    SERVICE_CREDENTIALS.delete_all(tx, &(&*user.id,))?;
     let (account, folded) = (tx.account().to_owned(), fold(&user.name));
     for group in &user.groups {
         MEMBERS.delete(tx, &(&account, group, &folded))?;
@@ -111,5 +161,17 @@ fn forget_last_uses(cx: &Cx) -> Result<(), Fault> {
         Ok::<_, Fault>(())
     })?;
     uses.written(gone);
+    let mut gone = uses.pending_services();
+    cx.read(|tx| {
+        let mut exists = BTreeSet::new();
+        for (id, _) in &gone {
+            if ENTITIES.contains(tx, id)? {
+                exists.insert(id.clone());
+            }
+        }
+        gone.retain(|(id, _)| !exists.contains(id));
+        Ok::<_, Fault>(())
+    })?;
+    uses.written_services(gone);
     Ok(())
 }

@@ -4,18 +4,18 @@ use fogbank_core::{ReadTx, Tx, WriteTx};
 use fogbank_identity::rows::{self, Grants, LAST_USES};
 use fogbank_identity::{Identities, trust};
 
-use crate::boundaries;
 use crate::error::Error;
 use crate::model::{
     CreateRoleInput, CreateRoleOutput, DeleteRoleInput, DeleteRoleOutput, GetRoleInput,
-    GetRoleOutput, ListInstanceProfilesForRoleInput, ListInstanceProfilesForRoleOutput,
-    ListRolesInput, ListRolesOutput, Role, RoleLastUsed, UpdateAssumeRolePolicyInput,
-    UpdateAssumeRolePolicyOutput, UpdateRoleInput, UpdateRoleOutput,
+    GetRoleOutput, ListRolesInput, ListRolesOutput, Role, RoleLastUsed,
+    UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput, UpdateRoleDescriptionInput,
+    UpdateRoleDescriptionOutput, UpdateRoleInput, UpdateRoleOutput,
 };
+use crate::{boundaries, instance_profiles};
 use crate::{rules, store};
 
 /// The longest session of a role that says nothing of it, in seconds.
-const SESSION_SECS: u32 = 3600;
+pub(crate) const SESSION_SECS: u32 = 3600;
 
 /// Creates a role.
 pub(crate) fn create(
@@ -23,6 +23,11 @@ pub(crate) fn create(
     input: CreateRoleInput,
 ) -> Result<CreateRoleOutput, Error> {
     let boundary = boundaries::checked(tx, input.permissions_boundary)?;
+    if input.path.as_deref().is_some_and(|path| path.starts_with("/aws-service-role/")) {
+        let message =
+            "Roles under the path /aws-service-role/ are made by CreateServiceLinkedRole.";
+        return Err(Error::InvalidInputException(message.to_owned()));
+    }
     let trusted = trusted(tx, &input.assume_role_policy_document)?;
     let role = rows::Role {
         name: input.role_name,
@@ -43,17 +48,20 @@ pub(crate) fn create(
 /// Shows a role.
 pub(crate) fn get(tx: &ReadTx<'_>, input: GetRoleInput) -> Result<GetRoleOutput, Error> {
     let role: rows::Role = store::find(tx, &input.role_name)?;
-    let noted = Identities::of(tx.cx().cloud()).last_uses.get(&role.id);
-    let last_use = match noted {
+    let role_last_used = Some(last_used(tx, &role)?);
+    Ok(GetRoleOutput { role: Some(Role { role_last_used, ..described(tx, &role)? }) })
+}
+
+/// When and where a role was last used.
+pub(crate) fn last_used(tx: &impl Tx, role: &rows::Role) -> Result<RoleLastUsed, Error> {
+    let last_use = match Identities::of(tx.cx().cloud()).last_uses.get(&role.id) {
         Some(last) => Some(last),
         None => LAST_USES.get(tx, &role.id)?,
     };
-    let role_last_used = last_use.map_or_else(RoleLastUsed::default, |last| RoleLastUsed {
+    Ok(last_use.map_or_else(RoleLastUsed::default, |last| RoleLastUsed {
         last_used_date: store::time(last.secs),
         region: Some(last.region),
-    });
-    let shown = Role { role_last_used: Some(role_last_used), ..described(tx, &role)? };
-    Ok(GetRoleOutput { role: Some(shown) })
+    }))
 }
 
 /// Lists the roles under a path.
@@ -74,7 +82,7 @@ pub(crate) fn update(
     tx: &mut WriteTx<'_>,
     input: UpdateRoleInput,
 ) -> Result<UpdateRoleOutput, Error> {
-    let mut role: rows::Role = store::find(tx, &input.role_name)?;
+    let mut role: rows::Role = store::changeable(tx, &input.role_name)?;
     if let Some(description) = input.description {
         role.description = Some(description).filter(|text| !text.is_empty());
     }
@@ -85,12 +93,23 @@ pub(crate) fn update(
     Ok(UpdateRoleOutput {})
 }
 
+/// Changes a role's description, the role of a service's too.
+pub(crate) fn update_description(
+    tx: &mut WriteTx<'_>,
+    input: UpdateRoleDescriptionInput,
+) -> Result<UpdateRoleDescriptionOutput, Error> {
+    let mut role: rows::Role = store::find(tx, &input.role_name)?;
+    role.description = Some(input.description).filter(|text| !text.is_empty());
+    store::save(tx, &role)?;
+    Ok(UpdateRoleDescriptionOutput { role: Some(described(tx, &role)?) })
+}
+
 /// Replaces a role's trust policy.
 pub(crate) fn update_trust(
     tx: &mut WriteTx<'_>,
     input: UpdateAssumeRolePolicyInput,
 ) -> Result<UpdateAssumeRolePolicyOutput, Error> {
-    let mut role: rows::Role = store::find(tx, &input.role_name)?;
+    let mut role: rows::Role = store::changeable(tx, &input.role_name)?;
     role.trusted = trusted(tx, &input.policy_document)?;
     role.trust = input.policy_document;
     store::save(tx, &role)?;
@@ -102,8 +121,10 @@ pub(crate) fn delete(
     tx: &mut WriteTx<'_>,
     input: DeleteRoleInput,
 ) -> Result<DeleteRoleOutput, Error> {
-    let role: rows::Role = store::find(tx, &input.role_name)?;
-    let conflict = if !role.grants.attached.is_empty() {
+    let role: rows::Role = store::changeable(tx, &input.role_name)?;
+    let conflict = if !instance_profiles::of_role(tx, &role)?.is_empty() {
+        "Cannot delete entity, must remove roles from instance profile first."
+    } else if !role.grants.attached.is_empty() {
         "Cannot delete entity, must detach all policies first."
     } else if !role.grants.inline.is_empty() {
         "Cannot delete entity, must delete policies first."
@@ -115,17 +136,15 @@ pub(crate) fn delete(
     Err(Error::DeleteConflictException(conflict))
 }
 
-/// Lists a role's instance profiles, which cannot be made yet.
-pub(crate) fn list_instance_profiles(
-    tx: &ReadTx<'_>,
-    input: ListInstanceProfilesForRoleInput,
-) -> Result<ListInstanceProfilesForRoleOutput, Error> {
-    let _: rows::Role = store::find(tx, &input.role_name)?;
-    Ok(ListInstanceProfilesForRoleOutput {
-        instance_profiles: Some(Vec::new()),
-        is_truncated: Some(false),
-        marker: None,
-    })
+/// Refuses to do with the role of a service what only the service may do.
+pub(crate) fn refuse_if_linked(role: &rows::Role) -> Result<(), Error> {
+    if rules::linked::service_of(&role.path).is_none() {
+        return Ok(());
+    }
+    Err(Error::UnmodifiableEntityException(format!(
+        "Cannot perform the operation on the protected role '{}' - this role is only modifiable by AWS",
+        role.name
+    )))
 }
 
 fn trusted(tx: &WriteTx<'_>, document: &str) -> Result<Vec<(String, String)>, Error> {
@@ -147,7 +166,7 @@ fn described(tx: &impl Tx, role: &rows::Role) -> Result<Role, Error> {
 }
 
 /// A role as listings show it.
-fn listed(tx: &impl Tx, role: &rows::Role) -> Result<Role, Error> {
+pub(crate) fn listed(tx: &impl Tx, role: &rows::Role) -> Result<Role, Error> {
     let document = trust::shown(tx, role)?;
     Ok(Role {
         path: Some(role.path.clone()),

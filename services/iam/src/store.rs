@@ -7,10 +7,11 @@ use fogbank_core::{Timestamp, Tx, WriteTx};
 use fogbank_identity::managed;
 use fogbank_identity::rows::{
     self, ENTITIES, Entity, GROUPS, Grants, Group, Kind, MEMBERS, ManagedPolicy, POLICIES, ROLES,
-    Role, USERS, USES, User, fold,
+    Role, SERVICE_USES, USERS, USES, User, fold,
 };
 
 use crate::error::Error;
+use crate::model::StatusType;
 use crate::rules::{self, Page};
 
 /// How a user, group or role uses a managed policy, as the index has it.
@@ -96,6 +97,17 @@ pub(crate) fn find<H: Holder>(tx: &impl Tx, name: &str) -> Result<H, Error> {
     found.filter(|holder| holder.name() == name).ok_or_else(|| Error::no_such(H::NOUN, name))
 }
 
+/// The same, to be changed: not the role of a service.
+pub(crate) fn changeable<H: Holder>(tx: &impl Tx, name: &str) -> Result<H, Error> {
+    let found: H = find(tx, name)?;
+    if H::KIND == Kind::Role && rules::linked::service_of(found.path()).is_some() {
+        return Err(Error::UnmodifiableEntityException(format!(
+            "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        )));
+    }
+    Ok(found)
+}
+
 /// Writes a user, group or role that did not exist.
 pub(crate) fn create<H: Holder>(tx: &mut WriteTx<'_>, holder: &H) -> Result<(), Error> {
     let folded = fold(holder.name());
@@ -124,6 +136,7 @@ pub(crate) fn save<H: Holder>(tx: &mut WriteTx<'_>, holder: &H) -> Result<(), Er
 pub(crate) fn delete<H: Holder>(tx: &mut WriteTx<'_>, holder: &H) -> Result<(), Error> {
     unindex(tx, holder)?;
     ENTITIES.delete(tx, holder.id())?;
+    SERVICE_USES.delete_all(tx, &(holder.id(),))?;
     let key = (tx.account().to_owned(), fold(holder.name()));
     H::table().delete(tx, &key)?;
     Ok(rows::changed(tx)?)
@@ -205,6 +218,32 @@ pub(crate) fn rename(tx: &mut WriteTx<'_>, old: &User, new: &User) -> Result<(),
     save(tx, new)
 }
 
+/// Gives a group another name or path; its members keep it.
+pub(crate) fn rename_group(tx: &mut WriteTx<'_>, old: &Group, new: &Group) -> Result<(), Error> {
+    let account = tx.account().to_owned();
+    let (from, to) = (fold(&old.name), fold(&new.name));
+    if from != to {
+        if GROUPS.contains(tx, &(&*account, &*to))? {
+            let message = format!("Group with name {} already exists.", new.name);
+            return Err(Error::EntityAlreadyExistsException(message));
+        }
+        for user in members(tx, &old.name)? {
+            MEMBERS.delete(tx, &(&*account, &*from, &*user))?;
+            MEMBERS.put(tx, &(&*account, &*to, &*user), &())?;
+            if let Some(mut row) = USERS.get(tx, &(&*account, &*user))? {
+                let places = row.groups.iter_mut().filter(|group| **group == from);
+                places.for_each(|group| group.clone_from(&to));
+                USERS.put(tx, &(&*account, &*user), &row)?;
+            }
+        }
+    }
+    unindex(tx, old)?;
+    index(tx, new)?;
+    GROUPS.delete(tx, &(&*account, &*from))?;
+    ENTITIES.put(tx, &new.id, &Entity { account, kind: Kind::Group, folded: to })?;
+    save(tx, new)
+}
+
 /// A page of the users, groups or roles under a path.
 pub(crate) fn page<H: Holder>(
     tx: &impl Tx,
@@ -275,6 +314,11 @@ pub(crate) fn count<H: Row>(
 ) -> Result<i32, Error> {
     let count = table.range(&(tx.account(),)).count(tx)?;
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// Whether something may be used, as answers carry it.
+pub(crate) fn status(active: bool) -> StatusType {
+    if active { StatusType::Active } else { StatusType::Inactive }
 }
 
 /// A time as answers carry it.

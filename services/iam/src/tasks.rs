@@ -23,12 +23,17 @@ pub(crate) fn write_decisions(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
 fn write_last_uses(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
     Box::pin(async move {
         let uses = &Identities::of(&cx).last_uses;
-        let pending = uses.pending();
-        if pending.is_empty() {
+        let (pending, services) = (uses.pending(), uses.pending_services());
+        if pending.is_empty() && services.is_empty() {
             return Ok(());
         }
-        cx.write(|tx| LastUses::write(tx, &pending)).await?;
+        cx.write(|tx| {
+            LastUses::write(tx, &pending)?;
+            LastUses::write_services(tx, &services)
+        })
+        .await?;
         uses.written(pending);
+        uses.written_services(services);
         Ok(())
     })
 }

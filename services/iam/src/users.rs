@@ -1,7 +1,10 @@
 //! Users.
 
 use fogbank_core::{Access, PrincipalKind, ReadTx, Tx, WriteTx};
-use fogbank_identity::rows::{self, Grants};
+use fogbank_identity::rows::{
+    self, Grants, LOGIN_PROFILES, SERVICE_CREDENTIALS, SIGNING_CERTIFICATES, SSH_PUBLIC_KEYS,
+    USER_DEVICES,
+};
 
 use crate::boundaries;
 use crate::error::Error;
@@ -95,11 +98,30 @@ pub(crate) fn delete(
         "Cannot delete entity, must delete policies first."
     } else if !user.access_keys.is_empty() {
         "Cannot delete entity, must delete access keys first."
+    } else if let Some(conflict) = credential(tx, &user.id)? {
+        conflict
     } else {
         store::delete(tx, &user)?;
         return Ok(DeleteUserOutput {});
     };
     Err(Error::DeleteConflictException(conflict))
+}
+
+/// The credential beside access keys that stands in the way of a user's deletion.
+fn credential(tx: &impl Tx, id: &str) -> Result<Option<&'static str>, Error> {
+    if LOGIN_PROFILES.contains(tx, id)? {
+        return Ok(Some("Cannot delete entity, must delete login profile first."));
+    }
+    if USER_DEVICES.range(&(id,)).count(tx)? > 0 {
+        return Ok(Some("Cannot delete entity, must delete MFA device first."));
+    }
+    if SIGNING_CERTIFICATES.range(&(id,)).count(tx)? > 0 {
+        return Ok(Some("Cannot delete entity, must delete signing certificates first."));
+    }
+    if SSH_PUBLIC_KEYS.range(&(id,)).count(tx)? + SERVICE_CREDENTIALS.range(&(id,)).count(tx)? > 0 {
+        return Ok(Some("Cannot delete entity, must delete referenced objects first."));
+    }
+    Ok(None)
 }
 
 /// The given name, or that of the calling user.

@@ -50,11 +50,27 @@ async fn every_operation_asks_for_permission() {
     let ann = good(&world, "CreateUser", json!({"UserName": "ann"})).await;
     let ann = principal(&ann["User"]);
     let arn = "arn:aws:iam::000000000000:policy/p";
-    let everything = json!({
+    let mut everything = json!({
         "UserName": "ann", "GroupName": "g", "RoleName": "r", "PolicyName": "p", "PolicyArn": arn,
         "PolicyDocument": "{}", "AssumeRolePolicyDocument": "{}", "AccessKeyId": "AKIAAAAAAAAAAAAAAAAA",
         "Status": "Active", "VersionId": "v1", "PermissionsBoundary": arn, "Tags": [], "TagKeys": [],
     });
+    let more = json!({
+        "InstanceProfileName": "i", "ServerCertificateName": "c", "VirtualMFADeviceName": "m", "Name": "n",
+        "Url": "https://a.example", "OpenIDConnectProviderArn": "arn:aws:iam::000000000000:oidc-provider/a.example",
+        "SAMLProviderArn": "arn:aws:iam::000000000000:saml-provider/n",
+        "SerialNumber": "arn:aws:iam::000000000000:mfa/m", "AuthenticationCode1": "000000",
+        "AuthenticationCode2": "000000", "AWSServiceName": "ecs.amazonaws.com", "DeletionTaskId": "task/x",
+        "SAMLMetadataDocument": "x".repeat(1000), "CertificateBody": "x", "PrivateKey": "x", "CertificateId": "x".repeat(24),
+        "SSHPublicKeyBody": "ssh-rsa A", "SSHPublicKeyId": "x".repeat(20), "Encoding": "SSH", "ServiceName": "s",
+        "ServiceSpecificCredentialId": "x".repeat(20), "AccountAlias": "alias", "OldPassword": "x", "NewPassword": "x",
+        "Password": "x", "GlobalEndpointTokenVersion": "v2Token", "ClientID": "c", "ThumbprintList": [],
+        "PolicySourceArn": arn, "Arn": arn, "PolicyInputList": [], "ActionNames": [], "ServiceNamespaces": ["s3"],
+        "JobId": "x".repeat(36), "ServiceNamespace": "s3", "Description": "",
+    });
+    if let (Some(all), Some(more)) = (everything.as_object_mut(), more.as_object()) {
+        all.extend(more.clone());
+    }
     for op in crate::OPERATIONS {
         let fogbank_core::wire::Kind::Structure(members) = &op.model.input.kind else {
             panic!("an input is a structure")

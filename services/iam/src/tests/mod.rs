@@ -2,10 +2,14 @@
 
 mod access;
 mod access_keys;
+mod credentials;
 mod groups;
+mod instance_profiles;
 mod policies;
+mod providers;
 mod reset;
 mod roles;
+mod simulations;
 mod users;
 
 use fogbank_core::{Principal, PrincipalKind, Service};

@@ -1,5 +1,11 @@
 //! Quotas, policy documents, tags, pages: rules without rows.
 
+pub(crate) mod linked;
+pub(crate) mod passwords;
+pub(crate) mod qr;
+pub(crate) mod ssh;
+pub(crate) mod statements;
+
 use fogbank_core::page;
 use fogbank_core::policy::{Document, Kind};
 use fogbank_identity::rows::Tags;
@@ -104,6 +110,62 @@ fn is_same_key(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
+/// An ARN of something of IAM.
+pub(crate) fn arn(account: &str, kind: &str, path: &str, name: &str) -> String {
+    fogbank_identity::rows::entity_arn(account, kind, path, name)
+}
+
+/// Bytes in base 32 (RFC 4648), without padding.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut pending, mut count) = (0u32, 0);
+    for byte in bytes {
+        pending = pending << 8 | u32::from(*byte);
+        count += 8;
+        while count >= 5 {
+            count -= 5;
+            text.push(DIGITS[(pending >> count & 31) as usize] as char);
+        }
+    }
+    if count > 0 {
+        text.push(DIGITS[(pending << (5 - count) & 31) as usize] as char);
+    }
+    text
+}
+
+/// An issuer's URL: whether it is reached over TLS, and the rest without a slash at the end. AWS takes `https` alone; a
+/// developer's machine takes `http` for issuers on itself, which a server must not let its users reach.
+pub(crate) fn issuer(url: &str, is_server: bool) -> Result<(bool, &str), Error> {
+    let (is_tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) if !is_server && is_loopback(rest) => (false, rest),
+        _ => return Err(invalid_issuer()),
+    };
+    let rest = rest.trim_end_matches('/');
+    let is_plain =
+        rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\\\"<>".contains(&byte));
+    if rest.is_empty() || rest.starts_with('/') || !is_plain {
+        return Err(invalid_issuer());
+    }
+    Ok((is_tls, rest))
+}
+
+fn invalid_issuer() -> Error {
+    Error::validation("Invalid Open ID Connect Provider URL")
+}
+
+/// Whether the host in front of a path is this machine.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// How many items a page has.
 pub(crate) fn page_size(max_items: Option<i32>) -> usize {
     max_items.and_then(|max| usize::try_from(max).ok()).unwrap_or(100).clamp(1, 1000)
@@ -154,6 +216,25 @@ pub(crate) fn after(marker: &str) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base32_is_that_of_the_standard() {
+        for (bytes, text) in
+            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foobar", "MZXW6YTBOI")]
+        {
+            assert_eq!(base32(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn issuers_are_reached_safely() {
+        assert_eq!(issuer("https://a.example/x/", true).ok(), Some((true, "a.example/x")));
+        assert_eq!(issuer("http://127.0.0.1:80/x", false).ok(), Some((false, "127.0.0.1:80/x")));
+        assert!(issuer("http://127.0.0.1:80/x", true).is_err());
+        for url in ["http://a.example", "ftp://x", "https://", "https://a?b", "https://u@a", "a"] {
+            assert!(issuer(url, false).is_err(), "{url}");
+        }
+    }
 
     #[test]
     fn encodes_documents_as_in_urls() {
