@@ -3,7 +3,8 @@
 
 use fogbank_core::arn::arn;
 use fogbank_core::wire::{Item, Struct};
-use fogbank_core::{Access, Fault, PrincipalKind, Request};
+use fogbank_core::{Access, Check, Fault, PrincipalKind, ReadTx, Request, Tx};
+use fogbank_identity::rows;
 
 use crate::rules::linked;
 
@@ -41,6 +42,43 @@ pub(crate) fn own_password(request: &Request, input: &dyn Struct) -> Outcome {
 pub(crate) fn user_or_all(request: &Request, input: &dyn Struct) -> Outcome {
     let is_all = input.get("AllUsers").is_some_and(|all| matches!(all.item(), Item::Boolean(true)));
     if is_all { Ok(Access::on(resource(request, "user/*"))) } else { user(request, input) }
+}
+
+/// The user that gets a credential for a service.
+pub(crate) fn new_service_credential(request: &Request, input: &dyn Struct) -> Outcome {
+    let access = user(request, input)?
+        .with("iam:ServiceSpecificCredentialServiceName", [name(input, "ServiceName").to_owned()]);
+    Ok(match input.get("CredentialAgeDays").map(|days| days.item()) {
+        Some(Item::Integer(days)) => {
+            access.with("iam:ServiceSpecificCredentialAgeDays", [days.to_string()])
+        }
+        _ => access,
+    })
+}
+
+/// The user that has a credential for a service.
+pub(crate) fn service_credential(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(user(request, input)?.refined(credentials_service))
+}
+
+fn credentials_service(
+    tx: &ReadTx<'_>,
+    input: &dyn Struct,
+    checks: &mut [Check],
+) -> Result<(), Fault> {
+    let user_id = match input.text("UserName") {
+        Some(name) => rows::user(tx, tx.account(), name)?.map(|user| user.id),
+        None => Some(tx.request().principal.id.clone()),
+    };
+    let Some(user_id) = user_id else { return Ok(()) };
+    let key = (user_id, name(input, "ServiceSpecificCredentialId").to_owned());
+    if let Some(row) = rows::SERVICE_CREDENTIALS.get(tx, &key)? {
+        for check in checks {
+            let key = "iam:ServiceSpecificCredentialServiceName".into();
+            check.context.push((key, vec![row.service.clone()]));
+        }
+    }
+    Ok(())
 }
 
 /// The group that the input names.
@@ -243,7 +281,8 @@ pub(crate) fn linked_role(request: &Request, input: &dyn Struct) -> Outcome {
         ["task", "aws-service-role", service, name, ..] => {
             Ok(on(request, "role", &linked::path(service), name))
         }
-        _ => role(request, input),
+        _ if task.is_empty() => role(request, input),
+        _ => Ok(on(request, "role", "/aws-service-role/", "*")),
     }
 }
 

@@ -328,10 +328,11 @@ impl Scenario {
             .collect();
         let levels: Vec<&[_]> = levels.iter().map(Vec::as_slice).collect();
         let owner = self.owner.as_deref().unwrap_or(&self.caller.account);
-        let side = self
-            .resource
-            .as_ref()
-            .map(|policy| ResourceSide { owner, policy: Some(policy.attached()) });
+        let side = self.resource.as_ref().map(|policy| ResourceSide {
+            owner,
+            policy: Some(policy.attached()),
+            grants: &[],
+        });
         let policies = Policies {
             identity: &identity,
             boundary: self.boundary.first().map(Policy::attached),
@@ -393,7 +394,11 @@ impl Scenario {
                 let own = Call { context: &self.context, ..*call };
                 // Without a resource policy, an owner of another account could not allow anything.
                 let policies = Policies {
-                    resource: Some(ResourceSide { owner: &self.caller.account, policy: None }),
+                    resource: Some(ResourceSide {
+                        owner: &self.caller.account,
+                        policy: None,
+                        grants: &[],
+                    }),
                     ..policies
                 };
                 evaluate(&own, &policies).explanation.reason == wanted
@@ -413,7 +418,7 @@ impl Scenario {
         let parts = policy.parts.iter().filter(|(_, document)| {
             let side = Attached { source: &policy.source, document };
             let owner = &self.caller.account;
-            let resource = Some(ResourceSide { owner, policy: Some(side) });
+            let resource = Some(ResourceSide { owner, policy: Some(side), grants: &[] });
             let own = Call { context: &self.context, ..*call };
             let policies = Policies { resource, ..Policies::default() };
             evaluate(&own, &policies).explanation.reason == wanted
@@ -425,7 +430,8 @@ impl Scenario {
     fn allow(&self, call: &Call<'_>, list: &[Policy]) -> bool {
         let identity: Vec<_> = list.iter().map(Policy::attached).collect();
         let own = Call { context: &self.context, ..*call };
-        let resource = Some(ResourceSide { owner: &self.caller.account, policy: None });
+        let resource =
+            Some(ResourceSide { owner: &self.caller.account, policy: None, grants: &[] });
         evaluate(&own, &Policies { identity: &identity, resource, ..Policies::default() })
             .is_allowed()
     }

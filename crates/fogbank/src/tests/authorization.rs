@@ -44,6 +44,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "arn:aws:iam::000000000000:access-key/${Id}",
         "stands for its user",
     ),
+    ("iam:DeleteServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
+    ("iam:ResetServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
+    ("iam:UpdateServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
+    ("iam:ListInstanceProfiles", "arn:aws:iam::000000000000:instance-profile/${Path}", PATHS),
+    ("iam:ListServerCertificates", "arn:aws:iam::000000000000:server-certificate/${Path}", PATHS),
     ("iam:ListGroups", "arn:aws:iam::000000000000:group/${Path}", PATHS),
     ("iam:ListPolicies", "policy path ${Path}", PATHS),
     ("iam:ListRoles", "arn:aws:iam::000000000000:role/${Path}", PATHS),
@@ -104,6 +109,7 @@ const SELECT: &str = "the operation has no such member";
 const DIRECTORY: &str = "the directory gives it, which knows users and roles";
 const PATHS: &str = "AWS names the path that is listed";
 const PARTNERS: &str = "there are no secrets that partners hold";
+const ROWS: &str = "the row of the credential tells";
 const LATER: &str = "not given yet";
 
 /// Somebody without any policy, on behalf of whom nothing is looked up.
