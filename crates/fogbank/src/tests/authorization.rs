@@ -44,6 +44,10 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "arn:aws:iam::000000000000:access-key/${Id}",
         "stands for its user",
     ),
+    ("iam:EnableMFADevice", "iam:FIDO-FIPS-140-2-certification", VIRTUAL),
+    ("iam:EnableMFADevice", "iam:FIDO-FIPS-140-3-certification", VIRTUAL),
+    ("iam:EnableMFADevice", "iam:FIDO-certification", VIRTUAL),
+    ("iam:EnableMFADevice", "iam:RegisterSecurityKey", VIRTUAL),
     ("iam:DeleteServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
     ("iam:ResetServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
     ("iam:UpdateServiceSpecificCredential", "iam:ServiceSpecificCredentialServiceName", ROWS),
@@ -109,6 +113,7 @@ const SELECT: &str = "the operation has no such member";
 const DIRECTORY: &str = "the directory gives it, which knows users and roles";
 const PATHS: &str = "AWS names the path that is listed";
 const PARTNERS: &str = "there are no secrets that partners hold";
+const VIRTUAL: &str = "there are no security keys, which only the console registers";
 const ROWS: &str = "the row of the credential tells";
 const LATER: &str = "not given yet";
 
