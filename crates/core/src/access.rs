@@ -16,7 +16,12 @@ pub struct Access {
     /// Adds condition keys that only rows tell, such as the value of a table's partition key. Asked only where
     /// policies are looked at, which is not the case for an account's root.
     pub refine: Option<Refine>,
+    /// Finds what the call is about, where only rows tell: which key an alias stands for. Asked for every caller.
+    pub locate: Option<Locate>,
 }
+
+/// Puts the resources that rows tell into the checks of a call, or adds checks.
+pub type Locate = fn(&ReadTx<'_>, &dyn Struct, &mut Vec<Check>) -> Result<(), Fault>;
 
 /// Adds to the checks of a call what only rows tell.
 pub type Refine = fn(&ReadTx<'_>, &dyn Struct, &mut [Check]) -> Result<(), Fault>;
@@ -112,6 +117,12 @@ impl Access {
         self.and("iam:PassRole", role)
             .last_with("iam:PassedToService", [service.to_owned()])
             .last_with("iam:AssociatedResourceArn", [resource.into()])
+    }
+
+    /// Finds the resources in the rows.
+    pub fn located(mut self, locate: Locate) -> Access {
+        self.locate = Some(locate);
+        self
     }
 
     /// A condition key with its values, for all checks so far.

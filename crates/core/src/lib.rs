@@ -17,12 +17,13 @@ pub mod page;
 mod principal;
 mod request;
 pub mod reset;
+pub mod root_key;
 mod service;
 mod spawn;
 mod tx;
 mod wakes;
 
-pub use access::{Access, Check, Refine, ResourcePolicy};
+pub use access::{Access, Check, Locate, Refine, ResourcePolicy};
 pub use arn::Arn;
 pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
 pub use clock::Clock;
@@ -34,12 +35,14 @@ pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
+pub use root_key::RootKey;
 pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task, TimeWentBack};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 
 pub use bytes;
 pub use fogbank_policy as policy;
+pub use fogbank_seal as seal;
 pub use fogbank_store as store;
 pub use fogbank_wire as wire;
 pub use fogbank_wire::{Body, Timestamp};
@@ -52,4 +55,5 @@ pub static TABLES: &[store::TableLabel] = &[
     outbox::lanes::LANES.label(),
     outbox::lanes::TURNS.label(),
     clock::CLOCK.label(),
+    root_key::SEALED.label(),
 ];

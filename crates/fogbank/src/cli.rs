@@ -229,6 +229,9 @@ pub(crate) struct StartOptions {
     /// Space on the disk, in MiB, below which nothing new is stored [default: 256, less on a small disk]
     #[arg(long, value_name = "MIB")]
     pub(crate) disk_reserve_mib: Option<u64>,
+    /// The file of the key that seals keys at rest [default: ROOT_KEY in the data directory, made at the first start]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_key_file: Option<PathBuf>,
     /// When a write is acknowledged [default: fsync]
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,

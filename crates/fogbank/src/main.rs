@@ -10,6 +10,7 @@ mod doctor;
 mod environment;
 mod iam;
 mod places;
+mod root_key;
 mod services;
 mod snapshots;
 mod start;

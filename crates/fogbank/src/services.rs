@@ -11,6 +11,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_apigatewayv2::SERVICE,
     &fogbank_dynamodb::SERVICE,
     &fogbank_iam::SERVICE,
+    &fogbank_kms::SERVICE,
     &fogbank_lambda::SERVICE,
     &fogbank_logs::SERVICE,
     &fogbank_rekognition::SERVICE,

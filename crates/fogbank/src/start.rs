@@ -59,6 +59,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     cloud.recall_clock().context("the clock's row cannot be read")?;
+    crate::root_key::take(config, &cloud)?;
     let compute = compute(config, &cloud)?;
     cloud.state(|| compute);
     let mode = match config.mode {

@@ -14,6 +14,9 @@ pub(crate) fn authorise(
     input: &dyn Struct,
 ) -> Result<(), Fault> {
     let mut access = (known.op.access)(cx.request(), input)?;
+    if let Some(locate) = access.locate {
+        cx.read(|tx| locate(tx, input, &mut access.checks))?;
+    }
     if let Some(refine) = access.refine
         && !matches!(cx.request().principal.kind, PrincipalKind::Root)
     {

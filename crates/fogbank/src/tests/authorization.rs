@@ -10,6 +10,7 @@ use super::reference::{Reference, is_key};
 
 /// Operations that are allowed to everybody who signs, or that ask while they run.
 const OPEN: &[(&str, &str)] = &[
+    ("kms:RetireGrant", "the grant decides, or else it asks while it runs"),
     ("s3:DeleteObjects", "asks for each key while it runs"),
     ("sts:AssumeRole", "a role's trust policy works unlike other resource policies"),
     ("sts:GetCallerIdentity", "AWS allows it to everybody, even if a policy denies it"),
@@ -57,6 +58,19 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("iam:ListPolicies", "policy path ${Path}", PATHS),
     ("iam:ListRoles", "arn:aws:iam::000000000000:role/${Path}", PATHS),
     ("iam:ListUsers", "arn:aws:iam::000000000000:user/${Path}", PATHS),
+    ("kms:Decapsulate", "kms:Decapsulate", "the reference does not have it yet"),
+    ("kms:Encapsulate", "kms:Encapsulate", "the reference does not have it yet"),
+    ("kms:*", "kms:GrantIsForAWSResource", "no service makes grants yet"),
+    ("kms:*", "kms:RecipientAttestation:<key>", "nobody here can check attestations"),
+    ("kms:*", "kms:ViaService", "only where a service calls on the caller's behalf"),
+    ("kms:CreateCustomKeyStore", "cloudhsm:DescribeClusters", "there are no key stores"),
+    ("kms:CreateCustomKeyStore", "ec2:DescribeVpcEndpointServices", "there are no key stores"),
+    ("kms:UpdateCustomKeyStore", "ec2:DescribeVpcEndpointServices", "there are no key stores"),
+    ("kms:CreateCustomKeyStore", "iam:CreateServiceLinkedRole", "there are no key stores"),
+    ("kms:CreateKey", "iam:CreateServiceLinkedRole", "copies need no role"),
+    ("kms:CreateKey", "kms:PutKeyPolicy", "AWS's guide asks for kms:CreateKey alone"),
+    ("kms:ReplicateKey", "iam:CreateServiceLinkedRole", "copies need no role"),
+    ("kms:ReplicateKey", "kms:PutKeyPolicy", "AWS's guide asks for kms:CreateKey alone"),
     ("lambda:CreateFunction", "lambda:PassCapacityProvider", "there are no capacity providers"),
     ("lambda:InvokeFunction", "lambda:EventSourceToken", "of Alexa alone"),
     ("lambda:InvokeFunction", "lambda:InvokedViaFunctionUrl", "there are no function URLs yet"),
@@ -149,6 +163,9 @@ fn access(world: &World, operation: &Operation, whole: bool) -> Result<Access, S
     let cx = Cx::new(world.cloud().clone(), request(operation));
     let refined = || {
         let mut access = (operation.op.access)(cx.request(), &*input)?;
+        if let Some(locate) = access.locate {
+            cx.read(|tx| locate(tx, &*input, &mut access.checks))?;
+        }
         if let Some(refine) = access.refine {
             cx.read(|tx| refine(tx, &*input, &mut access.checks))?;
         }

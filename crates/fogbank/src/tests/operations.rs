@@ -72,6 +72,21 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
             "DeletionTaskId",
             json!("task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/plausible"),
         ),
+        ("kms", "*", "KeyId", json!("alias/plausible")),
+        ("kms", "*", "SourceKeyId", json!("alias/plausible")),
+        ("kms", "*", "DestinationKeyId", json!("alias/plausible")),
+        ("kms", "*", "TargetKeyId", json!("alias/plausible")),
+        ("kms", "*", "AliasName", json!("alias/plausible")),
+        ("kms", "*", "CiphertextBlob", json!(CIPHERTEXT)),
+        ("kms", "*", "CustomerMasterKeySpec", Value::Null),
+        ("kms", "*", "GranteeServicePrincipal", Value::Null),
+        ("kms", "*", "RetiringServicePrincipal", Value::Null),
+        ("kms", "*", "KeyMaterialId", json!("0".repeat(64))),
+        ("kms", "*", "CloudHsmClusterId", Value::Null),
+        ("kms", "*", "XksProxyAuthenticationCredential", Value::Null),
+        ("kms", "*", "XksProxyUriEndpoint", Value::Null),
+        ("kms", "*", "XksProxyUriPath", Value::Null),
+        ("kms", "*", "XksProxyVpcEndpointServiceName", Value::Null),
         ("lambda", "*", "Action", json!("lambda:InvokeFunction")),
         ("lambda", "*", "SelfManagedEventSource", Value::Null),
         ("lambda", "*", "CapacityProviderConfig", Value::Null),
@@ -118,6 +133,10 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     ]
 }
 
+/// A ciphertext of KMS, of a key that does not exist.
+const CIPHERTEXT: &str = "AQAAAAAAAAALjxpSWjtMHZ4PAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+                          AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
+
 /// A transaction with all four kinds of writes.
 fn transaction() -> Value {
     let key = json!({ "id": { "S": "plausible" } });
@@ -151,6 +170,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("dynamodb", "TableName"),
     ("dynamodb", "ResourceArn"),
     ("dynamodb", "RequestItems"),
+    ("kms", "CiphertextBlob"),
     ("logs", "logGroupName"),
     ("sns", "TopicArn"),
 ];
@@ -244,5 +264,10 @@ pub(super) async fn world() -> World {
     ] {
         world.call(action, input).await.unwrap_or_else(|fault| panic!("{action}: {fault}"));
     }
+    let key = json!({ "MultiRegion": true });
+    let key =
+        world.call("kms:CreateKey", key).await.expect("a key")["KeyMetadata"]["KeyId"].clone();
+    let alias = json!({ "AliasName": "alias/plausible", "TargetKeyId": key });
+    world.call("kms:CreateAlias", alias).await.expect("an alias");
     world
 }

@@ -12,6 +12,8 @@ use super::operations::{self, Operation};
 
 /// What AWS lets everybody do who signs, and what refuses in words of its own.
 const OPEN: &[&str] = &[
+    // The grant decides.
+    "kms:RetireGrant",
     // It asks for each key; its answer is a list of refusals.
     "s3:DeleteObjects",
     // The role's trust policy decides.

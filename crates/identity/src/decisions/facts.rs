@@ -46,7 +46,10 @@ pub(crate) struct Facts<'a> {
 }
 
 /// Keys that hold a set even when it has one element. AWS's reference calls them `ArrayOfString`.
-const MULTIVALUED: [&str; 8] = [
+const MULTIVALUED: [&str; 11] = [
+    "kms:encryptioncontextkeys",
+    "kms:grantoperations",
+    "kms:resourcealiases",
     "aws:tagkeys",
     "dynamodb:attributes",
     "dynamodb:leadingkeys",
