@@ -125,6 +125,10 @@ impl Read for ReadTx<'_> {
         self.rows.get(key)
     }
 
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.rows.get_often(key)
+    }
+
     fn scan(
         &self,
         start: &[u8],
@@ -139,6 +143,10 @@ impl Read for ReadTx<'_> {
 impl Read for WriteTx<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         self.rows.get(key)
+    }
+
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.rows.get_often(key)
     }
 
     fn scan(

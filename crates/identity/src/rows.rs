@@ -41,7 +41,7 @@ pub static SESSION_ENDS: Table<(u64, String), ()> = Table::new("sts.session-ends
 /// When an access key or a role was last used, by its id.
 pub static LAST_USES: Table<String, LastUse> = Table::new("iam.last-uses", 0x010c);
 /// A number that grows with every change of what somebody may do.
-static GENERATION: Table<(), u64> = Table::new("iam.generation", 0x010f);
+static GENERATION: Table<(), u64> = Table::new("iam.generation", 0x010f).read_often();
 
 /// The tables of IAM.
 pub static IAM_TABLES: &[TableLabel] = &[

@@ -11,6 +11,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -63,6 +64,8 @@ struct Shared {
     step: Notify,
     /// Tells those who wait to run that the engine has been exchanged.
     exchanged: Condvar,
+    /// There may be as much pending as there may be.
+    is_full: AtomicBool,
     /// What readers see: all that is durable.
     published: RwLock<Arc<dyn View>>,
 }
@@ -130,6 +133,7 @@ impl Committer {
             work: Condvar::new(),
             step: Notify::new(),
             exchanged: Condvar::new(),
+            is_full: AtomicBool::new(false),
             published: RwLock::new(view),
         });
         let thread = match mode {
@@ -284,8 +288,12 @@ impl Committer {
     }
 
     fn wait_for_room<R>(&self, make: impl FnOnce() -> (Waiter, R)) -> Option<R> {
+        if !self.shared.is_full.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut state = self.shared.state.lock();
         if state.pending.bytes() < MAX_PENDING_BYTES || state.check().is_err() {
+            self.shared.is_full.store(false, Ordering::Relaxed);
             return None;
         }
         let (waiter, turn) = make();
@@ -489,6 +497,9 @@ impl Shared {
             return Next::Hear;
         }
         state.pending.absorb(own);
+        if state.pending.bytes() >= MAX_PENDING_BYTES {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
         state.hooks.extend(hooks);
         // Whoever commits now looks for work afterwards.
         let somebody_commits = state.led || state.committing.is_some();

@@ -1,5 +1,6 @@
 //! Typed, ordered tables.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::{Bound, ControlFlow};
 
@@ -9,6 +10,14 @@ use crate::key::{self, Key, KeyOf, KeyPrefix};
 use crate::row::Value;
 use crate::{Error, Read, Write};
 
+/// A buffer for encoded values that is larger is not kept.
+const MAX_ENCODED_BYTES: usize = 64 << 10;
+
+thread_local! {
+    /// Values are encoded here and copied once, when their size is known.
+    static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// A typed, ordered table: keys of type `K`, values of type `V`, under a prefix of four bytes that no other table has.
 ///
 /// A table is a name for a range of keys and holds nothing itself:
@@ -17,13 +26,21 @@ use crate::{Error, Read, Write};
 pub struct Table<K, V> {
     name: &'static str,
     prefix: u32,
+    read_often: bool,
     types: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K: Key, V: Value> Table<K, V> {
     /// Names the table that lives under `prefix`.
     pub const fn new(name: &'static str, prefix: u32) -> Self {
-        Table { name, prefix, types: PhantomData }
+        Table { name, prefix, read_often: false, types: PhantomData }
+    }
+
+    /// Says that almost every request reads a row of the table, which is seldom written: those that are in use are kept
+    /// at hand.
+    pub const fn read_often(mut self) -> Self {
+        self.read_often = true;
+        self
     }
 
     /// The name, for messages.
@@ -50,10 +67,19 @@ impl<K: Key, V: Value> Table<K, V> {
         tx: &(impl Read + ?Sized),
         key: &(impl KeyOf<K> + ?Sized),
     ) -> Result<Option<V>, Error> {
-        match tx.get(&self.encode(key))? {
+        match self.find(tx, key)? {
             Some(bytes) => V::decode(bytes).map(Some).map_err(|error| self.blame(error)),
             None => Ok(None),
         }
+    }
+
+    fn find(
+        &self,
+        tx: &(impl Read + ?Sized),
+        key: &(impl KeyOf<K> + ?Sized),
+    ) -> Result<Option<Bytes>, Error> {
+        let key = self.encode(key);
+        if self.read_often { tx.get_often(&key) } else { tx.get(&key) }
     }
 
     /// Whether there is a value under `key`.
@@ -74,9 +100,13 @@ impl<K: Key, V: Value> Table<K, V> {
     ) -> Result<(), Error> {
         #[cfg(debug_assertions)]
         registry::claim(self.prefix, self.name)?;
-        let mut bytes = Vec::new();
+        let mut bytes = ENCODED.take();
+        bytes.clear();
         value.encode(&mut bytes)?;
         tx.put(&self.encode(key), &bytes);
+        if bytes.capacity() <= MAX_ENCODED_BYTES {
+            ENCODED.set(bytes);
+        }
         Ok(())
     }
 
@@ -402,7 +432,7 @@ impl<K: Key> Table<K, crate::Raw> {
         tx: &(impl Read + ?Sized),
         key: &(impl KeyOf<K> + ?Sized),
     ) -> Result<Option<Bytes>, Error> {
-        tx.get(&self.encode(key))
+        self.find(tx, key)
     }
 }
 

@@ -28,6 +28,11 @@ pub trait Read {
     /// The value under `key`, not copied where the engine allows it.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error>;
 
+    /// The same for a key of a table that is [read often](crate::Table::read_often).
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.get(key)
+    }
+
     /// Visits the rows with `start <= key < end`, in order or in reverse, until the visitor breaks.
     fn scan(
         &self,
@@ -68,6 +73,10 @@ impl ReadTx {
 impl Read for ReadTx {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         self.view.get(key)
+    }
+
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.view.get_often(key)
     }
 
     fn scan(
@@ -173,6 +182,14 @@ impl WriteTx {
         self.version
     }
 
+    /// What was written under the key and is not in the base yet.
+    fn written(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+        self.own
+            .get(key)
+            .or_else(|| self.pending.get(key))
+            .or_else(|| self.committing.as_ref().and_then(|overlay| overlay.get(key)))
+    }
+
     fn check_size(&mut self, what: &'static str, size: usize, limit: usize) -> bool {
         if size > limit && self.failure.is_none() {
             self.failure = Some(Error::TooLarge { what, size, limit });
@@ -193,14 +210,16 @@ impl WriteTx {
 
 impl Read for WriteTx {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        let written = self
-            .own
-            .get(key)
-            .or_else(|| self.pending.get(key))
-            .or_else(|| self.committing.as_ref().and_then(|overlay| overlay.get(key)));
-        match written {
+        match self.written(key) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(key),
+        }
+    }
+
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        match self.written(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.base.get_often(key),
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) fn decode(
     } else {
         request.headers
     };
+    // Most members are absent, and a look into the map costs more than one at a few bits.
+    let names = headers.keys().fold(0, |names, name| names | name_bit(name.as_str()));
     checks.in_document = false;
     let mut payload = None;
     let mut document = false;
@@ -44,6 +46,7 @@ pub(crate) fn decode(
             Location::Path => bound.label(request, input.member_mut(index))?,
             Location::Query => bound.query(&query, input.member_mut(index))?,
             Location::QueryParams => bound.params(&query, input.member_mut(index))?,
+            Location::Header if names & name_bit(member.wire) == 0 => false,
             Location::Header => bound.header(headers, input.member_mut(index))?,
             Location::PrefixHeaders => bound.headers(headers, input.member_mut(index))?,
             Location::Payload => {
@@ -344,6 +347,12 @@ impl Bound<'_, '_> {
         let expected = if expected == "Long" { "Integer" } else { expected };
         Rejection::Argument { name: self.member.wire.to_owned(), value: text.to_owned(), expected }
     }
+}
+
+/// A bit for a header's name, in any case; names may share one.
+fn name_bit(name: &str) -> u64 {
+    let last = name.bytes().last().unwrap_or_default().to_ascii_lowercase();
+    1 << ((31 * name.len() + usize::from(last)) % 64)
 }
 
 fn header_text(value: &HeaderValue) -> String {

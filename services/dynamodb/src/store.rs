@@ -24,7 +24,7 @@ use crate::names::TableName;
 
 /// The definitions of tables by account, region and name.
 pub(crate) static DEFINITIONS: Table<(String, String, String), Raw> =
-    Table::new("dynamodb.tables", 0x0301);
+    Table::new("dynamodb.tables", 0x0301).read_often();
 /// Where a table's definition stands, by its number.
 static PLACES: Table<u64, Place> = Table::new("dynamodb.places", 0x0302);
 /// Items and indexes' entries under keys of [`keys`].

@@ -16,7 +16,7 @@ use crate::rules;
 use crate::tasks;
 
 /// Buckets by name: one namespace for all accounts.
-pub(crate) static BUCKETS: Table<String, Bucket> = Table::new("s3.buckets", 0x0201);
+pub(crate) static BUCKETS: Table<String, Bucket> = Table::new("s3.buckets", 0x0201).read_often();
 /// The names of each account's buckets.
 pub(crate) static OWNED: Table<(String, String), ()> = Table::new("s3.owned-buckets", 0x0202);
 /// The policies of buckets.

@@ -37,7 +37,7 @@ use crate::rules::attributes::Settings;
 /// Account, region and name.
 pub(crate) type QueueKey = (String, String, String);
 
-pub(crate) static QUEUES: Table<QueueKey, Queue> = Table::new("sqs.queues", 0x0401);
+pub(crate) static QUEUES: Table<QueueKey, Queue> = Table::new("sqs.queues", 0x0401).read_often();
 pub(crate) static MESSAGES: Table<(u64, u64), Message> = Table::new("sqs.messages", 0x0402);
 pub(crate) static STATES: Table<(u64, u64), State> = Table::new("sqs.states", 0x0403);
 pub(crate) static READY: Table<(u64, u64, u64), Hidden> = Table::new("sqs.ready", 0x0404);

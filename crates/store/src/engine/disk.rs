@@ -14,6 +14,7 @@ use bytes::Bytes;
 use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 
+use super::often::Often;
 use super::{Engine, Fill, Survives, View, journal};
 use crate::Error;
 use crate::layout::{self, Directory};
@@ -45,6 +46,7 @@ pub(crate) struct DiskEngine {
     memtable_bytes: u64,
     /// What has been written since the memtable was new.
     written: AtomicU64,
+    often: Arc<Often>,
     folder: Arc<Folder>,
     directory: Arc<Directory>,
 }
@@ -52,6 +54,8 @@ pub(crate) struct DiskEngine {
 struct DiskView {
     snapshot: Snapshot,
     rows: Keyspace,
+    often: Arc<Often>,
+    generation: u64,
     /// Its files stay for as long as the view may read from them.
     _folder: Arc<Folder>,
 }
@@ -110,8 +114,16 @@ impl DiskEngine {
     ) -> Result<DiskEngine, Error> {
         let (rows, database) = open(&path, cache_bytes)?;
         let folder = Arc::new(Folder { path, is_retired: AtomicBool::new(false) });
-        let written = AtomicU64::new(0);
-        Ok(DiskEngine { rows, database, cache_bytes, memtable_bytes, written, folder, directory })
+        Ok(DiskEngine {
+            rows,
+            database,
+            cache_bytes,
+            memtable_bytes,
+            written: AtomicU64::new(0),
+            often: Arc::default(),
+            folder,
+            directory,
+        })
     }
 
     fn ingest(&self, fill: &mut Fill<'_>) -> Result<(), Error> {
@@ -174,6 +186,8 @@ impl Engine for DiskEngine {
         Ok(Arc::new(DiskView {
             snapshot: self.database.snapshot(),
             rows: self.rows.clone(),
+            often: self.often.clone(),
+            generation: self.often.generation(),
             _folder: self.folder.clone(),
         }))
     }
@@ -192,6 +206,7 @@ impl Engine for DiskEngine {
             }
         }
         writes.commit().map_err(|error| self.explain(convert(error)))?;
+        self.often.forget(batch);
         self.rotate_if_full(batch).map_err(|error| self.explain(error))
     }
 
@@ -238,6 +253,18 @@ impl View for DiskView {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
         let value = self.snapshot.get(&self.rows, key).map_err(convert)?;
         Ok(value.map(Bytes::from))
+    }
+
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        if let Some(known) = self.often.get(key, self.generation) {
+            return Ok(Some(known));
+        }
+        self.often.announce(key);
+        let value = self.get(key)?;
+        if let Some(value) = &value {
+            self.often.remember(key, value, self.generation);
+        }
+        Ok(value)
     }
 
     fn scan(

@@ -7,6 +7,7 @@ pub(crate) mod cow;
 pub(crate) mod disk;
 mod journal;
 pub(crate) mod memory;
+mod often;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,6 +20,11 @@ use crate::tx::{Overlay, Visit};
 /// A consistent, immutable view of the rows.
 pub(crate) trait View: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error>;
+
+    /// The same for a key of a table that is read by almost every request.
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.get(key)
+    }
 
     /// Visits `start <= key < end`, where `start < end`, and says whether the visitor broke.
     fn scan(

@@ -7,7 +7,8 @@ use fogbank_store::{Db, Error, Table, Write};
 
 use crate::{Store, on_every_engine};
 
-static COUNTERS: Table<u64, u64> = Table::new("test.counters", 0x1100);
+/// Read often, so that what is kept at hand is what is compared.
+static COUNTERS: Table<u64, u64> = Table::new("test.counters", 0x1100).read_often();
 
 const SHARED: u64 = 0;
 const TASKS: u64 = 16;
@@ -62,7 +63,14 @@ async fn a_reader_sees_whole_transactions(store: Store) {
         std::thread::spawn(move || {
             let mut views = 0u64;
             while !done.load(Ordering::Relaxed) || views == 0 {
-                let rows = db.read(|tx| COUNTERS.list(tx, &())).unwrap();
+                let (rows, found) = db
+                    .read(|tx| {
+                        let found = [COUNTERS.get(tx, &1)?, COUNTERS.get(tx, &2)?];
+                        Ok::<_, Error>((COUNTERS.list(tx, &())?, found))
+                    })
+                    .unwrap();
+                let listed: Vec<_> = rows.iter().map(|row| row.1).collect();
+                assert_eq!(listed, found.into_iter().flatten().collect::<Vec<_>>());
                 let sum: u64 = rows.iter().map(|row| row.1).sum();
                 assert_eq!(sum % 10, 0, "half a transaction was visible: {rows:?}");
                 views += 1;
