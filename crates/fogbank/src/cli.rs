@@ -232,6 +232,9 @@ pub(crate) struct StartOptions {
     /// The file of the key that seals keys at rest [default: ROOT_KEY in the data directory, made at the first start]
     #[arg(long, value_name = "FILE")]
     pub(crate) root_key_file: Option<PathBuf>,
+    /// How fast rows and blobs are read once a day to find damage, in MiB a second; 0 turns it off [default: 4]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) scrub_mib: Option<u32>,
     /// When a write is acknowledged [default: fsync]
     #[arg(long, value_enum)]
     pub(crate) durability: Option<Durability>,

@@ -71,6 +71,7 @@ struct File {
     durability: Option<Durability>,
     disk_reserve_mib: Option<u64>,
     root_key_file: Option<PathBuf>,
+    scrub_mib: Option<u32>,
     mode: Option<Mode>,
     iam: Option<Iam>,
     iam_decisions: Option<u32>,
@@ -116,6 +117,7 @@ pub(crate) struct Config {
     pub(crate) durability: Durability,
     pub(crate) disk_reserve_mib: Option<u64>,
     pub(crate) root_key_file: Option<PathBuf>,
+    pub(crate) scrub_mib: Option<u32>,
     pub(crate) mode: Mode,
     pub(crate) iam: Iam,
     /// How many decisions of each kind are kept to be explained.
@@ -194,6 +196,7 @@ impl Config {
                 "ROOT_KEY_FILE",
                 file.root_key_file,
             )?,
+            scrub_mib: layered(flags.scrub_mib, &variable, "SCRUB_MIB", file.scrub_mib)?,
             mode,
             iam: flags.iam.or(parse_choice(&variable, "IAM")?).or(file.iam).unwrap_or_default(),
             iam_decisions: layered(

@@ -1,15 +1,17 @@
 //! `fogbank doctor`: what this machine offers, and what is missing.
 
 use std::net::{SocketAddr, TcpListener};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
 use fogbank_compute::{Check, Compute, Status};
-use fogbank_core::store::{self, Db, Read};
+use fogbank_core::store::{self, Db, Scrubbed};
 
 use crate::cli::DoctorOptions;
 use crate::config::Config;
+
+/// Damaged blobs that are named.
+const DAMAGED_SHOWN: usize = 10;
 
 /// One finding.
 struct Finding {
@@ -124,36 +126,36 @@ fn age(secs: u64) -> String {
     }
 }
 
-/// Opens the state, as `start` would, reads every row and looks for every blob.
+/// Opens the state, as `start` would, and reads every row and every blob.
 fn state(config: &Config) -> Finding {
-    let subject = "state".to_owned();
     let looked = Db::open(&store::Options::new(&config.data_dir)).and_then(|db| {
-        let mut rows = 0u64;
-        let tx = db.snapshot();
-        tx.scan(&[], &[u8::MAX; 8], false, &mut |_, _| {
-            rows += 1;
-            ControlFlow::Continue(())
-        })?;
-        let blobs = db.blobs().look_for_all(&tx)?;
-        drop(tx);
+        let found = db.blobs().scrub(None, |_| {})?;
         db.close()?;
-        Ok((rows, blobs))
+        Ok(found)
     });
-    match looked {
-        Ok((rows, found)) if found.missing.is_empty() => {
-            let (blobs, mib) = (found.blobs, found.bytes >> 20);
-            let says = format!("{rows} rows can be read, {blobs} blobs of {mib} MiB are there");
-            Finding { subject, good: true, says }
+    let (good, says) = match looked {
+        Ok(found) if found.damaged_count == 0 => {
+            let Scrubbed { rows, blobs, bytes, .. } = found;
+            let mib = bytes >> 20;
+            (true, format!("{rows} rows and {blobs} blobs of {mib} MiB are as they were written"))
         }
-        Ok((_, found)) => {
-            let says = format!(
-                "blobs are missing, and objects with them: {}; restore them from a backup",
-                found.missing.join(", ")
-            );
-            Finding { subject, good: false, says }
-        }
-        Err(error) => Finding { subject, good: false, says: error.to_string() },
-    }
+        Ok(found) => (false, damage(&found)),
+        Err(error) => (false, error.to_string()),
+    };
+    Finding { subject: "state".to_owned(), good, says }
+}
+
+/// What is damaged; the first few of many.
+fn damage(found: &Scrubbed) -> String {
+    let listed: Vec<_> = found
+        .damaged
+        .iter()
+        .take(DAMAGED_SHOWN)
+        .map(|damaged| format!("{} at {}: {}", damaged.file, damaged.offset, damaged.why))
+        .collect();
+    let rest = found.damaged_count.saturating_sub(listed.len() as u64);
+    let rest = if rest > 0 { format!(", and {rest} more") } else { String::new() };
+    format!("damaged: {}{rest}; restore them from a backup", listed.join(", "))
 }
 
 /// What functions can run on, in a folder that is removed again.

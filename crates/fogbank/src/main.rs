@@ -11,6 +11,7 @@ mod environment;
 mod iam;
 mod places;
 mod root_key;
+mod scrubs;
 mod services;
 mod snapshots;
 mod start;

@@ -4,7 +4,7 @@ use fogbank_core::{BoxFuture, Cx, HttpRequest, HttpResponse, Service};
 use fogbank_gateway::{AdminRoute, AdminRun};
 
 use crate::config::Mode;
-use crate::{backups, clock, iam, snapshots};
+use crate::{backups, clock, iam, scrubs, snapshots};
 
 /// All services, in the order of their names.
 pub(crate) static SERVICES: &[&Service] = &[
@@ -29,6 +29,7 @@ pub(crate) fn admin_routes(mode: Mode) -> Vec<AdminRoute> {
     routes.extend_from_slice(iam::ROUTES);
     routes.extend_from_slice(snapshots::ROUTES);
     routes.extend_from_slice(backups::ROUTES);
+    routes.extend_from_slice(scrubs::ROUTES);
     // They show tests what left the cloud, and ask nobody who he is, so a server has none.
     if mode == Mode::Dev {
         routes.push(open("/_fogbank/outbox/email", fogbank_sns::email_outbox));

@@ -132,6 +132,9 @@ fn open_state(config: &Config) -> anyhow::Result<Db> {
     if let Some(mib) = config.disk_reserve_mib {
         options.reserve_bytes = mib.saturating_mul(1 << 20);
     }
+    if let Some(mib) = config.scrub_mib {
+        options.scrub_bytes_per_second = u64::from(mib) << 20;
+    }
     Db::open(&options)
         .with_context(|| format!("cannot open the state in {}", config.data_dir.display()))
 }

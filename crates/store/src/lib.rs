@@ -54,7 +54,7 @@ mod space;
 mod table;
 mod tx;
 
-pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, BlobsFound, Damaged, Scrubbed, Swept};
+pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Damaged, Scrubbed, Swept};
 pub use commit::CommitStep;
 pub use db::{Db, Durability, Options};
 pub use error::Error;

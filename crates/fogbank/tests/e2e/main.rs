@@ -7,6 +7,7 @@ mod dependencies;
 mod determinism;
 mod formats;
 mod gateway;
+mod scrub;
 mod server;
 mod snapshots;
 mod torture;

@@ -4,7 +4,6 @@
 //! time share one sync. A larger one, or one of unknown size, is a file of its own. In every case the bytes are on disk
 //! before a transaction can name them.
 
-mod check;
 pub(crate) mod claims;
 pub(crate) mod disk;
 #[cfg(test)]
@@ -35,7 +34,6 @@ use tokio::task::JoinHandle;
 
 use crate::commit::Committer;
 use crate::{Error, ReadTx, Write, WriteTx};
-pub use check::BlobsFound;
 use disk::Disk;
 pub(crate) use held::{Held, Tally};
 pub(crate) use portable::{BlobHeader, Export, Import};
