@@ -19,6 +19,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_secretsmanager::SERVICE,
     &fogbank_sns::SERVICE,
     &fogbank_sqs::SERVICE,
+    &fogbank_ssm::SERVICE,
     &fogbank_sts::SERVICE,
 ];
 

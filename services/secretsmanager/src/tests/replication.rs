@@ -16,6 +16,7 @@ async fn call_in(world: &World, region: &str, operation: &str, input: Value) -> 
         body: fogbank_core::Body::empty(),
         source: None,
         via: None,
+        called_via: Vec::new(),
     };
     match world.cloud().call(call).await {
         Ok(reply) => reply.output,
