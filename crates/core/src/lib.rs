@@ -5,6 +5,7 @@
 
 mod access;
 pub mod arn;
+pub mod at_rest;
 mod call;
 pub mod clock;
 mod cloud;

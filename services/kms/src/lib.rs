@@ -117,5 +117,7 @@ pub static SERVICE: Service = Service {
     }],
     tables: store::TABLES,
     reset: Some(reset::reset),
+    // Data keys of the rows that go away would seal what nobody could open.
+    replaced: Some(fogbank_core::at_rest::forget),
     ..Service::new(&model::SERVICE, Style::DEFAULT, OPERATIONS)
 };

@@ -86,7 +86,7 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "AlreadyExistsException",
             ("AlreadyExistsException", "AlreadyExists"),
-            409,
+            400,
             true,
             &schema::ALREADY_EXISTS_EXCEPTION,
         ),
@@ -131,7 +131,7 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "ConflictException",
             ("ConflictException", "ConflictException"),
-            409,
+            400,
             true,
             &schema::CONFLICT_EXCEPTION,
         ),
@@ -173,14 +173,14 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "DisabledException",
             ("DisabledException", "Disabled"),
-            409,
+            400,
             true,
             &schema::DISABLED_EXCEPTION,
         ),
         error(
             "DryRunOperationException",
             ("DryRunOperationException", "DryRunOperation"),
-            412,
+            400,
             true,
             &schema::DRY_RUN_OPERATION_EXCEPTION,
         ),
@@ -292,7 +292,7 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "KMSInvalidStateException",
             ("KMSInvalidStateException", "KMSInvalidStateException"),
-            409,
+            400,
             true,
             &schema::KMS_INVALID_STATE_EXCEPTION,
         ),
@@ -320,7 +320,7 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "NotFoundException",
             ("NotFoundException", "NotFound"),
-            404,
+            400,
             true,
             &schema::NOT_FOUND_EXCEPTION,
         ),

@@ -8,6 +8,7 @@ use crate::store::{self, KEYS};
 /// Removes all that KMS keeps of an account, without waiting for the end of any window.
 pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Result<(), Fault>> {
     Box::pin(async move {
+        fogbank_core::at_rest::forget(&cx);
         let account = account.as_deref();
         forget_effects(&cx, "kms", account).await?;
         each(&cx, &KEYS, |at, _| is_meant(account, &at.0), store::remove).await

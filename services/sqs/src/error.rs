@@ -27,6 +27,16 @@ fogbank_core::errors! {
         InvalidMessageContents,
         #[error("{0}")]
         InvalidParameterValueException(String),
+        #[error("{0}")]
+        KmsAccessDenied(String),
+        #[error("{0}")]
+        KmsDisabled(String),
+        #[error("{0}")]
+        KmsInvalidKeyUsage(String),
+        #[error("{0}")]
+        KmsInvalidState(String),
+        #[error("{0}")]
+        KmsNotFound(String),
         #[error("The request must contain the parameter {0}.")]
         MissingRequiredParameterException(&'static str),
         #[error("Only one PurgeQueue operation on {0} is allowed every 60 seconds.")]

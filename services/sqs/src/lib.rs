@@ -16,12 +16,13 @@
 //! 12 h of hiding, 14 days of retention.
 //!
 //! What differs from AWS: the approximate counts are exact; a queue may be created again at once after its
-//! deletion (AWS makes one wait 60 s); the limit of 120,000 messages in flight is not enforced; messages are
-//! not encrypted with KMS keys, whose ids are kept as attributes only; nothing limits the throughput of FIFO
+//! deletion (AWS makes one wait 60 s); the limit of 120,000 messages in flight is not enforced; what
+//! SQS encrypts with keys of its own (`SqsManagedSseEnabled`) lies in the store as it is; nothing limits the throughput of FIFO
 //! queues, and `ReceiveRequestAttemptId` is not heeded. Missing: message move tasks.
 
 mod access;
 mod attributes;
+mod encryption;
 mod error;
 mod heads;
 mod messages;
@@ -55,8 +56,8 @@ pub static OPERATIONS: &[Op] = operations! {
     write TagQueue                     => tags::add,                 access::tag;
     write UntagQueue                   => tags::remove,              access::untag;
     read  ListQueueTags                => tags::list,                access::queue_url;
-    write SendMessage                  => messages::send::one,       access::queue_url;
-    write SendMessageBatch             => messages::send::batch,     access::queue_url;
+    task  SendMessage                  => messages::send::one,       access::queue_url;
+    task  SendMessageBatch             => messages::send::batch,     access::queue_url;
     task  ReceiveMessage               => messages::receive::receive, access::queue_url;
     write DeleteMessage                => messages::delete::one,     access::queue_url;
     write DeleteMessageBatch           => messages::delete::batch,   access::queue_url;

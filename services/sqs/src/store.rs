@@ -119,9 +119,52 @@ pub(crate) struct Message {
     pub(crate) deduplication_id: Option<String>,
     /// The ARN of the queue that it came from as a dead letter.
     pub(crate) source_arn: Option<String>,
+    /// By what the body is sealed; it is in base64 then.
+    pub(crate) sealed: Option<Sealed>,
 }
 
-row!(Message, 1);
+row!(Message, 2, older_message);
+
+/// By which key of KMS a body is sealed, and for which queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sealed {
+    pub(crate) key_arn: String,
+    pub(crate) queue_arn: String,
+}
+
+/// A message of version 1, which was never sealed.
+#[derive(Deserialize)]
+struct Message1 {
+    id: String,
+    body: String,
+    body_md5: [u8; 16],
+    attributes: Vec<Attribute>,
+    trace_header: Option<String>,
+    sender_id: String,
+    sent_millis: u64,
+    visible_millis: u64,
+    group_id: Option<String>,
+    deduplication_id: Option<String>,
+    source_arn: Option<String>,
+}
+
+fn older_message(_: u8, bytes: &[u8]) -> Result<Message, fogbank_core::store::Error> {
+    let old: Message1 = fogbank_core::store::decode_fields(bytes)?;
+    Ok(Message {
+        id: old.id,
+        body: old.body,
+        body_md5: old.body_md5,
+        attributes: old.attributes,
+        trace_header: old.trace_header,
+        sender_id: old.sender_id,
+        sent_millis: old.sent_millis,
+        visible_millis: old.visible_millis,
+        group_id: old.group_id,
+        deduplication_id: old.deduplication_id,
+        source_arn: old.source_arn,
+        sealed: None,
+    })
+}
 
 /// An attribute of a message, given by its sender.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

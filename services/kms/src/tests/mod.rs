@@ -1,7 +1,9 @@
 //! Operations through the whole pipeline.
 
+mod crypto;
 mod formats;
 mod keys;
+mod life;
 
 use fogbank_core::Service;
 use fogbank_testkit::{Value, World};

@@ -8,6 +8,7 @@ use fogbank_core::store::Read;
 use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 use tokio::time::Instant;
 
+use crate::encryption;
 use crate::error::Error;
 use crate::heads::{Ahead, Heads};
 use crate::model::{
@@ -55,14 +56,22 @@ pub(crate) async fn receive(
     let key = names::resolve(cx.request(), &input.queue_url)?;
     let ask = Ask::new(input)?;
     let begun = Instant::now();
+    let mut checked: Option<String> = None;
     loop {
         let queue = cx.read(|tx| store::queue(tx, &key))?;
+        if queue.settings.kms_key != checked {
+            encryption::check_may_open(cx, &key, &queue.settings).await?;
+            checked.clone_from(&queue.settings.kms_key);
+        }
         let wait_secs = ask.wait_secs.unwrap_or(queue.settings.wait_secs);
         // A client waits at the other end, by its own watch: a poll ends also while the clock is frozen.
         let left = Duration::from_secs(u64::from(wait_secs)).saturating_sub(begun.elapsed());
         // Registered before the look, so that nothing that comes in between is missed.
         let waiter = (wait_secs > 0).then(|| cx.wakes().waiter(&store::topic(queue.id)));
-        let round = attempt(cx, &key, &queue, &ask).await?;
+        let mut round = attempt(cx, &key, &queue, &ask).await?;
+        for taken in &mut round.taken {
+            encryption::open(cx, &mut taken.message, &queue.settings).await?;
+        }
         let Some(waiter) = waiter.filter(|_| round.taken.is_empty() && !left.is_zero()) else {
             let messages = round.taken.into_iter().map(|taken| show(taken, &queue, &ask));
             return Ok(ReceiveMessageOutput { messages: batch::unless_empty(messages.collect()) });

@@ -1,7 +1,8 @@
 //! Sending messages.
 
-use fogbank_core::{Tx, WriteTx};
+use fogbank_core::{Cx, Tx, WriteTx};
 
+use crate::encryption::{self, Sealer};
 use crate::error::Error;
 use crate::model::{
     SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchRequestEntry,
@@ -10,15 +11,73 @@ use crate::model::{
 use crate::rules::attributes::{Fifo, MAX_MESSAGE_BYTES, Settings};
 use crate::rules::message::DEDUPLICATION_MILLIS;
 use crate::rules::{batch, digest, message, names};
-use crate::store::{self, Attribute, AttributeValue, Message, ORIGINALS, Original, Queue};
+use crate::store::{
+    self, Attribute, AttributeValue, Message, ORIGINALS, Original, Queue, QueueKey,
+};
 
-/// Sends one message.
-pub(crate) fn one(
+/// Why a transaction that sends did nothing.
+enum Refused {
+    /// The queue's messages are sealed by this key, and nothing is there to seal with.
+    Sealer(Box<(Queue, String)>),
+    Error(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Error(error)
+    }
+}
+
+impl From<fogbank_core::store::Error> for Refused {
+    fn from(error: fogbank_core::store::Error) -> Refused {
+        Refused::Error(error.into())
+    }
+}
+
+/// The queue, if its messages are not sealed or `sealer` is for them.
+fn queue_for(tx: &WriteTx<'_>, key: &QueueKey, sealer: Option<&Sealer>) -> Result<Queue, Refused> {
+    let queue = store::queue(tx, key)?;
+    match encryption::key_arn(key, &queue.settings) {
+        Some(arn) if !sealer.is_some_and(|sealer| sealer.is_of(&arn)) => {
+            Err(Refused::Sealer(Box::new((queue, arn))))
+        }
+        _ => Ok(queue),
+    }
+}
+
+impl Refused {
+    /// What seals the queue's messages, if that is all that is missing.
+    async fn sealer(self, cx: &Cx, key: &QueueKey) -> Result<Sealer, Error> {
+        match self {
+            Refused::Error(error) => Err(error),
+            Refused::Sealer(wanted) => {
+                let (queue, arn) = *wanted;
+                encryption::sealer(cx, key, arn, &queue.settings).await
+            }
+        }
+    }
+}
+
+/// Sends one message: in one transaction, and in another one with a data key if the first finds that the queue's messages
+/// are sealed. Queues without a key of KMS pay nothing for it.
+pub(crate) async fn one(cx: &Cx, input: SendMessageInput) -> Result<SendMessageOutput, Error> {
+    let key = names::resolve(cx.request(), &input.queue_url)?;
+    let mut sealer: Option<Sealer> = None;
+    loop {
+        match cx.write(|tx| send_one(tx, &key, input.clone(), sealer.as_ref())).await {
+            Ok(output) => return Ok(output),
+            Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
+        }
+    }
+}
+
+fn send_one(
     tx: &mut WriteTx<'_>,
+    key: &QueueKey,
     input: SendMessageInput,
-) -> Result<SendMessageOutput, Error> {
-    let key = names::resolve(tx.request(), &input.queue_url)?;
-    let queue = store::queue(tx, &key)?;
+    sealer: Option<&Sealer>,
+) -> Result<SendMessageOutput, Refused> {
+    let queue = queue_for(tx, key, sealer)?;
     // A batch's entry has the same members.
     let entry = SendMessageBatchRequestEntry {
         id: String::new(),
@@ -38,9 +97,10 @@ pub(crate) fn one(
         return Err(Error::parameter(format!(
             "One or more parameters are invalid. Reason: Message must be shorter than {} bytes.",
             queue.settings.max_bytes
-        )));
+        ))
+        .into());
     }
-    let (sent, is_new) = draft.send(tx, &queue, 0)?;
+    let (sent, is_new) = draft.send(tx, &queue, 0, sealer)?;
     if is_new {
         store::count(tx, queue.space, 1)?;
         tx.wake(store::topic(queue.id));
@@ -55,12 +115,27 @@ pub(crate) fn one(
 }
 
 /// Sends up to ten messages; each succeeds or fails for itself.
-pub(crate) fn batch(
-    tx: &mut WriteTx<'_>,
+pub(crate) async fn batch(
+    cx: &Cx,
     input: SendMessageBatchInput,
 ) -> Result<SendMessageBatchOutput, Error> {
-    let key = names::resolve(tx.request(), &input.queue_url)?;
-    let queue = store::queue(tx, &key)?;
+    let key = names::resolve(cx.request(), &input.queue_url)?;
+    let mut sealer: Option<Sealer> = None;
+    loop {
+        match cx.write(|tx| send_batch(tx, &key, input.clone(), sealer.as_ref())).await {
+            Ok(output) => return Ok(output),
+            Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
+        }
+    }
+}
+
+fn send_batch(
+    tx: &mut WriteTx<'_>,
+    key: &QueueKey,
+    input: SendMessageBatchInput,
+    sealer: Option<&Sealer>,
+) -> Result<SendMessageBatchOutput, Refused> {
+    let queue = queue_for(tx, key, sealer)?;
     let ids = input.entries.iter().map(|entry| entry.id.as_str());
     batch::check("SendMessageBatchRequestEntry", ids)?;
     if let Some(fifo) = &queue.settings.fifo {
@@ -81,7 +156,7 @@ pub(crate) fn batch(
         }
     }
     if total > MAX_MESSAGE_BYTES as usize {
-        return Err(Error::BatchRequestTooLong(total));
+        return Err(Error::BatchRequestTooLong(total).into());
     }
     let mut count = 0;
     for (index, (id, draft)) in drafts.into_iter().enumerate() {
@@ -94,7 +169,7 @@ pub(crate) fn batch(
             failed.push(batch::failed(id, error)?);
             continue;
         }
-        let (sent, is_new) = draft.send(tx, &queue, index)?;
+        let (sent, is_new) = draft.send(tx, &queue, index, sealer)?;
         count += i64::from(is_new);
         successful.push(SendMessageBatchResultEntry { id: Some(id), ..sent });
     }
@@ -183,6 +258,7 @@ impl Draft {
         tx: &mut WriteTx<'_>,
         queue: &Queue,
         index: usize,
+        sealer: Option<&Sealer>,
     ) -> Result<(SendMessageBatchResultEntry, bool), Error> {
         let now = store::millis(tx.now());
         let sequence = store::sequence(tx, index);
@@ -225,6 +301,11 @@ impl Draft {
             group_id: self.group_id,
             deduplication_id: self.deduplication_id,
             source_arn: None,
+            sealed: None,
+        };
+        let message = match sealer {
+            Some(sealer) => sealer.seal(tx.cx(), message),
+            None => message,
         };
         store::insert(tx, queue, sequence, &message, None)?;
         sent.message_id = Some(message.id);

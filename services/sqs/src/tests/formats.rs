@@ -6,7 +6,9 @@ use fogbank_core::store::Value;
 use fogbank_testkit::{Expect, expect};
 
 use crate::rules::attributes::{Fifo, Redrive, Settings};
-use crate::store::{Attribute, AttributeValue, GroupHead, Hidden, Message, Original, Queue, State};
+use crate::store::{
+    Attribute, AttributeValue, GroupHead, Hidden, Message, Original, Queue, Sealed, State,
+};
 
 fn check<V: Value>(row: &V, expected: Expect) {
     let mut bytes = Vec::new();
@@ -52,6 +54,16 @@ fn queues() {
 }
 
 #[test]
+fn messages_of_version_1_are_read() {
+    let old = "0102696404626f64790404040404040404040404040404040402017406537472696e670001780162065374\
+               72696e67010201020106526f6f743d3105414944413180d0eab6b73388f7eab6b73301016701016401\
+               0561726e3a73";
+    let message = Message::decode_slice(&hex::decode(old).expect("hex")).expect("a message");
+    assert_eq!((&*message.body, message.sealed), ("body", None));
+    assert_eq!(message.source_arn.as_deref(), Some("arn:s"));
+}
+
+#[test]
 fn messages() {
     let attribute =
         |name: &str, value| Attribute { name: name.into(), data_type: "String".into(), value };
@@ -70,12 +82,14 @@ fn messages() {
         group_id: Some("g".into()),
         deduplication_id: Some("d".into()),
         source_arn: Some("arn:s".into()),
+        sealed: Some(Sealed { key_arn: "arn:k".into(), queue_arn: "arn:q".into() }),
     };
     check(
         &message,
         expect![[r#"
-        0102696404626f64790404040404040404040404040404040402017406537472696e67000178016206537472696e6701
-        0201020106526f6f743d3105414944413180d0eab6b73388f7eab6b733010167010164010561726e3a73"#]],
+            0202696404626f64790404040404040404040404040404040402017406537472696e67000178016206537472696e6701
+            0201020106526f6f743d3105414944413180d0eab6b73388f7eab6b733010167010164010561726e3a73010561726e3a
+            6b0561726e3a71"#]],
     );
     let state = State {
         visible_millis: 1_767_225_630_000,

@@ -1,5 +1,6 @@
 //! The operations through the whole pipeline.
 
+mod encryption;
 mod fifo;
 mod formats;
 mod messages;
