@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from support import LAMBDA, Caller, allow, archive, deny, make_function, policy, receive_all, refused
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "models/operations"
-ACCOUNT = "ACCOUNT"
+ACCOUNT = "@account@"
 
 # What AWS lets everybody do who signs, or refuses in other words because another policy than the caller's decides.
 OPEN = {
@@ -63,6 +63,7 @@ SERVICE_HINTS = {
     },
     "logs": {"resourceArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:plausible"},
     "s3": {"VersionId": None},
+    "organizations": {"Target": {"Id": "111122223333", "Type": "ACCOUNT"}},
     "secretsmanager": {"SecretId": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:plausible-a1b2c3"},
     "sns": {"ResourceArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:plausible"},
 }
@@ -78,6 +79,8 @@ TEXTS = [
     "alias/plausible",
     "0b8f1a52-5a3b-4c1d-9e0f-000000000000",
     "o-plausible0",
+    "h-plausible",
+    "car-plausible0",
     "p-plausible0",
     "r-plau",
     "ou-plau-plausible",

@@ -28,6 +28,12 @@ const TEXTS: &[&str] = &[
     "0b8f1a52-5a3b-4c1d-9e0f-000000000000",
     "/plausible/",
     "us-east-1",
+    "o-plausible0",
+    "r-plau",
+    "ou-plau-plausible",
+    "p-plausible0",
+    "h-plausible",
+    "car-plausible0",
     "a@plausible.example",
     "1",
 ];

@@ -106,6 +106,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("logs", "*", "resourceArn", json!(group)),
         ("logs", "*", "logGroupIdentifier", Value::Null),
         ("logs", "*", "entity", Value::Null),
+        ("organizations", "*", "Target", json!({ "Id": "111122223333", "Type": "ACCOUNT" })),
         ("s3", "DeleteObject", "VersionId", Value::Null),
         ("s3", "*", "CopySource", json!("plausible/source")),
         ("s3", "*", "Tagging", json!("team=blue")),

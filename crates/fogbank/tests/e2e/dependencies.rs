@@ -58,6 +58,11 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-sts", "fogbank-identity", "STS writes the sessions that the gateway reads"),
     ("fogbank-iam", "fogbank-federation", "IAM takes certificates and metadata in"),
     ("fogbank-sts", "fogbank-federation", "STS proves what identity providers say"),
+    (
+        "fogbank-organizations",
+        "fogbank-identity",
+        "its policies decide what the gateway lets through",
+    ),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];

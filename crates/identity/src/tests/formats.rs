@@ -12,7 +12,7 @@ use crate::rows::{
     TemporaryCredential, User,
 };
 
-fn check<V: Value>(row: &V, expected: Expect) {
+pub(super) fn check<V: Value>(row: &V, expected: Expect) {
     let mut bytes = Vec::new();
     row.encode(&mut bytes).expect("a row");
     let lines: Vec<String> = hex::encode(&bytes)

@@ -4,6 +4,7 @@ mod credentials;
 mod decisions;
 mod explanations;
 mod formats;
+mod organization_formats;
 
 use fogbank_core::store::{Db, Error};
 use fogbank_core::{
