@@ -3,14 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fogbank_core::bytes::Bytes;
-use fogbank_core::store::{BlobReader, BlobRef, BlobWriter};
+use fogbank_core::store::{BlobRef, BlobWriter};
 use fogbank_core::wire::{BodyError, Trailers};
 use fogbank_core::{Body, Cx, Fault};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, Hasher};
+use crate::ciphers::{CustomerKey, Nonce, Reader, Sealer};
 use crate::error::Error;
 use crate::rules::MAX_UPLOAD_BYTES;
+use crate::store::Stored;
 
 /// The largest body that is collected in memory and stored in the object's row.
 const INLINE_BYTES: u64 = 16 << 10;
@@ -34,6 +36,8 @@ pub(crate) struct Received {
     pub(crate) checksum: Checksum,
     /// Whether the client named the checksum.
     pub(crate) is_promised: bool,
+    /// What belongs to the customer's key, if the body is encrypted with one.
+    pub(crate) nonce: Option<Nonce>,
 }
 
 impl Promise {
@@ -124,6 +128,7 @@ pub(crate) async fn receive(
     body: Body,
     told: Option<i64>,
     promise: Promise,
+    sealer: Option<Sealer>,
 ) -> Result<Received, Error> {
     let is_told = told.is_some() || cx.request().source_ip.is_none() || !body.is_empty();
     let Some(len) = body.len().filter(|_| is_told) else { return Err(Error::MissingContentLength) };
@@ -135,10 +140,11 @@ pub(crate) async fn receive(
     // What the signature covers is computed on the way here already.
     let signed = body.sha256().filter(|_| promise.algorithm() == Some(Algorithm::Sha256));
     let algorithm = promise.algorithm().filter(|_| signed.is_none());
+    let key = sealer.as_ref().map(|sealer| sealer.key.clone());
     let mut received = if len <= INLINE_BYTES {
-        whole(body, len, algorithm).await?
+        whole(body, len, algorithm, sealer).await?
     } else {
-        stream(cx, body, len, algorithm).await?
+        stream(cx, body, len, algorithm, sealer).await?
     };
     if let Some(sha256) = signed {
         received.checksum = Checksum::full(Algorithm::Sha256, sha256.to_vec());
@@ -146,20 +152,29 @@ pub(crate) async fn receive(
     if received.size != len {
         return Err(Error::IncompleteBody);
     }
-    check(cx, &mut received, promise, trailers).await?;
+    check(cx, &mut received, promise, trailers, key.as_ref()).await?;
     Ok(received)
 }
 
 /// A small body, which the row will hold.
-async fn whole(body: Body, len: u64, algorithm: Option<Algorithm>) -> Result<Received, Error> {
+async fn whole(
+    body: Body,
+    len: u64,
+    algorithm: Option<Algorithm>,
+    sealer: Option<Sealer>,
+) -> Result<Received, Error> {
     // One byte more than promised is enough to find out.
     let limit = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
     let bytes = body.collect(limit).await.map_err(incomplete)?;
-    Ok(of_bytes(bytes, algorithm))
+    Ok(of_bytes(bytes, algorithm, sealer))
 }
 
 /// The hashes of a small body in memory.
-pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>) -> Received {
+pub(crate) fn of_bytes(
+    bytes: Bytes,
+    algorithm: Option<Algorithm>,
+    sealer: Option<Sealer>,
+) -> Received {
     let md5: [u8; 16] = md5::Md5::digest(&bytes).into();
     let size = bytes.len() as u64;
     let body = BlobRef::inline(bytes);
@@ -169,7 +184,13 @@ pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>) -> Received {
         (Some(Algorithm::Md5), _) => Checksum::full(Algorithm::Md5, md5.to_vec()),
         (Some(algorithm), Some(bytes)) => Checksum::full(algorithm, algorithm.of(bytes)),
     };
-    Received { body: vec![body], size, md5, crc64nvme, checksum, is_promised: false }
+    let (body, nonce) = match (sealer, body.as_inline()) {
+        (Some(mut sealer), Some(bytes)) => {
+            (BlobRef::inline(sealer.seal(bytes)), Some(sealer.nonce))
+        }
+        _ => (body, None),
+    };
+    Received { body: vec![body], size, md5, crc64nvme, checksum, is_promised: false, nonce }
 }
 
 /// The hashes that are made of a body that streams; the store makes that of CRC-64/NVME by itself.
@@ -178,6 +199,9 @@ struct Hashes {
     /// The algorithm of the checksum, if it is not that of the store.
     algorithm: Option<Algorithm>,
     other: Option<Hasher>,
+    /// The CRC-64/NVME of what is encrypted: the store sees other bytes.
+    plain: Option<Hasher>,
+    sealer: Option<Sealer>,
 }
 
 /// The MD5 of a body that streams.
@@ -193,10 +217,12 @@ struct Ended {
     md5: Result<fogbank_md5::Digest, md5::Md5>,
     algorithm: Option<Algorithm>,
     other: Option<Hasher>,
+    plain: Option<Hasher>,
+    nonce: Option<Nonce>,
 }
 
 impl Hashes {
-    fn new(cx: &Cx, algorithm: Option<Algorithm>) -> Hashes {
+    fn new(cx: &Cx, algorithm: Option<Algorithm>, sealer: Option<Sealer>) -> Hashes {
         let algorithm = algorithm.filter(|algorithm| *algorithm != Algorithm::Crc64Nvme);
         let md5 = if cx.blobs().has_threads() {
             Md5::Staged(fogbank_md5::Stream::new())
@@ -205,16 +231,22 @@ impl Hashes {
         };
         // MD5 is made anyway.
         let other = algorithm.filter(|algorithm| *algorithm != Algorithm::Md5).map(Hasher::new);
-        Hashes { md5, algorithm, other }
+        let plain = sealer.as_ref().map(|_| Hasher::new(Algorithm::Crc64Nvme));
+        Hashes { md5, algorithm, other, plain, sealer }
     }
 
-    async fn update(&mut self, bytes: &Bytes) {
-        if let Some(other) = &mut self.other {
-            other.update(bytes);
+    /// Takes the next bytes, and gives those that are to be stored.
+    async fn update(&mut self, bytes: Bytes) -> Bytes {
+        for hasher in self.other.iter_mut().chain(&mut self.plain) {
+            hasher.update(&bytes);
         }
         match &mut self.md5 {
             Md5::Staged(md5) => md5.update(bytes.clone()).await,
-            Md5::Here(md5) => md5.update(bytes),
+            Md5::Here(md5) => md5.update(&bytes),
+        }
+        match &mut self.sealer {
+            Some(sealer) => sealer.seal(&bytes),
+            None => bytes,
         }
     }
 
@@ -223,12 +255,15 @@ impl Hashes {
             Md5::Staged(md5) => Ok(md5.finish()),
             Md5::Here(md5) => Err(md5),
         };
-        Ended { md5, algorithm: self.algorithm, other: self.other }
+        let nonce = self.sealer.map(|sealer| sealer.nonce);
+        Ended { md5, algorithm: self.algorithm, other: self.other, plain: self.plain, nonce }
     }
 }
 
 impl Ended {
-    async fn finish(self, crc64nvme: u64) -> ([u8; 16], Checksum) {
+    async fn finish(self, stored_crc64nvme: u64) -> ([u8; 16], u64, Checksum) {
+        let plain = self.plain.map(|plain| crate::checksums::number(&plain.finish()));
+        let crc64nvme = plain.unwrap_or(stored_crc64nvme);
         let md5 = match self.md5 {
             Ok(digest) => digest.await,
             Err(md5) => md5.finalize().into(),
@@ -238,7 +273,7 @@ impl Ended {
             (Some(Algorithm::Md5), None) => Checksum::full(Algorithm::Md5, md5.to_vec()),
             (_, None) => Checksum::crc64nvme(crc64nvme),
         };
-        (md5, checksum)
+        (md5, crc64nvme, checksum)
     }
 }
 
@@ -247,16 +282,16 @@ async fn stream(
     mut body: Body,
     len: u64,
     algorithm: Option<Algorithm>,
+    sealer: Option<Sealer>,
 ) -> Result<Received, Error> {
     let mut writer = cx.blobs().writer(Some(len));
-    let mut hashes = Hashes::new(cx, algorithm);
+    let mut hashes = Hashes::new(cx, algorithm, sealer);
     while let Some(frame) = body.next().await {
         let frame = frame.map_err(incomplete)?;
         if writer.len() + frame.len() as u64 > len {
             return Err(Error::IncompleteBody);
         }
-        hashes.update(&frame).await;
-        writer.write(frame).await?;
+        writer.write(hashes.update(frame).await).await?;
     }
     if writer.len() != len {
         return Err(Error::IncompleteBody);
@@ -268,9 +303,11 @@ async fn stream(
 async fn stored(writer: BlobWriter, hashes: Hashes) -> Result<Received, Error> {
     let ended = hashes.end();
     let blob = writer.finish().await?;
-    let (size, crc64nvme) = (blob.len(), blob.crc64nvme());
-    let (md5, checksum) = ended.finish(crc64nvme).await;
-    Ok(Received { body: vec![blob], size, md5, crc64nvme, checksum, is_promised: false })
+    let size = blob.len();
+    let nonce = ended.nonce;
+    let (md5, crc64nvme, checksum) = ended.finish(blob.crc64nvme()).await;
+    let body = vec![blob];
+    Ok(Received { body, size, md5, crc64nvme, checksum, is_promised: false, nonce })
 }
 
 /// Holds what was received against what was promised before and after it.
@@ -279,6 +316,7 @@ async fn check(
     received: &mut Received,
     promise: Promise,
     trailers: Option<Trailers>,
+    key: Option<&CustomerKey>,
 ) -> Result<(), Error> {
     if let Some(expected) = &promise.md5 {
         let calculated = STANDARD.encode(received.md5);
@@ -293,7 +331,13 @@ async fn check(
     let Some((algorithm, value)) = promise.checksum.or(trailing) else { return Ok(()) };
     if received.checksum.algorithm != algorithm {
         // The client named the algorithm only after the body.
-        received.checksum = calculate(cx, &received.body, algorithm).await?;
+        let stored = Stored {
+            blobs: received.body.clone(),
+            range: 0..received.size,
+            stretches: received.nonce.iter().map(|nonce| (*nonce, received.size)).collect(),
+        };
+        let reader = Reader::new(cx, &stored, key)?;
+        received.checksum = rehash(reader, algorithm).await?.1;
     }
     if received.checksum.value != value {
         return Err(Error::BadDigest { algorithm: algorithm.name().to_owned() });
@@ -312,20 +356,9 @@ fn trailing(trailers: &[(String, String)]) -> Result<Option<(Algorithm, Vec<u8>)
     Ok(Some((algorithm, bytes)))
 }
 
-/// Reads stored bytes again for a checksum.
-async fn calculate(cx: &Cx, body: &[BlobRef], algorithm: Algorithm) -> Result<Checksum, Error> {
-    let mut reader = cx.blobs().read_chain(body, ..)?;
-    let mut hasher = Hasher::new(algorithm);
-    while let Some(frame) = reader.next().await {
-        hasher.update(&frame?);
-        give_way().await;
-    }
-    Ok(Checksum::full(algorithm, hasher.finish()))
-}
-
 /// Hashes stored bytes without storing them again.
 pub(crate) async fn rehash(
-    mut reader: BlobReader,
+    mut reader: Reader,
     algorithm: Algorithm,
 ) -> Result<([u8; 16], Checksum), Error> {
     let mut md5 = md5::Md5::default();
@@ -355,30 +388,29 @@ async fn give_way() {
 /// Stores bytes that are read from elsewhere in the store.
 pub(crate) async fn copy(
     cx: &Cx,
-    mut reader: BlobReader,
+    mut reader: Reader,
     algorithm: Option<Algorithm>,
+    sealer: Option<Sealer>,
 ) -> Result<Received, Error> {
     if reader.len() <= INLINE_BYTES {
-        return Ok(of_bytes(reader.collect().await?, algorithm));
+        return Ok(of_bytes(reader.collect().await?, algorithm, sealer));
     }
     let mut writer = cx.blobs().writer(Some(reader.len()));
-    let mut hashes = Hashes::new(cx, algorithm);
+    let mut hashes = Hashes::new(cx, algorithm, sealer);
     while let Some(frame) = reader.next().await {
-        let frame = frame?;
-        hashes.update(&frame).await;
-        writer.write(frame).await?;
+        writer.write(hashes.update(frame?).await).await?;
         give_way().await;
     }
     stored(writer, hashes).await
 }
 
 /// A body that streams out of the store. If it cannot be read to its end, the log names the object.
-pub(crate) fn outgoing(reader: BlobReader, name: String) -> Body {
+pub(crate) fn outgoing(reader: Reader, name: String) -> Body {
     Body::stream(Some(reader.len()), Frames { reader, name })
 }
 
 struct Frames {
-    reader: BlobReader,
+    reader: Reader,
     name: String,
 }
 
@@ -389,7 +421,7 @@ impl futures_core::Stream for Frames {
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
-        let frame = std::pin::Pin::new(&mut self.reader).poll_next(context);
+        let frame = self.reader.poll_next(context);
         if let std::task::Poll::Ready(Some(Err(error))) = &frame {
             let object = &self.name;
             fogbank_core::tracing::error!(%object, %error, "an object cannot be read; its reader is cut off");

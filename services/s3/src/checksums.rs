@@ -222,10 +222,14 @@ pub(crate) fn combined<'a>(
     let crc = algorithm.crc()?;
     let mut whole = crc_fast::checksum(crc, b"");
     for (value, len) in parts {
-        let part = value.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        whole = crc_fast::checksum_combine(crc, whole, part, len);
+        whole = crc_fast::checksum_combine(crc, whole, number(value), len);
     }
     Some(Checksum::full(algorithm, algorithm.crc_bytes(whole)))
+}
+
+/// The number whose bytes, the most significant first, a checksum is.
+pub(crate) fn number(value: &[u8]) -> u64 {
+    value.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A generated structure with a member for each algorithm's checksum.

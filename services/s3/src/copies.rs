@@ -2,13 +2,14 @@
 
 use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx};
 
-use crate::bodies;
+use crate::bodies::{self, Received};
 use crate::checksums::{Algorithm, Checksum};
+use crate::ciphers::{self, CustomerKey, Reader, Sealer};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::metadata::{Draft, Writes};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
-use crate::objects::{self, ENCRYPTION, WriteConditions};
+use crate::objects::{self, ENCRYPTION, WriteConditions, told_encryption};
 use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
 use crate::store::{self, Bucket, Listed, Object, VersionName};
 use crate::versions;
@@ -25,18 +26,18 @@ pub(crate) struct SourceConditions<'a> {
     pub(crate) expected_owner: Option<&'a str>,
 }
 
-/// Refuses customers' keys, with which nothing of ours is encrypted.
-pub(crate) fn refuse_customer_keys(
-    destination: Option<&String>,
-    source: Option<&String>,
-) -> Result<(), Error> {
-    let header = match (destination, source) {
-        (Some(_), _) => "x-amz-server-side-encryption-customer-algorithm",
-        (_, Some(_)) => "x-amz-copy-source-server-side-encryption-customer-algorithm",
-        (None, None) => return Ok(()),
+/// The key with which the source is encrypted, as the request brings it.
+macro_rules! source_key {
+    ($input:ident) => {
+        crate::ciphers::CustomerKey::read(crate::ciphers::Headers {
+            algorithm: $input.copy_source_sse_customer_algorithm.as_deref(),
+            key: $input.copy_source_sse_customer_key.as_deref(),
+            md5: $input.copy_source_sse_customer_key_md5.as_deref(),
+        })?
     };
-    Err(Error::header(header, "Fogbank's S3 does not encrypt with customers' keys yet"))
 }
+
+pub(crate) use source_key;
 
 /// The object that is copied from, and its bucket.
 pub(crate) fn source(
@@ -76,6 +77,7 @@ struct Plan<'a> {
     replaces_tags: bool,
     algorithm: Option<Algorithm>,
     write: WriteConditions,
+    source_key: Option<CustomerKey>,
 }
 
 /// A copy that was written.
@@ -85,20 +87,19 @@ struct Copied {
 }
 
 /// The hashes of what is copied.
-#[derive(Clone)]
 struct Hashes {
     e_tag: ETag,
     checksum: Checksum,
+    /// The bytes, where they are not those of the source.
+    written: Option<Received>,
 }
 
 /// Copies an object within the store.
 pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObjectOutput, Error> {
-    refuse_customer_keys(
-        input.sse_customer_algorithm.as_ref(),
-        input.copy_source_sse_customer_algorithm.as_ref(),
-    )?;
+    let source_key = source_key!(input);
     let changes_class = input.storage_class.is_some();
-    let changes_encryption = input.server_side_encryption.is_some();
+    let changes_encryption =
+        input.server_side_encryption.is_some() || input.sse_customer_algorithm.is_some();
     let draft = input.draft()?;
     let plan = Plan {
         source: rules::copy_source(&input.copy_source)?,
@@ -113,6 +114,7 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         replaces_tags: directive("tagging", input.tagging_directive.as_deref())?,
         algorithm: input.checksum_algorithm.as_deref().map(bodies::named).transpose()?,
         write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
+        source_key,
         draft,
     };
     let is_itself = plan.source.bucket == input.bucket
@@ -130,7 +132,7 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         let (version, hashes) = hashes(cx, &plan).await?;
         let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
         if let Some(copied) = written {
-            return Ok(answer(&copied));
+            return Ok(answer(&copied, plan.draft.customer_key.as_ref()));
         }
     }
     Err(Fault::new("ServiceUnavailable", "Please reduce your request rate.").into())
@@ -150,21 +152,31 @@ fn directive(name: &str, given: Option<&str>) -> Result<bool, Error> {
 
 /// The hashes of the source in this version of it: those that are known, or else newly made.
 async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
-    let (version, listed, blobs) = cx.read(|tx| {
+    let (version, listed, stored) = cx.read(|tx| {
         let (_, object) = source(tx, &plan.source, &plan.conditions)?;
+        ciphers::check(&object, plan.source_key.as_ref())?;
         if object.listed.size > MAX_COPY_BYTES {
             return Err(Error::request(format!(
                 "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY_BYTES}"
             )));
         }
-        let (blobs, _) = store::body(tx, &object, 0..object.listed.size)?;
-        Ok((object.version, object.listed, blobs))
+        let stored = store::body(tx, &object, 0..object.listed.size)?;
+        Ok((object.version, object.listed, stored))
     })?;
     let algorithm = plan
         .algorithm
         .or(listed.checksum.as_ref().map(|checksum| checksum.algorithm))
         .unwrap_or(Algorithm::Crc64Nvme);
-    let known = match (&listed.checksum, &blobs[..]) {
+    let is_plain = plan.source_key.is_none() && plan.draft.customer_key.is_none();
+    if !is_plain {
+        // Under another key the bytes are others.
+        let reader = Reader::new(cx, &stored, plan.source_key.as_ref())?;
+        let sealer = plan.draft.customer_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+        let received = bodies::copy(cx, reader, Some(algorithm), sealer).await?;
+        let (e_tag, checksum) = (ETag::plain(received.md5), received.checksum.clone());
+        return Ok((version, Hashes { e_tag, checksum, written: Some(received) }));
+    }
+    let known = match (&listed.checksum, &stored.blobs[..]) {
         (Some(checksum), _) if checksum.algorithm == algorithm && !checksum.is_composite => {
             Some(checksum.clone())
         }
@@ -175,10 +187,10 @@ async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
     };
     // What was uploaded in parts gets the ETag of an object that was not.
     if let (0, Some(checksum)) = (listed.e_tag.parts, known) {
-        return Ok((version, Hashes { e_tag: listed.e_tag, checksum }));
+        return Ok((version, Hashes { e_tag: listed.e_tag, checksum, written: None }));
     }
-    let (md5, checksum) = bodies::rehash(cx.blobs().read_chain(&blobs, ..)?, algorithm).await?;
-    Ok((version, Hashes { e_tag: ETag::plain(md5), checksum }))
+    let (md5, checksum) = bodies::rehash(Reader::new(cx, &stored, None)?, algorithm).await?;
+    Ok((version, Hashes { e_tag: ETag::plain(md5), checksum, written: None }))
 }
 
 /// Writes the copy, unless the source is not the one any more whose hashes are known.
@@ -198,15 +210,20 @@ fn write(
     let source_version_id = from.version_id();
     let old = store::object(tx, at.0, at.1)?;
     plan.write.check(at.1, old.as_ref())?;
-    let (body, _) = store::body(tx, &from, 0..from.listed.size)?;
-    for blob in &body {
-        tx.retain_blob(blob)?;
+    let (body, nonce) = match &hashes.written {
+        Some(written) => (written.body.clone(), written.nonce),
+        None => (store::body(tx, &from, 0..from.listed.size)?.blobs, None),
+    };
+    if hashes.written.is_none() {
+        for blob in &body {
+            tx.retain_blob(blob)?;
+        }
     }
     let draft = &plan.draft;
     let mut headers = if plan.replaces_metadata { draft.headers.clone() } else { from.headers };
     // A redirect is a matter of the place, not of the object.
     headers.website_redirect.clone_from(&draft.headers.website_redirect);
-    let (owner, more) = draft.settle(tx, &bucket)?;
+    let (owner, more) = draft.settle(tx, &bucket, nonce)?;
     let mut object = Object {
         listed: Listed {
             size: from.listed.size,
@@ -231,7 +248,7 @@ fn write(
     Ok(Some(Copied { source_version_id, object }))
 }
 
-fn answer(copied: &Copied) -> CopyObjectOutput {
+fn answer(copied: &Copied, key: Option<&CustomerKey>) -> CopyObjectOutput {
     let listed = &copied.object.listed;
     let mut result = CopyObjectResult {
         e_tag: Some(listed.e_tag.quoted()),
@@ -245,7 +262,9 @@ fn answer(copied: &Copied) -> CopyObjectOutput {
         copy_object_result: Some(result),
         version_id: copied.object.version_id(),
         copy_source_version_id: copied.source_version_id.clone(),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told_encryption(key),
+        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
+        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         ..CopyObjectOutput::default()
     }
 }

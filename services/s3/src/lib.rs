@@ -11,7 +11,7 @@
 //! * lifecycle, replication, inventory, analytics, websites, CORS, logging, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
-//! * encryption with KMS or customers' keys. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
+//! * encryption with KMS. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store does not encrypt what it writes yet: the disk must;
 //! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
 //! * presigned POST forms, S3 Select, RestoreObject;
@@ -27,6 +27,7 @@ mod attributes;
 mod bodies;
 mod buckets;
 mod checksums;
+mod ciphers;
 mod completions;
 mod configurations;
 mod copies;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fogbank_core::Tx;
 
 use crate::acls;
+use crate::ciphers::{self, CustomerKey, Nonce};
 use crate::error::Error;
 use crate::locks;
 use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
@@ -21,6 +22,7 @@ pub(crate) struct Draft {
     pub(crate) storage_class: Option<String>,
     pub(crate) acl: acls::Asked,
     pub(crate) lock: locks::Asked,
+    pub(crate) customer_key: Option<CustomerKey>,
 }
 
 impl Draft {
@@ -29,11 +31,14 @@ impl Draft {
         &self,
         tx: &(impl Tx + ?Sized),
         bucket: &Bucket,
+        nonce: Option<Nonce>,
     ) -> Result<(Option<String>, Option<Box<More>>), Error> {
         let (owner, acl) = self.acl.settle(bucket, &tx.request().principal.account)?;
         let (retention, legal_hold) = locks::settle(bucket, self.lock, tx.now())?;
-        let has_more = acl.is_some() || retention.is_some() || legal_hold;
-        let more = More { acl, retention, legal_hold, ..More::default() };
+        let key = self.customer_key.as_ref();
+        let encryption = key.map(|key| key.encryption(nonce.unwrap_or_default()));
+        let has_more = acl.is_some() || retention.is_some() || legal_hold || encryption.is_some();
+        let more = More { acl, retention, legal_hold, encryption, ..More::default() };
         Ok((owner, has_more.then(|| Box::new(more))))
     }
 }
@@ -73,11 +78,10 @@ impl Refused<'_> {
                 return Err(Error::argument("x-amz-server-side-encryption", other, message));
             }
         }
-        if self.customer_key {
-            return Err(Error::header(
-                "x-amz-server-side-encryption-customer-algorithm",
-                "Fogbank's S3 does not encrypt with customers' keys yet",
-            ));
+        if self.customer_key && self.encryption.is_some() {
+            let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+            let name = "x-amz-server-side-encryption";
+            return Err(Error::argument(name, self.encryption.unwrap_or_default(), message));
         }
         if self.event_hold {
             let detail = "Fogbank's S3 has no event holds yet";
@@ -140,6 +144,11 @@ macro_rules! writes {
                             (AclPermission::WriteAcp, &self.grant_write_acp),
                         ],
                     )?,
+                    customer_key: CustomerKey::read(ciphers::Headers {
+                        algorithm: self.sse_customer_algorithm.as_deref(),
+                        key: self.sse_customer_key.as_deref(),
+                        md5: self.sse_customer_key_md5.as_deref(),
+                    })?,
                     lock: locks::asked(
                         self.object_lock_mode.as_deref(),
                         self.object_lock_retain_until_date,
@@ -178,7 +187,7 @@ mod tests {
         let mut input = PutObjectInput { server_side_encryption: text("rot13"), ..put() };
         assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { sse_customer_algorithm: text("AES256"), ..put() };
-        assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
+        assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { object_lock_mode: text("COMPLIANCE"), ..put() };
         assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { key: "k".repeat(1025), ..put() };

@@ -5,6 +5,7 @@ use fogbank_core::{Cx, ReadTx, Tx, WriteTx};
 use crate::access;
 use crate::bodies::{self, Promise, Received};
 use crate::checksums::Checksums;
+use crate::ciphers::{CustomerKey, Sealer};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::metadata::{Draft, Writes};
@@ -19,6 +20,11 @@ use crate::versions::{self, Removal, Removed};
 
 /// The encryption that every object has.
 pub(crate) const ENCRYPTION: &str = "AES256";
+
+/// The encryption that answers tell, which is another where a customer brings the key.
+pub(crate) fn told_encryption(key: Option<&CustomerKey>) -> Option<String> {
+    key.is_none().then(|| ENCRYPTION.to_owned())
+}
 
 /// The conditions of a write upon what lies under its key.
 #[derive(Debug, Default)]
@@ -105,11 +111,13 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         return Err(Error::header("x-amz-write-offset-bytes", "Only directory buckets append"));
     }
     let mut draft = input.draft()?;
+    let sealer = draft.customer_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
     let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
-    let received = bodies::receive(cx, body, input.content_length, promise).await?;
+    let received = bodies::receive(cx, body, input.content_length, promise, sealer).await?;
+    let nonce = received.nonce;
     let mut object = compose(&mut draft, received, cx.request().now.millis());
     let (name, key) = (&*input.bucket, &*input.key);
     cx.write(|tx| {
@@ -117,14 +125,17 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         let old = store::object(tx, name, key)?;
         conditions.check(key, old.as_ref())?;
         object.version = tx.version();
-        (object.listed.owner, object.more) = draft.settle(tx, &bucket)?;
+        (object.listed.owner, object.more) = draft.settle(tx, &bucket, nonce)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
         events::emit(tx, &bucket, name, &Change::created("Put", key, &object))
     })
     .await?;
+    let key = draft.customer_key.as_ref();
     let mut output = PutObjectOutput {
         e_tag: Some(object.listed.e_tag.quoted()),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told_encryption(key),
+        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
+        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         version_id: object.version_id(),
         ..PutObjectOutput::default()
     };
@@ -152,7 +163,8 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOut
         return Err(Error::InvalidObjectState { class });
     }
     let body = reads::body(tx, &asked, &found)?;
-    let mut output = reads::answer!(GetObjectOutput, input, found);
+    let key = asked.customer_key.clone();
+    let mut output = reads::answer!(GetObjectOutput, input, found, key.as_ref());
     output.body = body;
     Ok(output)
 }
@@ -170,7 +182,8 @@ pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObject
             ..HeadObjectOutput::default()
         });
     }
-    Ok(reads::answer!(HeadObjectOutput, input, found))
+    let key = asked.customer_key.clone();
+    Ok(reads::answer!(HeadObjectOutput, input, found, key.as_ref()))
 }
 
 /// Removes an object; that it is not there is no error.

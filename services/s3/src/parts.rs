@@ -7,6 +7,7 @@ use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
 use crate::bodies::{self, Promise, Received};
 use crate::buckets::owner;
 use crate::checksums::{Algorithm, Checksums, type_name};
+use crate::ciphers::{self, CustomerKey, Reader, Sealer};
 use crate::copies::{self, SourceConditions};
 use crate::error::Error;
 use crate::listing;
@@ -14,7 +15,7 @@ use crate::model::{
     CopyPartResult, ListPartsInput, ListPartsOutput, Part as ListedPart, UploadPartCopyInput,
     UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
-use crate::objects::ENCRYPTION;
+use crate::objects::{ENCRYPTION, told_encryption};
 use crate::rules::{self, ETag, MAX_PARTS, MAX_UPLOAD_BYTES};
 use crate::store::{self, PARTS, Part, Upload};
 use crate::uploads;
@@ -43,6 +44,7 @@ impl Place<'_> {
             modified_millis: cx.request().now.millis(),
             crc64nvme: received.crc64nvme,
             checksum: received.checksum,
+            nonce: received.nonce,
             body: received.body,
         };
         cx.write(|tx| {
@@ -82,12 +84,39 @@ fn check_algorithm(upload: &Upload, given: Option<Algorithm>) -> Result<(), Erro
     )))
 }
 
+/// The key of the customer that a request brings.
+macro_rules! customer_key {
+    ($input:ident) => {
+        CustomerKey::read(ciphers::Headers {
+            algorithm: $input.sse_customer_algorithm.as_deref(),
+            key: $input.sse_customer_key.as_deref(),
+            md5: $input.sse_customer_key_md5.as_deref(),
+        })?
+    };
+}
+
+/// Refuses a part whose key is not that of its upload.
+fn check_key(upload: &Upload, key: Option<&CustomerKey>) -> Result<(), Error> {
+    let encryption = upload.more.as_ref().and_then(|more| more.encryption.as_ref());
+    let message = match (encryption, key) {
+        (None, None) => return Ok(()),
+        (Some(encryption), Some(key)) if key.opens(encryption) => return Ok(()),
+        (Some(_), Some(_)) => {
+            "The provided encryption parameters did not match the ones used originally."
+        }
+        (Some(_), None) => {
+            "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters."
+        }
+        (None, Some(_)) => {
+            "The multipart upload initiate did not request encryption. Subsequent part requests must not include encryption parameters."
+        }
+    };
+    Err(Error::request(message))
+}
+
 /// Stores a part.
 pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<UploadPartOutput, Error> {
-    if input.sse_customer_algorithm.is_some() || input.sse_customer_key.is_some() {
-        let header = "x-amz-server-side-encryption-customer-algorithm";
-        return Err(Error::header(header, "The upload is not encrypted with a customer's key"));
-    }
+    let key = customer_key!(input);
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
@@ -99,13 +128,15 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
         expected_owner: input.expected_bucket_owner.as_deref(),
     };
     let upload = cx.read(|tx| place.upload(tx))?;
+    check_key(&upload, key.as_ref())?;
+    let sealer = key.as_ref().map(|key| Sealer::new(key, cx.ids()));
     // An algorithm that is named only behind the body is checked there.
     let is_open = promise.algorithm().is_none() && body.trailers().is_some();
     if !is_open {
         check_algorithm(&upload, promise.algorithm())?;
     }
     let promise = promise.or_wish(upload.checksum.map(|(algorithm, _)| algorithm));
-    let received = bodies::receive(cx, body, input.content_length, promise).await?;
+    let received = bodies::receive(cx, body, input.content_length, promise, sealer).await?;
     if is_open {
         let given = received.is_promised.then_some(received.checksum.algorithm);
         check_algorithm(&upload, given)?;
@@ -114,7 +145,9 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
     let part = place.keep(cx, received).await?;
     let mut output = UploadPartOutput {
         e_tag: Some(ETag::plain(part.md5).quoted()),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told_encryption(key.as_ref()),
+        sse_customer_algorithm: key.as_ref().map(|_| ENCRYPTION.to_owned()),
+        sse_customer_key_md5: key.as_ref().map(CustomerKey::md5_text),
         ..UploadPartOutput::default()
     };
     if tells {
@@ -128,10 +161,8 @@ pub(crate) async fn copy(
     cx: &Cx,
     input: UploadPartCopyInput,
 ) -> Result<UploadPartCopyOutput, Error> {
-    copies::refuse_customer_keys(
-        input.sse_customer_algorithm.as_ref(),
-        input.copy_source_sse_customer_algorithm.as_ref(),
-    )?;
+    let key = customer_key!(input);
+    let source_key = copies::source_key!(input);
     let source = rules::copy_source(&input.copy_source)?;
     let place = Place {
         bucket: &input.bucket,
@@ -147,15 +178,18 @@ pub(crate) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since,
         expected_owner: input.expected_source_bucket_owner.as_deref(),
     };
-    let (upload, (blobs, range)) = cx.read(|tx| {
+    let (upload, stored) = cx.read(|tx| {
         let upload = place.upload(tx)?;
+        check_key(&upload, key.as_ref())?;
         let (_, object) = copies::source(tx, &source, &conditions)?;
+        ciphers::check(&object, source_key.as_ref())?;
         let range = part_range(input.copy_source_range.as_deref(), object.listed.size)?;
         Ok::<_, Error>((upload, store::body(tx, &object, range)?))
     })?;
-    let reader = cx.blobs().read_chain(&blobs, range)?;
+    let reader = Reader::new(cx, &stored, source_key.as_ref())?;
+    let sealer = key.as_ref().map(|key| Sealer::new(key, cx.ids()));
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
-    let received = bodies::copy(cx, reader, algorithm).await?;
+    let received = bodies::copy(cx, reader, algorithm, sealer).await?;
     let part = place.keep(cx, received).await?;
     let mut result = CopyPartResult {
         e_tag: Some(ETag::plain(part.md5).quoted()),
@@ -167,7 +201,9 @@ pub(crate) async fn copy(
     }
     Ok(UploadPartCopyOutput {
         copy_part_result: Some(result),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told_encryption(key.as_ref()),
+        sse_customer_algorithm: key.as_ref().map(|_| ENCRYPTION.to_owned()),
+        sse_customer_key_md5: key.as_ref().map(CustomerKey::md5_text),
         ..UploadPartCopyOutput::default()
     })
 }

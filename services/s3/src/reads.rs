@@ -6,6 +6,7 @@ use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 
 use crate::bodies;
 use crate::checksums::Checksum;
+use crate::ciphers::{self, CustomerKey, Reader};
 use crate::error::Error;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
@@ -21,6 +22,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) range: Option<&'a str>,
     pub(crate) part_number: Option<i32>,
     pub(crate) wants_checksum: bool,
+    pub(crate) customer_key: Option<CustomerKey>,
     /// Whether headers of the answer are replaced, which only those who sign may ask.
     pub(crate) overrides: bool,
 }
@@ -41,6 +43,11 @@ macro_rules! asked {
             },
             range: $input.range.as_deref(),
             part_number: $input.part_number,
+            customer_key: crate::ciphers::CustomerKey::read(crate::ciphers::Headers {
+                algorithm: $input.sse_customer_algorithm.as_deref(),
+                key: $input.sse_customer_key.as_deref(),
+                md5: $input.sse_customer_key_md5.as_deref(),
+            })?,
             wants_checksum: $input.checksum_mode.as_deref() == Some("ENABLED"),
             overrides: $input.response_cache_control.is_some()
                 || $input.response_content_disposition.is_some()
@@ -54,7 +61,8 @@ macro_rules! asked {
 
 /// The answer of GetObject or HeadObject, without a body.
 macro_rules! answer {
-    ($output:ident, $input:ident, $found:ident) => {{
+    ($output:ident, $input:ident, $found:ident, $key:expr) => {{
+        let key: Option<&crate::ciphers::CustomerKey> = $key;
         let crate::reads::Found { object, content, checksum, parts_count } = $found;
         let version_id = object.version_id();
         let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
@@ -78,7 +86,9 @@ macro_rules! answer {
                 .or_else(|| Some("binary/octet-stream".to_owned())),
             expires: $input.response_expires.map(crate::reads::http_date).or(headers.expires),
             website_redirect_location: headers.website_redirect,
-            server_side_encryption: Some(crate::objects::ENCRYPTION.to_owned()),
+            server_side_encryption: crate::objects::told_encryption(key),
+            sse_customer_algorithm: key.map(|_| crate::objects::ENCRYPTION.to_owned()),
+            sse_customer_key_md5: key.map(crate::ciphers::CustomerKey::md5_text),
             metadata: Some(metadata.into_iter().collect()),
             storage_class: listed.storage_class,
             version_id,
@@ -159,6 +169,7 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
         store::expected_bucket(tx, asked.bucket, asked.expected_owner)?;
     }
     let object = versions::read(tx, (asked.bucket, asked.key), asked.version_id)?;
+    ciphers::check(&object, asked.customer_key.as_ref())?;
     let listed = &object.listed;
     match asked.conditions.evaluate(&listed.e_tag, listed.modified(), tx.now()) {
         Verdict::Holds => {}
@@ -227,8 +238,10 @@ pub(crate) fn body(tx: &ReadTx<'_>, asked: &Asked<'_>, found: &Found) -> Result<
     if range.is_empty() {
         return Ok(Body::empty());
     }
-    let (blobs, range) = store::body(tx, &found.object, range)?;
-    if let [blob] = &blobs[..]
+    let stored = store::body(tx, &found.object, range)?;
+    let range = &stored.range;
+    if let [blob] = &stored.blobs[..]
+        && stored.stretches.is_empty()
         && let Some(bytes) = blob.as_inline()
         && let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
         && end <= bytes.len()
@@ -236,7 +249,8 @@ pub(crate) fn body(tx: &ReadTx<'_>, asked: &Asked<'_>, found: &Found) -> Result<
         return Ok(bytes.slice(start..end).into());
     }
     let name = format!("{}/{}", asked.bucket, asked.key);
-    Ok(bodies::outgoing(tx.cx().blobs().read_chain(&blobs, range)?, name))
+    let reader = Reader::new(tx.cx(), &stored, asked.customer_key.as_ref())?;
+    Ok(bodies::outgoing(reader, name))
 }
 
 /// A time as headers have it.

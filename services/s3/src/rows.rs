@@ -268,10 +268,15 @@ pub(crate) struct Retention {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Encryption {
     /// With a key of the customer's, of which the MD5 is kept.
-    Customer { key_md5: [u8; 16], nonce: [u8; 16] },
+    Customer { key_md5: [u8; 16], nonce: [u8; 12] },
 }
 
 impl Object {
+    /// The encryption with a customer's key.
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        self.more.as_ref()?.encryption.as_ref()
+    }
+
     /// The additions, to be changed.
     pub(crate) fn more_mut(&mut self) -> &mut More {
         self.more.get_or_insert_default()
@@ -560,10 +565,38 @@ pub(crate) struct Part {
     /// The CRC-64/NVME of the bytes.
     pub(crate) crc64nvme: u64,
     pub(crate) checksum: Checksum,
+    /// What belongs to a customer's key, if the body is encrypted with one.
+    pub(crate) nonce: Option<[u8; 12]>,
     pub(crate) body: Vec<BlobRef>,
 }
 
-row!(Part, 1);
+row!(Part, 2, older_part);
+
+#[derive(Deserialize)]
+struct PartV1 {
+    size: u64,
+    md5: [u8; 16],
+    modified_millis: i64,
+    crc64nvme: u64,
+    checksum: Checksum,
+    body: Vec<BlobRef>,
+}
+
+fn older_part(version: u8, bytes: &[u8]) -> Result<Part, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: PartV1 = decode_fields(bytes)?;
+    Ok(Part {
+        size: old.size,
+        md5: old.md5,
+        modified_millis: old.modified_millis,
+        crc64nvme: old.crc64nvme,
+        checksum: old.checksum,
+        nonce: None,
+        body: old.body,
+    })
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ use std::ops::{ControlFlow, Range};
 use fogbank_core::store::{BlobRef, Table, TableLabel};
 use fogbank_core::{Tx, WriteTx};
 
+use crate::ciphers::Nonce;
 use crate::error::Error;
 pub(crate) use crate::rows::*;
 use crate::rules;
@@ -169,22 +170,39 @@ pub(crate) fn delete_part(tx: &mut WriteTx<'_>, key: (u64, u16), part: &Part) ->
     Ok(PARTS.delete(tx, &key)?)
 }
 
+/// Where a range of an object's body lies.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub(crate) blobs: Vec<BlobRef>,
+    /// The range within the blobs.
+    pub(crate) range: Range<u64>,
+    /// The stretches that were encrypted each by itself, with their lengths; none if nothing is.
+    pub(crate) stretches: Vec<(Nonce, u64)>,
+}
+
 /// The blobs that hold a range of an object's body, and the range within them.
 pub(crate) fn body(
     tx: &(impl Tx + ?Sized),
     object: &Object,
     range: Range<u64>,
-) -> Result<(Vec<BlobRef>, Range<u64>), Error> {
-    let Some(parts) = &object.parts else { return Ok((object.body.clone(), range)) };
-    let Some((first, last, offset)) = parts.covering(&range) else { return Ok((Vec::new(), 0..0)) };
-    let mut body = Vec::new();
+) -> Result<Stored, Error> {
+    let Some(parts) = &object.parts else {
+        let stretches = match object.encryption() {
+            Some(Encryption::Customer { nonce, .. }) => vec![(*nonce, object.listed.size)],
+            None => Vec::new(),
+        };
+        return Ok(Stored { blobs: object.body.clone(), range, stretches });
+    };
+    let Some((first, last, offset)) = parts.covering(&range) else { return Ok(Stored::default()) };
+    let (mut blobs, mut stretches) = (Vec::new(), Vec::new());
     let number = parts.number;
     let rows = PARTS.range(&(number,)).from(&(number, first)).up_to(&(number, last));
     rows.visit(tx, |_, part| {
-        body.extend(part.body);
+        blobs.extend(part.body);
+        stretches.extend(part.nonce.map(|nonce| (nonce, part.size)));
         ControlFlow::Continue(())
     })?;
-    Ok((body, range.start - offset..range.end - offset))
+    Ok(Stored { blobs, range: range.start - offset..range.end - offset, stretches })
 }
 
 /// Whether no row names a key of the bucket any more.

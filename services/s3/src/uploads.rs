@@ -8,6 +8,7 @@ use fogbank_core::{Principal, ReadTx, Tx, WriteTx};
 use crate::bodies;
 use crate::buckets::owner;
 use crate::checksums::{Algorithm, type_name};
+use crate::ciphers::CustomerKey;
 use crate::error::Error;
 use crate::listing::{self, Encoding};
 use crate::metadata::Writes;
@@ -16,7 +17,7 @@ use crate::model::{
     CreateMultipartUploadOutput, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     MultipartUpload,
 };
-use crate::objects::ENCRYPTION;
+use crate::objects::{ENCRYPTION, told_encryption};
 use crate::rules::{self, group};
 use crate::store::{self, Bucket, UPLOADS, Upload};
 
@@ -28,10 +29,11 @@ pub(crate) fn create(
     let draft = input.draft()?;
     let checksum = checksum(input.checksum_algorithm.as_deref(), input.checksum_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let (owner, more) = draft.settle(tx, &bucket)?;
+    let (owner, more) = draft.settle(tx, &bucket, None)?;
     let number = tx.version();
     // Ids in the order in which uploads began, as listings have them.
     let upload_id = format!("{number:016x}{}", tx.ids().mixed(48));
+    let key = draft.customer_key.as_ref();
     let upload = Upload {
         number,
         initiated_millis: tx.now().millis(),
@@ -49,7 +51,9 @@ pub(crate) fn create(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload_id),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told_encryption(key),
+        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
+        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         checksum_algorithm: checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
         checksum_type: checksum.map(|(_, is_composite)| type_name(is_composite).to_owned()),
         ..CreateMultipartUploadOutput::default()

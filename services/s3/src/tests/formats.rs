@@ -137,7 +137,7 @@ fn objects() {
             020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
             3131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e6500010264650001
             012f01016b017601016b0176010101010101010a01010001010101010101010101010101010101020202020202020202
-            02020202020202010750454e44494e4701000568656c6c6f"#]],
+            020202010750454e44494e4701000568656c6c6f"#]],
     );
     let mut bytes = Vec::new();
     object.encode(&mut bytes).expect("a row");
@@ -148,10 +148,10 @@ fn objects() {
     check_row(
         &version,
         expect![[r#"
-        01000580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c3131313131
-        313131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e65000102646500
-        01012f01016b017601016b0176010101010101010a010100010101010101010101010101010101010202020202020202
-        0202020202020202010750454e44494e4701000568656c6c6f"#]],
+            01000580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c3131313131
+            313131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e65000102646500
+            01012f01016b017601016b0176010101010101010a010100010101010101010101010101010101010202020202020202
+            02020202010750454e44494e4701000568656c6c6f"#]],
     );
     let mut bytes = Vec::new();
     version.encode(&mut bytes).expect("a row");
@@ -192,7 +192,7 @@ fn more() -> More {
         }])),
         retention: Some(Retention { is_compliance: true, until_millis: 5 }),
         legal_hold: true,
-        encryption: Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 16] }),
+        encryption: Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 12] }),
         replication: Some("PENDING".into()),
     }
 }
@@ -229,12 +229,19 @@ fn uploads() {
         modified_millis: 1_767_225_600_000,
         crc64nvme: u64::MAX,
         checksum: Checksum::full(Algorithm::Crc32, vec![1, 2, 3, 4]),
+        nonce: Some([3; 12]),
         body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
     };
+    let older = hex::decode(concat!(
+        "01050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401000568656c6c",
+        "6f"
+    ));
+    let older = Part::decode_slice(&older.expect("hex")).expect("the first version");
+    assert_eq!(older, Part { nonce: None, ..part.clone() });
     check_row(
         &part,
         expect![[r#"
-        01050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401000568656c6c
-        6f"#]],
+            02050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401030303030303
+            03030303030301000568656c6c6f"#]],
     );
 }

@@ -1,0 +1,321 @@
+//! Encryption of bodies with keys that customers bring: AES-256 in counter mode, so that any range can be read.
+//!
+//! Each body, and each part of an upload, has a nonce of its own, and so a stream of its own under the same key. The
+//! store's checksums tell whether the bytes are still those that were written.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use aes::Aes256;
+use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ctr::Ctr32BE;
+use fogbank_core::bytes::{Bytes, BytesMut};
+use fogbank_core::store::{self, BlobReader};
+use fogbank_core::{Cx, Ids};
+use md5::Digest;
+
+use crate::error::Error;
+use crate::store::{Encryption, Object, Stored};
+
+/// What makes the stream of one body differ from all others under its key.
+pub(crate) type Nonce = [u8; 12];
+
+/// A key of a customer, which is never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct CustomerKey {
+    key: [u8; 32],
+    md5: [u8; 16],
+}
+
+impl std::fmt::Debug for CustomerKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CustomerKey")
+    }
+}
+
+/// The three headers that bring a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Headers<'a> {
+    pub(crate) algorithm: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) md5: Option<&'a str>,
+}
+
+const PREFIX: &str =
+    "Requests specifying Server Side Encryption with Customer provided keys must provide";
+
+impl CustomerKey {
+    /// Reads the headers; nothing if there are none.
+    pub(crate) fn read(headers: Headers<'_>) -> Result<Option<CustomerKey>, Error> {
+        let name = |rest: &str| format!("x-amz-server-side-encryption-customer-{rest}");
+        let missing = |rest: &str, what: &str| {
+            Error::argument(&name(rest), "null", format!("{PREFIX} {what}"))
+        };
+        let Headers { algorithm, key, md5 } = headers;
+        if algorithm.is_none() && key.is_none() && md5.is_none() {
+            return Ok(None);
+        }
+        match algorithm {
+            None => return Err(missing("algorithm", "a valid encryption algorithm.")),
+            Some("AES256") => {}
+            Some(other) => {
+                let message =
+                    "The Encryption request you specified is not valid. Supported value: AES256.";
+                let error = Error::argument(&name("algorithm"), other, message);
+                return Err(error.renamed("InvalidEncryptionAlgorithmError"));
+            }
+        }
+        let key = key.ok_or_else(|| missing("key", "an appropriate secret key."))?;
+        let md5 =
+            md5.ok_or_else(|| missing("key-MD5", "the client calculated MD5 of the secret key."))?;
+        let wrong = || {
+            let message = "The secret key was invalid for the specified algorithm.";
+            Error::argument(&name("key"), "null", message)
+        };
+        let bytes = STANDARD.decode(key).map_err(|_| wrong())?;
+        let key: [u8; 32] = bytes.try_into().map_err(|_| wrong())?;
+        let calculated: [u8; 16] = md5::Md5::digest(key).into();
+        if STANDARD.encode(calculated) != md5.trim() {
+            let message =
+                "The calculated MD5 hash of the key did not match the hash that was provided.";
+            return Err(Error::argument(&name("key-MD5"), md5, message));
+        }
+        Ok(Some(CustomerKey { key, md5: calculated }))
+    }
+
+    /// The MD5 of the key as headers have it.
+    pub(crate) fn md5_text(&self) -> String {
+        STANDARD.encode(self.md5)
+    }
+
+    /// How a new body under this key is told apart.
+    pub(crate) fn encryption(&self, nonce: Nonce) -> Encryption {
+        Encryption::Customer { key_md5: self.md5, nonce }
+    }
+
+    /// Whether this is the key with which something is encrypted.
+    pub(crate) fn opens(&self, encryption: &Encryption) -> bool {
+        let Encryption::Customer { key_md5, .. } = encryption;
+        *key_md5 == self.md5
+    }
+}
+
+/// Holds the key of a request against what an object is encrypted with: both, or neither, and the right one.
+pub(crate) fn check(object: &Object, key: Option<&CustomerKey>) -> Result<(), Error> {
+    match (object.encryption(), key) {
+        (None, None) => Ok(()),
+        (Some(encryption), Some(key)) if key.opens(encryption) => Ok(()),
+        (Some(_), Some(_)) => Err(Error::Fault(fogbank_core::Fault::access_denied(format!(
+            "{PREFIX} the correct secret key."
+        )))),
+        (Some(_), None) => Err(Error::request(
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+        )),
+        (None, Some(_)) => {
+            Err(Error::request("The encryption parameters are not applicable to this object."))
+        }
+    }
+}
+
+/// Encrypts one body on its way in.
+pub(crate) struct Sealer {
+    cipher: Ctr32BE<Aes256>,
+    pub(crate) key: CustomerKey,
+    pub(crate) nonce: Nonce,
+}
+
+impl Sealer {
+    /// A sealer with a nonce that was never used.
+    pub(crate) fn new(key: &CustomerKey, ids: &Ids) -> Sealer {
+        let mut nonce = Nonce::default();
+        ids.fill(&mut nonce);
+        Sealer { cipher: cipher(key, &nonce), key: key.clone(), nonce }
+    }
+
+    /// The next bytes as they are to be stored.
+    pub(crate) fn seal(&mut self, bytes: &Bytes) -> Bytes {
+        let mut sealed = BytesMut::from(&bytes[..]);
+        self.cipher.apply_keystream(&mut sealed);
+        sealed.freeze()
+    }
+}
+
+fn cipher(key: &CustomerKey, nonce: &Nonce) -> Ctr32BE<Aes256> {
+    let mut iv = [0; 16];
+    iv[..12].copy_from_slice(nonce);
+    Ctr32BE::new(&key.key.into(), &iv.into())
+}
+
+/// Reads stored bytes as they were before they were encrypted.
+pub(crate) struct Reader {
+    blobs: BlobReader,
+    opener: Option<Opener>,
+}
+
+/// Decrypts one stretch after the other.
+struct Opener {
+    key: CustomerKey,
+    /// The stretches that follow, with their lengths.
+    stretches: VecDeque<(Nonce, u64)>,
+    cipher: Option<Ctr32BE<Aes256>>,
+    /// How much of the present stretch is left.
+    left: u64,
+}
+
+impl Opener {
+    fn new(key: CustomerKey, stretches: VecDeque<(Nonce, u64)>, start: u64) -> Opener {
+        let mut opener = Opener { key, stretches, cipher: None, left: 0 };
+        let mut start = start;
+        while let Some((_, len)) = opener.stretches.front()
+            && start >= *len
+        {
+            start -= *len;
+            opener.stretches.pop_front();
+        }
+        opener.advance();
+        if let Some(cipher) = &mut opener.cipher {
+            cipher.seek(start);
+            opener.left -= start;
+        }
+        opener
+    }
+
+    fn advance(&mut self) {
+        if let Some((nonce, len)) = self.stretches.pop_front() {
+            self.cipher = Some(cipher(&self.key, &nonce));
+            self.left = len;
+        }
+    }
+
+    fn open(&mut self, bytes: &Bytes) -> Bytes {
+        let mut opened = BytesMut::from(&bytes[..]);
+        let mut rest = &mut opened[..];
+        while !rest.is_empty() {
+            while self.left == 0 && !self.stretches.is_empty() {
+                self.advance();
+            }
+            let count = rest.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            let (now, later) = rest.split_at_mut(count);
+            match &mut self.cipher {
+                Some(cipher) if count > 0 => cipher.apply_keystream(now),
+                _ => break,
+            }
+            self.left -= count as u64;
+            rest = later;
+        }
+        opened.freeze()
+    }
+}
+
+impl Reader {
+    /// A reader of what is stored, which `check` has held against the key.
+    pub(crate) fn new(
+        cx: &Cx,
+        stored: &Stored,
+        key: Option<&CustomerKey>,
+    ) -> Result<Reader, store::Error> {
+        let Range { start, end } = stored.range.clone();
+        let blobs = cx.blobs().read_chain(&stored.blobs, start..end)?;
+        let stretches = stored.stretches.iter().copied().collect();
+        let opener = key
+            .filter(|_| !stored.stretches.is_empty())
+            .map(|key| Opener::new(key.clone(), stretches, start));
+        Ok(Reader { blobs, opener })
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.blobs.len()
+    }
+
+    /// The next bytes.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, store::Error>> {
+        let frame = self.blobs.next().await?;
+        Some(frame.map(|frame| self.open(frame)))
+    }
+
+    /// All bytes, which are known to be few.
+    pub(crate) async fn collect(self) -> Result<Bytes, store::Error> {
+        let Reader { blobs, mut opener } = self;
+        let bytes = blobs.collect().await?;
+        Ok(match &mut opener {
+            Some(opener) => opener.open(&bytes),
+            None => bytes,
+        })
+    }
+
+    fn open(&mut self, frame: Bytes) -> Bytes {
+        match &mut self.opener {
+            Some(opener) => opener.open(&frame),
+            None => frame,
+        }
+    }
+
+    /// The next bytes, for a stream.
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Bytes, store::Error>>> {
+        use futures_core::Stream;
+        let frame = std::pin::Pin::new(&mut self.blobs).poll_next(context);
+        frame.map(|frame| frame.map(|frame| frame.map(|frame| self.open(frame))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> CustomerKey {
+        let key = [7; 32];
+        CustomerKey { key, md5: md5::Md5::digest(key).into() }
+    }
+
+    #[test]
+    fn any_range_over_stretches_can_be_opened() {
+        let plain: Vec<u8> = (0..1000u32).map(|n| (n % 251) as u8).collect();
+        let ids = Ids::seeded(1);
+        let (mut stored, mut stretches) = (Vec::new(), VecDeque::new());
+        for part in [&plain[..100], &plain[100..100], &plain[100..737], &plain[737..]] {
+            let mut sealer = Sealer::new(&key(), &ids);
+            let (first, last) = part.split_at(part.len() / 3);
+            for frame in [first, last] {
+                stored.extend_from_slice(&sealer.seal(&Bytes::copy_from_slice(frame)));
+            }
+            stretches.push_back((sealer.nonce, part.len() as u64));
+        }
+        assert_ne!(stored, plain);
+        for start in [0, 1, 99, 100, 101, 736, 737, 999] {
+            let mut opener = Opener::new(key(), stretches.clone(), start as u64);
+            let mut opened = Vec::new();
+            for frame in stored[start..].chunks(64) {
+                opened.extend_from_slice(&opener.open(&Bytes::copy_from_slice(frame)));
+            }
+            assert_eq!(opened, plain[start..], "from {start}");
+        }
+    }
+
+    #[test]
+    fn headers_must_bring_the_whole_key() {
+        let text = STANDARD.encode([7; 32]);
+        let md5 = key().md5_text();
+        let read = |algorithm, key, md5| CustomerKey::read(Headers { algorithm, key, md5 });
+        assert_eq!(read(None, None, None).ok(), Some(None));
+        assert_eq!(read(Some("AES256"), Some(&text), Some(&md5)).ok(), Some(Some(key())));
+        for (algorithm, given, md5) in [
+            (None, Some(&*text), Some(&*md5)),
+            (Some("AES256"), None, Some(&*md5)),
+            (Some("AES256"), Some(&*text), None),
+            (Some("AES256"), Some(&*text), Some("AAAAAAAAAAAAAAAAAAAAAA==")),
+            (Some("AES256"), Some("AAAA"), Some(&*md5)),
+        ] {
+            assert!(matches!(read(algorithm, given, md5), Err(Error::InvalidArgument { .. })));
+        }
+        let other = read(Some("AES128"), Some(&text), Some(&md5)).expect_err("no such algorithm");
+        assert!(
+            matches!(other, Error::Fault(fault) if fault.name() == "InvalidEncryptionAlgorithmError")
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! Encryption with customers' keys: what is stored is not what was sent, and only the right key opens it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fogbank_testkit::{Value, json};
+use md5::Digest;
+
+use super::{call, get, noise, refused, send, with, with_bucket};
+
+fn key(byte: u8, prefix: &str) -> Value {
+    let key = [byte; 32];
+    json!({
+        format!("{prefix}SSECustomerAlgorithm"): "AES256",
+        format!("{prefix}SSECustomerKey"): STANDARD.encode(key),
+        format!("{prefix}SSECustomerKeyMD5"): STANDARD.encode(md5::Md5::digest(key)),
+    })
+}
+
+#[tokio::test]
+async fn only_the_right_key_opens_an_object() {
+    let world = with_bucket().await;
+    for size in [0, 5, 16 << 10, 300_000, 5_000_000] {
+        let body = noise(size);
+        let input = with(json!({"Key": "a"}), key(1, ""));
+        let told = send(&world, "PutObject", input.clone(), body.clone()).await.expect("written");
+        assert_eq!(told["SSECustomerAlgorithm"], "AES256");
+        assert_eq!(told["ServerSideEncryption"], Value::Null);
+        let (told, read) = get(&world, input.clone()).await.expect("read");
+        assert!(read == body, "{size}");
+        assert_eq!(told["SSECustomerKeyMD5"], input["SSECustomerKeyMD5"]);
+        let outcome = refused(get(&world, json!({"Key": "a"})).await);
+        assert!(outcome.starts_with("InvalidRequest: The object was stored using a form"));
+        let outcome = refused(get(&world, with(json!({"Key": "a"}), key(2, ""))).await);
+        assert!(outcome.starts_with("AccessDenied"), "{outcome}");
+        if size > 5 {
+            let part = with(input, json!({"Range": "bytes=1001-4007"}));
+            assert!(get(&world, part).await.expect("a range").1 == body[1001..4008]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn parts_and_copies_change_keys() {
+    let world = with_bucket().await;
+    let begun = with(json!({"Key": "a"}), key(1, ""));
+    let begun = call(&world, "CreateMultipartUpload", begun).await.expect("begun");
+    let body = noise((5 << 20) + 100_003);
+    let place = json!({"Key": "a", "UploadId": begun["UploadId"]});
+    let mut parts = Vec::new();
+    for (number, part) in [(1, &body[..5 << 20]), (2, &body[5 << 20..])] {
+        let input = with(place.clone(), json!({"PartNumber": number}));
+        let outcome = send(&world, "UploadPart", input.clone(), part.to_vec()).await;
+        assert!(refused(outcome).contains("must include the appropriate encryption parameters"));
+        let outcome = send(&world, "UploadPart", with(input.clone(), key(2, "")), part.to_vec());
+        assert!(refused(outcome.await).contains("did not match the ones used originally"));
+        let told = send(&world, "UploadPart", with(input, key(1, "")), part.to_vec()).await;
+        parts.push(json!({"PartNumber": number, "ETag": told.expect("a part")["ETag"]}));
+    }
+    let done = with(place, json!({"MultipartUpload": {"Parts": parts}}));
+    call(&world, "CompleteMultipartUpload", done).await.expect("completed");
+    let input = with(json!({"Key": "a"}), key(1, ""));
+    assert!(get(&world, input.clone()).await.expect("read").1 == body);
+    let range = with(input, json!({"Range": "bytes=5242870-5242890"}));
+    assert!(get(&world, range).await.expect("a range").1 == body[5_242_870..=5_242_890]);
+    // From one key to another, and to none.
+    let source = with(json!({"Key": "b", "CopySource": "photos/a"}), key(1, "CopySource"));
+    let outcome = call(&world, "CopyObject", json!({"Key": "b", "CopySource": "photos/a"})).await;
+    assert!(refused(outcome).starts_with("InvalidRequest"));
+    call(&world, "CopyObject", with(source.clone(), key(2, ""))).await.expect("copied");
+    assert!(get(&world, with(json!({"Key": "b"}), key(2, ""))).await.expect("read").1 == body);
+    call(&world, "CopyObject", source).await.expect("copied");
+    assert!(get(&world, json!({"Key": "b"})).await.expect("read").1 == body);
+}
