@@ -348,3 +348,29 @@ def test_events_reach_a_queue(root, s3, bucket):
     assert made["bucket"] == {
         "name": bucket, "arn": f"arn:aws:s3:::{bucket}", "ownerIdentity": made["bucket"]["ownerIdentity"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0, 20, 300_000])
+def test_forms_upload_what_their_policy_allows(s3, bucket, size):
+    conditions = [["content-length-range", 0, 300_000], ["starts-with", "$x-amz-meta-colour", "r"]]
+    fields = {"x-amz-meta-colour": "red", "success_action_status": "201"}
+    conditions.append({"success_action_status": "201"})
+    form = s3.generate_presigned_post(bucket, "in/${filename}", Fields=fields, Conditions=conditions)
+    body = os.urandom(size)
+
+    def send(fields, body=body):
+        http = urllib3.PoolManager()
+        parts = list(fields.items()) + [("file", ("a b.bin", body))]
+        return http.request("POST", form["url"], fields=parts, redirect=False)
+
+    answer = send(form["fields"])
+    assert answer.status == 201, answer.data
+    assert b"<Key>in/a b.bin</Key>" in answer.data
+    found = s3.get_object(Bucket=bucket, Key="in/a b.bin")
+    assert found["Body"].read() == body
+    assert found["Metadata"] == {"colour": "red"}
+    assert send(form["fields"], b"x" * 300_001).status == 400
+    signature = next(name for name in form["fields"] if name.endswith("signature"))
+    for changed in ({"x-amz-meta-colour": "blue"}, {"x-amz-meta-more": "m"}, {signature: "0"}):
+        answer = send({**form["fields"], **changed})
+        assert answer.status == 403, answer.data

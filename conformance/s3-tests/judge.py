@@ -20,8 +20,8 @@ LEFT_OUT = [
     "cloud_transition", "cloud_restore", "appendobject",
 ]
 ACCOUNTS = {
-    "s3 main": "111111111111", "s3 alt": "222222222222", "s3 tenant": "333333333333",
-    "iam": "444444444444", "iam root": "555555555555", "iam alt root": "666666666666",
+    "s3 main": "123456789001", "s3 alt": "223456789002", "s3 tenant": "323456789003",
+    "iam": "423456789004", "iam root": "523456789005", "iam alt root": "623456789006",
 }
 
 

@@ -185,7 +185,7 @@ pub(crate) fn verify_old(
 }
 
 /// What is known of an access key that may be used.
-fn credential(
+pub(crate) fn credential(
     gateway: &Inner,
     access_key_id: &str,
     token: Option<&str>,

@@ -11,6 +11,7 @@ mod catalogue;
 pub mod client;
 mod failures;
 mod fetch;
+mod forms;
 mod guard;
 mod hosts;
 mod internal;

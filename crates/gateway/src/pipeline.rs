@@ -21,7 +21,7 @@ use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
-use crate::{Inner, admin, authorise, bodies, guard, hosts};
+use crate::{Inner, admin, authorise, bodies, forms, guard, hosts};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
 const BODY_LIMIT: usize = 20 * 1024 * 1024;
@@ -51,7 +51,8 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     let is_own = admin::claims(parts.uri.path(), is_signed);
     // An API's own users call it, from pages of any origin that it allows. Some of our own paths look
     // at no signature, so that a page could make one up.
-    let may_cross = (is_signed && !is_own) || plane.is_some();
+    let form = forms::bucket(&parts, &host).filter(|_| !is_own);
+    let may_cross = (is_signed && !is_own) || plane.is_some() || form.is_some();
     let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
@@ -68,6 +69,9 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     if let Some((service, plane)) = plane {
         let cx = exchange.anonymous(service);
         return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
+    }
+    if let Some(bucket) = form {
+        return forms::serve(&exchange, bucket, &parts, body).await;
     }
     let is_head = parts.method == http::Method::HEAD;
     let mut response = exchange.api(&host, parts, body).await;
@@ -92,7 +96,7 @@ fn is_presigned(query: &str) -> bool {
 /// One request and what is known of it from the start.
 pub(crate) struct Exchange<'a> {
     pub(crate) gateway: &'a Arc<Inner>,
-    endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     peer: Peer,
     pub(crate) id: String,
 }
@@ -456,7 +460,7 @@ pub(crate) async fn collect(body: Body, limit: usize) -> Result<Bytes, Fault> {
     body.collect(limit).await.map_err(refused)
 }
 
-fn into_http(response: wire::Response) -> HttpResponse {
+pub(crate) fn into_http(response: wire::Response) -> HttpResponse {
     let mut answer = HttpResponse::new(response.body);
     *answer.status_mut() =
         StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

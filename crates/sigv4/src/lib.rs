@@ -41,6 +41,7 @@ mod chunked;
 mod error;
 mod key;
 mod parse;
+pub mod post;
 mod render;
 pub mod sign;
 mod time;

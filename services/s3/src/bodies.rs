@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_core::bytes::Bytes;
+use fogbank_core::bytes::{Bytes, BytesMut};
 use fogbank_core::store::{BlobRef, BlobWriter};
 use fogbank_core::wire::{BodyError, Trailers};
 use fogbank_core::{Body, Cx, Fault};
@@ -16,6 +16,9 @@ use crate::store::Stored;
 
 /// The largest body that is collected in memory and stored in the object's row.
 const INLINE_BYTES: u64 = 16 << 10;
+
+/// Stands for the length of a form's file, which is known only at its end. No client can say it.
+pub(crate) const FORM_LENGTH: i64 = -1;
 
 /// What a request says of its body beforehand.
 #[derive(Debug, Default)]
@@ -130,6 +133,12 @@ pub(crate) async fn receive(
     promise: Promise,
     sealer: Option<Sealer>,
 ) -> Result<Received, Error> {
+    if told == Some(FORM_LENGTH) {
+        let key = sealer.as_ref().map(|sealer| sealer.key.clone());
+        let mut received = of_form(cx, body, promise.algorithm(), sealer).await?;
+        check(cx, &mut received, promise, None, key.as_ref()).await?;
+        return Ok(received);
+    }
     let is_told = told.is_some() || cx.request().source_ip.is_none() || !body.is_empty();
     let Some(len) = body.len().filter(|_| is_told) else { return Err(Error::MissingContentLength) };
     if len > MAX_UPLOAD_BYTES {
@@ -154,6 +163,34 @@ pub(crate) async fn receive(
     }
     check(cx, &mut received, promise, trailers, key.as_ref()).await?;
     Ok(received)
+}
+
+/// The file of a form, whose length shows only at its end.
+async fn of_form(
+    cx: &Cx,
+    mut body: Body,
+    algorithm: Option<Algorithm>,
+    sealer: Option<Sealer>,
+) -> Result<Received, Error> {
+    let mut head = BytesMut::new();
+    while head.len() as u64 <= INLINE_BYTES {
+        match body.next().await {
+            Some(frame) => head.extend_from_slice(&frame.map_err(incomplete)?),
+            None => return Ok(of_bytes(head.freeze(), algorithm, sealer)),
+        }
+    }
+    let mut writer = cx.blobs().writer(None);
+    let mut hashes = Hashes::new(cx, algorithm, sealer);
+    let mut next = Some(Ok(head.freeze()));
+    while let Some(frame) = next {
+        writer.write(hashes.update(frame.map_err(incomplete)?).await).await?;
+        if writer.len() > MAX_UPLOAD_BYTES {
+            let (size, limit) = (writer.len().to_string(), MAX_UPLOAD_BYTES.to_string());
+            return Err(Error::EntityTooLarge { size, limit });
+        }
+        next = body.next().await;
+    }
+    stored(writer, hashes).await
 }
 
 /// A small body, which the row will hold.

@@ -14,7 +14,7 @@
 //! * encryption with KMS. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store does not encrypt what it writes yet: the disk must;
 //! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
-//! * presigned POST forms, S3 Select, RestoreObject;
+//! * S3 Select, RestoreObject;
 //! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
 //!   each is given up after a few tries, which the log says.
 //!

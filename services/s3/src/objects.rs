@@ -3,7 +3,7 @@
 use fogbank_core::{Cx, ReadTx, Tx, WriteTx};
 
 use crate::access;
-use crate::bodies::{self, Promise, Received};
+use crate::bodies::{self, FORM_LENGTH, Promise, Received};
 use crate::checksums::Checksums;
 use crate::ciphers::{CustomerKey, Sealer};
 use crate::error::Error;
@@ -120,6 +120,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     let nonce = received.nonce;
     let mut object = compose(&mut draft, received, cx.request().now.millis());
     let (name, key) = (&*input.bucket, &*input.key);
+    let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
     cx.write(|tx| {
         let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
         let old = store::object(tx, name, key)?;
@@ -127,7 +128,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         object.version = tx.version();
         (object.listed.owner, object.more) = draft.settle(tx, &bucket, nonce)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
-        events::emit(tx, &bucket, name, &Change::created("Put", key, &object))
+        events::emit(tx, &bucket, name, &Change::created(event, key, &object))
     })
     .await?;
     let key = draft.customer_key.as_ref();
