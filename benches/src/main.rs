@@ -4,6 +4,7 @@
 //! a busy machine), latencies and memory, as a table and as JSON. Signing happens before the clock
 //! starts, so that the driver's own work stays small.
 
+mod decisions;
 mod disk;
 mod process;
 mod replay;
@@ -54,11 +55,16 @@ struct Options {
 enum Command {
     /// How costs, memory and the time of a start grow with what is stored; needs --spawn
     Scale(scale::Options),
+    /// What it costs to find a key and to decide over a call, in this process; needs no server
+    Decisions,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    if let Some(Command::Decisions) = &options.command {
+        return decisions::run();
+    }
     let authority = options
         .endpoint
         .strip_prefix("http://")

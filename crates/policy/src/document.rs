@@ -137,6 +137,19 @@ impl Document {
         self.statements.iter().any(|statement| statement.resources.is_none())
     }
 
+    /// Whether the document keeps to what AWS lets customers write into resource control policies: every statement denies
+    /// everybody named actions, each of a service.
+    pub fn only_denies_everybody(&self) -> bool {
+        self.statements.iter().all(|statement| {
+            let principals = statement.principals.as_ref();
+            let named = statement.actions.patterns.iter().map(Pattern::text);
+            statement.effect == Effect::Deny
+                && principals.is_some_and(PrincipalSet::is_everybody)
+                && !statement.actions.negated
+                && named.into_iter().all(|action| !action.starts_with('*'))
+        })
+    }
+
     /// Every principal as written, of `Principal` and `NotPrincipal` alike.
     pub fn principals(&self) -> impl Iterator<Item = (PrincipalType, &str)> {
         self.statements

@@ -118,7 +118,8 @@ pub struct MessageStyle {
     pub quote_resource: bool,
     /// Say `on resource: *` for an action without a resource, as Lambda does; most services leave it out.
     pub name_any_resource: bool,
-    /// After an explicit deny, name the policy if it has an ARN, as AWS does since 2026.
+    /// After an explicit deny, name the policy if it has an ARN. AWS does so since 2026 where caller and resource are of
+    /// one account.
     pub name_policy: bool,
 }
 
@@ -155,7 +156,9 @@ impl Explanation<'_> {
             Reason::ExplicitDeny => {
                 message.extend([" with an explicit deny in ", self.layer.article(), " ", name]);
                 let source = self.statement.map(|statement| statement.source).unwrap_or_default();
-                if style.name_policy && source.starts_with("arn:") {
+                // A resource's policy has no ARN of its own.
+                let has_arn = !matches!(self.layer, Layer::ResourcePolicy | Layer::TrustPolicy);
+                if style.name_policy && has_arn && source.starts_with("arn:") {
                     message.extend([": ", source]);
                 }
             }

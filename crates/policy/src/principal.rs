@@ -194,6 +194,11 @@ impl PrincipalSet {
         self.entries.iter().map(|entry| (entry.kind, &*entry.text))
     }
 
+    /// Whether it is `*`.
+    pub(crate) fn is_everybody(&self) -> bool {
+        !self.negated && matches!(&*self.entries, [Entry { name: Name::Everybody, .. }])
+    }
+
     /// How directly a statement of this effect applies to the caller.
     pub(crate) fn grant(&self, caller: &Caller, effect: Effect, has_boundary: bool) -> Grant {
         if !self.negated {

@@ -13,7 +13,8 @@ pub(crate) fn refusal(call: &Call<'_>, explanation: &Explanation<'_>) -> String 
         "s3" => explanation.access_denied_message(call, MessageStyle::S3),
         _ => {
             let name_any_resource = matches!(service, "lambda" | "iam" | "sts");
-            let style = MessageStyle { name_any_resource, ..MessageStyle::default() };
+            let name_policy = explanation.same_account;
+            let style = MessageStyle { name_any_resource, name_policy, ..MessageStyle::default() };
             let action = &*spelled(service, call.action);
             explanation.access_denied_message(&Call { action, ..*call }, style)
         }

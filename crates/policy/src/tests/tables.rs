@@ -232,3 +232,75 @@ fn compiled_documents_are_shared_between_threads() {
     shared::<Caller>();
     shared::<Decision<'_>>();
 }
+
+#[test]
+fn customers_write_only_denials_for_everybody_into_resource_control_policies() {
+    let deny = json!({"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"});
+    let with = |element: &str, value: Value| {
+        let mut statement = deny.clone();
+        statement[element] = value;
+        document(&statement, Kind::ResourceControl).only_denies_everybody()
+    };
+    assert!(with("Action", json!(["s3:*", "kms:Decrypt"])));
+    assert!(with("Principal", json!({"AWS": "*"})));
+    assert!(!with("Effect", json!("Allow")));
+    assert!(!with("Action", json!("*")));
+    assert!(!with("Principal", json!({"AWS": "111122223333"})));
+    let negated = json!({"Effect": "Deny", "Principal": "*", "NotAction": "s3:*", "Resource": "*"});
+    assert!(!document(&negated, Kind::ResourceControl).only_denies_everybody());
+}
+
+#[test]
+fn what_is_needed_is_found_layer_by_layer() {
+    let allow = |action: &str| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+    let scp = document(&allow("ec2:*"), Kind::ServiceControl);
+    let boundary = document(&allow("sqs:*"), Kind::Boundary);
+    let deny = json!({"Sid": "No", "Effect": "Deny", "Action": "s3:*", "Resource": "*"});
+    let identity = document(&deny, Kind::Identity);
+    let scps = [Attached { source: "scp", document: &scp }];
+    let identity = [Attached { source: "identity", document: &identity }];
+    let policies = Policies {
+        identity: &identity,
+        boundary: Some(Attached { source: "boundary", document: &boundary }),
+        scps: &[&scps],
+        ..Policies::default()
+    };
+    let bob = caller("bob");
+    let resource = "arn:aws:s3:::photos/cat.jpg";
+    let call = Call { action: "s3:GetObject", resource, principal: &bob, context: &() };
+    let layers: Vec<Layer> = needs(&call, &policies).iter().map(|need| need.layer).collect();
+    let expected = [Layer::ServiceControlPolicy, Layer::IdentityPolicy, Layer::PermissionsBoundary];
+    assert_eq!(layers, expected);
+    let findings = trace(&call, &policies);
+    let verdicts: Vec<_> = findings.iter().map(|it| (it.source, it.verdict)).collect();
+    let expected =
+        [("scp", Verdict::Silent), ("identity", Verdict::Denies), ("boundary", Verdict::Silent)];
+    assert_eq!(verdicts, expected);
+    assert_eq!(findings[1].statements[0].sid, Some("No"));
+    assert_eq!(values(&call, &policies, "aws:PrincipalArn"), Some(vec![bob.arn.clone()]));
+}
+
+#[test]
+fn a_grant_allows_beside_the_policy() {
+    let key = json!({"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "kms:DescribeKey", "Resource": "*"});
+    let bob = caller("bob");
+    let grant = json!({"Effect": "Allow", "Principal": {"AWS": bob.arn}, "Action": "kms:Decrypt", "Resource": "*"});
+    let (key, grant) = (document(&key, Kind::Resource), document(&grant, Kind::Resource));
+    let grants = [Attached { source: "grant", document: &grant }];
+    let side = ResourceSide {
+        owner: "111122223333",
+        policy: Some(Attached { source: "key", document: &key }),
+        grants: &grants,
+    };
+    let mode = ResourcePolicyMode::KmsKey;
+    let policies = Policies { resource: Some(side), mode, ..Policies::default() };
+    let may = |action: &str| {
+        let resource = "arn:aws:kms:us-east-1:111122223333:key/k";
+        let call = Call { action, resource, principal: &bob, context: &() };
+        evaluate(&call, &policies).is_allowed()
+    };
+    assert!(may("kms:Decrypt"));
+    // The policy leaves it to the account, whose identity policies say nothing.
+    assert!(!may("kms:DescribeKey"));
+    assert!(!may("kms:Encrypt"));
+}
