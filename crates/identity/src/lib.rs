@@ -26,7 +26,10 @@ pub mod trust;
 #[cfg(test)]
 mod tests;
 
-pub use decisions::{Enforcement, FindTags, KeptDecisions, Observed};
+pub use decisions::{
+    Enforcement, FindTags, KeptDecisions, Observed, decode as decode_authorization_message,
+    encode as encode_authorization_message,
+};
 pub use directory::{Credential, Directory, LookUp, Mode};
 pub use identities::Identities;
 pub use last_use::LastUses;

@@ -106,3 +106,50 @@ impl Identities {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::organizations::Level;
+
+    const EVERYTHING: &str =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    const NOBODY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}}"#;
+
+    fn place(is_management: bool) -> Place {
+        let policy = |document: &str| {
+            vec![ControlPolicy { arn: "arn".to_owned(), document: document.to_owned() }]
+        };
+        let root = Level { service_control: policy(EVERYTHING), resource_control: policy(NOBODY) };
+        let levels = vec![root, Level::default()];
+        let membership = Membership { is_management, levels, ..Membership::default() };
+        Place::compile(&Documents::default(), membership).expect("policies")
+    }
+
+    fn session(role_arn: &str) -> Principal {
+        let kind = PrincipalKind::Role {
+            name: "worker".to_owned(),
+            role_arn: role_arn.to_owned(),
+            session: "s1".to_owned(),
+        };
+        Principal { kind, ..Principal::root("111122223333") }
+    }
+
+    #[test]
+    fn control_policies_concern_whom_aws_says() {
+        let worker = session("arn:aws:iam::111122223333:role/worker");
+        let linked = session("arn:aws:iam::111122223333:role/aws-service-role/ecs.amazonaws.com/X");
+        let member = place(false);
+        // A level without policies does not limit.
+        assert_eq!(member.limits_on_caller(&worker).len(), 1);
+        assert_eq!(member.limits_on_caller(&Principal::root("111122223333")).len(), 1);
+        assert!(member.limits_on_caller(&linked).is_empty());
+        assert!(place(true).limits_on_caller(&worker).is_empty());
+        assert_eq!(member.limits_on_resource(&worker, "s3:GetObject").len(), 1);
+        assert_eq!(member.limits_on_resource(&Principal::anonymous(), "s3:GetObject").len(), 1);
+        assert!(member.limits_on_resource(&worker, "sns:Publish").is_empty());
+        assert!(member.limits_on_resource(&worker, "kms:RetireGrant").is_empty());
+        assert!(member.limits_on_resource(&linked, "s3:GetObject").is_empty());
+        assert!(place(true).limits_on_resource(&worker, "s3:GetObject").is_empty());
+    }
+}

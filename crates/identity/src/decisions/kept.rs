@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts::Found;
-use super::{Facts, Keys, Outcome, Question, Standing, explained};
+use super::{Facts, Keys, Outcome, Question, Standing, encoded, explained};
 use crate::target::Target;
 
 /// The last refusals by their numbers modulo [`ROWS`].
@@ -180,6 +180,15 @@ impl KeptDecisions {
         let mut written = written(rows)?;
         written.retain(|denial| denial.request_id == request_id);
         Ok(written.iter().map(read).collect())
+    }
+
+    /// The last refusal of a request in the form of AWS's authorization messages, to be encoded.
+    pub fn authorization_message(&self, request_id: &str) -> Option<Value> {
+        let found = {
+            let rings = self.rings.lock();
+            rings.refused.iter().rev().find(|decided| decided.request.id == request_id).cloned()
+        };
+        found.map(|decided| encoded::message(&decided))
     }
 
     /// The refusals since `since_secs`, the newest first: at most `limit`, of a principal or of all.

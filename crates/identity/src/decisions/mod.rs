@@ -1,5 +1,6 @@
 //! Decisions over calls: what they are made of, how they end, and what is kept of them.
 
+mod encoded;
 mod explained;
 mod facts;
 mod kept;
@@ -17,6 +18,7 @@ use crate::identities::Identities;
 use crate::rows::Tags;
 use crate::target::Target;
 
+pub use encoded::{decode, encode};
 pub(crate) use facts::{Facts, Keys, LookUps};
 pub(crate) use kept::CAPACITY;
 pub use kept::{DENIALS, Denial, KeptDecisions};

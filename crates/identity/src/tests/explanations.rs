@@ -217,3 +217,35 @@ fn tags_of_resources_are_looked_up_where_a_condition_asks() {
     let broken = may(&|| Err(fogbank_core::Fault::internal("unreadable"))).expect_err("refused");
     assert_eq!(broken.name(), "InternalFailure");
 }
+
+#[test]
+fn authorization_messages_are_read_only_here() {
+    let house = house(Enforcement::Enforce);
+    let deny = statement("Deny", "ec2:*", "*", "");
+    let ann = house.user("ann", &[&deny]).principal(ACCOUNT);
+    let instance = "arn:aws:ec2:eu-west-1:000000000000:instance/i-1";
+    assert!(house.authorise(&ann, "ec2:StopInstances", &on(instance), None).is_err());
+    let kept = &crate::Identities::of(&house.cloud).kept;
+    let message = kept.authorization_message("request").expect("a refusal");
+    assert_eq!(message["allowed"], false);
+    assert_eq!(message["explicitDeny"], true);
+    assert_eq!(message["context"]["principal"]["name"], "ann");
+    assert_eq!(message["context"]["action"], "ec2:StopInstances");
+    assert_eq!(message["matchedStatements"]["items"][0]["effect"], "DENY");
+    let encoded = crate::encode_authorization_message(&house.cloud, &message.to_string());
+    let decoded = crate::decode_authorization_message(&house.cloud, &encoded);
+    assert_eq!(decoded, Some(message.to_string()));
+    let elsewhere = self::house(Enforcement::Enforce);
+    let other = crate::encode_authorization_message(&elsewhere.cloud, "x");
+    for bad in ["", "nonsense", "é", &encoded[1..], &encoded[..encoded.len() - 4]] {
+        assert_eq!(crate::decode_authorization_message(&house.cloud, bad), None, "{bad}");
+    }
+    assert!(
+        crate::decode_authorization_message(
+            &house.cloud,
+            &encoded.replace(&encoded[20..24], "AAAA")
+        )
+        .is_none()
+    );
+    assert_ne!(other, encoded);
+}
