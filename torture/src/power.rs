@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rand::Rng;
@@ -185,7 +186,7 @@ fn undo_names(
                 if record.offset == 1 { fs::rename(&buried, other) } else { Ok(()) }
             }),
             Kind::Unlink => fs::rename(&buried, path),
-            Kind::MakeFolder => fs::remove_dir_all(path),
+            Kind::MakeFolder => remove_folder(path),
             Kind::RemoveFolder => fs::create_dir(path),
             Kind::Data | Kind::Sync | Kind::SyncAll => continue,
         };
@@ -198,6 +199,20 @@ fn undo_names(
         }
     }
     Ok(())
+}
+
+/// Removes a folder with all that is in it. A function's process dies with the cloud, but not at the same instant, and
+/// may write into its folder while that is removed.
+fn remove_folder(path: &Path) -> io::Result<()> {
+    for _ in 0..500 {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+    fs::remove_dir_all(path)
 }
 
 fn undo_data(
