@@ -3,7 +3,8 @@
 //! Nouns: secrets (by name, or by an ARN that ends with six random characters), their versions, staging labels on
 //! versions (`AWSCURRENT`, `AWSPREVIOUS`, `AWSPENDING` and one's own), replicas in other regions, resource policies.
 //!
-//! A value passes through [`sealing`] before it is written. Nothing is sealed there yet: values lie as they are.
+//! Every value is sealed by a data key of its own, which KMS makes as the caller (`kms:ViaService`, bound to the secret's ARN and
+//! the version): [`sealing`] is the only place where it is open.
 //!
 //! Limits are AWS's: 65,536 bytes a value, 20 labels, 100 versions without labels that are older than a day.
 //!

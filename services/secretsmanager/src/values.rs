@@ -106,20 +106,8 @@ pub(crate) async fn open(
     version: &Version,
     sealed: &Raw,
 ) -> Result<Value, Error> {
-    if version.kms_key_id.is_none() && !of_own_account(cx, key) {
-        return Err(Error::InvalidRequestException(
-            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS \
-             service key."
-                .to_owned(),
-        ));
-    }
     let place = place(key, secret, version_id, &key.1, version.kms_key_id.as_deref());
     sealing::open(cx, &place, sealed).await
-}
-
-fn of_own_account(cx: &Cx, key: &SecretKey) -> bool {
-    let caller = &cx.request().principal.account;
-    caller.is_empty() || *caller == key.0
 }
 
 /// A value that is sealed for each region in which it will lie.

@@ -3,6 +3,8 @@
 //! Nouns: parameters (by name or ARN), versions and their labels, tiers, parameter policies, resource policies, service
 //! settings.
 //!
+//! Secure values are sealed by KMS as the caller (`kms:ViaService`, bound to `PARAMETER_ARN`).
+//!
 //! Limits are AWS's: 4,096 characters a value, 8,192 in the advanced tier, 100 versions, 15 levels, 10,000 standard
 //! parameters a region, 10 labels a version, 50 tags.
 //!

@@ -5,7 +5,7 @@ use fogbank_testkit::{ACCOUNT, Value, World, expect, json};
 
 use super::create;
 
-static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_iam::SERVICE];
+static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_iam::SERVICE, &fogbank_kms::SERVICE];
 
 /// A user with one policy statement.
 async fn user(world: &World, statement: Value) -> Principal {
@@ -47,7 +47,7 @@ async fn secrets_are_authorised_by_their_whole_arn() {
     .await;
     let named = |name: &str| json!({"SecretId": name});
     assert_eq!(outcome(&world, &ada, "GetSecretValue", named("app/db")).await, "allowed");
-    expect!["AccessDenied: User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:000000000000:secret:other-MD6aMI because no identity-based policy allows the secretsmanager:GetSecretValue action"].assert_eq(&outcome(&world, &ada, "GetSecretValue", named("other")).await);
+    expect!["AccessDenied: User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:000000000000:secret:other-DnLbJx because no identity-based policy allows the secretsmanager:GetSecretValue action"].assert_eq(&outcome(&world, &ada, "GetSecretValue", named("other")).await);
     // Whether there is such a secret is not told.
     expect!["AccessDenied: User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:GetSecretValue on resource: app/none because no identity-based policy allows the secretsmanager:GetSecretValue action"].assert_eq(&outcome(&world, &ada, "GetSecretValue", named("app/none")).await);
     expect!["AccessDenied: User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:ListSecrets because no identity-based policy allows the secretsmanager:ListSecrets action"].assert_eq(&outcome(&world, &ada, "ListSecrets", json!({})).await);
@@ -127,7 +127,7 @@ async fn a_batch_asks_for_each_of_its_secrets() {
         [
           {
             "ErrorCode": "AccessDeniedException",
-            "Message": "User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:000000000000:secret:other-MD6aMI because no identity-based policy allows the secretsmanager:GetSecretValue action",
+            "Message": "User: arn:aws:iam::000000000000:user/ada is not authorized to perform: secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:000000000000:secret:other-DnLbJx because no identity-based policy allows the secretsmanager:GetSecretValue action",
             "SecretId": "other"
           }
         ]"#]].assert_eq(&serde_json::to_string_pretty(&got["Errors"]).expect("JSON"));

@@ -8,13 +8,14 @@ mod policies;
 mod replication;
 mod reset;
 mod rotation;
+mod sealing;
 mod secrets;
 mod versions;
 
 use fogbank_core::Service;
 use fogbank_testkit::{Value, World, json};
 
-static SERVICES: &[&Service] = &[&crate::SERVICE];
+static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_kms::SERVICE];
 
 /// 2026-01-01T00:00:00Z, where a world's clock stands.
 const NOW: i64 = 1_767_225_600;

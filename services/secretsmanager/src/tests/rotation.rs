@@ -8,7 +8,7 @@ use fogbank_testkit::{Value, World, expect, json};
 use super::function::{self, FUNCTION, Function};
 use super::{DAY, NOW, create, token, value_of};
 
-static SERVICES: &[&Service] = &[&crate::SERVICE, &function::SERVICE];
+static SERVICES: &[&Service] = &[&crate::SERVICE, &function::SERVICE, &fogbank_kms::SERVICE];
 
 /// Changes or reads what the function does and was told.
 fn with_function<T>(world: &World, f: impl FnOnce(&mut Function) -> T) -> T {

@@ -5,7 +5,7 @@ use fogbank_testkit::{ACCOUNT, Value, World, json};
 
 use super::put;
 
-static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_iam::SERVICE];
+static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_iam::SERVICE, &fogbank_kms::SERVICE];
 
 /// A user with one policy statement.
 async fn user(world: &World, statement: Value) -> Principal {

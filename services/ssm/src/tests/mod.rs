@@ -7,16 +7,15 @@ mod metadata;
 mod parameters;
 mod policies;
 mod reset;
+mod sealing;
 mod settings;
 mod values;
 
 use fogbank_core::Service;
 use fogbank_testkit::{Value, World, json};
 
-static SERVICES: &[&Service] = &[&crate::SERVICE];
+static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_kms::SERVICE];
 
-/// 2026-01-01T00:00:00Z, where a world's clock stands.
-const NOW: i64 = 1_767_225_600;
 /// A day in milliseconds.
 const DAY: i64 = 24 * 3_600_000;
 
