@@ -94,6 +94,7 @@ mod tests {
             region: "us-east-1".to_owned(),
             data_dir: ".".into(),
             local_authority: String::new(),
+            has_legacy_buckets: false,
         };
         let clock = Clock::frozen(Timestamp::from_secs(0));
         Cloud::new(db.clone(), clock, Ids::seeded(1), settings)
