@@ -71,6 +71,10 @@ pub struct Session {
     pub issued_secs: i64,
     /// The source identity.
     pub source_identity: Option<String>,
+    /// Condition keys that the session brings with it, such as `saml:sub`. They lie beside the principal in the rows of
+    /// sessions, so that what only passes a principal on need not know them.
+    #[serde(skip)]
+    pub keys: Vec<(String, Vec<String>)>,
 }
 
 impl Principal {

@@ -273,7 +273,11 @@ fn temporary(
     if !is_alive {
         return Ok(LookUp::InvalidToken);
     }
-    Ok(found(&session.secret, principal))
+    let mut principal = principal.clone();
+    if let Some(session_of) = &mut principal.session {
+        session_of.keys.clone_from(&session.keys);
+    }
+    Ok(found(&session.secret, &principal))
 }
 
 fn read_key(rows: &dyn Read, access_key_id: &str) -> Result<Key, store::Error> {
@@ -312,11 +316,21 @@ fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>
     !is_limited && account.is_none_or(|account| account == principal.account)
 }
 
-/// Credentials of GetSessionToken without a second factor cannot call IAM.
+/// Credentials of GetSessionToken cannot call IAM without a second factor, those of GetFederationToken not at all; and
+/// neither can call of STS what is not open to everybody.
 fn refuse_bare_session(principal: &Principal, action: &str) -> Result<(), Fault> {
-    let is_bare = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
-        && principal.session.as_ref().is_some_and(|session| !session.mfa);
-    if is_bare && action.starts_with("iam:") {
+    let is_federated = matches!(principal.kind, PrincipalKind::Federated { .. });
+    let is_users = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
+        && principal.session.is_some();
+    if !is_federated && !is_users {
+        return Ok(());
+    }
+    if let Some(operation) = action.strip_prefix("sts:") {
+        let message = format!("Cannot call {operation} with session credentials");
+        return Err(Fault::access_denied(message));
+    }
+    let has_mfa = principal.session.as_ref().is_some_and(|session| session.mfa);
+    if (is_federated || !has_mfa) && action.starts_with("iam:") {
         let message = "The security token included in the request is invalid";
         return Err(Fault::new("InvalidClientTokenId", message).with_status(403));
     }

@@ -257,6 +257,34 @@ pub struct TemporaryCredential {
     pub expires_secs: i64,
     /// The keys of the session tags that pass on to the next role in a chain.
     pub transitive_tags: Vec<String>,
+    /// The condition keys of the session, such as `saml:sub`.
+    pub keys: Vec<(String, Vec<String>)>,
+}
+
+/// A session's credentials before there were identity providers.
+#[derive(Deserialize)]
+struct TemporaryCredential1 {
+    secret: String,
+    token: String,
+    principal: Principal,
+    expires_secs: i64,
+    transitive_tags: Vec<String>,
+}
+
+fn session_without_keys(version: u8, bytes: &[u8]) -> Result<TemporaryCredential, Error> {
+    match version {
+        1 => fogbank_core::store::decode_fields::<TemporaryCredential1>(bytes).map(|old| {
+            TemporaryCredential {
+                secret: old.secret,
+                token: old.token,
+                principal: old.principal,
+                expires_secs: old.expires_secs,
+                transitive_tags: old.transitive_tags,
+                keys: Vec::new(),
+            }
+        }),
+        _ => fogbank_core::store::no_older_version(version, bytes),
+    }
 }
 
 /// The last use of an access key or role.
@@ -277,7 +305,7 @@ row!(ManagedPolicy, 1);
 row!(Account, 1);
 row!(AccessKey, 1);
 row!(Entity, 1);
-row!(TemporaryCredential, 1);
+row!(TemporaryCredential, 2, session_without_keys);
 row!(LastUse, 1);
 
 impl User {

@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 
-use fogbank_core::policy::{Document, Explanation, PrincipalType, Reason, ResourcePolicyMode};
+use fogbank_core::policy::{
+    Caller, Document, Explanation, PrincipalType, Reason, ResourcePolicyMode,
+};
 use fogbank_core::store::{Error, Read};
 use fogbank_core::{Fault, PrincipalKind, Request, ResourcePolicy};
 use serde_json::Value;
 
-use crate::decisions::{Outcome, Question};
+use crate::decisions::{self, Outcome, Question};
 use crate::identities::Identities;
 use crate::rows::{self, Role};
 use crate::target::Target;
@@ -100,6 +102,37 @@ pub fn decide(
         })?;
     identities.observed.note(request, action, &resource, outcome == Outcome::Warned);
     Ok(())
+}
+
+/// Whether somebody whom an identity provider of the role's account vouches for may do `action`
+/// (`sts:AssumeRoleWithWebIdentity`, `sts:AssumeRoleWithSAML`, `sts:TagSession`) on the role: its trust policy alone
+/// decides, since there is no caller yet.
+pub fn allows_federated(
+    identities: &Identities,
+    request: &Request,
+    action: &str,
+    (account, role): (&str, &Role),
+    provider_arn: &str,
+    keys: &[(Cow<'static, str>, Vec<String>)],
+) -> Result<bool, Fault> {
+    let document = identities.trust(&replaced(&role.trust, &role.trusted))?;
+    let resource = role.arn(account);
+    let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
+    let policy = ResourcePolicy {
+        mode: ResourcePolicyMode::Trust,
+        ..ResourcePolicy::new(account, Some(document.clone()))
+    };
+    let question = Question {
+        request,
+        shared: None,
+        action,
+        resource: &resource,
+        keys,
+        policy: Some(&policy),
+        resource_tags: None,
+        target: Some(&target),
+    };
+    Ok(decisions::allows(&question, &Caller::web_identity(provider_arn), &document))
 }
 
 /// How STS refuses: it does not tell which side did not allow, nor whether the role exists.

@@ -3,10 +3,18 @@
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Fault, Request};
 
+use crate::rules;
+
 /// AWS lets everybody ask who they are and ask for a session of their own. AssumeRole decides by the role's trust
 /// policy and the caller's policies itself, because a trust policy works unlike other resource policies.
 pub(crate) fn everybody(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
     Ok(Access::open())
+}
+
+/// The federated user that the input names.
+pub(crate) fn federated_user(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let name = input.text("Name").unwrap_or_default();
+    Ok(Access::on(rules::federated_arn(&request.account, name)))
 }
 
 /// The action has no resource.

@@ -7,6 +7,14 @@ fogbank_core::errors! {
     /// What STS refuses.
     pub enum Error {
         #[error("{0}")]
+        ExpiredTokenException(String),
+        #[error("The request could not be fulfilled because the identity provider could not be reached.")]
+        IDPCommunicationErrorException,
+        #[error("{0}")]
+        IDPRejectedClaimException(String),
+        #[error("{0}")]
+        InvalidIdentityTokenException(String),
+        #[error("{0}")]
         MalformedPolicyDocumentException(String),
         #[error("Packed policy consumes {0}% of allotted space, please use smaller policy.")]
         PackedPolicyTooLargeException(usize),

@@ -3,18 +3,28 @@
 //! A session is a row of `fogbank_identity`; it ends by the cloud's clock and is forgotten a day later. On a developer's
 //! machine the root may assume roles that trust it, which AWS refuses, as a server here does.
 //!
-//! What is missing: web identities and SAML, federation tokens, MFA devices, decoding of authorization messages. The
-//! packed size of policies is that of their plain text, because AWS's packing is not known.
+//! Tokens of OpenID Connect providers and responses of SAML providers are proven: signatures with the provider's keys,
+//! which are fetched from it or stand in its metadata, issuer, audience and times. Signatures with SHA-1, RSA keys below
+//! 2,048 bits, the curve P-521 and encrypted assertions are refused.
+//!
+//! What is missing: sessions of members' roots, tokens for other clouds and for delegation, decoding of authorization
+//! messages, which no service here makes. The packed size of policies is that of their plain text, because AWS's packing is not known.
 
 mod access;
 mod callers;
 mod error;
+mod federated_users;
+mod federation;
+mod key_sets;
+mod mfa;
 mod model;
 mod reset;
 mod rules;
+mod saml;
 mod sessions;
 mod store;
 mod tasks;
+mod web_identities;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +39,9 @@ pub static OPERATIONS: &[Op] = operations! {
     read  GetAccessKeyInfo => callers::get_access_key_info, access::all;
     write GetSessionToken => sessions::get_session_token, access::everybody;
     task  AssumeRole => sessions::assume_role, access::everybody;
+    task  AssumeRoleWithWebIdentity => web_identities::assume_role, access::everybody;
+    task  AssumeRoleWithSAML => saml::assume_role, access::everybody;
+    write GetFederationToken => federated_users::get_token, access::federated_user;
 };
 
 /// STS.

@@ -175,6 +175,69 @@ impl wire::OperationShape for AssumeRole {
     };
 }
 
+pub struct AssumeRoleWithSAML;
+
+impl wire::OperationShape for AssumeRoleWithSAML {
+    type Input = AssumeRoleWithSAMLInput;
+    type Output = AssumeRoleWithSAMLOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssumeRoleWithSAML",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSUME_ROLE_WITH_SAML_REQUEST,
+            output: &schema::ASSUME_ROLE_WITH_SAML_RESPONSE,
+            result_wrapper: "AssumeRoleWithSAMLResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "MalformedPolicyDocumentException",
+                "PackedPolicyTooLargeException",
+                "IDPRejectedClaimException",
+                "InvalidIdentityTokenException",
+                "ExpiredTokenException",
+                "RegionDisabledException",
+            ],
+            unsigned: true,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct AssumeRoleWithWebIdentity;
+
+impl wire::OperationShape for AssumeRoleWithWebIdentity {
+    type Input = AssumeRoleWithWebIdentityInput;
+    type Output = AssumeRoleWithWebIdentityOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssumeRoleWithWebIdentity",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSUME_ROLE_WITH_WEB_IDENTITY_REQUEST,
+            output: &schema::ASSUME_ROLE_WITH_WEB_IDENTITY_RESPONSE,
+            result_wrapper: "AssumeRoleWithWebIdentityResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "MalformedPolicyDocumentException",
+                "PackedPolicyTooLargeException",
+                "IDPRejectedClaimException",
+                "IDPCommunicationErrorException",
+                "InvalidIdentityTokenException",
+                "ExpiredTokenException",
+                "RegionDisabledException",
+            ],
+            unsigned: true,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccessKeyInfo;
 
 impl wire::OperationShape for GetAccessKeyInfo {
@@ -216,6 +279,34 @@ impl wire::OperationShape for GetCallerIdentity {
             input_root: "",
             output_root: "",
             errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetFederationToken;
+
+impl wire::OperationShape for GetFederationToken {
+    type Input = GetFederationTokenInput;
+    type Output = GetFederationTokenOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetFederationToken",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_FEDERATION_TOKEN_REQUEST,
+            output: &schema::GET_FEDERATION_TOKEN_RESPONSE,
+            result_wrapper: "GetFederationTokenResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "MalformedPolicyDocumentException",
+                "PackedPolicyTooLargeException",
+                "RegionDisabledException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -286,6 +377,79 @@ wire::structure!(AssumeRoleOutput, schema::ASSUME_ROLE_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithSAMLInput {
+    pub role_arn: String,
+    pub principal_arn: String,
+    pub saml_assertion: String,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub policy: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRoleWithSAMLInput, schema::ASSUME_ROLE_WITH_SAML_REQUEST, {
+    0 => role_arn, 1 => principal_arn, 2 => saml_assertion, 3 => policy_arns, 4 => policy,
+    5 => duration_seconds, 6 => minimum_session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithSAMLOutput {
+    pub credentials: Option<Credentials>,
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub packed_policy_size: Option<i32>,
+    pub subject: Option<String>,
+    pub subject_type: Option<String>,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub name_qualifier: Option<String>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRoleWithSAMLOutput, schema::ASSUME_ROLE_WITH_SAML_RESPONSE, {
+    0 => credentials, 1 => assumed_role_user, 2 => packed_policy_size, 3 => subject,
+    4 => subject_type, 5 => issuer, 6 => audience, 7 => name_qualifier, 8 => source_identity,
+    9 => session_token_utilization, 10 => session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityInput {
+    pub role_arn: String,
+    pub role_session_name: String,
+    pub web_identity_token: String,
+    pub provider_id: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub policy: Option<String>,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRoleWithWebIdentityInput, schema::ASSUME_ROLE_WITH_WEB_IDENTITY_REQUEST, {
+    0 => role_arn, 1 => role_session_name, 2 => web_identity_token, 3 => provider_id,
+    4 => policy_arns, 5 => policy, 6 => duration_seconds, 7 => minimum_session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityOutput {
+    pub credentials: Option<Credentials>,
+    pub subject_from_web_identity_token: Option<String>,
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub packed_policy_size: Option<i32>,
+    pub provider: Option<String>,
+    pub audience: Option<String>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRoleWithWebIdentityOutput, schema::ASSUME_ROLE_WITH_WEB_IDENTITY_RESPONSE, {
+    0 => credentials, 1 => subject_from_web_identity_token, 2 => assumed_role_user,
+    3 => packed_policy_size, 4 => provider, 5 => audience, 6 => source_identity,
+    7 => session_token_utilization, 8 => session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumedRoleUser {
     pub assumed_role_id: Option<String>,
     pub arn: Option<String>,
@@ -305,6 +469,16 @@ pub struct Credentials {
 
 wire::structure!(Credentials, schema::CREDENTIALS, {
     0 => access_key_id, 1 => secret_access_key, 2 => session_token, 3 => expiration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FederatedUser {
+    pub federated_user_id: Option<String>,
+    pub arn: Option<String>,
+}
+
+wire::structure!(FederatedUser, schema::FEDERATED_USER, {
+    0 => federated_user_id, 1 => arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -339,6 +513,35 @@ pub struct GetCallerIdentityOutput {
 
 wire::structure!(GetCallerIdentityOutput, schema::GET_CALLER_IDENTITY_RESPONSE, {
     0 => user_id, 1 => account, 2 => arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFederationTokenInput {
+    pub name: String,
+    pub policy: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub duration_seconds: Option<i32>,
+    pub tags: Option<Vec<Tag>>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+wire::structure!(GetFederationTokenInput, schema::GET_FEDERATION_TOKEN_REQUEST, {
+    0 => name, 1 => policy, 2 => policy_arns, 3 => duration_seconds, 4 => tags,
+    5 => minimum_session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetFederationTokenOutput {
+    pub credentials: Option<Credentials>,
+    pub federated_user: Option<FederatedUser>,
+    pub packed_policy_size: Option<i32>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+wire::structure!(GetFederationTokenOutput, schema::GET_FEDERATION_TOKEN_RESPONSE, {
+    0 => credentials, 1 => federated_user, 2 => packed_policy_size, 3 => session_token_utilization,
+    4 => session_token_size,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -520,6 +723,65 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ASSUME_ROLE_WITH_SAML_REQUEST: Schema = schema(
+        "AssumeRoleWithSAMLRequest",
+        Kind::Structure(&[
+            body("RoleArn", &ARN_TYPE, Flags::REQUIRED),
+            body("PrincipalArn", &ARN_TYPE, Flags::REQUIRED),
+            body("SAMLAssertion", &SAML_ASSERTION_TYPE, Flags::REQUIRED),
+            body("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, Flags::NONE),
+            body("Policy", &SESSION_POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("DurationSeconds", &ROLE_DURATION_SECONDS_TYPE, Flags::NONE),
+            body("MinimumSessionTokenSize", &MINIMUM_SESSION_TOKEN_SIZE_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ASSUME_ROLE_WITH_SAML_RESPONSE: Schema = schema(
+        "AssumeRoleWithSAMLResponse",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("AssumedRoleUser", &ASSUMED_ROLE_USER, Flags::NONE),
+            body("PackedPolicySize", &INTEGER, Flags::NONE),
+            body("Subject", &STRING, Flags::NONE),
+            body("SubjectType", &STRING, Flags::NONE),
+            body("Issuer", &STRING, Flags::NONE),
+            body("Audience", &STRING, Flags::NONE),
+            body("NameQualifier", &STRING, Flags::NONE),
+            body("SourceIdentity", &SOURCE_IDENTITY_TYPE, Flags::NONE),
+            body("SessionTokenUtilization", &INTEGER, Flags::NONE),
+            body("SessionTokenSize", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ASSUME_ROLE_WITH_WEB_IDENTITY_REQUEST: Schema = schema(
+        "AssumeRoleWithWebIdentityRequest",
+        Kind::Structure(&[
+            body("RoleArn", &ARN_TYPE, Flags::REQUIRED),
+            body("RoleSessionName", &ROLE_SESSION_NAME_TYPE, Flags::REQUIRED),
+            body("WebIdentityToken", &CLIENT_TOKEN_TYPE, Flags::REQUIRED),
+            body("ProviderId", &URL_TYPE, Flags::NONE),
+            body("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, Flags::NONE),
+            body("Policy", &SESSION_POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("DurationSeconds", &ROLE_DURATION_SECONDS_TYPE, Flags::NONE),
+            body("MinimumSessionTokenSize", &MINIMUM_SESSION_TOKEN_SIZE_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ASSUME_ROLE_WITH_WEB_IDENTITY_RESPONSE: Schema = schema(
+        "AssumeRoleWithWebIdentityResponse",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("SubjectFromWebIdentityToken", &STRING, Flags::NONE),
+            body("AssumedRoleUser", &ASSUMED_ROLE_USER, Flags::NONE),
+            body("PackedPolicySize", &INTEGER, Flags::NONE),
+            body("Provider", &STRING, Flags::NONE),
+            body("Audience", &STRING, Flags::NONE),
+            body("SourceIdentity", &SOURCE_IDENTITY_TYPE, Flags::NONE),
+            body("SessionTokenUtilization", &INTEGER, Flags::NONE),
+            body("SessionTokenSize", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ASSUMED_ROLE_USER: Schema = schema(
         "AssumedRoleUser",
         Kind::Structure(&[
@@ -548,6 +810,14 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static FEDERATED_USER: Schema = schema(
+        "FederatedUser",
+        Kind::Structure(&[
+            body("FederatedUserId", &STRING, Flags::REQUIRED),
+            body("Arn", &ARN_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_ACCESS_KEY_INFO_REQUEST: Schema = schema(
         "GetAccessKeyInfoRequest",
         Kind::Structure(&[body("AccessKeyId", &ACCESS_KEY_ID_TYPE, Flags::REQUIRED)]),
@@ -566,6 +836,29 @@ mod schema {
             body("UserId", &STRING, Flags::NONE),
             body("Account", &STRING, Flags::NONE),
             body("Arn", &ARN_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_FEDERATION_TOKEN_REQUEST: Schema = schema(
+        "GetFederationTokenRequest",
+        Kind::Structure(&[
+            body("Name", &USER_NAME_TYPE, Flags::REQUIRED),
+            body("Policy", &SESSION_POLICY_DOCUMENT_TYPE, Flags::NONE),
+            body("PolicyArns", &POLICY_DESCRIPTOR_LIST_TYPE, Flags::NONE),
+            body("DurationSeconds", &DURATION_SECONDS_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+            body("MinimumSessionTokenSize", &MINIMUM_SESSION_TOKEN_SIZE_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_FEDERATION_TOKEN_RESPONSE: Schema = schema(
+        "GetFederationTokenResponse",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("FederatedUser", &FEDERATED_USER, Flags::NONE),
+            body("PackedPolicySize", &INTEGER, Flags::NONE),
+            body("SessionTokenUtilization", &INTEGER, Flags::NONE),
+            body("SessionTokenSize", &INTEGER, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -651,6 +944,8 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static SAML_ASSERTION_TYPE: Schema =
+        sensitive(schema("SAMLAssertionType", Kind::String, limits(Some(4), Some(100000))));
     pub(super) static SESSION_DURATION_ESCALATION_EXCEPTION: Schema = schema(
         "SessionDurationEscalationException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -681,6 +976,8 @@ mod schema {
             r"[\x{9}\x{A}\x{D} -\~\x{85}\x{A0}-\x{D7FF}\x{E000}-\x{FFFD}\x{1000}0-\x{10FF}FF]+",
         ),
     );
+    pub(super) static CLIENT_TOKEN_TYPE: Schema =
+        sensitive(schema("clientTokenType", Kind::String, limits(Some(4), Some(20000))));
     pub(super) static CONTEXT_ASSERTION_TYPE: Schema =
         schema("contextAssertionType", Kind::String, limits(Some(4), Some(2048)));
     pub(super) static DURATION_SECONDS_TYPE: Schema =
@@ -708,6 +1005,16 @@ mod schema {
         "serialNumberType",
         Kind::String,
         matching(Some(9), Some(256), r"[\w+=/:,.@-]*", r"[a-zA-Z0-9_+=/:,.@\-]*"),
+    );
+    pub(super) static SESSION_POLICY_DOCUMENT_TYPE: Schema = schema(
+        "sessionPolicyDocumentType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2048),
+            r"[\u0009\u000A\u000D\u0020-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\x{FF}]+",
+        ),
     );
     pub(super) static SOURCE_IDENTITY_TYPE: Schema = schema(
         "sourceIdentityType",
@@ -752,5 +1059,12 @@ mod schema {
             r"[\u0009\u000A\u000D\u0020-\u00FF]+",
             r"[\x{9}\x{A}\x{D} -\x{FF}]+",
         ),
+    );
+    pub(super) static URL_TYPE: Schema =
+        schema("urlType", Kind::String, limits(Some(4), Some(2048)));
+    pub(super) static USER_NAME_TYPE: Schema = schema(
+        "userNameType",
+        Kind::String,
+        matching(Some(2), Some(32), r"[\w+=,.@-]*", r"[a-zA-Z0-9_+=,.@\-]*"),
     );
 }

@@ -98,6 +98,20 @@ pub(crate) fn tags(
     Ok((tags, keys))
 }
 
+/// The tags that an identity provider gives a session, and the keys of those that pass on.
+pub(crate) fn provided_tags(
+    tags: Tags,
+    transitive: Vec<String>,
+) -> Result<(Tags, Vec<String>), Error> {
+    let given = tags.into_iter().map(|(key, value)| Tag { key, value }).collect();
+    self::tags(Some(given), Some(transitive), Tags::new())
+}
+
+/// The ARN of a federated user.
+pub(crate) fn federated_arn(account: &str, name: &str) -> String {
+    format!("arn:aws:sts::{account}:federated-user/{name}")
+}
+
 /// How long a role's session lasts, in seconds.
 pub(crate) fn role_session_secs(
     asked: Option<i32>,

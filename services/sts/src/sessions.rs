@@ -7,6 +7,7 @@ use fogbank_identity::rows::{self, Role};
 use fogbank_identity::{Identities, keys, managed, trust};
 
 use crate::error::Error;
+use crate::mfa::Shown;
 use crate::model::{
     AssumeRoleInput, AssumeRoleOutput, AssumedRoleUser, Credentials, GetSessionTokenInput,
     GetSessionTokenOutput,
@@ -15,7 +16,7 @@ use crate::rules;
 use crate::store::{self, NewSession};
 
 /// Condition keys and their values.
-type Keys = Vec<(Cow<'static, str>, Vec<String>)>;
+pub(crate) type Keys = Vec<(Cow<'static, str>, Vec<String>)>;
 
 /// Makes credentials of a role's session, if the role's trust policy and the caller's own policies allow it.
 pub(crate) async fn assume_role(
@@ -25,10 +26,16 @@ pub(crate) async fn assume_role(
     if !rules::is_role_arn(&input.role_arn) {
         return Err(Error::validation("Request ARN is invalid"));
     }
-    if input.serial_number.is_some() || input.token_code.is_some() {
-        return Err(no_such_device());
+    if let PrincipalKind::Federated { .. } = cx.request().principal.kind {
+        return Err(Error::denied("Cannot call AssumeRole with federated user credentials"));
     }
-    let asked = cx.read(|tx| decide(tx, input))?;
+    let factor = Shown::of(input.serial_number.clone(), input.token_code.clone())?;
+    let asked = cx.read(|tx| {
+        if let Some(factor) = &factor {
+            factor.check(tx)?;
+        }
+        decide(tx, input, factor.is_some())
+    })?;
     let user = AssumedRoleUser {
         assumed_role_id: Some(asked.principal.id.clone()),
         arn: Some(asked.principal.arn.clone()),
@@ -38,6 +45,9 @@ pub(crate) async fn assume_role(
     let packed_policy_size = asked.packed_percent;
     let credentials = cx
         .write(|tx| {
+            if let Some(factor) = &factor {
+                factor.take(tx)?;
+            }
             let session = NewSession {
                 principal: asked.principal.clone(),
                 secs: asked.secs,
@@ -69,10 +79,12 @@ pub(crate) fn get_session_token(
     if caller.session.is_some() || !(is_root || is_user) {
         return Err(Error::denied("Cannot call GetSessionToken with session credentials"));
     }
-    if input.serial_number.is_some() || input.token_code.is_some() {
-        return Err(no_such_device());
+    let factor = Shown::of(input.serial_number, input.token_code)?;
+    if let Some(factor) = &factor {
+        factor.take(tx)?;
     }
-    let session = Session { issued_secs: tx.now().secs(), ..Session::default() };
+    let issued_secs = tx.now().secs();
+    let session = Session { issued_secs, mfa: factor.is_some(), ..Session::default() };
     let session = NewSession {
         principal: Principal { session: Some(Box::new(session)), ..caller },
         secs: rules::user_session_secs(input.duration_seconds, is_root),
@@ -97,7 +109,7 @@ struct Asked {
     token_bytes: Option<i32>,
 }
 
-fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput) -> Result<Asked, Error> {
+fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput, has_factor: bool) -> Result<Asked, Error> {
     let request = tx.request();
     let AssumeRoleInput { role_arn, role_session_name, .. } = input;
     let (policies, policy_arns) = rules::policies(input.policy, input.policy_arns)?;
@@ -116,13 +128,18 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput) -> Result<Asked, Error> {
     let own_identity =
         request.principal.session.as_ref().and_then(|session| session.source_identity.clone());
     let source_identity = own_identity.clone().or_else(|| input.source_identity.clone());
-    let keys = keys_of(
+    let mut keys = keys_of(
         &role_session_name,
         input.external_id,
         input.duration_seconds,
         &source_identity,
         (&tags, &transitive_tags),
     );
+    if has_factor {
+        // The trust policy sees the factor that comes with the call; the session, as AWS has it, does not.
+        keys.push(("aws:MultiFactorAuthPresent".into(), vec!["true".to_owned()]));
+        keys.push(("aws:MultiFactorAuthAge".into(), vec!["0".to_owned()]));
+    }
     let identities = Identities::of(tx.cx().cloud());
     let allowed =
         |action: &str| trust::decide(&identities, tx, request, action, (&account, &role), &keys);
@@ -148,6 +165,7 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput) -> Result<Asked, Error> {
         mfa: false,
         issued_secs: tx.now().secs(),
         source_identity,
+        keys: Vec::new(),
     };
     Ok(Asked {
         principal: role_principal(&account, &role, role_session_name, session),
@@ -169,6 +187,13 @@ fn keys_of(
     keys.extend(external_id.map(|id| ("sts:ExternalId".into(), vec![id])));
     keys.extend(duration_secs.map(|secs| ("sts:DurationSeconds".into(), vec![secs.to_string()])));
     keys.extend(source_identity.clone().map(|name| ("sts:SourceIdentity".into(), vec![name])));
+    keys.extend(keys_of_tags(tags, transitive));
+    keys
+}
+
+/// The condition keys of session tags.
+pub(crate) fn keys_of_tags(tags: &[(String, String)], transitive: &[String]) -> Keys {
+    let mut keys = Keys::new();
     if !tags.is_empty() {
         let names = tags.iter().map(|(key, _)| key.clone()).collect();
         keys.push(("aws:TagKeys".into(), names));
@@ -184,7 +209,7 @@ fn keys_of(
 }
 
 /// Managed session policies must exist in the role's account.
-fn check_managed(tx: &ReadTx<'_>, account: &str, arns: &[String]) -> Result<(), Error> {
+pub(crate) fn check_managed(tx: &impl Tx, account: &str, arns: &[String]) -> Result<(), Error> {
     for arn in arns {
         let is_ours = arn.split(':').nth(4) == Some(account);
         let exists =
@@ -197,7 +222,13 @@ fn check_managed(tx: &ReadTx<'_>, account: &str, arns: &[String]) -> Result<(), 
     Ok(())
 }
 
-fn role_principal(account: &str, role: &Role, name: String, session: Session) -> Principal {
+/// The principal of a role's session.
+pub(crate) fn role_principal(
+    account: &str,
+    role: &Role,
+    name: String,
+    session: Session,
+) -> Principal {
     Principal {
         account: account.to_owned(),
         arn: rules::session_arn(account, &role.name, &name),
@@ -212,13 +243,9 @@ fn role_principal(account: &str, role: &Role, name: String, session: Session) ->
     }
 }
 
-fn token_size(credentials: &Credentials) -> (Option<i32>, Option<i32>) {
+/// The length of a session token, and how much of the longest it is in percent.
+pub(crate) fn token_size(credentials: &Credentials) -> (Option<i32>, Option<i32>) {
     let size = credentials.session_token.as_ref().map_or(0, String::len);
     let number = |size: usize| i32::try_from(size).ok();
     (number(size), number((size * 100).div_ceil(keys::MAX_SESSION_TOKEN)))
-}
-
-/// No MFA device can be registered yet, so that no code is right.
-fn no_such_device() -> Error {
-    Error::denied("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
 }

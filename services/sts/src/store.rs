@@ -27,6 +27,7 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, session: NewSession) -> Result<Creden
     let NewSession { mut principal, secs, transitive_tags, token_bytes } = session;
     let id = keys::access_key_id(tx.ids(), "ASIA", &principal.account);
     principal.access_key_id = Some(id.clone());
+    let keys = principal.session.as_ref().map(|session| session.keys.clone());
     let minimum = token_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
     let expires = tx.now().plus_secs(secs);
     let credential = TemporaryCredential {
@@ -35,6 +36,7 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, session: NewSession) -> Result<Creden
         principal,
         expires_secs: expires.secs(),
         transitive_tags,
+        keys: keys.unwrap_or_default(),
     };
     SESSIONS.put(tx, &id, &credential)?;
     SESSION_ENDS.put(tx, &(end(expires.secs()), &*id), &())?;

@@ -75,6 +75,9 @@ impl Context for Facts<'_> {
         {
             return Some(Values::one(value));
         }
+        if let Some(values) = self.own_key(key) {
+            return Some(values);
+        }
         if let Some(tag) = resource_tag(key) {
             return self.resource_tag(key, tag);
         }
@@ -143,6 +146,16 @@ impl<'a> Facts<'a> {
                 None => self.of_session(name),
             },
         }
+    }
+
+    /// A key that the session brings with it, from an identity provider.
+    fn own_key(&self, key: &str) -> Option<Values<'_>> {
+        let session = self.session()?;
+        let (_, values) = session.keys.iter().find(|(known, _)| known.eq_ignore_ascii_case(key))?;
+        Some(match values.as_slice() {
+            [value] if !key.ends_with(":amr") => Values::one(&**value),
+            values => Values::Many(Cow::Borrowed(values)),
+        })
     }
 
     /// Keys that only temporary credentials have.

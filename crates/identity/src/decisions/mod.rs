@@ -10,7 +10,10 @@ mod standing;
 
 use std::sync::Arc;
 
-use fogbank_core::policy::{Call, Caller, Decision, Explanation, Reason, evaluate};
+use fogbank_core::policy::{
+    Attached, Call, Caller, Decision, Document, Explanation, Policies, Reason, ResourcePolicyMode,
+    ResourceSide, evaluate,
+};
 use fogbank_core::store::Read;
 use fogbank_core::{Fault, Principal, PrincipalKind, Request, ResourcePolicy, tracing};
 
@@ -144,6 +147,19 @@ impl Identities {
         self.kept.keep(question, standing, found, outcome);
         refusal.map_or(Ok(outcome), Err)
     }
+}
+
+/// Whether a trust policy alone allows somebody who is no principal yet.
+pub(crate) fn allows(question: &Question<'_>, caller: &Caller, trust: &Document) -> bool {
+    let standing = Standing::default();
+    let facts = Facts::new(question, &standing, None, Vec::new());
+    let Question { action, resource, .. } = *question;
+    let call = Call { action, resource, principal: caller, context: &facts };
+    let policy = Some(Attached { source: resource, document: trust });
+    let side = ResourceSide { owner: question.owner(), policy, grants: &[] };
+    let mode = ResourcePolicyMode::Trust;
+    let policies = Policies { resource: Some(side), mode, ..Policies::default() };
+    evaluate(&call, &policies).is_allowed()
 }
 
 /// The account that owns a resource: where neither its policy nor its ARN tells, the caller's.

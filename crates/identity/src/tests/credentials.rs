@@ -85,6 +85,7 @@ fn sessions_need_their_token_and_end() {
         principal,
         expires_secs: NOW.secs() + 900,
         transitive_tags: Vec::new(),
+        keys: Vec::new(),
     };
     house.write(|tx| rows::SESSIONS.put(tx, "ASIAX", &session));
     let good = "arn:aws:iam::000000000000:user/ann s";

@@ -118,6 +118,7 @@ fn keys_and_sessions() {
         mfa: true,
         issued_secs: 1,
         source_identity: Some("ann".into()),
+        keys: Vec::new(),
     };
     let principal =
         Principal { session: Some(Box::new(session)), ..Principal::root("000000000000") };
@@ -127,6 +128,7 @@ fn keys_and_sessions() {
         principal,
         expires_secs: 2,
         transitive_tags: vec!["k".into()],
+        keys: Vec::new(),
     };
     check(
         &credential,

@@ -2,6 +2,7 @@
 
 mod callers;
 mod credentials;
+mod federation;
 mod reset;
 mod roles;
 

@@ -8,11 +8,11 @@ use super::{ROLE, allow, asked, assume, document, good, role, session, trust, us
 const DENIED: &str = "AccessDenied: User: arn:aws:iam::000000000000:user/ann is not authorized to perform: \
                       sts:AssumeRole on resource: arn:aws:iam::000000000000:role/r";
 
-async fn may(world: &World, who: &Principal, action: &str, input: Value) -> bool {
+pub(super) async fn may(world: &World, who: &Principal, action: &str, input: Value) -> bool {
     world.call_as(who.clone(), action, input).await.is_ok()
 }
 
-fn with(mut input: Value, member: &str, value: impl Into<Value>) -> Value {
+pub(super) fn with(mut input: Value, member: &str, value: impl Into<Value>) -> Value {
     input[member] = value.into();
     input
 }
