@@ -13,6 +13,8 @@ const OPEN: &[(&str, &str)] = &[
     ("kms:RetireGrant", "the grant decides, or else it asks while it runs"),
     ("s3:DeleteObjects", "asks for each key while it runs"),
     ("sts:AssumeRole", "a role's trust policy works unlike other resource policies"),
+    ("sts:AssumeRoleWithSAML", "the trust policy alone decides over who has no credentials"),
+    ("sts:AssumeRoleWithWebIdentity", "the trust policy alone decides over who has no credentials"),
     ("sts:GetCallerIdentity", "AWS allows it to everybody, even if a policy denies it"),
     ("sts:GetSessionToken", "AWS allows it to everybody"),
 ];

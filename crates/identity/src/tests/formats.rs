@@ -133,9 +133,16 @@ fn keys_and_sessions() {
     check(
         &credential,
         expect![[r#"
-        0101730174000c3030303030303030303030301e61726e3a6177733a69616d3a3a3030303030303030303030303a726f
-        6f740c303030303030303030303030000101027b7d010561726e3a6101016b017601020103616e6e0401016b"#]],
+        0201730174000c3030303030303030303030301e61726e3a6177733a69616d3a3a3030303030303030303030303a726f
+        6f740c303030303030303030303030000101027b7d010561726e3a6101016b017601020103616e6e0401016b00"#]],
     );
+    let older = hex::decode(concat!(
+        "0101730174000c3030303030303030303030301e61726e3a6177733a69616d3a3a3030303030",
+        "303030303030303a726f6f740c303030303030303030303030000101027b7d010561726e3a61",
+        "01016b017601020103616e6e0401016b",
+    ));
+    let older = TemporaryCredential::decode_slice(&older.expect("digits")).expect("readable");
+    assert!(older == credential, "sessions of the first version are still read");
     let last = LastUse { secs: 1, service: "s3".into(), region: "us-east-1".into() };
     check(&last, expect!["01020273330975732d656173742d31"]);
     check(&Account { root_access_keys: vec!["AKIA1".into()] }, expect!["010105414b494131"]);
