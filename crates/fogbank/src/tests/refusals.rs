@@ -18,6 +18,8 @@ const OPEN: &[&str] = &[
     "s3:DeleteObjects",
     // The role's trust policy decides.
     "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
     "sts:GetCallerIdentity",
     "sts:GetSessionToken",
 ];
