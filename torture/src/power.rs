@@ -95,7 +95,19 @@ pub fn cut(
     let mut cut = Cut::default();
     undo_names(&open, grave, loss, random, &mut cut)?;
     undo_data(directory, &open, loss, random, &mut cut)?;
+    forget_boot(directory)?;
     Ok(cut)
+}
+
+/// After a power cut the machine starts anew, by which the cloud knows that unpacked code may be incomplete. Here it has
+/// not, so that the note of the last start goes.
+fn forget_boot(directory: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(directory.join("lambda/code/boot")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).context("removing the note of the machine's start")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_log(path: &Path) -> anyhow::Result<Vec<Record>> {
