@@ -32,7 +32,7 @@ pub(crate) fn take(config: &Config, cloud: &Cloud) -> anyhow::Result<()> {
                 path.display()
             );
             let bytes = RootKey::generate(cloud.ids());
-            create(&config.data_dir, path, &*bytes)
+            create(&config.data_dir, path, &bytes)
                 .with_context(|| format!("cannot create {}", path.display()))?;
             bytes
         }
