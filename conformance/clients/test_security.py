@@ -15,8 +15,12 @@ from support import LAMBDA, Caller, allow, archive, deny, make_function, policy,
 OPERATIONS = Path(__file__).resolve().parents[2] / "models/operations"
 ACCOUNT = "@account@"
 
-# What AWS lets everybody do who signs, or refuses in other words because another policy than the caller's decides.
+# What AWS lets everybody do who signs, or refuses in other words because another policy than the caller's decides, or
+# because its input names the key or the grant in a sealed form that cannot be made up (test_kms.py asks with real ones).
 OPEN = {
+    "kms:Decrypt",
+    "kms:ReEncrypt",
+    "kms:RetireGrant",
     "s3:DeleteObjects",
     "sts:AssumeRole",
     "sts:AssumeRoleWithSAML",
@@ -41,6 +45,8 @@ HINTS = {
     "PolicyDocument": policy(allow("sqs:*")),
     "AssumeRolePolicyDocument": policy(dict(Effect="Allow", Principal="*", Action="sts:AssumeRole")),
     "VersionId": "v1",
+    "AuthenticationCode1": "123456",
+    "AuthenticationCode2": "654321",
     "Code": {"ZipFile": b"x"},
     "Content": {"ZipFile": b"x"},
 }

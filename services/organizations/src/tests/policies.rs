@@ -33,12 +33,14 @@ async fn a_service_control_policy_limits_members_and_not_the_management_account(
     good(&world, "AttachPolicy", attach.clone()).await;
     let again = bad(&world, "AttachPolicy", attach.clone()).await;
     assert!(again.starts_with("DuplicatePolicyAttachmentException: "), "{again}");
+    let described = good(&world, "DescribePolicy", json!({ "PolicyId": deny })).await;
+    let arn = described["Policy"]["PolicySummary"]["Arn"].as_str().expect("an ARN");
     let refusal = call("after").await.expect_err("a refusal").to_string();
     assert_eq!(
         refusal,
         format!(
             "AccessDenied: User: arn:aws:iam::{number}:root is not authorized to perform: sqs:createqueue on \
-             resource: arn:aws:sqs:us-east-1:{number}:after with an explicit deny in a service control policy"
+             resource: arn:aws:sqs:us-east-1:{number}:after with an explicit deny in a service control policy: {arn}"
         )
     );
     world.call("sqs:CreateQueue", create("own")).await.expect("no policy limits the management");
@@ -112,7 +114,11 @@ async fn a_resource_control_policy_limits_what_is_done_to_a_members_resources() 
     let deny = policy(&world, "no messages", kind, content).await;
     good(&world, "AttachPolicy", json!({ "PolicyId": deny, "TargetId": root })).await;
     let refusal = call().await.expect_err("a refusal").to_string();
-    assert!(refusal.ends_with("with an explicit deny in a resource control policy"), "{refusal}");
+    let (_, arn) = refusal
+        .split_once(" with an explicit deny in a resource control policy: ")
+        .expect("the kind of policy");
+    let id = deny.as_str().expect("an id");
+    assert!(arn.ends_with(&format!("/resource_control_policy/{id}")), "{refusal}");
 }
 
 #[tokio::test]
