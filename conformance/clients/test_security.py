@@ -371,3 +371,58 @@ def test_a_topic_that_is_not_meant_reaches_no_queue(root, other):
     got = [json.loads(message["Body"])["Message"] for message in receive_all(sqs, url, 2)]
     assert sorted(got) == ["first", "second"]
     assert not receive_all(sqs, url, 1, seconds=2)
+
+
+def test_accounts_do_not_meet(root, other):
+    """The same names in two accounts are two things, and what is one's own is not there for the other."""
+    role = f"arn:aws:iam::{root.account}:role/f"
+    mine = root.client("apigatewayv2").create_api(Name="api", ProtocolType="HTTP")["ApiId"]
+    with refused("NotFoundException", 404):
+        other.client("apigatewayv2").get_api(ApiId=mine)
+    with refused("NotFoundException", 404):
+        other.client("apigatewayv2").delete_api(ApiId=mine)
+    assert other.client("apigatewayv2").get_apis()["Items"] == []
+
+    for number, caller in enumerate([root, other]):
+        caller.client("sqs").create_queue(QueueName="same", Attributes={"DelaySeconds": str(number)})
+        caller.client("sns").create_topic(Name="same")
+        caller.client("logs").create_log_group(logGroupName="/same")
+        caller.client("iam").create_user(UserName="same")
+        caller.client("ssm").put_parameter(Name="/same", Value=f"{number}", Type="SecureString")
+        caller.client("secretsmanager").create_secret(Name="same", SecretString=f"{number}")
+        caller.client("kms").create_alias(
+            AliasName="alias/same", TargetKeyId=caller.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        )
+        caller.client("dynamodb").create_table(
+            TableName="same",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        caller.role("f", LAMBDA)
+        code = archive(app__py=f"def handler(event, context):\n    return {number}\n")
+        make_function(caller, "same", role.replace(root.account, caller.account), code)
+    for number, caller in enumerate([root, other]):
+        url = caller.client("sqs").get_queue_url(QueueName="same")["QueueUrl"]
+        assert f"/{caller.account}/" in url
+        assert len(caller.client("sns").list_topics()["Topics"]) == 1
+        assert len(caller.client("logs").describe_log_groups(logGroupNamePrefix="/same")["logGroups"]) == 1
+        parameter = caller.client("ssm").get_parameter(Name="/same", WithDecryption=True)["Parameter"]
+        assert parameter["Value"] == f"{number}"
+        assert caller.client("secretsmanager").get_secret_value(SecretId="same")["SecretString"] == f"{number}"
+        aliases = caller.client("kms").list_aliases()["Aliases"]
+        assert [each["AliasName"] for each in aliases if each["AliasName"] == "alias/same"] == ["alias/same"]
+        assert caller.client("dynamodb").list_tables()["TableNames"] == ["same"]
+        answer = caller.client("lambda").invoke(FunctionName="same")
+        assert json.loads(answer["Payload"].read()) == number
+
+    # The resource's policy lets a stranger in who may do it at home, too.
+    secret = root.client("secretsmanager").describe_secret(SecretId="same")["ARN"]
+    with refused("AccessDeniedException"):
+        other.client("secretsmanager").describe_secret(SecretId=secret)
+    statement = allow("secretsmanager:DescribeSecret", Principal={"AWS": other.account})
+    root.client("secretsmanager").put_resource_policy(SecretId="same", ResourcePolicy=policy(statement))
+    assert other.client("secretsmanager").describe_secret(SecretId=secret)["ARN"] == secret
+    queue = root.client("sqs").get_queue_url(QueueName="same")["QueueUrl"]
+    with refused("AccessDenied", 403):
+        other.client("sqs").send_message(QueueUrl=queue, MessageBody="x")
