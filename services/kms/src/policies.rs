@@ -1,13 +1,13 @@
 //! Key policies: who may do what with a key. Every key has exactly one, named `default`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use fogbank_core::policy::{
     Attached, Call, Caller, Document, Kind, Policies, ResourcePolicyMode, ResourceSide, evaluate,
 };
-use fogbank_core::{Arn, Cx, Fault, Principal, PrincipalKind, ReadTx, ResourcePolicy, Tx};
-use parking_lot::Mutex;
+use fogbank_core::{
+    Arn, Cx, Fault, ParsedPolicies, Principal, PrincipalKind, ReadTx, ResourcePolicy, Tx,
+};
 
 use crate::error::Error;
 use crate::model::{
@@ -30,8 +30,7 @@ const ANYTHING: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// Parsed policies by their text, for they are needed with every call.
-#[derive(Default)]
-struct Parsed(Mutex<HashMap<String, Arc<Document>>>);
+struct Parsed(ParsedPolicies);
 
 /// The policy and owner of the key with this ARN, and the grants to the caller, for the gateway.
 pub(crate) fn resource_policy(
@@ -83,17 +82,7 @@ fn granted(grant: &Grant) -> String {
 }
 
 fn parsed(tx: &ReadTx<'_>, text: &str) -> Result<Arc<Document>, Fault> {
-    let cache = tx.cx().state(Parsed::default);
-    if let Some(document) = cache.0.lock().get(text) {
-        return Ok(Arc::clone(document));
-    }
-    let document = Document::parse(text, Kind::Resource).map(Arc::new).map_err(Fault::internal)?;
-    let mut known = cache.0.lock();
-    if known.len() >= CACHED {
-        known.clear();
-    }
-    known.insert(text.to_owned(), Arc::clone(&document));
-    Ok(document)
+    tx.cx().state(|| Parsed(ParsedPolicies::new(CACHED))).0.get(text)
 }
 
 /// Refuses what is no key policy, and one that locks the caller out.

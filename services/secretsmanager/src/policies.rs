@@ -1,11 +1,9 @@
 //! Resource policies: who else may use a secret.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use fogbank_core::policy::{Document, Kind};
-use fogbank_core::{Fault, ReadTx, ResourcePolicy, Tx, WriteTx};
-use parking_lot::Mutex;
+use fogbank_core::{Fault, ParsedPolicies, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -221,8 +219,7 @@ fn locks_out(policy: &str) -> bool {
 }
 
 /// Parsed policies by their text, for they are needed with every call.
-#[derive(Default)]
-struct Parsed(Mutex<HashMap<String, Arc<Document>>>);
+struct Parsed(ParsedPolicies);
 
 /// The policy and owner of the secret with this ARN, for the gateway.
 pub(crate) fn resource_policy(
@@ -237,7 +234,7 @@ pub(crate) fn resource_policy(
         Some((key, _)) => POLICIES.get(tx, &key)?,
         None => None,
     };
-    let document = text.map(|text| parsed(tx, text)).transpose()?;
+    let document = text.map(|text| parsed(tx, &text)).transpose()?;
     Ok(Some(ResourcePolicy::new(id.account, document)))
 }
 
@@ -250,18 +247,8 @@ pub(crate) fn resource_tags(
     Ok(found.map(|(_, secret)| secret.tags).unwrap_or_default())
 }
 
-fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {
-    let cache = tx.cx().state(Parsed::default);
-    if let Some(document) = cache.0.lock().get(&text) {
-        return Ok(Arc::clone(document));
-    }
-    let document = Document::parse(&text, Kind::Resource).map(Arc::new).map_err(Fault::internal)?;
-    let mut known = cache.0.lock();
-    if known.len() >= CACHED {
-        known.clear();
-    }
-    known.insert(text, Arc::clone(&document));
-    Ok(document)
+fn parsed(tx: &ReadTx<'_>, text: &str) -> Result<Arc<Document>, Fault> {
+    tx.cx().state(|| Parsed(ParsedPolicies::new(CACHED))).0.get(text)
 }
 
 #[cfg(test)]

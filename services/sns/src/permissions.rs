@@ -1,11 +1,9 @@
 //! Who may use a topic: its policy, and the operations that edit it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use fogbank_core::policy::{Document, Kind};
-use fogbank_core::{Arn, Fault, ReadTx, ResourcePolicy, Tx, WriteTx};
-use parking_lot::Mutex;
+use fogbank_core::policy::Document;
+use fogbank_core::{Arn, Fault, ParsedPolicies, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -32,8 +30,7 @@ const ACTIONS: [&str; 9] = [
 const CACHED: usize = 1024;
 
 /// Parsed policies by their text, for they are needed with every call.
-#[derive(Default)]
-struct Parsed(Mutex<HashMap<String, Arc<Document>>>);
+struct Parsed(ParsedPolicies);
 
 /// The policy's text: the topic's own, or the one that AWS gives to every topic.
 pub(crate) fn policy_text(key: &TopicKey, topic: &Topic) -> String {
@@ -51,24 +48,14 @@ pub(crate) fn resource_policy(
     let Some(arn) = Arn::parse(resource) else { return Ok(None) };
     let key = (arn.account.to_owned(), arn.region.to_owned(), arn.resource.to_owned());
     let document = match TOPICS.get(tx, &key)? {
-        Some(topic) => Some(parsed(tx, policy_text(&key, &topic))?),
+        Some(topic) => Some(parsed(tx, &policy_text(&key, &topic))?),
         None => None,
     };
     Ok(Some(ResourcePolicy::new(key.0, document)))
 }
 
-fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {
-    let cache = tx.cx().state(Parsed::default);
-    if let Some(document) = cache.0.lock().get(&text) {
-        return Ok(Arc::clone(document));
-    }
-    let document = Document::parse(&text, Kind::Resource).map(Arc::new).map_err(Fault::internal)?;
-    let mut known = cache.0.lock();
-    if known.len() >= CACHED {
-        known.clear();
-    }
-    known.insert(text, Arc::clone(&document));
-    Ok(document)
+fn parsed(tx: &ReadTx<'_>, text: &str) -> Result<Arc<Document>, Fault> {
+    tx.cx().state(|| Parsed(ParsedPolicies::new(CACHED))).0.get(text)
 }
 
 /// Adds a statement that lets accounts use the topic.

@@ -1,11 +1,9 @@
 //! Who may use a queue: its policy, and the operations that edit it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use fogbank_core::policy::{Document, Kind};
-use fogbank_core::{Arn, Fault, ReadTx, ResourcePolicy, Tx, WriteTx};
-use parking_lot::Mutex;
+use fogbank_core::{Arn, Fault, ParsedPolicies, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -19,8 +17,7 @@ use crate::store::{self, QUEUES};
 const CACHED: usize = 1024;
 
 /// Parsed policies by their text, for they are needed with every call.
-#[derive(Default)]
-struct Parsed(Mutex<HashMap<String, Arc<Document>>>);
+struct Parsed(ParsedPolicies);
 
 /// The policy and owner of the queue with this ARN, for the gateway.
 pub(crate) fn resource_policy(
@@ -30,24 +27,14 @@ pub(crate) fn resource_policy(
     let Some(arn) = Arn::parse(resource) else { return Ok(None) };
     let queue = QUEUES.get(tx, &(arn.account, arn.region, arn.resource))?;
     let document = match queue.and_then(|queue| queue.settings.policy) {
-        Some(text) => Some(parsed(tx, text)?),
+        Some(text) => Some(parsed(tx, &text)?),
         None => None,
     };
     Ok(Some(ResourcePolicy::new(arn.account, document)))
 }
 
-fn parsed(tx: &ReadTx<'_>, text: String) -> Result<Arc<Document>, Fault> {
-    let cache = tx.cx().state(Parsed::default);
-    if let Some(document) = cache.0.lock().get(&text) {
-        return Ok(Arc::clone(document));
-    }
-    let document = Document::parse(&text, Kind::Resource).map(Arc::new).map_err(Fault::internal)?;
-    let mut known = cache.0.lock();
-    if known.len() >= CACHED {
-        known.clear();
-    }
-    known.insert(text, Arc::clone(&document));
-    Ok(document)
+fn parsed(tx: &ReadTx<'_>, text: &str) -> Result<Arc<Document>, Fault> {
+    tx.cx().state(|| Parsed(ParsedPolicies::new(CACHED))).0.get(text)
 }
 
 /// Adds a statement that lets accounts use the queue.
