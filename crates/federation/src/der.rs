@@ -1,12 +1,16 @@
 //! As much of DER as keys need.
 
-/// The tags of the elements that keys are made of.
-pub(crate) const INTEGER: u8 = 0x02;
+/// The tag of a whole number.
+pub const INTEGER: u8 = 0x02;
+/// The tag of a string of bits.
+pub const BITS: u8 = 0x03;
+/// The tag of bytes.
 pub(crate) const OCTETS: u8 = 0x04;
-pub(crate) const SEQUENCE: u8 = 0x30;
+/// The tag of a sequence.
+pub const SEQUENCE: u8 = 0x30;
 
 /// The content of the first element, which must have this tag, and what is behind it.
-pub(crate) fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     let (&short, rest) = rest.split_first()?;
     (first == tag).then_some(())?;

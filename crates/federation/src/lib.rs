@@ -4,7 +4,7 @@
 //! outside, so that nothing panics, sizes and depths are bounded, and what is not understood is refused.
 
 pub mod certificates;
-mod der;
+pub mod der;
 pub mod jwt;
 mod keys;
 pub mod saml;

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fogbank_federation::der::{self, INTEGER, SEQUENCE, element};
 use md5::{Digest, Md5};
 
 use crate::error::Error;
@@ -47,31 +48,18 @@ fn of_ssh(mut bytes: &[u8]) -> Option<RsaKey> {
 fn of_pem(text: &str) -> Option<RsaKey> {
     let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(body).ok()?;
-    let (info, _) = element(0x30, &der)?;
-    let (algorithm, rest) = element(0x30, info)?;
+    let (info, _) = element(SEQUENCE, &der)?;
+    let (algorithm, rest) = element(SEQUENCE, info)?;
     algorithm.starts_with(RSA).then_some(())?;
-    let (bits, _) = element(0x03, rest)?;
-    let (key, _) = element(0x30, bits.strip_prefix(&[0])?)?;
-    let (modulus, rest) = element(0x02, key)?;
-    let (exponent, _) = element(0x02, rest)?;
+    let (bits, _) = element(der::BITS, rest)?;
+    let (key, _) = element(SEQUENCE, bits.strip_prefix(&[0])?)?;
+    let (modulus, rest) = element(INTEGER, key)?;
+    let (exponent, _) = element(INTEGER, rest)?;
     Some(RsaKey { exponent: unsigned(exponent)?, modulus: unsigned(modulus)? })
 }
 
 /// The object identifier 1.2.840.113549.1.1.1 in DER.
 const RSA: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-
-/// The content of an element of DER, and what is behind it.
-fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (&first, rest) = bytes.split_first()?;
-    let (&short, rest) = rest.split_first()?;
-    (first == tag).then_some(())?;
-    if short < 0x80 {
-        return rest.split_at_checked(short.into());
-    }
-    let (length, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
-    (length.len() <= 4).then_some(())?;
-    rest.split_at_checked(length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
-}
 
 fn unsigned(number: &[u8]) -> Option<Vec<u8>> {
     let number = match number {
