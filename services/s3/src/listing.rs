@@ -156,22 +156,19 @@ impl Encoding {
     fn objects(&self, objects: Vec<(String, Listed)>, account: Option<&str>) -> Vec<Object> {
         objects
             .into_iter()
-            .map(|(key, listed)| Object {
-                key: Some(self.key(key)),
-                last_modified: Some(listed.modified()),
-                e_tag: Some(listed.e_tag.quoted()),
-                checksum_algorithm: listed
-                    .checksum
-                    .as_ref()
-                    .map(|checksum| vec![checksum.algorithm.name().to_owned()]),
-                checksum_type: listed
-                    .checksum
-                    .as_ref()
-                    .map(|checksum| checksum.type_name().to_owned()),
-                size: i64::try_from(listed.size).ok(),
-                storage_class: Some(listed.class().to_owned()),
-                owner: account.map(|account| owner(listed.owner.as_deref().unwrap_or(account))),
-                restore_status: None,
+            .map(|(key, listed)| {
+                let (checksum_algorithm, checksum_type) = listed.checksum_names();
+                Object {
+                    key: Some(self.key(key)),
+                    last_modified: Some(listed.modified()),
+                    e_tag: Some(listed.e_tag.quoted()),
+                    checksum_algorithm,
+                    checksum_type,
+                    size: i64::try_from(listed.size).ok(),
+                    storage_class: Some(listed.class().to_owned()),
+                    owner: account.map(|account| owner(listed.owner.as_deref().unwrap_or(account))),
+                    restore_status: None,
+                }
             })
             .collect()
     }

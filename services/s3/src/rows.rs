@@ -442,6 +442,13 @@ impl Listed {
     pub(crate) fn class(&self) -> &str {
         self.storage_class.as_deref().unwrap_or("STANDARD")
     }
+
+    /// The checksum's algorithm as lists show it, and its type.
+    pub(crate) fn checksum_names(&self) -> (Option<Vec<String>>, Option<String>) {
+        let checksum = self.checksum.as_ref();
+        let algorithm = checksum.map(|checksum| vec![checksum.algorithm.name().to_owned()]);
+        (algorithm, checksum.map(|checksum| checksum.type_name().to_owned()))
+    }
 }
 
 /// What a listing of versions shows of an object.

@@ -274,25 +274,22 @@ fn shown(
         let key = Some(encoding.key(entry.key));
         let is_latest = Some(entry.is_latest);
         match entry.shown {
-            ShownVersion::Object(ListedVersion { listed, .. }) => versions.push(ObjectVersion {
-                e_tag: Some(listed.e_tag.quoted()),
-                checksum_algorithm: listed
-                    .checksum
-                    .as_ref()
-                    .map(|checksum| vec![checksum.algorithm.name().to_owned()]),
-                checksum_type: listed
-                    .checksum
-                    .as_ref()
-                    .map(|checksum| checksum.type_name().to_owned()),
-                size: i64::try_from(listed.size).ok(),
-                storage_class: Some(listed.class().to_owned()),
-                key,
-                version_id,
-                is_latest,
-                last_modified: Some(listed.modified()),
-                owner: Some(owner(listed.owner.as_ref().unwrap_or(&bucket.account))),
-                restore_status: None,
-            }),
+            ShownVersion::Object(ListedVersion { listed, .. }) => {
+                let (checksum_algorithm, checksum_type) = listed.checksum_names();
+                versions.push(ObjectVersion {
+                    e_tag: Some(listed.e_tag.quoted()),
+                    checksum_algorithm,
+                    checksum_type,
+                    size: i64::try_from(listed.size).ok(),
+                    storage_class: Some(listed.class().to_owned()),
+                    key,
+                    version_id,
+                    is_latest,
+                    last_modified: Some(listed.modified()),
+                    owner: Some(owner(listed.owner.as_ref().unwrap_or(&bucket.account))),
+                    restore_status: None,
+                });
+            }
             ShownVersion::Marker(marker) => markers.push(DeleteMarkerEntry {
                 owner: Some(owner(marker.owner.as_ref().unwrap_or(&bucket.account))),
                 key,
