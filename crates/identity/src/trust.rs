@@ -74,34 +74,19 @@ pub fn decide(
         // A developer's machine knows hardly anybody but the root, so that it is let through there.
         return Err(Fault::access_denied("Roles may not be assumed by root accounts."));
     }
-    let document = identities.trust(&replaced(&role.trust, &role.trusted))?;
-    let policy = ResourcePolicy {
-        mode: ResourcePolicyMode::Trust,
-        ..ResourcePolicy::new(account, Some(document))
-    };
-    let resource = role.arn(account);
-    let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
-    let question = Question {
-        request,
-        shared: None,
-        action,
-        resource: &resource,
-        keys,
-        policy: Some(&policy),
-        resource_tags: None,
-        target: Some(&target),
-    };
-    let outcome =
-        identities.evaluate(rows, &question, |call, explanation| match explanation.reason {
-            Reason::ExplicitDeny => {
-                Fault::access_denied(explanation.access_denied_message(call, Default::default()))
-            }
-            Reason::ImplicitDeny | Reason::Allowed => {
-                refusal(request, action, &resource).because(text(explanation))
-            }
-        })?;
-    identities.observed.note(request, action, &resource, outcome == Outcome::Warned);
-    Ok(())
+    asked(identities, request, action, (account, role), keys, |question, _| {
+        let outcome =
+            identities.evaluate(rows, question, |call, explanation| match explanation.reason {
+                Reason::ExplicitDeny => Fault::access_denied(
+                    explanation.access_denied_message(call, Default::default()),
+                ),
+                Reason::ImplicitDeny | Reason::Allowed => {
+                    refusal(request, action, question.resource).because(text(explanation))
+                }
+            })?;
+        identities.observed.note(request, action, question.resource, outcome == Outcome::Warned);
+        Ok(())
+    })
 }
 
 /// Whether somebody whom an identity provider of the role's account vouches for may do `action`
@@ -115,13 +100,28 @@ pub fn allows_federated(
     provider_arn: &str,
     keys: &[(Cow<'static, str>, Vec<String>)],
 ) -> Result<bool, Fault> {
+    let caller = Caller::web_identity(provider_arn);
+    asked(identities, request, action, (account, role), keys, |question, document| {
+        Ok(decisions::allows(question, &caller, document))
+    })
+}
+
+/// Puts the question whether `action` may be done on the role, which its trust policy must allow.
+fn asked<T>(
+    identities: &Identities,
+    request: &Request,
+    action: &str,
+    (account, role): (&str, &Role),
+    keys: &[(Cow<'static, str>, Vec<String>)],
+    answer: impl FnOnce(&Question<'_>, &Document) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     let document = identities.trust(&replaced(&role.trust, &role.trusted))?;
-    let resource = role.arn(account);
-    let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
     let policy = ResourcePolicy {
         mode: ResourcePolicyMode::Trust,
         ..ResourcePolicy::new(account, Some(document.clone()))
     };
+    let resource = role.arn(account);
+    let target = Target { arn: resource.clone(), tags: role.tags.clone(), boundary: None };
     let question = Question {
         request,
         shared: None,
@@ -132,7 +132,7 @@ pub fn allows_federated(
         resource_tags: None,
         target: Some(&target),
     };
-    Ok(decisions::allows(&question, &Caller::web_identity(provider_arn), &document))
+    answer(&question, &document)
 }
 
 /// How STS refuses: it does not tell which side did not allow, nor whether the role exists.
