@@ -74,8 +74,8 @@ fn time(what: &str, mut run: impl FnMut() -> bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a role with so many attached policies, of which the last one allows the call.
-fn fill(cloud: &Cloud, policies: usize) -> anyhow::Result<()> {
+/// So many policies, of which the last one allows the call.
+fn documents(policies: usize) -> Vec<String> {
     let services = ["sqs", "sns", "lambda", "logs", "dynamodb", "ec2", "kms", "iam", "events"];
     let mut documents: Vec<String> = services
         .iter()
@@ -96,6 +96,11 @@ fn fill(cloud: &Cloud, policies: usize) -> anyhow::Result<()> {
             "Condition": {"Bool": {"aws:SecureTransport": "true"}}}}"#
             .to_owned(),
     );
+    documents
+}
+
+/// Writes a role with so many attached policies, of which the last one allows the call.
+fn fill(cloud: &Cloud, policies: usize) -> anyhow::Result<()> {
     let name = format!("worker{policies}");
     let managed = |index: usize, document: &String| {
         let version =
@@ -113,8 +118,11 @@ fn fill(cloud: &Cloud, policies: usize) -> anyhow::Result<()> {
             tags: Vec::new(),
         }
     };
-    let managed: Vec<_> =
-        documents.iter().enumerate().map(|(index, document)| managed(index, document)).collect();
+    let managed: Vec<_> = documents(policies)
+        .iter()
+        .enumerate()
+        .map(|(index, document)| managed(index, document))
+        .collect();
     let role = Role {
         name: name.clone(),
         path: "/".to_owned(),

@@ -69,24 +69,17 @@ pub(crate) fn decode(
         }
     }
     checks.in_document = true;
-    match payload {
-        Some(index) => {
-            if read_payload(
-                protocol,
-                style,
-                &members[index],
-                body,
-                input.member_mut(index),
-                checks,
-                path,
-            )? {
-                seen.insert(index);
-            }
-            Ok(())
-        }
-        None if document => read_document(protocol, body, input, checks, seen, path),
-        None => Ok(()),
+    let Some(index) = payload else {
+        return match document {
+            true => read_document(protocol, body, input, checks, seen, path),
+            false => Ok(()),
+        };
+    };
+    let (member, slot) = (&members[index], input.member_mut(index));
+    if read_payload(protocol, style, member, body, slot, checks, path)? {
+        seen.insert(index);
     }
+    Ok(())
 }
 
 fn read_document(
