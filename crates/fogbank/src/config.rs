@@ -153,89 +153,64 @@ impl Config {
         variables: &BTreeMap<String, String>,
     ) -> anyhow::Result<Config> {
         let file = read_file(flags.config.as_deref())?;
-        let variable = variables_of_ours(variables)?;
+        let variable = Variables::of_ours(variables)?;
         let localstack = LocalStack::read(variables)?;
-        let truth = |flag: bool, key: &str, file: Option<bool>| -> anyhow::Result<bool> {
-            Ok(flag || parse_variable::<bool>(&variable, key)?.or(file).unwrap_or(false))
-        };
-        let text = |flag: &Option<String>, key: &str, lower: Option<String>, default: &str| {
-            let given = flag.clone().or(parse_variable(&variable, key)?).or(lower);
-            anyhow::Ok(given.unwrap_or_else(|| default.to_owned()))
-        };
-        let mode =
-            flags.mode.or(parse_choice(&variable, "MODE")?).or(file.mode).unwrap_or_default();
+        let mode = variable.chosen(flags.mode, "MODE", file.mode)?;
         let accept = if flags.accept_any_credentials {
             Some(true)
         } else {
-            parse_variable(&variable, "ACCEPT_ANY_CREDENTIALS")?.or(file.accept_any_credentials)
+            variable.parse("ACCEPT_ANY_CREDENTIALS")?.or(file.accept_any_credentials)
         };
+        let region = localstack.region.or(file.region);
         Config {
-            listen: flags
-                .listen
-                .or(parse_variable(&variable, "LISTEN")?)
-                .or(localstack.listen)
-                .or(file.listen)
+            listen: variable
+                .under(flags.listen, "LISTEN", localstack.listen.or(file.listen))?
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4566))),
-            data_dir: layered(flags.data_dir.clone(), &variable, "DATA_DIR", file.data_dir)?
+            data_dir: variable
+                .under(flags.data_dir.clone(), "DATA_DIR", file.data_dir)?
                 .map_or_else(|| default_data_dir(variables), Ok)?,
-            ephemeral: truth(flags.ephemeral, "EPHEMERAL", file.ephemeral)?,
-            durability: flags
-                .durability
-                .or(parse_choice(&variable, "DURABILITY")?)
-                .or(file.durability)
-                .unwrap_or_default(),
-            disk_reserve_mib: layered(
+            ephemeral: variable.truth(flags.ephemeral, "EPHEMERAL", file.ephemeral)?,
+            durability: variable.chosen(flags.durability, "DURABILITY", file.durability)?,
+            disk_reserve_mib: variable.under(
                 flags.disk_reserve_mib,
-                &variable,
                 "DISK_RESERVE_MIB",
                 file.disk_reserve_mib,
             )?,
-            root_key_file: layered(
+            root_key_file: variable.under(
                 flags.root_key_file.clone(),
-                &variable,
                 "ROOT_KEY_FILE",
                 file.root_key_file,
             )?,
-            scrub_mib: layered(flags.scrub_mib, &variable, "SCRUB_MIB", file.scrub_mib)?,
+            scrub_mib: variable.under(flags.scrub_mib, "SCRUB_MIB", file.scrub_mib)?,
             mode,
-            iam: flags.iam.or(parse_choice(&variable, "IAM")?).or(file.iam).unwrap_or_default(),
-            iam_decisions: layered(
-                flags.iam_decisions,
-                &variable,
-                "IAM_DECISIONS",
-                file.iam_decisions,
-            )?
-            .unwrap_or(1024),
+            iam: variable.chosen(flags.iam, "IAM", file.iam)?,
+            iam_decisions: variable
+                .under(flags.iam_decisions, "IAM_DECISIONS", file.iam_decisions)?
+                .unwrap_or(1024),
             // Old habits are met where nobody asked otherwise, and never on a server.
             accept_any_credentials: accept.unwrap_or(localstack.is_present && mode == Mode::Dev),
             accept_reason: match accept {
                 Some(_) => "as you asked",
                 None => "LocalStack settings found",
             },
-            allow_remote: truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
-            region: text(&flags.region, "REGION", localstack.region.or(file.region), "us-east-1")?,
-            account: text(&flags.account, "ACCOUNT", file.account, "000000000000")?,
-            s3_bucket_defaults: flags
-                .s3_bucket_defaults
-                .or(parse_choice(&variable, "S3_BUCKET_DEFAULTS")?)
-                .or(file.s3_bucket_defaults)
-                .unwrap_or_default(),
-            lambda_python_packages: layered(
+            allow_remote: variable.truth(flags.allow_remote, "ALLOW_REMOTE", file.allow_remote)?,
+            region: variable.text(&flags.region, "REGION", region, "us-east-1")?,
+            account: variable.text(&flags.account, "ACCOUNT", file.account, "000000000000")?,
+            s3_bucket_defaults: variable.chosen(
+                flags.s3_bucket_defaults,
+                "S3_BUCKET_DEFAULTS",
+                file.s3_bucket_defaults,
+            )?,
+            lambda_python_packages: variable.under(
                 flags.lambda_python_packages.clone(),
-                &variable,
                 "LAMBDA_PYTHON_PACKAGES",
                 file.lambda_python_packages,
             )?,
-            cache_mib: layered(flags.cache_mib, &variable, "CACHE_MIB", file.cache_mib)?
-                .unwrap_or(64),
-            memtable_mib: layered(
-                flags.memtable_mib,
-                &variable,
-                "MEMTABLE_MIB",
-                file.memtable_mib,
-            )?
-            .unwrap_or(24),
-            log: text(&flags.log, "LOG", file.log, "info")?,
+            cache_mib: variable.under(flags.cache_mib, "CACHE_MIB", file.cache_mib)?.unwrap_or(64),
+            memtable_mib: variable
+                .under(flags.memtable_mib, "MEMTABLE_MIB", file.memtable_mib)?
+                .unwrap_or(24),
+            log: variable.text(&flags.log, "LOG", file.log, "info")?,
             notices: localstack.notices,
         }
         .checked()
@@ -300,68 +275,88 @@ fn default_data_dir(variables: &BTreeMap<String, String>) -> anyhow::Result<Path
     Ok(Path::new(home).join(".local/share/fogbank"))
 }
 
-/// The `FOGBANK_…` variables without their prefix; one that is not known is refused.
-fn variables_of_ours(variables: &BTreeMap<String, String>) -> anyhow::Result<BTreeMap<&str, &str>> {
-    let mut ours = BTreeMap::new();
-    for (name, value) in variables {
-        let Some(key) = name.strip_prefix("FOGBANK_") else { continue };
-        // Tests of this project have variables of their own.
-        if key.starts_with("TEST_") {
-            continue;
+/// The `FOGBANK_…` variables without their prefix.
+struct Variables<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> Variables<'a> {
+    /// Those of ours; one that is not known is refused.
+    fn of_ours(variables: &'a BTreeMap<String, String>) -> anyhow::Result<Variables<'a>> {
+        let mut ours = BTreeMap::new();
+        for (name, value) in variables {
+            let Some(key) = name.strip_prefix("FOGBANK_") else { continue };
+            // Tests of this project have variables of their own.
+            if key.starts_with("TEST_") {
+                continue;
+            }
+            if !KEYS.contains(&key) {
+                bail!("{name} is not a setting; known are FOGBANK_{}", KEYS.join(", FOGBANK_"));
+            }
+            ours.insert(key, value.as_str());
         }
-        if !KEYS.contains(&key) {
-            bail!("{name} is not a setting; known are FOGBANK_{}", KEYS.join(", FOGBANK_"));
-        }
-        ours.insert(key, value.as_str());
+        Ok(Variables(ours))
     }
-    Ok(ours)
-}
 
-/// The flag over the variable over the file.
-fn layered<T: std::str::FromStr>(
-    flag: Option<T>,
-    variables: &BTreeMap<&str, &str>,
-    key: &str,
-    file: Option<T>,
-) -> anyhow::Result<Option<T>>
-where
-    T::Err: std::fmt::Display,
-{
-    Ok(flag.or(parse_variable(variables, key)?).or(file))
-}
+    /// The flag over the variable over the file.
+    fn under<T: std::str::FromStr>(
+        &self,
+        flag: Option<T>,
+        key: &str,
+        file: Option<T>,
+    ) -> anyhow::Result<Option<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        Ok(flag.or(self.parse(key)?).or(file))
+    }
 
-fn parse_variable<T: std::str::FromStr>(
-    variables: &BTreeMap<&str, &str>,
-    key: &str,
-) -> anyhow::Result<Option<T>>
-where
-    T::Err: std::fmt::Display,
-{
-    let Some(value) = variables.get(key) else { return Ok(None) };
-    let value = match *value {
-        "1" if key_is_truth(key) => "true",
-        "0" if key_is_truth(key) => "false",
-        value => value,
-    };
-    match value.parse() {
-        Ok(parsed) => Ok(Some(parsed)),
-        Err(error) => bail!("FOGBANK_{key}={value:?}: {error}"),
+    /// The same for a setting of few values, one of which is the default.
+    fn chosen<T: ValueEnum + Default>(
+        &self,
+        flag: Option<T>,
+        key: &str,
+        file: Option<T>,
+    ) -> anyhow::Result<T> {
+        let variable = match self.0.get(key).map(|value| T::from_str(value, true)).transpose() {
+            Ok(choice) => choice,
+            Err(error) => bail!("FOGBANK_{key}: {error}"),
+        };
+        Ok(flag.or(variable).or(file).unwrap_or_default())
+    }
+
+    fn truth(&self, flag: bool, key: &str, file: Option<bool>) -> anyhow::Result<bool> {
+        Ok(flag || self.parse(key)?.or(file).unwrap_or(false))
+    }
+
+    fn text(
+        &self,
+        flag: &Option<String>,
+        key: &str,
+        lower: Option<String>,
+        default: &str,
+    ) -> anyhow::Result<String> {
+        let given = self.under(flag.clone(), key, lower)?;
+        Ok(given.unwrap_or_else(|| default.to_owned()))
+    }
+
+    fn parse<T: std::str::FromStr>(&self, key: &str) -> anyhow::Result<Option<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let Some(value) = self.0.get(key) else { return Ok(None) };
+        let value = match *value {
+            "1" if key_is_truth(key) => "true",
+            "0" if key_is_truth(key) => "false",
+            value => value,
+        };
+        match value.parse() {
+            Ok(parsed) => Ok(Some(parsed)),
+            Err(error) => bail!("FOGBANK_{key}={value:?}: {error}"),
+        }
     }
 }
 
 fn key_is_truth(key: &str) -> bool {
     matches!(key, "EPHEMERAL" | "ACCEPT_ANY_CREDENTIALS" | "ALLOW_REMOTE")
-}
-
-fn parse_choice<T: ValueEnum>(
-    variables: &BTreeMap<&str, &str>,
-    key: &str,
-) -> anyhow::Result<Option<T>> {
-    let Some(value) = variables.get(key) else { return Ok(None) };
-    match T::from_str(value, true) {
-        Ok(choice) => Ok(Some(choice)),
-        Err(error) => bail!("FOGBANK_{key}: {error}"),
-    }
 }
 
 /// What is taken over from variables that were written for LocalStack.
