@@ -94,6 +94,7 @@ const KEYS: &[&str] = &[
     "DURABILITY",
     "DISK_RESERVE_MIB",
     "ROOT_KEY_FILE",
+    "SCRUB_MIB",
     "MODE",
     "IAM",
     "IAM_DECISIONS",
@@ -416,6 +417,22 @@ mod tests {
         assert_eq!(config.region, "eu-west-1");
         assert!(config.ephemeral);
         assert_eq!(config.data_dir, Path::new("/home/somebody/.local/share/fogbank"));
+    }
+
+    #[test]
+    fn every_key_of_the_file_is_a_variable() {
+        let refusal = toml::from_str::<File>("no_such_key = 1").expect_err("unknown").to_string();
+        let mut known: Vec<String> = refusal
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|key| *key != "no_such_key")
+            .map(str::to_uppercase)
+            .collect();
+        let mut keys: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).collect();
+        known.sort();
+        keys.sort();
+        assert_eq!(keys, known);
     }
 
     #[test]
