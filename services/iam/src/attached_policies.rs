@@ -1,6 +1,7 @@
 //! Managed policies attached to users, groups and roles.
 
 use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
+use fogbank_identity::managed::{self, AwsPolicy};
 use fogbank_identity::rows::{Group, Kind, Role, User};
 
 use crate::error::Error;
@@ -199,6 +200,7 @@ fn attach<H: Holder>(
         let message = format!("Policy {arn} does not exist or is not attachable.");
         return Err(Error::NoSuchEntityException(message));
     }
+    check_attachable::<H>(&arn)?;
     let attached = &mut holder.grants_mut().attached;
     if attached.contains(&arn) {
         return Ok(());
@@ -219,6 +221,18 @@ fn detach<H: Holder>(tx: &mut WriteTx<'_>, name: &str, arn: &str) -> Result<(), 
     attached.remove(index.ok_or_else(|| Error::no_policy(arn))?);
     store::remove_use(tx, &holder, Use::Policy, arn)?;
     store::save(tx, &holder)
+}
+
+/// Refuses the policies of service-linked roles, which nobody else has.
+pub(crate) fn check_attachable<H: Holder>(arn: &str) -> Result<(), Error> {
+    if managed::find(arn).is_none_or(AwsPolicy::is_attachable) {
+        return Ok(());
+    }
+    Err(Error::PolicyNotAttachableException(match H::KIND {
+        Kind::User => "User",
+        Kind::Group => "Group",
+        Kind::Role => "Role",
+    }))
 }
 
 fn check_arn(arn: &str) -> Result<(), Error> {

@@ -93,14 +93,8 @@ fn names(
         EntityType::Role => keys!(ROLES),
         EntityType::LocalManagedPolicy => keys!(POLICIES),
         EntityType::AwsManagedPolicy => {
-            let mut arns = Vec::new();
-            for arn in managed::all().iter().map(managed::AwsPolicy::arn) {
-                let is_used = store::count_uses(tx, &arn, store::Use::Policy)? > 0
-                    || store::count_uses(tx, &arn, store::Use::Boundary)? > 0;
-                if is_used {
-                    arns.push(arn);
-                }
-            }
+            let used = store::all_uses(tx)?.into_keys();
+            let mut arns: Vec<_> = used.filter(|arn| managed::find(arn).is_some()).collect();
             arns.sort_unstable();
             arns.retain(|arn| after.is_none_or(|after| arn.as_str() > after));
             arns.truncate(limit);
@@ -140,10 +134,13 @@ fn add(
         EntityType::AwsManagedPolicy => {
             if let Some(policy) = managed::find(key) {
                 let version = PolicyVersion {
-                    document: Some(rules::url_encoded(&policy.document)),
+                    document: Some(rules::url_encoded(&policy.document())),
                     ..policies::shown_aws_version(policy)
                 };
-                let detail = policy_detail(policies::shown_aws(tx, policy)?, vec![version]);
+                let detail = policy_detail(
+                    policies::shown_aws(policy, store::uses_of(tx, key)?),
+                    vec![version],
+                );
                 output.policies.get_or_insert_default().push(detail);
             }
         }

@@ -3,6 +3,7 @@
 use fogbank_core::{Tx, WriteTx};
 use fogbank_identity::rows::{Grants, Role, User};
 
+use crate::attached_policies;
 use crate::error::Error;
 use crate::model::{
     AttachedPermissionsBoundary, DeleteRolePermissionsBoundaryInput,
@@ -51,7 +52,7 @@ pub(crate) fn delete_role(
 
 fn set<H: Holder>(tx: &mut WriteTx<'_>, name: &str, boundary: Option<String>) -> Result<(), Error> {
     let mut holder: H = store::changeable(tx, name)?;
-    let boundary = checked(tx, boundary)?;
+    let boundary = checked::<H>(tx, boundary)?;
     if let Some(old) = holder.grants_mut().boundary.take() {
         store::remove_use(tx, &holder, Use::Boundary, &old)?;
     }
@@ -63,7 +64,13 @@ fn set<H: Holder>(tx: &mut WriteTx<'_>, name: &str, boundary: Option<String>) ->
 }
 
 /// The boundary, if its policy exists.
-pub(crate) fn checked(tx: &impl Tx, boundary: Option<String>) -> Result<Option<String>, Error> {
+pub(crate) fn checked<H: Holder>(
+    tx: &impl Tx,
+    boundary: Option<String>,
+) -> Result<Option<String>, Error> {
+    if let Some(arn) = &boundary {
+        attached_policies::check_attachable::<H>(arn)?;
+    }
     match boundary {
         Some(arn) if !store::policy_exists(tx, &arn)? => Err(Error::NoSuchEntityException(
             format!("Scope ARN: {arn} does not exist or is not attachable."),

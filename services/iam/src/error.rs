@@ -40,6 +40,9 @@ fogbank_core::errors! {
         NoSuchEntityException(String),
         #[error("{0}")]
         PasswordPolicyViolationException(String),
+        // The words that the CDK's users quote.
+        #[error("Cannot attach a Service Role Policy to a Customer {0}.")]
+        PolicyNotAttachableException(&'static str),
         #[error("{0}")]
         UnmodifiableEntityException(String),
         #[error("The public key encoding format is unsupported or unrecognized.")]

@@ -110,7 +110,7 @@ fn add(
 /// The document in force of a managed policy.
 pub(crate) fn document(tx: &impl Tx, arn: &str) -> Result<Option<String>, Error> {
     if let Some(policy) = managed::find(arn) {
-        return Ok(Some(policy.document.clone()));
+        return Ok(Some(policy.document()));
     }
     let policy = rows::policy_by_arn(tx, arn)?;
     Ok(policy.and_then(|policy| Some(policy.version(policy.default_version)?.document.clone())))

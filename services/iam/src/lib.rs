@@ -5,8 +5,9 @@
 //!
 //! Quotas are AWS's for a new account where they bound a user, group, role or policy; the number of users, groups, roles
 //! and policies of an account is not bounded. Passwords, signing certificates, SSH keys and service-specific credentials
-//! are checked, kept and shown, but nothing here takes them: there is no console and no service that would. The roles of
-//! services are made without their managed policies, and their services act as themselves.
+//! are checked, kept and shown, but nothing here takes them: there is no console and no service that would. Services
+//! act as themselves and not in their service-linked roles, which are there with the policies that AWS gives them. Of the
+//! versions of AWS's managed policies there is the one in force.
 //!
 //! What is missing: delegation requests, root credentials managed by an organization and its access reports, outbound
 //! identity federation, encrypted SAML assertions, last accesses by action.

@@ -35,14 +35,12 @@ pub(crate) fn create(
         max_session_secs: roles::SESSION_SECS,
         tags: Vec::new(),
         grants: Grants {
-            attached: linked
-                .policy
-                .map(|policy| {
-                    rows::entity_arn(managed::OWNER, "policy", "/aws-service-role/", policy)
-                })
-                .into_iter()
-                .filter(|arn| managed::find(arn).is_some())
-                .collect(),
+            attached: vec![rows::entity_arn(
+                managed::OWNER,
+                "policy",
+                "/aws-service-role/",
+                linked.policy,
+            )],
             ..Grants::default()
         },
     };

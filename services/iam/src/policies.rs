@@ -14,7 +14,7 @@ use crate::model::{
     SetDefaultPolicyVersionOutput,
 };
 use crate::rules::{self, Page};
-use crate::store::{self, Use};
+use crate::store::{self, Use, Uses};
 
 /// Creates a managed policy; its document is version 1.
 pub(crate) fn create(
@@ -50,7 +50,7 @@ pub(crate) fn create(
 /// Shows a managed policy, AWS's or the account's.
 pub(crate) fn get(tx: &ReadTx<'_>, input: GetPolicyInput) -> Result<GetPolicyOutput, Error> {
     let policy = match managed::find(&input.policy_arn) {
-        Some(policy) => shown_aws(tx, policy)?,
+        Some(policy) => shown_aws(policy, store::uses_of(tx, &input.policy_arn)?),
         None => shown(tx, &store::policy(tx, &input.policy_arn)?)?,
     };
     Ok(GetPolicyOutput { policy: Some(policy) })
@@ -69,8 +69,10 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPoliciesInput) -> Result<ListPoli
         }
     }
     if scope != PolicyScopeType::Local {
+        let uses = store::all_uses(tx)?;
         for policy in managed::all().iter().filter(|policy| policy.path.starts_with(prefix)) {
-            policies.push(shown_aws(tx, policy)?);
+            let uses = uses.get(&policy.arn()).copied().unwrap_or_default();
+            policies.push(shown_aws(policy, uses));
         }
     }
     let only_attached = input.only_attached.unwrap_or_default();
@@ -150,7 +152,7 @@ pub(crate) fn get_version(
     let arn = &input.policy_arn;
     let version = match managed::find(arn) {
         Some(policy) if input.version_id == format!("v{}", policy.version) => PolicyVersion {
-            document: Some(rules::url_encoded(&policy.document)),
+            document: Some(rules::url_encoded(&policy.document())),
             ..shown_aws_version(policy)
         },
         Some(_) => return Err(no_version(arn, &input.version_id)),
@@ -266,21 +268,21 @@ pub(crate) fn shown_version(
 }
 
 /// A policy of AWS.
-pub(crate) fn shown_aws(tx: &impl Tx, policy: &AwsPolicy) -> Result<Policy, Error> {
-    let arn = policy.arn();
-    Ok(Policy {
-        policy_name: Some(policy.name.clone()),
+pub(crate) fn shown_aws(policy: &AwsPolicy, uses: Uses) -> Policy {
+    Policy {
+        policy_name: Some(policy.name.to_owned()),
         policy_id: Some(policy.id()),
-        path: Some(policy.path.clone()),
+        path: Some(policy.path.to_owned()),
         default_version_id: Some(format!("v{}", policy.version)),
-        attachment_count: Some(store::count_uses(tx, &arn, Use::Policy)?),
-        permissions_boundary_usage_count: Some(store::count_uses(tx, &arn, Use::Boundary)?),
-        arn: Some(arn),
+        attachment_count: Some(uses.attached),
+        permissions_boundary_usage_count: Some(uses.boundaries),
+        arn: Some(policy.arn()),
+        // AWS says so of the policies of service-linked roles, too.
         is_attachable: Some(true),
         create_date: store::time(policy.created_secs),
         update_date: store::time(policy.updated_secs),
         ..Policy::default()
-    })
+    }
 }
 
 /// Of AWS's policies only the version in force is known.

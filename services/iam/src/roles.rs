@@ -22,7 +22,7 @@ pub(crate) fn create(
     tx: &mut WriteTx<'_>,
     input: CreateRoleInput,
 ) -> Result<CreateRoleOutput, Error> {
-    let boundary = boundaries::checked(tx, input.permissions_boundary)?;
+    let boundary = boundaries::checked::<rows::Role>(tx, input.permissions_boundary)?;
     if input.path.as_deref().is_some_and(|path| path.starts_with("/aws-service-role/")) {
         let message =
             "Roles under the path /aws-service-role/ are made by CreateServiceLinkedRole.";

@@ -1,5 +1,6 @@
 //! The rows of IAM, which lie in `fogbank_identity::rows`: found or refused, and written with their indexes.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use fogbank_core::store::{Row, Table};
@@ -21,6 +22,15 @@ pub(crate) enum Use {
     Policy,
     /// It is the permissions boundary.
     Boundary,
+}
+
+/// How often a managed policy is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// By how many it is attached.
+    pub(crate) attached: i32,
+    /// Of how many it is the boundary.
+    pub(crate) boundaries: i32,
 }
 
 impl Use {
@@ -196,6 +206,25 @@ pub(crate) fn count_uses(tx: &impl Tx, arn: &str, how: Use) -> Result<i32, Error
         count += USES.range(&(tx.account(), arn, how.code(kind))).count(tx)?;
     }
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+/// How often each managed policy is attached and a boundary, for lists of many.
+pub(crate) fn all_uses(tx: &impl Tx) -> Result<HashMap<String, Uses>, Error> {
+    let mut uses: HashMap<String, Uses> = HashMap::new();
+    for (_, arn, code, _) in USES.range(&(tx.account(),)).keys(tx)? {
+        let uses = uses.entry(arn).or_default();
+        match code < Use::Boundary.code(Kind::User) {
+            true => uses.attached += 1,
+            false => uses.boundaries += 1,
+        }
+    }
+    Ok(uses)
+}
+
+/// How often a managed policy is attached and a boundary.
+pub(crate) fn uses_of(tx: &impl Tx, arn: &str) -> Result<Uses, Error> {
+    let attached = count_uses(tx, arn, Use::Policy)?;
+    Ok(Uses { attached, boundaries: count_uses(tx, arn, Use::Boundary)? })
 }
 
 /// Gives a user another name or path.

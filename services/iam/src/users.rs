@@ -19,7 +19,7 @@ pub(crate) fn create(
     tx: &mut WriteTx<'_>,
     input: CreateUserInput,
 ) -> Result<CreateUserOutput, Error> {
-    let boundary = boundaries::checked(tx, input.permissions_boundary)?;
+    let boundary = boundaries::checked::<rows::User>(tx, input.permissions_boundary)?;
     let user = rows::User {
         name: input.user_name,
         path: input.path.unwrap_or_else(|| "/".to_owned()),

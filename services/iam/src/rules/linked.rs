@@ -8,17 +8,17 @@ pub(crate) struct Linked {
     /// What stands behind `AWSServiceRoleFor` in the role's name.
     pub(crate) name: &'static str,
     /// The managed policy of the role, under `/aws-service-role/`.
-    pub(crate) policy: Option<&'static str>,
+    pub(crate) policy: &'static str,
     /// Whether there may be several of it, told apart by a suffix.
     pub(crate) has_suffix: bool,
 }
 
 const fn one(service: &'static str, name: &'static str, policy: &'static str) -> Linked {
-    Linked { service, name, policy: Some(policy), has_suffix: false }
+    Linked { service, name, policy, has_suffix: false }
 }
 
 const fn many(service: &'static str, name: &'static str, policy: &'static str) -> Linked {
-    Linked { service, name, policy: Some(policy), has_suffix: true }
+    Linked { service, name, policy, has_suffix: true }
 }
 
 static LINKED: &[Linked] = &[
@@ -107,9 +107,9 @@ static LINKED: &[Linked] = &[
     one("guardduty.amazonaws.com", "AmazonGuardDuty", "AmazonGuardDutyServiceRolePolicy"),
     one("inspector2.amazonaws.com", "AmazonInspector2", "AmazonInspector2ServiceRolePolicy"),
     one("kafka.amazonaws.com", "Kafka", "KafkaServiceRolePolicy"),
-    one("lex.amazonaws.com", "LexBots", "AmazonLexBotPolicy"),
+    one("lex.amazonaws.com", "LexBots", "LexBotPolicy"),
     many("lexv2.amazonaws.com", "LexV2Bots", "AmazonLexV2BotPolicy"),
-    one("delivery.logs.amazonaws.com", "LogDelivery", "AWSLogDeliveryServiceRolePolicy"),
+    one("delivery.logs.amazonaws.com", "LogDelivery", "AWSServiceRoleForLogDeliveryPolicy"),
     one("logger.cloudfront.amazonaws.com", "CloudFrontLogger", "AWSCloudFrontLogger"),
     one("macie.amazonaws.com", "AmazonMacie", "AmazonMacieServiceRolePolicy"),
     one("ops.apigateway.amazonaws.com", "APIGateway", "APIGatewayServiceRolePolicy"),
@@ -177,6 +177,15 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), LINKED.len());
+    }
+
+    #[test]
+    fn every_role_has_its_policy() {
+        for linked in LINKED {
+            let name = linked.policy;
+            let arn = format!("arn:aws:iam::aws:policy/aws-service-role/{name}");
+            assert!(fogbank_identity::managed::find(&arn).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -103,6 +103,30 @@ async fn a_deleted_principal_appears_as_its_id() {
 }
 
 #[tokio::test]
+async fn policies_of_service_linked_roles_are_attached_to_them_alone() {
+    let world = world();
+    let service = json!({"AWSServiceName": "support.amazonaws.com"});
+    good(&world, "CreateServiceLinkedRole", service).await;
+    let arn = "arn:aws:iam::aws:policy/aws-service-role/AWSSupportServiceRolePolicy";
+    let role = json!({"RoleName": "AWSServiceRoleForSupport"});
+    let listed = good(&world, "ListAttachedRolePolicies", role).await;
+    assert_eq!(listed["AttachedPolicies"][0]["PolicyArn"], arn);
+    let entities = good(&world, "ListEntitiesForPolicy", json!({"PolicyArn": arn})).await;
+    assert_eq!(entities["PolicyRoles"][0]["RoleName"], "AWSServiceRoleForSupport");
+    good(&world, "CreateRole", json!({"RoleName": "r", "AssumeRolePolicyDocument": lambda()}))
+        .await;
+    assert_eq!(
+        bad(&world, "AttachRolePolicy", json!({"RoleName": "r", "PolicyArn": arn})).await,
+        "PolicyNotAttachableException: Cannot attach a Service Role Policy to a Customer Role."
+    );
+    let boundary = json!({"RoleName": "r", "PermissionsBoundary": arn});
+    assert_eq!(
+        bad(&world, "PutRolePermissionsBoundary", boundary).await,
+        "PolicyNotAttachableException: Cannot attach a Service Role Policy to a Customer Role."
+    );
+}
+
+#[tokio::test]
 async fn a_role_with_policies_is_not_deleted() {
     let world = world();
     good(&world, "CreateRole", json!({"RoleName": "r", "AssumeRolePolicyDocument": lambda()}))
