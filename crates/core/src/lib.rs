@@ -39,7 +39,10 @@ pub use parsed_policies::ParsedPolicies;
 pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request};
 pub use root_key::RootKey;
-pub use service::{DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task, TimeWentBack};
+pub use service::{
+    CrossOrigin, CrossOriginLookUp, DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task,
+    TimeWentBack,
+};
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};
 

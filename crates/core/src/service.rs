@@ -14,6 +14,21 @@ pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, 
 /// Finds the tags of the resource with an ARN; none if it has none or does not exist.
 pub type TagLookUp = fn(&ReadTx<'_>, &str) -> Result<Vec<(String, String)>, Fault>;
 
+/// A request that a page of another origin makes, or asks beforehand whether it may make.
+pub struct CrossOrigin<'a> {
+    /// Whether the page asks beforehand, with `OPTIONS`.
+    pub is_preflight: bool,
+    /// The method of HTTP.
+    pub method: &'a str,
+    /// The path as sent, or with the bucket of the host put in front.
+    pub path: &'a str,
+    /// The request's headers.
+    pub headers: &'a http::HeaderMap,
+}
+
+/// The headers that let a page of another origin read the answer to its request, or why it may not make it.
+pub type CrossOriginLookUp = fn(&ReadTx<'_>, &CrossOrigin<'_>) -> Result<http::HeaderMap, Fault>;
+
 /// Puts right what waits for a time that the clock has left and that has to come again.
 pub type TimeWentBack = fn(Cx) -> BoxFuture<'static, Result<(), Fault>>;
 
@@ -34,6 +49,9 @@ pub struct Service {
     /// The tags of the resource with this ARN, for the condition keys `aws:ResourceTag/…`. Asked only if a policy has
     /// such a condition and the call's own access does not say.
     pub resource_tags: Option<TagLookUp>,
+    /// Lets pages of other origins call the service as far as it says, without a signature too. Others may not be called
+    /// by pages that do not sign.
+    pub cross_origin: Option<CrossOriginLookUp>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
     /// Told when the clock went back: what rows put off until a time that they knew would else wait for that time to
@@ -68,6 +86,7 @@ impl Service {
             jobs: &[],
             resource_policy: None,
             resource_tags: None,
+            cross_origin: None,
             data_planes: &[],
             time_went_back: None,
             stop: None,

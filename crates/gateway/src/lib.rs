@@ -9,6 +9,7 @@ mod authorise;
 mod bodies;
 mod catalogue;
 pub mod client;
+mod cross_origin;
 mod failures;
 mod fetch;
 mod forms;

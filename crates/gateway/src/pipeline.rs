@@ -1,6 +1,5 @@
 //! One request from its head to its answer.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
-use crate::{Inner, admin, authorise, bodies, forms, guard, hosts};
+use crate::{Inner, admin, authorise, bodies, cross_origin, forms, guard, hosts};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
 const BODY_LIMIT: usize = 20 * 1024 * 1024;
@@ -52,7 +51,10 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     // An API's own users call it, from pages of any origin that it allows. Some of our own paths look
     // at no signature, so that a page could make one up.
     let form = forms::bucket(&parts, &host).filter(|_| !is_own);
-    let may_cross = (is_signed && !is_own) || plane.is_some() || form.is_some();
+    let is_api = !is_own && plane.is_none();
+    let crossing = is_api.then(|| cross_origin::find(gateway, &parts, &host)).flatten();
+    let may_cross =
+        (is_signed && !is_own) || plane.is_some() || form.is_some() || crossing.is_some();
     let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
@@ -70,11 +72,16 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         let cx = exchange.anonymous(service);
         return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
     }
-    if let Some(bucket) = form {
-        return forms::serve(&exchange, bucket, &parts, body).await;
+    if let Some(crossing) = crossing.as_ref().filter(|crossing| crossing.is_preflight()) {
+        return crossing.answer(&exchange, &parts);
     }
+    let granted = crossing.map(|crossing| crossing.headers(&exchange, &parts));
     let is_head = parts.method == http::Method::HEAD;
-    let mut response = exchange.api(&host, parts, body).await;
+    let mut response = match form {
+        Some(bucket) => forms::serve(&exchange, bucket, &parts, body).await,
+        None => exchange.api(&host, parts, body).await,
+    };
+    response.headers_mut().extend(granted.into_iter().flatten());
     if is_head && response.status().is_client_error() {
         *response.body_mut() = Body::empty();
     }
@@ -170,10 +177,7 @@ impl Exchange<'_> {
             Some(_) => Some("s3".to_owned()),
             None => signed.map(|found| found.service().to_owned()),
         };
-        let path: Cow<'_, str> = match bucket {
-            Some(bucket) => Cow::Owned(format!("/{bucket}{raw_path}")),
-            None => Cow::Borrowed(raw_path),
-        };
+        let path = cross_origin::with_bucket(bucket, raw_path);
         let head = Head {
             method: parts.method.as_str(),
             path: &path,

@@ -137,6 +137,9 @@ pub(crate) fn add(
                 grants.push(("the object's ACL", deny));
             }
         }
+    } else if key.is_some() && is_of_object(request.operation) && of_bucket(AclPermission::Read) {
+        // Who may list the bucket learns that nothing is there.
+        grants.push(("the bucket's ACL: READ", &documents.read));
     }
     let document = document.filter(|_| !is_foreign);
     let policy = ResourcePolicy::new(bucket.account, document);

@@ -192,15 +192,6 @@ pub(crate) fn acceleration(
     Ok(GetBucketAccelerateConfigurationOutput::default())
 }
 
-/// There is no configuration of CORS.
-pub(crate) fn cors(
-    tx: &ReadTx<'_>,
-    input: GetBucketCorsInput,
-) -> Result<GetBucketCorsOutput, Error> {
-    looked_up!(tx, input);
-    Err(Error::NoSuchCORSConfiguration { bucket: input.bucket })
-}
-
 /// There is no lifecycle.
 pub(crate) fn lifecycle(
     tx: &ReadTx<'_>,

@@ -8,7 +8,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * lifecycle, replication, inventory, analytics, websites, CORS, logging, access points;
+//! * lifecycle, replication, inventory, analytics, websites, logging, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with KMS. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
@@ -31,7 +31,9 @@ mod ciphers;
 mod completions;
 mod configurations;
 mod copies;
+mod cors;
 mod deletions;
+mod documents;
 mod error;
 mod events;
 mod listing;
@@ -153,8 +155,10 @@ pub static OPERATIONS: &[Op] = operations! {
     read GetBucketAccelerateConfiguration => configurations::acceleration, |_, input| {
         access::bucket_to("s3:GetAccelerateConfiguration", input)
     };
-    read GetBucketCors => configurations::cors, |_, input| {
-        access::bucket_to("s3:GetBucketCORS", input)
+    read GetBucketCors => cors::get, |_, input| access::bucket_to("s3:GetBucketCORS", input);
+    write PutBucketCors => cors::put, |_, input| access::bucket_to("s3:PutBucketCORS", input);
+    write DeleteBucketCors => cors::delete, |_, input| {
+        access::bucket_to("s3:PutBucketCORS", input)
     };
     read GetBucketLifecycleConfiguration => configurations::lifecycle, |_, input| {
         access::bucket_to("s3:GetLifecycleConfiguration", input)
@@ -185,6 +189,7 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     resource_policy: Some(policies::of_resource),
+    cross_origin: Some(cors::answer),
     tables: store::TABLES,
     reset: Some(reset::reset),
     ..Service::new(&model::SERVICE, Style::S3, OPERATIONS)

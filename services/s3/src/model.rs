@@ -913,6 +913,30 @@ impl wire::OperationShape for DeleteBucket {
     };
 }
 
+pub struct DeleteBucketCors;
+
+impl wire::OperationShape for DeleteBucketCors {
+    type Input = DeleteBucketCorsInput;
+    type Output = DeleteBucketCorsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketCors",
+            method: "DELETE",
+            uri: "/{Bucket}?cors",
+            status: 204,
+            input: &schema::DELETE_BUCKET_CORS_REQUEST,
+            output: &schema::DELETE_BUCKET_CORS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketEncryption;
 
 impl wire::OperationShape for DeleteBucketEncryption {
@@ -1897,6 +1921,30 @@ impl wire::OperationShape for PutBucketAcl {
     };
 }
 
+pub struct PutBucketCors;
+
+impl wire::OperationShape for PutBucketCors {
+    type Input = PutBucketCorsInput;
+    type Output = PutBucketCorsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketCors",
+            method: "PUT",
+            uri: "/{Bucket}?cors",
+            status: 200,
+            input: &schema::PUT_BUCKET_CORS_REQUEST,
+            output: &schema::PUT_BUCKET_CORS_OUTPUT,
+            result_wrapper: "",
+            input_root: "CORSConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketEncryption;
 
 impl wire::OperationShape for PutBucketEncryption {
@@ -2420,6 +2468,15 @@ wire::enumeration!(BucketVersioningStatus {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CORSConfiguration {
+    pub cors_rules: Vec<CORSRule>,
+}
+
+wire::structure!(CORSConfiguration, schema::CORS_CONFIGURATION, {
+    0 => cors_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CORSResponse {
     pub method: Option<String>,
     pub resource_type: Option<String>,
@@ -2875,6 +2932,21 @@ pub struct Delete {
 
 wire::structure!(Delete, schema::DELETE, {
     0 => objects, 1 => quiet,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketCorsOutput {}
+
+wire::structure!(DeleteBucketCorsOutput, schema::DELETE_BUCKET_CORS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketCorsInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketCorsInput, schema::DELETE_BUCKET_CORS_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4969,6 +5041,25 @@ wire::structure!(PutBucketAclInput, schema::PUT_BUCKET_ACL_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketCorsOutput {}
+
+wire::structure!(PutBucketCorsOutput, schema::PUT_BUCKET_CORS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketCorsInput {
+    pub bucket: String,
+    pub cors_configuration: CORSConfiguration,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketCorsInput, schema::PUT_BUCKET_CORS_REQUEST, {
+    0 => bucket, 1 => cors_configuration, 2 => content_md5, 3 => checksum_algorithm,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketEncryptionOutput {}
 
 wire::structure!(PutBucketEncryptionOutput, schema::PUT_BUCKET_ENCRYPTION_OUTPUT, {});
@@ -6079,6 +6170,17 @@ mod schema {
     );
     pub(super) static BUCKETS: Schema =
         schema("Buckets", list(&BUCKET, "Bucket", false, false), Constraint::NONE);
+    pub(super) static CORS_CONFIGURATION: Schema = schema(
+        "CORSConfiguration",
+        Kind::Structure(&[bound(
+            "CORSRules",
+            &CORS_RULES,
+            Body,
+            "CORSRule",
+            Flags::REQUIRED.and(Flags::FLATTENED),
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static CORS_RESPONSE: Schema = schema(
         "CORSResponse",
         Kind::Structure(&[
@@ -6829,6 +6931,22 @@ mod schema {
                 Flags::REQUIRED.and(Flags::FLATTENED),
             ),
             body("Quiet", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_CORS_OUTPUT: Schema =
+        schema("DeleteBucketCorsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_CORS_REQUEST: Schema = schema(
+        "DeleteBucketCorsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
         ]),
         Constraint::NONE,
     );
@@ -9175,6 +9293,40 @@ mod schema {
             bound("GrantReadACP", &STRING, Header, "x-amz-grant-read-acp", Flags::NONE),
             bound("GrantWrite", &STRING, Header, "x-amz-grant-write", Flags::NONE),
             bound("GrantWriteACP", &STRING, Header, "x-amz-grant-write-acp", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_CORS_OUTPUT: Schema =
+        schema("PutBucketCorsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_CORS_REQUEST: Schema = schema(
+        "PutBucketCorsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "CORSConfiguration",
+                    &CORS_CONFIGURATION,
+                    Payload,
+                    "CORSConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,

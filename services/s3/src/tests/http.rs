@@ -5,7 +5,7 @@ use fogbank_testkit::{World, expect, json};
 
 use super::{call, put, send, with_bucket};
 
-async fn public() -> World {
+pub(super) async fn public() -> World {
     let world = with_bucket().await;
     call(&world, "DeletePublicAccessBlock", json!({})).await.expect("open");
     let policy = json!({
@@ -22,7 +22,7 @@ async fn public() -> World {
 }
 
 /// Sends a request without a signature: the status, the headers that S3 sets, and the document.
-async fn request(
+pub(super) async fn request(
     world: &World,
     line: &str,
     headers: &[(&str, &str)],

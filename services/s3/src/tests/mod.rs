@@ -5,6 +5,7 @@ mod buckets;
 mod conditions;
 mod configurations;
 mod copies;
+mod cors;
 mod customer_keys;
 mod formats;
 mod http;

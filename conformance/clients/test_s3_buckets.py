@@ -1,0 +1,55 @@
+"""What is set for a whole bucket of S3, as boto3 and browsers meet it."""
+
+import pytest
+import urllib3
+from support import refused
+
+
+@pytest.fixture
+def s3(root):
+    return root.client("s3")
+
+
+@pytest.fixture
+def bucket(root, s3):
+    name = f"settings-{root.account}"
+    s3.create_bucket(Bucket=name)
+    return name
+
+
+def fetch(url, method="GET", body=None, headers=()):
+    """Status, headers and body of a plain HTTP request, as any program would make it."""
+    answer = urllib3.request(method, url, body=body, headers=dict(headers), retries=False)
+    return answer.status, answer.headers, answer.data
+
+
+def test_a_page_of_another_origin_uploads_and_reads_with_presigned_urls(s3, bucket):
+    page = {"Origin": "https://app.example.org"}
+    asks = page | {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+    url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "up", "ContentType": "text/plain"})
+    status, _, body = fetch(url, "OPTIONS", headers=asks)
+    assert status == 403 and b"CORSResponse: CORS is not enabled for this bucket." in body
+    rules = [{
+        "AllowedOrigins": ["https://*.example.org"], "AllowedMethods": ["GET", "PUT"],
+        "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 600,
+    }]  # fmt: skip
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+    assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == rules
+    status, headers, _ = fetch(url, "OPTIONS", headers=asks)
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, "https://app.example.org")
+    assert headers["Access-Control-Allow-Methods"] == "GET, PUT"
+    assert headers["Access-Control-Allow-Headers"] == "content-type"
+    assert headers["Access-Control-Max-Age"] == "600"
+    status, headers, _ = fetch(url, "PUT", b"hello", page | {"Content-Type": "text/plain"})
+    assert (status, headers["Access-Control-Expose-Headers"]) == (200, "ETag")
+    url = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "up"})
+    status, headers, body = fetch(url, headers=page)
+    assert (status, body, headers["Access-Control-Allow-Origin"]) == (200, b"hello", "https://app.example.org")
+    # A stranger's page gets no such header, so that its browser keeps the answer from it; errors have it, too.
+    status, headers, _ = fetch(url, headers={"Origin": "https://evil.example.com"})
+    assert status == 200 and "Access-Control-Allow-Origin" not in headers
+    status, headers, _ = fetch(url.replace("up?", "down?"), headers=page)
+    assert status == 403 and headers["Access-Control-Allow-Origin"] == "https://app.example.org"
+    s3.delete_bucket_cors(Bucket=bucket)
+    with refused("NoSuchCORSConfiguration", 404):
+        s3.get_bucket_cors(Bucket=bucket)

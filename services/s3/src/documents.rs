@@ -1,0 +1,52 @@
+//! Configurations that are kept as the model has them: documents by their kind and, where a bucket has several, their id.
+
+use fogbank_core::wire::{self, Struct};
+use fogbank_core::{Fault, Tx, WriteTx};
+
+use crate::error::Error;
+use crate::store::DOCUMENTS;
+
+/// The kinds of documents, as keys have them.
+pub(crate) const CORS: &str = "cors";
+
+/// Keeps a document in place of the one before.
+pub(crate) fn put(
+    tx: &mut WriteTx<'_>,
+    bucket: &str,
+    kind: &str,
+    id: &str,
+    document: &dyn Struct,
+) -> Result<(), Error> {
+    let text = wire::to_json(document).to_string();
+    Ok(DOCUMENTS.put(tx, &(bucket, kind, id), &text)?)
+}
+
+/// The document of a kind and id, if there is one.
+pub(crate) fn get<T: Struct + Default>(
+    tx: &(impl Tx + ?Sized),
+    bucket: &str,
+    kind: &str,
+    id: &str,
+) -> Result<Option<T>, Error> {
+    let text = DOCUMENTS.get(tx, &(bucket, kind, id))?;
+    text.map(|text| read(&text)).transpose()
+}
+
+/// A document of its text.
+pub(crate) fn read<T: Struct + Default>(text: &str) -> Result<T, Error> {
+    let value = serde_json::from_str(text).map_err(Fault::internal)?;
+    let mut document = T::default();
+    wire::from_json(&value, &mut document)
+        .map_err(|_| Fault::internal("a configuration cannot be read"))?;
+    Ok(document)
+}
+
+/// Removes a document, if it is there.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    bucket: &str,
+    kind: &str,
+    id: &str,
+) -> Result<(), Error> {
+    Ok(DOCUMENTS.delete(tx, &(bucket, kind, id))?)
+}
