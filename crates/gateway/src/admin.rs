@@ -186,7 +186,7 @@ async fn permit(
     };
     let hash = hash.as_deref();
     let verified = authenticate::verify_signature(gateway, &presented, SERVICE, &view, hash);
-    let Caller { principal, decoder } = verified.map_err(|refusal| match refusal {
+    let Caller { principal, decoder, .. } = verified.map_err(|refusal| match refusal {
         Refusal::Signature(error) => refused(*error),
         Refusal::Ours(fault) => fault,
     })?;
@@ -197,7 +197,8 @@ async fn permit(
             body = collect(body, INPUT_LIMIT).await?.into();
         }
     }
-    let region = presented.region().to_owned();
+    let own_region = &*gateway.cloud.settings().region;
+    let region = authenticate::region(&presented, own_region).to_owned();
     let account = principal.account.clone();
     let request = exchange.request(SERVICE, action, principal, account, region, &parts.headers);
     let cx = Cx::new(gateway.cloud.clone(), request);

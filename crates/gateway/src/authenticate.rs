@@ -4,8 +4,8 @@ use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Fault, Principal, Timestamp};
 use fogbank_identity::{Credential, LookUp};
 use fogbank_sigv4::{
-    ChunkedDecoder, Error, Lifetime, Options, Presented, PresignedV2, RequestView, Rules,
-    SigningKey, Style, verify,
+    Algorithm, ChunkedDecoder, Error, EventChain, Lifetime, Options, Presented, PresignedV2,
+    RequestView, Rules, SigningKey, Style, verify,
 };
 
 use crate::Inner;
@@ -15,6 +15,8 @@ pub(crate) struct Caller {
     pub(crate) principal: Principal,
     /// Takes the body out of its chunks, where it has some.
     pub(crate) decoder: Option<ChunkedDecoder>,
+    /// Verifies the messages of the body, where it is a stream of signed events.
+    pub(crate) events: Option<EventChain>,
 }
 
 /// Verifies `presented`, whose scope must have `signing_name`. `body_hash` is the body's SHA-256 where the body
@@ -36,9 +38,10 @@ pub(crate) fn verify_signature(
     let Some(secret) = &credential.secret else {
         // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
         let decoder = presented.payload.is_chunked().then(|| unsigned_decoder(view)).transpose()?;
-        return Ok(Caller { principal: credential.principal, decoder });
+        return Ok(Caller { principal: credential.principal, decoder, events: None });
     };
-    let key: SigningKey = gateway.keys.get(access_key_id, secret, presented.scope());
+    let own_region = &*gateway.cloud.settings().region;
+    let key: SigningKey = gateway.keys.key(presented, secret);
     let options = Options {
         // A signature for one service must not open another: what names the service need not be signed.
         service: Some(signing_name),
@@ -46,12 +49,25 @@ pub(crate) fn verify_signature(
             signed_at: clock.at(Timestamp::from_secs(presented.signed_at.unix_secs())).secs(),
             now: now.secs(),
         }),
-        region: (!is_region(presented.region())).then_some(&*gateway.cloud.settings().region),
+        region: (!is_region(region(presented, own_region))).then_some(own_region),
         ..Options::new(rules(presented.service()))
     };
     let verified = verify(presented, view, &key, body_hash, machine_now.secs(), &options)?;
     let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?;
-    Ok(Caller { principal: credential.principal, decoder })
+    let events = verified.events(secret);
+    Ok(Caller { principal: credential.principal, decoder, events })
+}
+
+/// The region that a request is for. A signature for a set of regions means our own, if it is in the set, else the
+/// first that has a name.
+pub(crate) fn region<'a>(presented: &'a Presented<'_>, own: &'a str) -> &'a str {
+    match presented.algorithm {
+        Algorithm::EcdsaP256Sha256 if presented.covers(own) => own,
+        Algorithm::EcdsaP256Sha256 => {
+            presented.regions().find(|region| is_region(region)).unwrap_or(presented.region())
+        }
+        Algorithm::HmacSha256 => presented.region(),
+    }
 }
 
 /// The name that the scope of a signature for `service` must have.

@@ -296,7 +296,7 @@ impl futures_core::Stream for Chunks {
     }
 }
 
-fn broken(error: &fogbank_sigv4::Error) -> BodyError {
+pub(crate) fn broken(error: &fogbank_sigv4::Error) -> BodyError {
     Box::new(authenticate::fault(error, fogbank_sigv4::Style::S3Xml))
 }
 

@@ -10,6 +10,7 @@ mod bodies;
 mod catalogue;
 pub mod client;
 mod cross_origin;
+mod events;
 mod failures;
 mod fetch;
 mod forms;

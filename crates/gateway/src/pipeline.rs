@@ -20,7 +20,7 @@ use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
-use crate::{Inner, admin, authorise, bodies, cross_origin, forms, guard, hosts};
+use crate::{Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
 const BODY_LIMIT: usize = 20 * 1024 * 1024;
@@ -259,6 +259,8 @@ impl Exchange<'_> {
         let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
         let settings = self.gateway.cloud.settings();
         let model = route.entry.service.model;
+        let region =
+            |found: &Presented<'_>| authenticate::region(found, &settings.region).to_owned();
         let verify = |found: &Presented<'_>, hash| {
             let signing_name = authenticate::signing_name(model, found.service());
             authenticate::verify_signature(self.gateway, found, signing_name, view, hash)
@@ -273,23 +275,30 @@ impl Exchange<'_> {
                     None if may_be_anonymous(route.entry, known) => Principal::anonymous(),
                     None => return Err(SignatureError::MissingAuthentication.into()),
                 };
-                let caller = Caller { principal, decoder: authenticate::anonymous_decoder(view)? };
+                let decoder = authenticate::anonymous_decoder(view)?;
+                let caller = Caller { principal, decoder, events: None };
                 let body = if streams { body } else { collect(body, limit).await?.into() };
                 (caller, settings.region.clone(), body)
             }
-            Some(found) if found.payload.is_chunked() || (streams && is_stated(found)) => {
-                (verify(found, None)?, found.region().to_owned(), promised(found, body))
+            Some(found) if found.payload.is_framed() || (streams && is_stated(found)) => {
+                (verify(found, None)?, region(found), promised(found, body))
             }
             Some(found) => {
                 let body = collect(body, limit).await?;
                 let hash = (!is_unsigned(found)).then(|| hex::encode(Sha256::digest(&body)));
-                (verify(found, hash.as_deref())?, found.region().to_owned(), body.into())
+                (verify(found, hash.as_deref())?, region(found), body.into())
             }
         };
         let Some(known) = known else {
             return Err(Refusal::Ours(self.unknown(&route)));
         };
         let mut call = Call { route, known, caller, region, body };
+        if let Some(chain) = call.caller.events.take() {
+            call.body = events::signed(call.body, chain);
+            if !streams {
+                call.body = collect(call.body, limit).await?.into();
+            }
+        }
         if let Some(decoder) = call.caller.decoder.take() {
             call.body = bodies::chunked(call.body, decoder, authenticate::decoded_len(view));
             if !streams {

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Mismatch};
 use crate::key::{Signature, SigningKey};
+use crate::parse::Algorithm;
 use crate::time::AmzDate;
 use crate::trailers::Trailers;
 use crate::verify::{EMPTY_SHA256, Verified};
@@ -187,8 +188,8 @@ impl ChunkedDecoder {
         }
         self.previous_size = size;
         if let Some(chain) = &mut self.chain {
-            let stated = stated.and_then(Signature::parse).ok_or(Error::IncompleteBody)?;
-            chain.open(stated);
+            let stated = stated.and_then(|text| chain.key.read(text));
+            chain.open(stated.ok_or(Error::IncompleteBody)?);
         }
         self.state = State::Payload { remaining: size };
         if size == 0 {
@@ -252,66 +253,53 @@ pub(crate) struct Chain {
     access_key_id: String,
     at: AmzDate,
     scope: String,
-    previous: Signature,
-    stated: Signature,
+    previous: String,
+    stated: String,
     hash: Sha256,
 }
 
 impl Chain {
     fn new(verified: &Verified<'_>) -> Self {
         let presented = verified.presented();
-        // A verified signature has sixty-four digits, so that the other case does not arise.
-        let seed = Signature::parse(verified.seed_signature().as_bytes())
-            .unwrap_or_else(|| Signature::of(&[0; 32]));
         Self {
             key: verified.signing_key().clone(),
             access_key_id: presented.access_key_id().to_owned(),
             at: presented.signed_at,
             scope: presented.scope().to_owned(),
-            previous: seed,
-            stated: seed,
+            previous: verified.seed_signature().to_owned(),
+            stated: String::new(),
             hash: Sha256::new(),
         }
     }
 
-    fn open(&mut self, stated: Signature) {
-        self.stated = stated;
+    fn open(&mut self, stated: &str) {
+        stated.clone_into(&mut self.stated);
         self.hash.reset();
     }
 
     fn close(&mut self) -> Result<(), Error> {
         let hash = Signature::of(&self.hash.finalize_reset().into());
-        let to_sign = ChainedText {
-            at: &self.at,
-            scope: &self.scope,
-            previous: &self.previous,
-            part: ChainedPart::Chunk,
-            hash,
-        };
-        self.compare(&to_sign, self.stated)?;
-        self.previous = self.stated;
+        self.compare(ChainedPart::Chunk, hash, &self.stated)?;
+        std::mem::swap(&mut self.previous, &mut self.stated);
         Ok(())
     }
 
     /// Verifies the signature of the trailing headers, given as `name:value\n` lines.
-    pub(crate) fn check_trailers(&self, lines: &[u8], stated: Signature) -> Result<(), Error> {
-        let to_sign = ChainedText {
-            at: &self.at,
-            scope: &self.scope,
-            previous: &self.previous,
-            part: ChainedPart::Trailer,
-            hash: Signature::of(&Sha256::digest(lines).into()),
-        };
-        self.compare(&to_sign, stated)
+    pub(crate) fn check_trailers(&self, lines: &[u8], stated: &str) -> Result<(), Error> {
+        let stated = self.key.read(stated.as_bytes()).ok_or(Error::IncompleteBody)?;
+        let hash = Signature::of(&Sha256::digest(lines).into());
+        self.compare(ChainedPart::Trailer, hash, stated)
     }
 
-    fn compare(&self, to_sign: &ChainedText<'_>, stated: Signature) -> Result<(), Error> {
-        if to_sign.sign(&self.key).matches(stated.as_bytes()) {
+    fn compare(&self, part: ChainedPart, hash: Signature, stated: &str) -> Result<(), Error> {
+        let Self { key, at, scope, previous, .. } = self;
+        let to_sign = ChainedText { algorithm: key.algorithm(), at, scope, previous, part, hash };
+        if key.verifies(&to_sign.parts(), stated.as_bytes()) {
             return Ok(());
         }
         Err(Error::SignatureDoesNotMatch(Box::new(Mismatch {
             access_key_id: self.access_key_id.clone(),
-            signature_provided: stated.as_str().to_owned(),
+            signature_provided: stated.to_owned(),
             string_to_sign: to_sign.text(),
             canonical_request: String::new(),
         })))
@@ -325,24 +313,26 @@ pub(crate) enum ChainedPart {
     Trailer,
 }
 
-/// The text whose HMAC is the signature of a chunk or of the trailing headers.
+/// The text that the signature of a chunk or of the trailing headers is of.
 pub(crate) struct ChainedText<'a> {
+    pub(crate) algorithm: Algorithm,
     pub(crate) at: &'a AmzDate,
     pub(crate) scope: &'a str,
-    pub(crate) previous: &'a Signature,
+    pub(crate) previous: &'a str,
     pub(crate) part: ChainedPart,
     pub(crate) hash: Signature,
 }
 
 impl ChainedText<'_> {
-    fn parts(&self) -> [&[u8]; 10] {
+    fn parts(&self) -> [&[u8]; 11] {
         // A chunk's text has a place for headers of the chunk, of which there are none: the hash of nothing.
-        let (algorithm, headers, line_break): (&[u8], &[u8], &[u8]) = match self.part {
-            ChainedPart::Chunk => (b"AWS4-HMAC-SHA256-PAYLOAD\n", EMPTY_SHA256.as_bytes(), b"\n"),
-            ChainedPart::Trailer => (b"AWS4-HMAC-SHA256-TRAILER\n", b"", b""),
+        let (part, headers, line_break): (&[u8], &[u8], &[u8]) = match self.part {
+            ChainedPart::Chunk => (b"-PAYLOAD\n", EMPTY_SHA256.as_bytes(), b"\n"),
+            ChainedPart::Trailer => (b"-TRAILER\n", b"", b""),
         };
         [
-            algorithm,
+            self.algorithm.as_str().as_bytes(),
+            part,
             self.at.as_str().as_bytes(),
             b"\n",
             self.scope.as_bytes(),
@@ -355,7 +345,7 @@ impl ChainedText<'_> {
         ]
     }
 
-    pub(crate) fn sign(&self, key: &SigningKey) -> Signature {
+    pub(crate) fn sign(&self, key: &SigningKey) -> String {
         key.sign(&self.parts())
     }
 

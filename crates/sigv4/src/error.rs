@@ -18,9 +18,9 @@ pub enum Error {
     /// Signature Version 2, which AWS has retired for all but presigned requests to S3.
     #[error("Signature Version 2 is not supported")]
     SigV2,
-    /// SigV4A (`AWS4-ECDSA-P256-SHA256`), which is not implemented yet.
-    #[error("SigV4A is not implemented")]
-    SigV4A,
+    /// A request that is signed by SigV4A does not say for which regions.
+    #[error("X-Amz-Region-Set is missing")]
+    MissingRegionSet,
     /// `X-Amz-Algorithm` names an algorithm that does not exist.
     #[error("unknown signing algorithm")]
     UnknownAlgorithm,

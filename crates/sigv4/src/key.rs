@@ -1,17 +1,28 @@
 //! Signing keys: a secret narrowed by four HMACs to one day, region and service, and a bounded cache of them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::asymmetric::KeyPair;
+use crate::parse::{Algorithm, Presented};
+
 const WAYS: usize = 4;
 
-/// A key for one day, region and service, kept as HMAC state so that each signature costs two hash blocks less.
+/// A key that makes and verifies signatures: for one day, region and service, or in SigV4A for all of them.
 #[derive(Clone)]
-pub struct SigningKey(Hmac<Sha256>);
+pub struct SigningKey(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    /// Kept as HMAC state, so that each signature costs two hash blocks less.
+    Symmetric(Hmac<Sha256>),
+    /// None if the secret yields no key, of which the chance is nil.
+    Asymmetric(Option<Arc<KeyPair>>),
+}
 
 impl SigningKey {
     /// Derives the key of a secret for a `YYYYMMDD` day, a region and a service.
@@ -22,17 +33,99 @@ impl SigningKey {
         let day_key = hmac(&first, day.as_bytes());
         let region_key = hmac(&day_key, region.as_bytes());
         let service_key = hmac(&region_key, service.as_bytes());
-        Self(keyed(&hmac(&service_key, b"aws4_request")))
+        Self(Kind::Symmetric(keyed(&hmac(&service_key, b"aws4_request"))))
     }
 
-    /// Signs the concatenation of `parts`.
-    pub(crate) fn sign(&self, parts: &[&[u8]]) -> Signature {
-        let mut mac = self.0.clone();
-        for part in parts {
-            mac.update(part);
-        }
-        Signature::of(&mac.finalize().into_bytes().into())
+    /// Derives the key pair of a secret for SigV4A, which is the same for every day, region and service.
+    pub fn derive_asymmetric(access_key_id: &str, secret: &str) -> Self {
+        Self(Kind::Asymmetric(KeyPair::derive(access_key_id, secret).map(Arc::new)))
     }
+
+    /// Derives the key that a presented signature needs.
+    pub fn of(presented: &Presented<'_>, secret: &str) -> Self {
+        match presented.algorithm {
+            Algorithm::EcdsaP256Sha256 => {
+                Self::derive_asymmetric(presented.access_key_id(), secret)
+            }
+            Algorithm::HmacSha256 => {
+                Self::derive(secret, presented.day(), presented.region(), presented.service())
+            }
+        }
+    }
+
+    /// The algorithm of the key's signatures.
+    pub fn algorithm(&self) -> Algorithm {
+        match self.0 {
+            Kind::Symmetric(_) => Algorithm::HmacSha256,
+            Kind::Asymmetric(_) => Algorithm::EcdsaP256Sha256,
+        }
+    }
+
+    /// Signs the concatenation of `parts`, in hexadecimal digits.
+    pub(crate) fn sign(&self, parts: &[&[u8]]) -> String {
+        match &self.0 {
+            Kind::Symmetric(key) => authenticate(key, parts).as_str().to_owned(),
+            Kind::Asymmetric(pair) => pair
+                .as_ref()
+                .map(|pair| hex::encode(pair.sign(&parts.concat())))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Whether `presented`, in hexadecimal digits, is a signature of the concatenation of `parts`.
+    pub(crate) fn verifies(&self, parts: &[&[u8]], presented: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Symmetric(key) => authenticate(key, parts).matches(presented),
+            Kind::Asymmetric(Some(pair)) => {
+                is_der_in_hex(presented)
+                    && hex::decode(presented)
+                        .is_ok_and(|signature| pair.verifies(&parts.concat(), &signature))
+            }
+            Kind::Asymmetric(None) => false,
+        }
+    }
+
+    /// The signature in a chunk's header or a trailer, if it has the form of one; without the stars that fill up
+    /// SigV4A's, whose length varies.
+    pub(crate) fn read<'t>(&self, stated: &'t [u8]) -> Option<&'t str> {
+        let stated = match self.0 {
+            Kind::Symmetric(_) => Some(stated).filter(|text| is_hex(text) && text.len() == 64),
+            Kind::Asymmetric(_) => {
+                let end = stated.iter().rposition(|byte| *byte != PADDING).map_or(0, |at| at + 1);
+                Some(&stated[..end]).filter(|text| is_der_in_hex(text))
+            }
+        };
+        std::str::from_utf8(stated?).ok()
+    }
+
+    /// `signature` as it stands in a chunk's header or a trailer.
+    pub(crate) fn padded(&self, signature: &str) -> String {
+        match self.0 {
+            Kind::Symmetric(_) => signature.to_owned(),
+            Kind::Asymmetric(_) => format!("{signature:*<MAX_DER_DIGITS$}"),
+        }
+    }
+}
+
+/// What fills up a signature of SigV4A in a chunk, so that all are of one length.
+const PADDING: u8 = b'*';
+/// The digits of the longest signature of SigV4A: two numbers of 33 bytes and their heads in DER.
+const MAX_DER_DIGITS: usize = 144;
+
+fn is_hex(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_hexdigit)
+}
+
+fn is_der_in_hex(text: &[u8]) -> bool {
+    !text.is_empty() && text.len() <= MAX_DER_DIGITS && text.len().is_multiple_of(2) && is_hex(text)
+}
+
+fn authenticate(key: &Hmac<Sha256>, parts: &[&[u8]]) -> Signature {
+    let mut mac = key.clone();
+    for part in parts {
+        mac.update(part);
+    }
+    Signature::of(&mac.finalize().into_bytes().into())
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -45,7 +138,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = keyed(key);
     mac.update(message);
     mac.finalize().into_bytes().into()
@@ -61,12 +154,6 @@ impl Signature {
         // The sizes are fixed, so that encoding cannot fail.
         let _ = hex::encode_to_slice(bytes, &mut text);
         Self(text)
-    }
-
-    /// Reads sixty-four hexadecimal digits.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let text: [u8; 64] = text.try_into().ok()?;
-        text.iter().all(u8::is_ascii_hexdigit).then_some(Self(text))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -109,8 +196,24 @@ impl SigningKeyCache {
         }
     }
 
-    /// The key for a scope, derived at the first call. `scope` is what [`crate::Presented::scope`] returns.
-    pub fn get(&self, access_key_id: &str, secret: &str, scope: &str) -> SigningKey {
+    /// The key that a presented signature needs, derived at the first call.
+    pub fn key(&self, presented: &Presented<'_>, secret: &str) -> SigningKey {
+        let access_key_id = presented.access_key_id();
+        let derive = || SigningKey::of(presented, secret);
+        match presented.algorithm {
+            Algorithm::HmacSha256 => self.recall(access_key_id, secret, presented.scope(), derive),
+            // No scope has this form, and the key is good for all of them.
+            Algorithm::EcdsaP256Sha256 => self.recall(access_key_id, secret, "", derive),
+        }
+    }
+
+    fn recall(
+        &self,
+        access_key_id: &str,
+        secret: &str,
+        scope: &str,
+        derive: impl FnOnce() -> SigningKey,
+    ) -> SigningKey {
         let set = &self.sets[self.index(access_key_id, scope)];
         let mut entries = set.lock().unwrap_or_else(PoisonError::into_inner);
         let found = entries.iter().position(|entry| {
@@ -123,7 +226,7 @@ impl SigningKeyCache {
             return entries[0].key.clone();
         }
         drop(entries);
-        let key = derive(secret, scope);
+        let key = derive();
         let entry = Entry {
             access_key_id: access_key_id.into(),
             secret: secret.into(),
@@ -160,12 +263,6 @@ impl Default for SigningKeyCache {
     }
 }
 
-fn derive(secret: &str, scope: &str) -> SigningKey {
-    let mut parts = scope.split('/');
-    let mut next = || parts.next().unwrap_or_default();
-    SigningKey::derive(secret, next(), next(), next())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +270,14 @@ mod tests {
     const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
     fn signature(key: &SigningKey) -> String {
-        key.sign(&[b"text"]).as_str().to_owned()
+        key.sign(&[b"text"])
+    }
+
+    fn get(cache: &SigningKeyCache, owner: &str, secret: &str, scope: &str) -> SigningKey {
+        let parts: Vec<&str> = scope.split('/').collect();
+        cache.recall(owner, secret, scope, || {
+            SigningKey::derive(secret, parts[0], parts[1], parts[2])
+        })
     }
 
     #[test]
@@ -194,13 +298,13 @@ mod tests {
     fn the_cache_never_confuses_secrets_scopes_or_owners() {
         let cache = SigningKeyCache::new(64);
         let scope = "20120215/us-east-1/iam/aws4_request";
-        let first = signature(&cache.get("AKIA1", SECRET, scope));
-        assert_eq!(signature(&cache.get("AKIA1", SECRET, scope)), first);
+        let first = signature(&get(&cache, "AKIA1", SECRET, scope));
+        assert_eq!(signature(&get(&cache, "AKIA1", SECRET, scope)), first);
         assert_eq!(cache.len(), 1);
-        assert_ne!(signature(&cache.get("AKIA1", "rotated", scope)), first);
+        assert_ne!(signature(&get(&cache, "AKIA1", "rotated", scope)), first);
         let other = "20120216/us-east-1/iam/aws4_request";
-        assert_ne!(signature(&cache.get("AKIA1", SECRET, other)), first);
-        assert_eq!(signature(&cache.get("AKIA2", SECRET, scope)), first);
+        assert_ne!(signature(&get(&cache, "AKIA1", SECRET, other)), first);
+        assert_eq!(signature(&get(&cache, "AKIA2", SECRET, scope)), first);
         assert_eq!(cache.len(), 4);
     }
 
@@ -208,8 +312,8 @@ mod tests {
     fn the_cache_is_bounded_and_keeps_what_is_used() {
         let cache = SigningKeyCache::new(4);
         for n in 0..100 {
-            cache.get("kept", "s", "20120215/r/s/aws4_request");
-            cache.get(&format!("AKIA{n}"), "s", "20120215/r/s/aws4_request");
+            get(&cache, "kept", "s", "20120215/r/s/aws4_request");
+            get(&cache, &format!("AKIA{n}"), "s", "20120215/r/s/aws4_request");
             assert!(cache.len() <= 4);
         }
         let set = cache.sets[0].lock().unwrap();

@@ -27,18 +27,22 @@
 //! };
 //! let presented = parse(&request)?.expect("the request is signed");
 //! let secret = "test"; // of presented.access_key_id()
-//! let key = keys.get(presented.access_key_id(), secret, presented.scope());
+//! let key = keys.key(&presented, secret);
 //! verify(&presented, &request, &key, Some(&sha256_hex(b"{}")), now, &Options::new(Rules::Other))?;
 //! # Ok::<(), fogbank_sigv4::Error>(())
 //! ```
 //!
-//! Not here yet: SigV4A (`AWS4-ECDSA-P256-SHA256`) and browser POST policies. Of SigV2 only presigned requests are
-//! known ([`PresignedV2`]), which S3 still takes; all else is refused with [`Error::SigV2`].
+//! SigV4A (`AWS4-ECDSA-P256-SHA256`) goes the same way: [`Presented::algorithm`] tells, and the cache derives a key of
+//! the right kind. [`Verified::events`] verifies the messages of an event stream, [`post`] the policies of HTML forms.
+//! Of SigV2 only presigned requests are known ([`PresignedV2`]), which S3 still takes; all else is refused with
+//! [`Error::SigV2`].
 
+mod asymmetric;
 mod canonical;
 pub mod checksums;
 mod chunked;
 mod error;
+mod events;
 mod key;
 mod parse;
 pub mod post;
@@ -51,8 +55,9 @@ mod version2;
 
 pub use chunked::{ChunkedDecoder, Decoded, Framing};
 pub use error::{CredentialFault, Error, HeaderFault, Mismatch, QueryFault};
+pub use events::{EventChain, SignedEvent};
 pub use key::{SigningKey, SigningKeyCache};
-pub use parse::{Payload, Presented, RequestView, Source, parse};
+pub use parse::{Algorithm, Payload, Presented, RequestView, Source, parse};
 pub use render::{Rendered, Style};
 pub use time::AmzDate;
 pub use verify::{EMPTY_SHA256, Lifetime, Options, Rules, Verified, sha256_hex, verify};

@@ -12,8 +12,8 @@ use crate::canonical::decode;
 use crate::error::{CredentialFault, Error, HeaderFault, QueryFault};
 use crate::time::AmzDate;
 
-const HMAC: &str = "AWS4-HMAC-SHA256";
-const ECDSA: &str = "AWS4-ECDSA-P256-SHA256";
+pub(crate) const HMAC: &str = "AWS4-HMAC-SHA256";
+pub(crate) const ECDSA: &str = "AWS4-ECDSA-P256-SHA256";
 /// A presigned request is valid for a week at most.
 const MAX_EXPIRES_SECS: i64 = 604_800;
 
@@ -41,6 +41,33 @@ pub enum Source {
     Query,
 }
 
+/// How a request is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// `AWS4-HMAC-SHA256`, SigV4.
+    HmacSha256,
+    /// `AWS4-ECDSA-P256-SHA256`, SigV4A, for a set of regions.
+    EcdsaP256Sha256,
+}
+
+impl Algorithm {
+    fn parse(name: &[u8]) -> Option<Self> {
+        match name {
+            name if name == HMAC.as_bytes() => Some(Self::HmacSha256),
+            name if name == ECDSA.as_bytes() => Some(Self::EcdsaP256Sha256),
+            _ => None,
+        }
+    }
+
+    /// The name that stands in requests and in what is signed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => HMAC,
+            Self::EcdsaP256Sha256 => ECDSA,
+        }
+    }
+}
+
 /// What a request says about its body, in `x-amz-content-sha256`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload<'a> {
@@ -50,10 +77,10 @@ pub enum Payload<'a> {
     Sha256(Cow<'a, str>),
     /// `UNSIGNED-PAYLOAD`: the signature does not cover the body.
     Unsigned,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: `aws-chunked`, every chunk signed.
-    SignedChunks,
-    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: the same with signed trailing headers.
-    SignedChunksTrailer,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD` or its like of SigV4A: `aws-chunked`, every chunk signed.
+    SignedChunks(Algorithm),
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER` or its like: the same with signed trailing headers.
+    SignedChunksTrailer(Algorithm),
     /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: `aws-chunked` without signatures, with trailing headers.
     UnsignedChunksTrailer,
     /// `STREAMING-AWS4-HMAC-SHA256-EVENTS`: an event stream, every message signed.
@@ -62,26 +89,46 @@ pub enum Payload<'a> {
     Unknown(Cow<'a, str>),
 }
 
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+const UNSIGNED_CHUNKS_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+const HMAC_CHUNKS: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+const HMAC_CHUNKS_TRAILER: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+const HMAC_EVENTS: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
+const ECDSA_CHUNKS: &str = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD";
+const ECDSA_CHUNKS_TRAILER: &str = "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER";
+
 impl<'a> Payload<'a> {
-    fn read(value: Cow<'a, str>) -> Result<Self, Error> {
-        Ok(match &*value {
-            "UNSIGNED-PAYLOAD" => Self::Unsigned,
-            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Self::SignedChunks,
-            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Self::SignedChunksTrailer,
-            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Self::UnsignedChunksTrailer,
-            "STREAMING-AWS4-HMAC-SHA256-EVENTS" => Self::SignedEvents,
-            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
-            | "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => return Err(Error::SigV4A),
-            hash if hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+    /// Reads `x-amz-content-sha256` of a request that is signed by `algorithm`; words of the other one are unknown.
+    fn read(value: Cow<'a, str>, algorithm: Algorithm) -> Self {
+        match (&*value, algorithm) {
+            (UNSIGNED, _) => Self::Unsigned,
+            (UNSIGNED_CHUNKS_TRAILER, _) => Self::UnsignedChunksTrailer,
+            (HMAC_CHUNKS, Algorithm::HmacSha256) | (ECDSA_CHUNKS, Algorithm::EcdsaP256Sha256) => {
+                Self::SignedChunks(algorithm)
+            }
+            (HMAC_CHUNKS_TRAILER, Algorithm::HmacSha256)
+            | (ECDSA_CHUNKS_TRAILER, Algorithm::EcdsaP256Sha256) => {
+                Self::SignedChunksTrailer(algorithm)
+            }
+            (HMAC_EVENTS, Algorithm::HmacSha256) => Self::SignedEvents,
+            (hash, _) if hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 Self::Sha256(value)
             }
             _ => Self::Unknown(value),
-        })
+        }
     }
 
     /// Whether the body is in `aws-chunked` framing.
     pub fn is_chunked(&self) -> bool {
-        matches!(self, Self::SignedChunks | Self::SignedChunksTrailer | Self::UnsignedChunksTrailer)
+        matches!(
+            self,
+            Self::SignedChunks(_) | Self::SignedChunksTrailer(_) | Self::UnsignedChunksTrailer
+        )
+    }
+
+    /// Whether the body is in a framing that is verified as it comes: `aws-chunked`, or a signed event stream.
+    pub fn is_framed(&self) -> bool {
+        self.is_chunked() || *self == Self::SignedEvents
     }
 
     /// The word or hash as it stands in the canonical request; `None` for [`Payload::Absent`].
@@ -89,11 +136,13 @@ impl<'a> Payload<'a> {
         match self {
             Self::Absent => None,
             Self::Sha256(value) | Self::Unknown(value) => Some(value),
-            Self::Unsigned => Some("UNSIGNED-PAYLOAD"),
-            Self::SignedChunks => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
-            Self::SignedChunksTrailer => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
-            Self::UnsignedChunksTrailer => Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
-            Self::SignedEvents => Some("STREAMING-AWS4-HMAC-SHA256-EVENTS"),
+            Self::Unsigned => Some(UNSIGNED),
+            Self::SignedChunks(Algorithm::HmacSha256) => Some(HMAC_CHUNKS),
+            Self::SignedChunks(Algorithm::EcdsaP256Sha256) => Some(ECDSA_CHUNKS),
+            Self::SignedChunksTrailer(Algorithm::HmacSha256) => Some(HMAC_CHUNKS_TRAILER),
+            Self::SignedChunksTrailer(Algorithm::EcdsaP256Sha256) => Some(ECDSA_CHUNKS_TRAILER),
+            Self::UnsignedChunksTrailer => Some(UNSIGNED_CHUNKS_TRAILER),
+            Self::SignedEvents => Some(HMAC_EVENTS),
         }
     }
 }
@@ -104,6 +153,9 @@ pub struct Presented<'a> {
     credential: Credential<'a>,
     pub(crate) signed_headers: Cow<'a, str>,
     pub(crate) signature: Cow<'a, str>,
+    region_set: Option<Cow<'a, str>>,
+    /// How the request is signed.
+    pub algorithm: Algorithm,
     /// The session token of temporary credentials.
     pub session_token: Option<Cow<'a, str>>,
     /// Whether it stands in the header or in the query.
@@ -127,17 +179,34 @@ impl Presented<'_> {
         self.credential.part(1)
     }
 
-    /// The scope's region.
+    /// The scope's region; for SigV4A the first of the set of regions, which may hold wildcards.
     pub fn region(&self) -> &str {
-        self.credential.part(2)
+        match &self.region_set {
+            Some(set) => set.split(',').next().unwrap_or_default().trim(),
+            None => self.credential.part(2),
+        }
+    }
+
+    /// The regions for which the request is signed: one, or SigV4A's set, in which `*` stands for any text.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        let set = self.region_set.as_deref().unwrap_or_else(|| self.credential.part(2));
+        set.split(',').map(str::trim)
+    }
+
+    /// Whether the request is signed for `region`.
+    pub fn covers(&self, region: &str) -> bool {
+        match self.algorithm {
+            Algorithm::HmacSha256 => self.region() == region,
+            Algorithm::EcdsaP256Sha256 => self.regions().any(|known| is_like(region, known)),
+        }
     }
 
     /// The scope's service, by its signing name.
     pub fn service(&self) -> &str {
-        self.credential.part(3)
+        self.credential.part(self.credential.slashes().len() - 1)
     }
 
-    /// The whole scope, `YYYYMMDD/REGION/SERVICE/aws4_request`.
+    /// The whole scope, `YYYYMMDD/REGION/SERVICE/aws4_request`; SigV4A's has no region.
     pub fn scope(&self) -> &str {
         self.credential.scope()
     }
@@ -158,28 +227,52 @@ impl Presented<'_> {
     }
 }
 
-/// `KEY/YYYYMMDD/REGION/SERVICE/aws4_request`, with the places of its slashes.
+/// Whether `region` is what `pattern` stands for.
+fn is_like(region: &str, pattern: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return region == pattern };
+    let Some(rest) = region.strip_prefix(head) else { return false };
+    (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| is_like(&rest[at..], tail))
+}
+
+/// `KEY/YYYYMMDD/REGION/SERVICE/aws4_request`, in SigV4A without the region, with the places of its slashes.
 #[derive(Clone, Debug)]
 struct Credential<'a> {
     text: Cow<'a, str>,
     slashes: [usize; 4],
+    algorithm: Algorithm,
 }
 
 impl<'a> Credential<'a> {
-    fn parse(text: Cow<'a, str>) -> Result<Self, CredentialFault> {
+    fn parse(text: Cow<'a, str>, algorithm: Algorithm) -> Result<Self, CredentialFault> {
+        let mut credential = Self { text, slashes: [0; 4], algorithm };
+        let count = credential.slashes().len();
+        let mut found = credential.text.match_indices('/').map(|(at, _)| at);
         let mut slashes = [0; 4];
-        let mut found = text.match_indices('/').map(|(at, _)| at);
-        let complete = slashes.iter_mut().all(|slash| found.next().map(|at| *slash = at).is_some());
+        let mut wanted = slashes[..count].iter_mut();
+        let complete = wanted.all(|slash| found.next().map(|at| *slash = at).is_some());
         if !complete || found.next().is_some() || slashes[0] == 0 {
-            return Err(CredentialFault::Malformed { credential: text.into_owned() });
+            return Err(CredentialFault::Malformed { credential: credential.text.into_owned() });
         }
-        Ok(Self { text, slashes })
+        credential.slashes = slashes;
+        Ok(credential)
+    }
+
+    fn slashes(&self) -> &[usize] {
+        match self.algorithm {
+            Algorithm::HmacSha256 => &self.slashes,
+            Algorithm::EcdsaP256Sha256 => &self.slashes[..3],
+        }
     }
 
     fn part(&self, index: usize) -> &str {
-        let start = index.checked_sub(1).map_or(0, |before| self.slashes[before] + 1);
-        let end = self.slashes.get(index).copied().unwrap_or(self.text.len());
+        let slashes = self.slashes();
+        let start = index.checked_sub(1).map_or(0, |before| slashes[before] + 1);
+        let end = slashes.get(index).copied().unwrap_or(self.text.len());
         &self.text[start..end]
+    }
+
+    fn terminator(&self) -> &str {
+        self.part(self.slashes().len())
     }
 
     fn scope(&self) -> &str {
@@ -189,8 +282,8 @@ impl<'a> Credential<'a> {
     fn check(&self, signed_at: &AmzDate) -> Result<(), CredentialFault> {
         let day = self.part(1);
         let dates = || (day.to_owned(), signed_at.as_str().to_owned());
-        if self.part(4) != "aws4_request" {
-            return Err(CredentialFault::Terminator { found: self.part(4).to_owned() });
+        if self.terminator() != "aws4_request" {
+            return Err(CredentialFault::Terminator { found: self.terminator().to_owned() });
         }
         if day.len() != 8 || !day.bytes().all(|byte| byte.is_ascii_digit()) {
             let (day, signed_at) = dates();
@@ -213,16 +306,19 @@ pub fn parse<'a>(request: &RequestView<'a>) -> Result<Option<Presented<'a>>, Err
         Some(bytes) => split_scheme(bytes),
         None => (&b""[..], &b""[..]),
     };
-    let ours = [HMAC.as_bytes(), ECDSA.as_bytes(), b"AWS"].contains(&scheme);
+    let algorithm = Algorithm::parse(scheme);
+    let ours = algorithm.is_some() || scheme == b"AWS";
     match (ours, query.is_signed()) {
         (true, true) => Err(Error::TwoMechanisms {
             authorization: String::from_utf8_lossy(authorization.unwrap_or_default()).into_owned(),
         }),
-        (true, false) if scheme == HMAC.as_bytes() => {
-            parse_header(request, authorization.unwrap_or_default(), components).map(Some)
-        }
-        (true, false) if scheme == ECDSA.as_bytes() => Err(Error::SigV4A),
-        (true, false) => Err(Error::SigV2),
+        (true, false) => match algorithm {
+            Some(algorithm) => {
+                let authorization = authorization.unwrap_or_default();
+                parse_header(request, algorithm, authorization, components).map(Some)
+            }
+            None => Err(Error::SigV2),
+        },
         (false, true) => parse_query(request, &query).map(Some),
         (false, false) => Ok(None),
     }
@@ -238,6 +334,7 @@ fn split_scheme(bytes: &[u8]) -> (&[u8], &[u8]) {
 
 fn parse_header<'a>(
     request: &RequestView<'a>,
+    algorithm: Algorithm,
     authorization: &'a [u8],
     components: &'a [u8],
 ) -> Result<Presented<'a>, Error> {
@@ -277,7 +374,7 @@ fn parse_header<'a>(
         });
     };
     let wrong = |fault| Error::Credential { fault, presigned: false };
-    let credential = Credential::parse(credential.into()).map_err(wrong)?;
+    let credential = Credential::parse(credential.into(), algorithm).map_err(wrong)?;
     let signed_at = match date {
         Some(text) => AmzDate::parse_http(text).ok_or_else(|| Error::InvalidDate {
             found: String::from_utf8_lossy(text).into_owned(),
@@ -287,6 +384,8 @@ fn parse_header<'a>(
     credential.check(&signed_at).map_err(wrong)?;
     Ok(Presented {
         credential,
+        region_set: region_set(algorithm, || header_text(request.headers, "x-amz-region-set"))?,
+        algorithm,
         signed_headers: signed_headers.into(),
         signature: signature.into(),
         session_token: header_text(request.headers, "x-amz-security-token"),
@@ -294,10 +393,24 @@ fn parse_header<'a>(
         signed_at,
         expires_secs: None,
         payload: match header_text(request.headers, "x-amz-content-sha256") {
-            Some(value) => Payload::read(value)?,
+            Some(value) => Payload::read(value, algorithm),
             None => Payload::Absent,
         },
     })
+}
+
+/// The set of regions, which SigV4A must have and SigV4 never has.
+fn region_set<'a>(
+    algorithm: Algorithm,
+    find: impl FnOnce() -> Option<Cow<'a, str>>,
+) -> Result<Option<Cow<'a, str>>, Error> {
+    match algorithm {
+        Algorithm::HmacSha256 => Ok(None),
+        Algorithm::EcdsaP256Sha256 => {
+            let set = find().filter(|set| !set.is_empty());
+            Ok(Some(set.ok_or(Error::MissingRegionSet)?))
+        }
+    }
 }
 
 /// `x-amz-date` goes before `Date`.
@@ -320,6 +433,7 @@ struct QueryParameters<'a> {
     signed_headers: Option<&'a str>,
     signature: Option<&'a str>,
     security_token: Option<&'a str>,
+    region_set: Option<&'a str>,
     content_sha256: Option<&'a str>,
     v2_key: bool,
     v2_signature: bool,
@@ -338,6 +452,7 @@ impl<'a> QueryParameters<'a> {
                 "X-Amz-SignedHeaders" => &mut found.signed_headers,
                 "X-Amz-Signature" => &mut found.signature,
                 "X-Amz-Security-Token" => &mut found.security_token,
+                "X-Amz-Region-Set" => &mut found.region_set,
                 "X-Amz-Content-Sha256" | "x-amz-content-sha256" => &mut found.content_sha256,
                 "AWSAccessKeyId" => {
                     found.v2_key = true;
@@ -374,14 +489,11 @@ fn parse_query<'a>(
     if query.v2_key && query.v2_signature && query.algorithm.is_none() {
         return Err(Error::SigV2);
     }
-    match &*text("X-Amz-Algorithm", query.algorithm)? {
-        HMAC => {}
-        ECDSA => return Err(Error::SigV4A),
-        _ => return Err(Error::UnknownAlgorithm),
-    }
+    let algorithm = text("X-Amz-Algorithm", query.algorithm)?;
+    let algorithm = Algorithm::parse(algorithm.as_bytes()).ok_or(Error::UnknownAlgorithm)?;
     let wrong = |fault| Error::Credential { fault, presigned: true };
-    let credential =
-        Credential::parse(text("X-Amz-Credential", query.credential)?).map_err(wrong)?;
+    let credential = text("X-Amz-Credential", query.credential)?;
+    let credential = Credential::parse(credential, algorithm).map_err(wrong)?;
     let signed_at = AmzDate::parse(text("X-Amz-Date", query.date)?.as_bytes())
         .ok_or_else(|| malformed(QueryFault::InvalidDate))?;
     credential.check(&signed_at).map_err(wrong)?;
@@ -392,11 +504,13 @@ fn parse_query<'a>(
     let header_hash =
         signs_hash.then(|| header_text(request.headers, "x-amz-content-sha256")).flatten();
     let payload = match header_hash.or_else(|| query.content_sha256.and_then(decode)) {
-        Some(value) => Payload::read(value)?,
+        Some(value) => Payload::read(value, algorithm),
         None => Payload::Absent,
     };
     Ok(Presented {
         credential,
+        region_set: region_set(algorithm, || query.region_set.and_then(decode))?,
+        algorithm,
         signed_headers,
         signature,
         session_token: match query.security_token {

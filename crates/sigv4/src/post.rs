@@ -100,7 +100,7 @@ impl FormSignature {
         let (right, given) = match self {
             FormSignature::V4 { day, region, service, signature, .. } => {
                 let key = SigningKey::derive(secret, day, region, service);
-                (key.sign(&[policy.as_bytes()]).as_str().to_owned(), signature)
+                (key.sign(&[policy.as_bytes()]), signature)
             }
             FormSignature::V2 { signature, .. } => {
                 let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes())

@@ -54,7 +54,6 @@ impl Error {
             // What S3 alone knows is worded its way for everyone.
             Self::SigV2
             | Self::Ended { .. }
-            | Self::SigV4A
             | Self::MissingDecodedLength
             | Self::LengthMismatch
             | Self::IncompleteBody
@@ -73,7 +72,8 @@ impl Error {
         match self {
             Self::MissingAuthentication => Rendered::new(403, "AccessDenied", "Access Denied"),
             Self::SigV2 => Rendered::new(400, "InvalidRequest", SIGV2),
-            Self::SigV4A => Rendered::new(501, "NotImplemented", SIGV4A),
+            // The texts of both families are guesses, after those of other headers that are missing.
+            Self::MissingRegionSet => header_error("X-Amz-Region-Set is missing."),
             Self::TwoMechanisms { authorization } => Rendered::new(400, "InvalidArgument", TWO)
                 .with("ArgumentName", "Authorization")
                 .with("ArgumentValue", authorization),
@@ -212,6 +212,7 @@ impl Error {
             Self::MalformedHeader(_)
             | Self::MalformedQuery(_)
             | Self::UnknownAlgorithm
+            | Self::MissingRegionSet
             | Self::TwoMechanisms { .. }
             | Self::InvalidDate { .. } => Kind::Incomplete,
             Self::Credential { fault: CredentialFault::Malformed { .. }, .. } => Kind::Incomplete,
@@ -233,6 +234,7 @@ impl Error {
             Self::MalformedHeader(fault) => common_header_fault(fault),
             Self::MalformedQuery(fault) => common_query_fault(fault),
             Self::UnknownAlgorithm => UNKNOWN_ALGORITHM.into(),
+            Self::MissingRegionSet => NO_REGION_SET.into(),
             Self::TwoMechanisms { .. } => TWO.into(),
             Self::InvalidDate { found } if found.is_empty() => NO_DATE.into(),
             Self::InvalidDate { found } => format!(
@@ -320,8 +322,8 @@ impl Kind {
 
 const SIGV2: &str =
     "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
-const SIGV4A: &str =
-    "AWS4-ECDSA-P256-SHA256 (SigV4A) is not implemented. Please use AWS4-HMAC-SHA256.";
+const NO_REGION_SET: &str =
+    "Authorization header requires existence of a 'X-Amz-Region-Set' header or parameter.";
 const TWO: &str = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified";
 const UNKNOWN_ALGORITHM: &str =
     "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"";

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::canonical::{Canonical, PathForm, QueryForm, encode};
 use crate::chunked::{ChainedPart, ChainedText};
 use crate::key::{Signature, SigningKey};
-use crate::parse::RequestView;
+use crate::parse::{ECDSA, HMAC, RequestView};
 use crate::time::AmzDate;
 use crate::trailers::canonical as canonical_trailers;
 use crate::verify::{EMPTY_SHA256, Rules, StringToSign};
@@ -30,10 +30,19 @@ pub struct Signer<'a> {
     pub rules: Rules,
 }
 
+/// Signs for a set of regions, by SigV4A.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionSetSigner<'a> {
+    /// Who signs; its region is not looked at.
+    pub signer: Signer<'a>,
+    /// The regions, such as `us-east-1,eu-*`.
+    pub region_set: &'a str,
+}
+
 /// What came of signing: the start of a chain of chunk signatures.
 #[derive(Clone, Debug)]
 pub struct Signed {
-    /// The signature, sixty-four hexadecimal digits.
+    /// The signature in hexadecimal digits: sixty-four, or up to 144 by SigV4A.
     pub signature: String,
     key: SigningKey,
     at: AmzDate,
@@ -56,32 +65,82 @@ impl Signer<'_> {
         payload: &str,
         now: i64,
     ) -> Result<Signed, InvalidHeader> {
+        self.signing(None).sign(request, headers, payload, now)
+    }
+
+    /// Presigns a request that is valid for `expires_secs` and returns its query. All of `request.headers` are
+    /// signed, and the client must send them.
+    pub fn presign(&self, request: &RequestView<'_>, expires_secs: u64, now: i64) -> String {
+        self.signing(None).presign(request, expires_secs, now)
+    }
+
+    fn signing<'s>(&'s self, region_set: Option<&'s str>) -> Signing<'s> {
+        Signing { signer: self, region_set }
+    }
+}
+
+impl RegionSetSigner<'_> {
+    /// Signs a request as [`Signer::sign`] does, by SigV4A: `x-amz-region-set` is added as well.
+    pub fn sign(
+        &self,
+        request: &RequestView<'_>,
+        headers: &mut HeaderMap,
+        payload: &str,
+        now: i64,
+    ) -> Result<Signed, InvalidHeader> {
+        self.signer.signing(Some(self.region_set)).sign(request, headers, payload, now)
+    }
+
+    /// Presigns a request as [`Signer::presign`] does, by SigV4A.
+    pub fn presign(&self, request: &RequestView<'_>, expires_secs: u64, now: i64) -> String {
+        self.signer.signing(Some(self.region_set)).presign(request, expires_secs, now)
+    }
+}
+
+/// A signer with what makes SigV4A of it, if it is one.
+struct Signing<'a> {
+    signer: &'a Signer<'a>,
+    region_set: Option<&'a str>,
+}
+
+impl Signing<'_> {
+    fn sign(
+        &self,
+        request: &RequestView<'_>,
+        headers: &mut HeaderMap,
+        payload: &str,
+        now: i64,
+    ) -> Result<Signed, InvalidHeader> {
         let at = AmzDate::from_unix(now);
         headers.insert("x-amz-date", HeaderValue::from_str(at.as_str())?);
-        if let Some(token) = self.session_token {
+        if let Some(token) = self.signer.session_token {
             headers.insert("x-amz-security-token", HeaderValue::from_str(token)?);
         }
+        if let Some(region_set) = self.region_set {
+            headers.insert("x-amz-region-set", HeaderValue::from_str(region_set)?);
+        }
         let special = payload == "UNSIGNED-PAYLOAD" || payload.starts_with("STREAMING-");
-        if self.rules == Rules::S3 || special {
+        if self.signer.rules == Rules::S3 || special {
             headers.insert("x-amz-content-sha256", HeaderValue::from_str(payload)?);
         }
         let names = signed_headers(headers);
         let view = RequestView { headers, ..*request };
         let signed = self.signature(&view, &names, payload, at, false);
         let value = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={names}, Signature={}",
-            self.access_key_id, signed.scope, signed.signature
+            "{} Credential={}/{}, SignedHeaders={names}, Signature={}",
+            signed.key.algorithm().as_str(),
+            self.signer.access_key_id,
+            signed.scope,
+            signed.signature
         );
         headers.insert(AUTHORIZATION, HeaderValue::from_str(&value)?);
         Ok(signed)
     }
 
-    /// Presigns a request that is valid for `expires_secs` and returns its query. All of `request.headers` are
-    /// signed, and the client must send them.
-    pub fn presign(&self, request: &RequestView<'_>, expires_secs: u64, now: i64) -> String {
+    fn presign(&self, request: &RequestView<'_>, expires_secs: u64, now: i64) -> String {
         let at = AmzDate::from_unix(now);
         let names = signed_headers(request.headers);
-        let credential = format!("{}/{}", self.access_key_id, self.scope(&at));
+        let credential = format!("{}/{}", self.signer.access_key_id, self.scope(&at));
         let mut query = request.raw_query.to_owned();
         let mut add = |name: &str, value: &str| {
             let mut encoded = Vec::with_capacity(value.len());
@@ -91,22 +150,38 @@ impl Signer<'_> {
             }
             query.extend([name, "=", &String::from_utf8_lossy(&encoded)]);
         };
-        add("X-Amz-Algorithm", "AWS4-HMAC-SHA256");
+        add("X-Amz-Algorithm", if self.region_set.is_some() { ECDSA } else { HMAC });
         add("X-Amz-Credential", &credential);
         add("X-Amz-Date", at.as_str());
         add("X-Amz-Expires", &expires_secs.to_string());
         add("X-Amz-SignedHeaders", &names);
-        if let Some(token) = self.session_token {
+        if let Some(region_set) = self.region_set {
+            add("X-Amz-Region-Set", region_set);
+        }
+        if let Some(token) = self.signer.session_token {
             add("X-Amz-Security-Token", token);
         }
-        let payload = if self.rules == Rules::S3 { "UNSIGNED-PAYLOAD" } else { EMPTY_SHA256 };
+        let payload =
+            if self.signer.rules == Rules::S3 { "UNSIGNED-PAYLOAD" } else { EMPTY_SHA256 };
         let view = RequestView { raw_query: &query, ..*request };
         let signed = self.signature(&view, &names, payload, at, true);
         query + "&X-Amz-Signature=" + &signed.signature
     }
 
     fn scope(&self, at: &AmzDate) -> String {
-        [at.day(), self.region, self.service, "aws4_request"].join("/")
+        let Signer { region, service, .. } = self.signer;
+        match self.region_set {
+            Some(_) => [at.day(), service, "aws4_request"].join("/"),
+            None => [at.day(), region, service, "aws4_request"].join("/"),
+        }
+    }
+
+    fn key(&self, at: &AmzDate) -> SigningKey {
+        let Signer { access_key_id, secret, region, service, .. } = self.signer;
+        match self.region_set {
+            Some(_) => SigningKey::derive_asymmetric(access_key_id, secret),
+            None => SigningKey::derive(secret, at.day(), region, service),
+        }
     }
 
     fn signature(
@@ -117,8 +192,8 @@ impl Signer<'_> {
         at: AmzDate,
         presigned: bool,
     ) -> Signed {
-        let key = SigningKey::derive(self.secret, at.day(), self.region, self.service);
-        let path = match self.rules {
+        let key = self.key(&at);
+        let path = match self.signer.rules {
             Rules::S3 => PathForm::Raw,
             Rules::Other => PathForm::NormalizedDouble,
         };
@@ -130,8 +205,9 @@ impl Signer<'_> {
         );
         let scope = self.scope(&at);
         let hash = Signature::of(&Sha256::digest(&text).into());
-        let signature = StringToSign { at: &at, scope: &scope, hash }.sign(&key);
-        Signed { signature: signature.as_str().to_owned(), key, at, scope }
+        let algorithm = key.algorithm();
+        let signature = StringToSign { algorithm, at: &at, scope: &scope, hash }.sign(&key);
+        Signed { signature, key, at, scope }
     }
 }
 
@@ -159,15 +235,13 @@ fn signed_headers(headers: &HeaderMap) -> String {
 #[derive(Clone, Debug)]
 pub struct ChunkSigner {
     signed: Signed,
-    previous: Signature,
+    previous: String,
 }
 
 impl ChunkSigner {
     /// Starts the chain with the signature of the request that carries the body.
     pub fn new(signed: Signed) -> Self {
-        let seed = Signature::parse(signed.signature.as_bytes());
-        // A signature that this module made has sixty-four digits.
-        Self { previous: seed.unwrap_or_else(|| Signature::of(&[0; 32])), signed }
+        Self { previous: signed.signature.clone(), signed }
     }
 
     /// Frames one chunk. S3 wants 8,192 bytes or more in all but the last.
@@ -202,11 +276,15 @@ impl ChunkSigner {
         out.put_slice(b"\r\n");
     }
 
-    fn next(&mut self, part: ChainedPart, bytes: &[u8]) -> Signature {
+    /// The next signature of the chain, as it stands in the body.
+    fn next(&mut self, part: ChainedPart, bytes: &[u8]) -> String {
         let hash = Signature::of(&Sha256::digest(bytes).into());
         let Signed { key, at, scope, .. } = &self.signed;
-        self.previous = ChainedText { at, scope, previous: &self.previous, part, hash }.sign(key);
-        self.previous
+        let (algorithm, previous) = (key.algorithm(), &*self.previous);
+        let signature = ChainedText { algorithm, at, scope, previous, part, hash }.sign(key);
+        let padded = key.padded(&signature);
+        self.previous = signature;
+        padded
     }
 }
 

@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 use crate::canonical::{Canonical, PathForm, QueryForm, is_host};
 use crate::chunked::{ChunkedDecoder, Framing};
 use crate::error::{CredentialFault, Error, Mismatch, QueryFault};
+use crate::events::EventChain;
 use crate::key::{Signature, SigningKey};
-use crate::parse::{Payload, Presented, RequestView, Source};
+use crate::parse::{Algorithm, Payload, Presented, RequestView, Source};
 use crate::time::AmzDate;
 
 /// The SHA-256 of nothing, which stands for an absent body.
@@ -99,13 +100,21 @@ impl<'p> Verified<'p> {
         announced: Option<&str>,
     ) -> Result<Option<ChunkedDecoder>, Error> {
         let framing = match self.presented.payload {
-            Payload::SignedChunks => Framing::Signed { trailer: false },
-            Payload::SignedChunksTrailer => Framing::Signed { trailer: true },
+            Payload::SignedChunks(_) => Framing::Signed { trailer: false },
+            Payload::SignedChunksTrailer(_) => Framing::Signed { trailer: true },
             Payload::UnsignedChunksTrailer => Framing::Unsigned,
             _ => return Ok(None),
         };
         let length = decoded_length.ok_or(Error::MissingDecodedLength)?;
         Ok(Some(ChunkedDecoder::new(framing, self, length, announced)))
+    }
+
+    /// The chain of signatures of an event stream's messages; `None` for a body that is no signed event stream.
+    ///
+    /// `secret` is the one that the key was derived from: messages of another day are signed with another key.
+    pub fn events(&self, secret: &str) -> Option<EventChain> {
+        (self.presented.payload == Payload::SignedEvents)
+            .then(|| EventChain::new(self.presented, secret))
     }
 }
 
@@ -123,6 +132,7 @@ pub fn verify<'p>(
     options: &Options<'_>,
 ) -> Result<Verified<'p>, Error> {
     check_scope(presented, options)?;
+    check_key(presented, key)?;
     check_coverage(presented, request, options.rules)?;
     check_time(presented, now, options)?;
     let hash = canonical_hash(presented, payload_hash, options.rules)?;
@@ -134,6 +144,11 @@ pub fn verify<'p>(
     Ok(verified)
 }
 
+/// A key of the other algorithm is a mistake of ours, and must not verify anything.
+fn check_key(presented: &Presented<'_>, key: &SigningKey) -> Result<(), Error> {
+    if key.algorithm() == presented.algorithm { Ok(()) } else { Err(Error::UnknownAlgorithm) }
+}
+
 fn check_scope(presented: &Presented<'_>, options: &Options<'_>) -> Result<(), Error> {
     let wrong =
         |fault| Err(Error::Credential { fault, presigned: presented.source == Source::Query });
@@ -141,8 +156,9 @@ fn check_scope(presented: &Presented<'_>, options: &Options<'_>) -> Result<(), E
         let (expected, found) = (expected.to_owned(), presented.service().to_owned());
         return wrong(CredentialFault::Service { expected, found });
     }
-    if let Some(expected) = options.region.filter(|expected| *expected != presented.region()) {
-        let (expected, found) = (expected.to_owned(), presented.region().to_owned());
+    if let Some(expected) = options.region.filter(|expected| !presented.covers(expected)) {
+        let found = presented.regions().collect::<Vec<_>>().join(",");
+        let expected = expected.to_owned();
         return wrong(CredentialFault::Region { expected, found });
     }
     Ok(())
@@ -156,7 +172,15 @@ fn check_coverage(
 ) -> Result<(), Error> {
     let signs_host = presented.signed_headers().any(is_host);
     if rules == Rules::Other {
-        return if signs_host { Ok(()) } else { Err(Error::HostNotSigned) };
+        let needs_region_set =
+            presented.algorithm == Algorithm::EcdsaP256Sha256 && presented.source == Source::Header;
+        return match signs_host {
+            false => Err(Error::HostNotSigned),
+            true if needs_region_set && !presented.signs("x-amz-region-set") => {
+                Err(Error::HeadersNotSigned(vec!["x-amz-region-set".to_owned()]))
+            }
+            true => Ok(()),
+        };
     }
     let must_be_signed = |name: &str| {
         // The first two are part of what is signed in any case; CloudFront adds the third on its way.
@@ -263,7 +287,8 @@ fn check_signature(
             _ => {}
         }
         let hash = Signature::of(&Sha256::digest(&text).into());
-        Ok(StringToSign { at: &presented.signed_at, scope: presented.scope(), hash })
+        let Presented { algorithm, signed_at: at, .. } = presented;
+        Ok(StringToSign { algorithm: *algorithm, at, scope: presented.scope(), hash })
     };
     let mut tried: Vec<StringToSign<'_>> = Vec::new();
     for query in [QueryForm::Encoded, QueryForm::Raw] {
@@ -272,7 +297,7 @@ fn check_signature(
             if tried.iter().any(|before| before.hash == to_sign.hash) {
                 continue;
             }
-            if to_sign.sign(key).matches(presented.signature.as_bytes()) {
+            if key.verifies(&to_sign.parts(), presented.signature.as_bytes()) {
                 return Ok(());
             }
             tried.push(to_sign);
@@ -290,8 +315,9 @@ fn check_signature(
     })))
 }
 
-/// The text whose HMAC is a request's signature.
+/// The text that a request's signature is of.
 pub(crate) struct StringToSign<'a> {
+    pub(crate) algorithm: Algorithm,
     pub(crate) at: &'a AmzDate,
     pub(crate) scope: &'a str,
     /// The hash of the canonical request.
@@ -299,9 +325,10 @@ pub(crate) struct StringToSign<'a> {
 }
 
 impl StringToSign<'_> {
-    fn parts(&self) -> [&[u8]; 6] {
+    fn parts(&self) -> [&[u8]; 7] {
         [
-            b"AWS4-HMAC-SHA256\n",
+            self.algorithm.as_str().as_bytes(),
+            b"\n",
             self.at.as_str().as_bytes(),
             b"\n",
             self.scope.as_bytes(),
@@ -310,7 +337,7 @@ impl StringToSign<'_> {
         ]
     }
 
-    pub(crate) fn sign(&self, key: &SigningKey) -> Signature {
+    pub(crate) fn sign(&self, key: &SigningKey) -> String {
         key.sign(&self.parts())
     }
 

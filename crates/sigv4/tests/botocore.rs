@@ -65,7 +65,7 @@ impl Case {
         assert_eq!(presented.access_key_id(), "AKIAIOSFODNN7EXAMPLE");
         assert_eq!(presented.session_token.as_deref(), self.token.as_deref());
         let cache = SigningKeyCache::default();
-        let key = cache.get(presented.access_key_id(), secret, presented.scope());
+        let key = cache.key(&presented, secret);
         let options = Options {
             region: Some(&self.region),
             service: Some(&self.service),
@@ -143,7 +143,7 @@ impl Case {
     fn check_without_token(&self, secret: &str, now: i64) -> Result<(), Error> {
         let view = self.view();
         let presented = parse(&view)?.ok_or(Error::MissingAuthentication)?;
-        let key = SigningKeyCache::default().get("", secret, presented.scope());
+        let key = SigningKeyCache::default().key(&presented, secret);
         let hash = sha256_hex(self.body.as_bytes());
         let options = Options::new(self.rules);
         verify(&presented, &view, &key, Some(&hash), now, &options).map(drop)

@@ -462,7 +462,7 @@ fn other_mechanisms_are_told_apart() {
         ("", "X-Amz-Algorithm=AWS4-ECDSA-P256-SHA256"),
     ] {
         let rendered = request(value, query).unwrap_err().render(Style::Json);
-        assert_eq!((rendered.status, rendered.code), (501, "NotImplemented"));
+        assert_eq!((rendered.status, rendered.code), (400, "IncompleteSignatureException"));
     }
     let two = request("AWS4-HMAC-SHA256 x", "X-Amz-Algorithm=AWS4-HMAC-SHA256").unwrap_err();
     let rendered = two.render(Style::S3Xml);

@@ -47,6 +47,17 @@ pub enum HeaderValue {
     Uuid([u8; 16]),
 }
 
+/// What a signed message has around the message that it signs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Envelope {
+    /// When it was signed, from `:date`.
+    pub date: Timestamp,
+    /// The signature, from `:chunk-signature`.
+    pub signature: Bytes,
+    /// All other headers as they are encoded, which the signature covers.
+    pub headers: Bytes,
+}
+
 /// Why bytes are no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -80,15 +91,22 @@ impl Message {
         })
     }
 
+    /// Takes a signed message apart, whose payload is the message that is signed; none if it bears no signature.
+    pub fn signed(&self) -> Option<Envelope> {
+        let of = |wanted: &str| self.headers.iter().find(|(name, _)| name == wanted);
+        let ((_, HeaderValue::Timestamp(date)), (_, HeaderValue::Bytes(signature))) =
+            (of(":date")?, of(":chunk-signature")?)
+        else {
+            return None;
+        };
+        let others = self.headers.iter().filter(|(name, _)| name != ":chunk-signature");
+        let headers = encode_headers(others).ok()?;
+        Some(Envelope { date: *date, signature: signature.clone(), headers })
+    }
+
     /// The message's bytes. What does not fit the frame's lengths is an error.
     pub fn encode(&self) -> Result<Bytes, FrameError> {
-        let mut headers = BytesMut::new();
-        for (name, value) in &self.headers {
-            let len = u8::try_from(name.len()).map_err(|_| FrameError::Header)?;
-            headers.put_u8(len);
-            headers.put_slice(name.as_bytes());
-            value.encode(&mut headers)?;
-        }
+        let headers = encode_headers(&self.headers)?;
         let total = FRAME + headers.len() + self.payload.len();
         if headers.len() > MAX_HEADERS || total > MAX_MESSAGE {
             return Err(FrameError::Length);
@@ -129,6 +147,19 @@ impl Message {
             payload: frame.slice(PRELUDE + headers..total - 4),
         }))
     }
+}
+
+fn encode_headers<'h>(
+    headers: impl IntoIterator<Item = &'h (Cow<'static, str>, HeaderValue)>,
+) -> Result<Bytes, FrameError> {
+    let mut out = BytesMut::new();
+    for (name, value) in headers {
+        let len = u8::try_from(name.len()).map_err(|_| FrameError::Header)?;
+        out.put_u8(len);
+        out.put_slice(name.as_bytes());
+        value.encode(&mut out)?;
+    }
+    Ok(out.freeze())
 }
 
 fn text(name: &'static str, value: &'static str) -> (Cow<'static, str>, HeaderValue) {
@@ -321,6 +352,18 @@ mod tests {
         assert_eq!(Message::decode(&mut buffer), Ok(None));
         assert_eq!(buffer.len(), 20);
         assert_eq!(message.text(":h"), Some("application/json"));
+    }
+
+    #[test]
+    fn a_signed_message_is_taken_apart() {
+        let date = (":date".into(), HeaderValue::Timestamp(Timestamp::from_millis(1)));
+        let signature = (":chunk-signature".into(), HeaderValue::Bytes(vec![7; 32].into()));
+        let message = Message { headers: vec![date, signature.clone()], payload: "inner".into() };
+        let envelope = message.signed().expect("both headers");
+        assert_eq!(envelope.signature, vec![7; 32]);
+        assert_eq!(envelope.date, Timestamp::from_millis(1));
+        assert_eq!(&envelope.headers[..], b"\x05:date\x08\0\0\0\0\0\0\0\x01");
+        assert_eq!(Message { headers: vec![signature], ..message }.signed(), None);
     }
 
     #[test]
