@@ -18,7 +18,12 @@ pub struct Access {
     pub refine: Option<Refine>,
     /// Finds what the call is about, where only rows tell: which key an alias stands for. Asked for every caller.
     pub locate: Option<Locate>,
+    /// Says in another way why the call is refused: that there is nothing to be read, to those who may know it.
+    pub explain: Option<Explain>,
 }
+
+/// The answer to a call in place of the refusal of a check.
+pub type Explain = fn(&ReadTx<'_>, &dyn Struct, Fault) -> Fault;
 
 /// Puts the resources that rows tell into the checks of a call, or adds checks.
 pub type Locate = fn(&ReadTx<'_>, &dyn Struct, &mut Vec<Check>) -> Result<(), Fault>;
@@ -117,6 +122,12 @@ impl Access {
         self.and("iam:PassRole", role)
             .last_with("iam:PassedToService", [service.to_owned()])
             .last_with("iam:AssociatedResourceArn", [resource.into()])
+    }
+
+    /// Says in another way why the call is refused.
+    pub fn explained(mut self, explain: Explain) -> Access {
+        self.explain = Some(explain);
+        self
     }
 
     /// Finds the resources in the rows.

@@ -25,7 +25,7 @@ mod spawn;
 mod tx;
 mod wakes;
 
-pub use access::{Access, Check, Locate, Refine, ResourcePolicy};
+pub use access::{Access, Check, Explain, Locate, Refine, ResourcePolicy};
 pub use arn::Arn;
 pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
 pub use clock::Clock;

@@ -22,7 +22,11 @@ pub(crate) fn authorise(
     {
         cx.read(|tx| refine(tx, input, &mut access.checks))?;
     }
-    granted(gateway, &known.action, cx, &access)
+    let outcome = granted(gateway, &known.action, cx, &access);
+    match (outcome, access.explain) {
+        (Err(refusal), Some(explain)) => cx.read(|tx| Err(explain(tx, input, refusal))),
+        (outcome, _) => outcome,
+    }
 }
 
 /// Refuses unless every check is granted; `own` is the action of checks that name none.

@@ -15,7 +15,9 @@ pub(crate) struct Target {
     pub(crate) boundary: Option<String>,
 }
 
-/// Finds what `arn` is about, also if the path before the name is left out. An access key stands for its user.
+/// Finds what `arn` is about, also if the path before the name is left out, and users, roles and groups in whatever
+/// case: IAM finds them so, and a policy that denies one is not got round by another case. An access key stands for
+/// its user.
 pub(crate) fn find(rows: &dyn Read, arn: &str) -> Result<Option<Target>, Error> {
     let Some((account, resource)) =
         arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(':'))
@@ -29,15 +31,15 @@ pub(crate) fn find(rows: &dyn Read, arn: &str) -> Result<Option<Target>, Error> 
         |arn: String, tags: Tags, grants: Grants| Target { arn, tags, boundary: grants.boundary };
     Ok(match kind {
         "user" => {
-            let found = rows::USERS.get(rows, &key)?.filter(|user| user.name == name);
+            let found = rows::USERS.get(rows, &key)?;
             found.map(|user| of(user.arn(account), user.tags, user.grants))
         }
         "role" => {
-            let found = rows::ROLES.get(rows, &key)?.filter(|role| role.name == name);
+            let found = rows::ROLES.get(rows, &key)?;
             found.map(|role| of(role.arn(account), role.tags, role.grants))
         }
         "group" => {
-            let found = rows::GROUPS.get(rows, &key)?.filter(|group| group.name == name);
+            let found = rows::GROUPS.get(rows, &key)?;
             found.map(|group| of(group.arn(account), Tags::new(), group.grants))
         }
         "policy" => {

@@ -67,7 +67,7 @@ fn credentials_service(
     checks: &mut [Check],
 ) -> Result<(), Fault> {
     let user_id = match input.text("UserName") {
-        Some(name) => rows::user(tx, tx.account(), name)?.map(|user| user.id),
+        Some(name) => rows::USERS.get(tx, &(tx.account(), rows::fold(name)))?.map(|user| user.id),
         None => Some(tx.request().principal.id.clone()),
     };
     let Some(user_id) = user_id else { return Ok(()) };

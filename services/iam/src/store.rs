@@ -101,10 +101,10 @@ holder!(User, USERS, "user", 2048);
 holder!(Group, GROUPS, "group", 5120);
 holder!(Role, ROLES, "role", 10_240);
 
-/// The user, group or role of this name in the call's account.
+/// The user, group or role of this name, in whatever case, in the call's account.
 pub(crate) fn find<H: Holder>(tx: &impl Tx, name: &str) -> Result<H, Error> {
     let found = H::table().get(tx, &(tx.account(), fold(name)))?;
-    found.filter(|holder| holder.name() == name).ok_or_else(|| Error::no_such(H::NOUN, name))
+    found.ok_or_else(|| Error::no_such(H::NOUN, name))
 }
 
 /// The same, to be changed: not the role of a service.

@@ -1,13 +1,13 @@
 //! What each operation must be allowed to do: actions, ARNs and condition keys of S3.
 
 use fogbank_core::wire::{Item, Struct};
-use fogbank_core::{Access, Fault, Request, Timestamp};
+use fogbank_core::{Access, Fault, ReadTx, Request, Timestamp};
 
 use crate::model::{
     CopyObjectInput, CreateBucketInput, PutObjectLegalHoldInput, PutObjectRetentionInput,
     PutObjectTaggingInput, UploadPartCopyInput,
 };
-use crate::rules;
+use crate::{rules, versions};
 
 type Allowed = Result<Access, Fault>;
 
@@ -67,7 +67,17 @@ pub(crate) fn to_object(action: &'static str, input: &dyn Struct) -> Allowed {
 
 /// `s3:GetObject` and its like.
 pub(crate) fn get_object(_: &Request, input: &dyn Struct) -> Allowed {
-    object_to("s3:GetObject", "s3:GetObjectVersion", input)
+    Ok(object_to("s3:GetObject", "s3:GetObjectVersion", input)?.explained(explain))
+}
+
+/// Those who may list a bucket learn that an object is not there even if they could not read it.
+fn explain(tx: &ReadTx<'_>, input: &dyn Struct, refusal: Fault) -> Fault {
+    let text = |name| input.text(name).unwrap_or_default();
+    let at = (text("Bucket"), text("Key"));
+    match versions::read(tx, at, input.text("VersionId")).map_err(Fault::from) {
+        Err(fault) if matches!(fault.name(), "NoSuchKey" | "NoSuchVersion") => fault,
+        _ => refusal,
+    }
 }
 
 /// `s3:GetObject` and `s3:GetObjectAttributes`.
@@ -81,7 +91,8 @@ pub(crate) fn get_attributes(_: &Request, input: &dyn Struct) -> Allowed {
     Ok(match input.text("VersionId") {
         None => access,
         Some(version) => access.last_with("s3:versionid", [version.to_owned()]),
-    })
+    }
+    .explained(explain))
 }
 
 /// `s3:ListBucket` with what the listing is narrowed to.

@@ -1,8 +1,8 @@
 //! ACLs of buckets and objects, for buckets whose ownership lets them count.
 
-use fogbank_core::{Fault, ReadTx, WriteTx};
+use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
-use crate::buckets::owner;
+use crate::buckets::{display_name, owner};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
@@ -101,13 +101,14 @@ fn group(uri: &str) -> Result<AclGrantee, Error> {
 }
 
 impl Asked {
-    /// Whether the request says nothing that the owner's full control does not say.
-    fn is_plain(&self) -> bool {
-        self.grants.is_none()
-            && self
-                .canned
-                .as_deref()
-                .is_none_or(|canned| matches!(canned, "bucket-owner-full-control" | "private"))
+    /// Whether the request says nothing that the full control of a bucket's owner does not say.
+    fn is_plain(&self, bucket_owner: &str) -> bool {
+        let is_full = |grant: &AclGrant| {
+            grant.permission == AclPermission::FullControl
+                && grant.grantee == AclGrantee::Canonical(rules::canonical_id(bucket_owner))
+        };
+        self.grants.as_ref().is_none_or(|grants| grants.0.iter().all(is_full))
+            && self.canned.as_deref().is_none_or(|canned| canned == "bucket-owner-full-control")
     }
 
     /// The ACL, where `owner` owns the object and `bucket_owner` its bucket; nothing if it is the default.
@@ -154,7 +155,7 @@ impl Asked {
             return Ok((None, None));
         };
         if ownership == Ownership::Enforced {
-            return match self.is_plain() {
+            return match self.is_plain(&bucket.account) {
                 true => Ok((None, None)),
                 false => Err(Error::AccessControlListNotSupported),
             };
@@ -176,7 +177,8 @@ impl Asked {
         ownership: Option<Ownership>,
     ) -> Result<Option<Acl>, Error> {
         if ownership == Some(Ownership::Enforced) {
-            return match self.is_plain() {
+            let is_private = self.canned.as_deref() == Some("private");
+            return match is_private || self.is_plain(account) {
                 true => Ok(None),
                 false => Err(Error::InvalidBucketAclWithObjectOwnership),
             };
@@ -229,9 +231,18 @@ fn shown_permission(permission: AclPermission) -> Permission {
     }
 }
 
-fn shown(acl: Option<&Acl>, owner: &str) -> Vec<Grant> {
-    let of_user =
-        |id: String| Grantee { r#type: Type::CanonicalUser, id: Some(id), ..Grantee::default() };
+/// The grants of an ACL. Which come first means nothing; where display names are told, it is those of groups.
+fn shown(tx: &ReadTx<'_>, acl: Option<&Acl>, owner: &str, bucket: &Bucket) -> Vec<Grant> {
+    let of_user = |id: String| {
+        let known = [owner, &bucket.account, tx.account()];
+        let account = known.into_iter().find(|account| rules::canonical_id(account) == id);
+        Grantee {
+            r#type: Type::CanonicalUser,
+            display_name: account.and_then(|account| display_name(tx, account)),
+            id: Some(id),
+            ..Grantee::default()
+        }
+    };
     let of_group = |uri: &str| Grantee {
         r#type: Type::Group,
         uri: Some(uri.to_owned()),
@@ -250,7 +261,12 @@ fn shown(acl: Option<&Acl>, owner: &str) -> Vec<Grant> {
         }),
         permission: Some(shown_permission(grant.permission)),
     });
-    grants.collect()
+    let mut grants: Vec<Grant> = grants.collect();
+    if tx.cx().settings().has_legacy_buckets {
+        let is_group = |grant: &Grant| grant.grantee.as_ref().is_some_and(|to| to.uri.is_some());
+        grants.sort_by_key(|grant| !is_group(grant));
+    }
+    grants
 }
 
 /// Reads the document of an ACL, which must name the owner that there is.
@@ -377,8 +393,8 @@ pub(crate) fn get_bucket(
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let acl = bucket.acl.as_ref().filter(|_| !bucket.is_enforced());
     Ok(GetBucketAclOutput {
-        owner: Some(owner(&bucket.account)),
-        grants: Some(shown(acl, &bucket.account)),
+        owner: Some(owner(tx, &bucket.account)),
+        grants: Some(shown(tx, acl, &bucket.account, &bucket)),
     })
 }
 
@@ -394,8 +410,8 @@ pub(crate) fn get_object(
     let account = object.listed.owner.as_ref().filter(|_| !is_enforced).unwrap_or(&bucket.account);
     let acl = object.more.as_ref().and_then(|more| more.acl.as_ref()).filter(|_| !is_enforced);
     Ok(GetObjectAclOutput {
-        owner: Some(owner(account)),
-        grants: Some(shown(acl, account)),
+        owner: Some(owner(tx, account)),
+        grants: Some(shown(tx, acl, account, &bucket)),
         request_charged: None,
     })
 }

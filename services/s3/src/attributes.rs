@@ -3,6 +3,7 @@
 use fogbank_core::ReadTx;
 
 use crate::checksums::{Algorithm, Checksums};
+use crate::ciphers::{self, CustomerKey};
 use crate::error::Error;
 use crate::listing;
 use crate::model::{
@@ -29,6 +30,12 @@ pub(crate) fn get(
     }
     let at = (&*input.bucket, &*input.key);
     let object = versions::read(tx, at, input.version_id.as_deref())?;
+    let key = CustomerKey::read(ciphers::Headers {
+        algorithm: input.sse_customer_algorithm.as_deref(),
+        key: input.sse_customer_key.as_deref(),
+        md5: input.sse_customer_key_md5.as_deref(),
+    })?;
+    ciphers::check(&object, key.as_ref())?;
     let wants = |name: &str| input.object_attributes.iter().any(|attribute| attribute == name);
     let listed = &object.listed;
     let mut output = GetObjectAttributesOutput {

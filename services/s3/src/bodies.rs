@@ -140,7 +140,11 @@ pub(crate) async fn receive(
         return Ok(received);
     }
     let is_told = told.is_some() || cx.request().source_ip.is_none() || !body.is_empty();
-    let Some(len) = body.len().filter(|_| is_told) else { return Err(Error::MissingContentLength) };
+    if !is_told && body.is_empty() {
+        return Err(Error::MissingContentLength);
+    }
+    // The length of chunks is known only at their end.
+    let Some(len) = body.len() else { return Err(Error::header("Transfer-Encoding", "")) };
     if len > MAX_UPLOAD_BYTES {
         let (size, limit) = (len.to_string(), MAX_UPLOAD_BYTES.to_string());
         return Err(Error::EntityTooLarge { size, limit });

@@ -21,9 +21,14 @@ use crate::tasks;
 /// The most buckets that one answer lists.
 const MAX_BUCKETS: i32 = 10_000;
 
-/// An account as an owner. AWS sends no display name any more.
-pub(crate) fn owner(account: &str) -> Owner {
-    Owner { display_name: None, id: Some(rules::canonical_id(account)) }
+/// An account as an owner.
+pub(crate) fn owner(tx: &(impl Tx + ?Sized), account: &str) -> Owner {
+    Owner { display_name: display_name(tx, account), id: Some(rules::canonical_id(account)) }
+}
+
+/// The name of an account, which AWS sends no more since November 2025.
+pub(crate) fn display_name(tx: &(impl Tx + ?Sized), account: &str) -> Option<String> {
+    tx.cx().settings().has_legacy_buckets.then(|| account.to_owned())
 }
 
 /// Creates a bucket.
@@ -52,8 +57,13 @@ pub(crate) fn create(
     };
     if let Some(known) = BUCKETS.get(tx, name)? {
         return match known.account == tx.account() {
-            // Only us-east-1 forgives a second creation by the owner.
-            true if known.region == "us-east-1" && region == "us-east-1" => Ok(output),
+            // Only us-east-1 forgives a second creation by the owner, and sets the ACL anew.
+            true if known.region == "us-east-1" && region == "us-east-1" => {
+                let is_enforced = known.is_enforced();
+                let known = Bucket { acl: acl.filter(|_| !is_enforced), ..known };
+                BUCKETS.put(tx, name, &known)?;
+                Ok(output)
+            }
             true => Err(Error::BucketAlreadyOwnedByYou { bucket: name.clone() }),
             false => Err(Error::BucketAlreadyExists { bucket: name.clone() }),
         };
@@ -248,7 +258,7 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListBucketsInput) -> Result<ListBucke
     match failure {
         Some(error) => Err(error),
         None => Ok(ListBucketsOutput {
-            owner: Some(owner(account)),
+            owner: Some(owner(tx, account)),
             buckets: Some(buckets),
             continuation_token: next.as_deref().map(page::text_token),
             prefix: input.prefix,

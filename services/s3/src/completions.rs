@@ -94,7 +94,7 @@ fn answer(
         location: Some(format!("{url}/{}/{}", input.bucket, crate::rules::url_encode(&input.key))),
         e_tag: Some(listed.e_tag.quoted()),
         server_side_encryption: Some(ENCRYPTION.to_owned()),
-        version_id: object.version_id(),
+        version_id: object.written_id(),
         bucket: Some(input.bucket),
         key: Some(input.key),
         ..CompleteMultipartUploadOutput::default()

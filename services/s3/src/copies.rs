@@ -260,7 +260,7 @@ fn answer(copied: &Copied, key: Option<&CustomerKey>) -> CopyObjectOutput {
     result.checksum_type = checksum_type;
     CopyObjectOutput {
         copy_object_result: Some(result),
-        version_id: copied.object.version_id(),
+        version_id: copied.object.written_id(),
         copy_source_version_id: copied.source_version_id.clone(),
         server_side_encryption: told_encryption(key),
         sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),

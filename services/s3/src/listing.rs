@@ -153,7 +153,12 @@ impl Encoding {
         Some(prefixes.map(|prefix| CommonPrefix { prefix: Some(self.key(prefix)) }).collect())
     }
 
-    fn objects(&self, objects: Vec<(String, Listed)>, account: Option<&str>) -> Vec<Object> {
+    fn objects(
+        &self,
+        tx: &ReadTx<'_>,
+        objects: Vec<(String, Listed)>,
+        account: Option<&str>,
+    ) -> Vec<Object> {
         objects
             .into_iter()
             .map(|(key, listed)| {
@@ -166,7 +171,8 @@ impl Encoding {
                     checksum_type,
                     size: i64::try_from(listed.size).ok(),
                     storage_class: Some(listed.class().to_owned()),
-                    owner: account.map(|account| owner(listed.owner.as_deref().unwrap_or(account))),
+                    owner: account
+                        .map(|account| owner(tx, listed.owner.as_deref().unwrap_or(account))),
                     restore_status: None,
                 }
             })
@@ -201,7 +207,7 @@ pub(crate) fn list(
         max_keys: Some(max_keys),
         delimiter: input.delimiter.map(|delimiter| encoding.key(delimiter)),
         is_truncated: Some(page.is_truncated),
-        contents: Some(encoding.objects(page.objects, Some(&bucket.account))),
+        contents: Some(encoding.objects(tx, page.objects, Some(&bucket.account))),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
         request_charged: None,
@@ -243,7 +249,7 @@ pub(crate) fn list_v2(
         max_keys: Some(max_keys),
         delimiter: input.delimiter.map(|delimiter| encoding.key(delimiter)),
         is_truncated: Some(page.is_truncated),
-        contents: Some(encoding.objects(page.objects, account)),
+        contents: Some(encoding.objects(tx, page.objects, account)),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
         request_charged: None,

@@ -137,7 +137,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         server_side_encryption: told_encryption(key),
         sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
         sse_customer_key_md5: key.map(CustomerKey::md5_text),
-        version_id: object.version_id(),
+        version_id: object.written_id(),
         ..PutObjectOutput::default()
     };
     let mut checksum_type = None;

@@ -5,7 +5,6 @@ use std::ops::Range;
 use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
 
 use crate::bodies::{self, Promise, Received};
-use crate::buckets::owner;
 use crate::checksums::{Algorithm, Checksums, type_name};
 use crate::ciphers::{self, CustomerKey, Reader, Sealer};
 use crate::copies::{self, SourceConditions};
@@ -256,8 +255,8 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOu
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
-        initiator: Some(uploads::shown_initiator(&upload)),
-        owner: Some(owner(&bucket.account)),
+        initiator: Some(uploads::shown_initiator(tx, &upload)),
+        owner: Some(uploads::shown_owner(tx, &upload, &bucket)),
         checksum_algorithm: upload.checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
         checksum_type: upload.checksum.map(|(_, composite)| type_name(composite).to_owned()),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| "STANDARD".to_owned())),

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use fogbank_core::store::Starting;
-use fogbank_core::{Principal, ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Principal, ReadTx, Tx, WriteTx};
 
 use crate::bodies;
-use crate::buckets::owner;
+use crate::buckets::{display_name, owner};
 use crate::checksums::{Algorithm, type_name};
 use crate::ciphers::CustomerKey;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::metadata::Writes;
 use crate::model::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, CreateMultipartUploadInput,
     CreateMultipartUploadOutput, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    MultipartUpload,
+    MultipartUpload, Owner,
 };
 use crate::objects::{ENCRYPTION, told_encryption};
 use crate::rules::{self, group};
@@ -117,9 +117,17 @@ pub(crate) fn abort(
 }
 
 /// The initiator of an upload on the wire.
-pub(crate) fn shown_initiator(upload: &Upload) -> Initiator {
+pub(crate) fn shown_initiator(tx: &ReadTx<'_>, upload: &Upload) -> Initiator {
     let (arn, id) = &upload.initiator;
-    Initiator { id: Some(id.clone()), display_name: Some(arn.clone()) }
+    let of_account = Arn::parse(arn).and_then(|arn| display_name(tx, arn.account));
+    // Whoever is no account is named by the ARN.
+    let display_name = of_account.map(|name| if id == arn { arn.clone() } else { name });
+    Initiator { id: Some(id.clone()), display_name }
+}
+
+/// Who will own the object of an upload.
+pub(crate) fn shown_owner(tx: &ReadTx<'_>, upload: &Upload, bucket: &Bucket) -> Owner {
+    owner(tx, upload.owner.as_ref().unwrap_or(&bucket.account))
 }
 
 /// Lists uploads in progress by key and time.
@@ -140,14 +148,14 @@ pub(crate) fn list(
     let page = collect(tx, &bucket, &narrow, (&key_marker, &upload_marker))?;
     let (next_key, next_upload) = page.next;
     let uploads = page.uploads.into_iter().map(|(key, upload_id, upload)| MultipartUpload {
-        initiator: Some(shown_initiator(&upload)),
+        initiator: Some(shown_initiator(tx, &upload)),
+        owner: Some(shown_owner(tx, &upload, &bucket)),
         checksum_algorithm: upload.checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
         checksum_type: upload.checksum.map(|(_, composite)| type_name(composite).to_owned()),
         upload_id: Some(upload_id),
         key: Some(encoding.key(key)),
         initiated: Some(fogbank_core::Timestamp::from_millis(upload.initiated_millis)),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| "STANDARD".to_owned())),
-        owner: Some(owner(&bucket.account)),
         version_id: None,
     });
     Ok(ListMultipartUploadsOutput {

@@ -244,7 +244,7 @@ pub(crate) fn list(
     let start = start(tx, &narrow, marker.clone(), input.version_id_marker.as_deref())?;
     let page = collect(tx, &narrow, start)?;
     let (next_key, next_version) = page.next.filter(|_| page.is_truncated).unzip();
-    let (versions, markers) = shown(page.entries, &bucket, &encoding);
+    let (versions, markers) = shown(tx, page.entries, &bucket, &encoding);
     Ok(ListObjectVersionsOutput {
         name: Some(input.bucket),
         prefix: Some(encoding.key(prefix)),
@@ -264,6 +264,7 @@ pub(crate) fn list(
 }
 
 fn shown(
+    tx: &ReadTx<'_>,
     entries: Vec<Entry>,
     bucket: &Bucket,
     encoding: &Encoding,
@@ -286,12 +287,12 @@ fn shown(
                     version_id,
                     is_latest,
                     last_modified: Some(listed.modified()),
-                    owner: Some(owner(listed.owner.as_ref().unwrap_or(&bucket.account))),
+                    owner: Some(owner(tx, listed.owner.as_ref().unwrap_or(&bucket.account))),
                     restore_status: None,
                 });
             }
             ShownVersion::Marker(marker) => markers.push(DeleteMarkerEntry {
-                owner: Some(owner(marker.owner.as_ref().unwrap_or(&bucket.account))),
+                owner: Some(owner(tx, marker.owner.as_ref().unwrap_or(&bucket.account))),
                 key,
                 version_id,
                 is_latest,

@@ -51,6 +51,11 @@ impl Object {
             name => Some(called(name, self.version)),
         }
     }
+
+    /// The version's id as the answer to its writing tells it: S3 does not tell `null`.
+    pub(crate) fn written_id(&self) -> Option<String> {
+        (self.version_name == VersionName::Id).then(|| id(self.version))
+    }
 }
 
 /// Which version a request means.

@@ -12,7 +12,8 @@ async fn users_join_and_leave() {
     let both = json!({"GroupName": "Devs", "UserName": "ann"});
     good(&world, "AddUserToGroup", both.clone()).await;
     good(&world, "AddUserToGroup", both.clone()).await;
-    let group = good(&world, "GetGroup", json!({"GroupName": "Devs"})).await;
+    // Names are not distinguished by case.
+    let group = good(&world, "GetGroup", json!({"GroupName": "devs"})).await;
     assert_eq!(group["Group"]["Arn"], "arn:aws:iam::000000000000:group/d/Devs");
     assert_eq!(group["Users"][0]["UserId"], ann["User"]["UserId"]);
     let groups = good(&world, "ListGroupsForUser", json!({"UserName": "ann"})).await;

@@ -81,6 +81,48 @@ async fn writers_own_what_they_write() {
 }
 
 #[tokio::test]
+async fn an_enforced_bucket_takes_no_acl_but_its_owners_full_control() {
+    let world = super::with_bucket().await;
+    let write = |more: Value| send(&world, "PutObject", more, "x".to_owned());
+    for canned in ["private", "public-read", "bucket-owner-read"] {
+        let refusal = refused(write(json!({"Key": "a", "ACL": canned})).await);
+        assert!(refusal.starts_with("AccessControlListNotSupported"), "{canned}: {refusal}");
+    }
+    write(json!({"Key": "a", "ACL": "bucket-owner-full-control"})).await.expect("written");
+    let id = crate::rules::canonical_id(fogbank_testkit::ACCOUNT);
+    let full = json!({"Key": "a", "GrantFullControl": format!("id={id}")});
+    write(full).await.expect("written");
+    let read = json!({"Key": "a", "GrantRead": format!("id={id}")});
+    assert!(refused(write(read).await).starts_with("AccessControlListNotSupported"));
+}
+
+#[tokio::test]
+async fn parts_belong_to_whoever_will_own_the_object() {
+    let world = open().await;
+    call(&world, "PutBucketAcl", json!({"ACL": "public-read-write"})).await.expect("opened");
+    let input = json!({"Bucket": "photos", "Key": "a"});
+    let other = Principal::root(OTHER);
+    let begun = world.call_as(other, "s3:CreateMultipartUpload", input).await.expect("begun");
+    let owner = crate::rules::canonical_id(OTHER);
+    let listed = call(&world, "ListMultipartUploads", json!({})).await.expect("a list");
+    assert_eq!(listed["Uploads"][0]["Owner"], json!({"ID": owner}));
+    assert_eq!(listed["Uploads"][0]["Initiator"], json!({"ID": owner}));
+    let of_upload = json!({"Key": "a", "UploadId": begun["UploadId"]});
+    let parts = call(&world, "ListParts", of_upload).await.expect("a list");
+    assert_eq!(parts["Owner"], json!({"ID": owner}));
+}
+
+#[tokio::test]
+async fn creating_ones_bucket_again_sets_its_acl_anew() {
+    let world = open().await;
+    call(&world, "PutBucketAcl", json!({"ACL": "public-read"})).await.expect("opened");
+    let again = json!({"ObjectOwnership": "ObjectWriter"});
+    call(&world, "CreateBucket", again).await.expect("no conflict in us-east-1");
+    let acl = call(&world, "GetBucketAcl", json!({})).await.expect("an ACL");
+    assert_eq!(acl["Grants"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn what_acls_must_not_say() {
     let world = open().await;
     let put = |more: Value| call(&world, "PutBucketAcl", more);

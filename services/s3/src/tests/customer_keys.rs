@@ -32,6 +32,11 @@ async fn only_the_right_key_opens_an_object() {
         assert!(outcome.starts_with("InvalidRequest: The object was stored using a form"));
         let outcome = refused(get(&world, with(json!({"Key": "a"}), key(2, ""))).await);
         assert!(outcome.starts_with("AccessDenied"), "{outcome}");
+        let of = |key: Value| with(json!({"Key": "a", "ObjectAttributes": ["ObjectSize"]}), key);
+        let outcome = call(&world, "GetObjectAttributes", of(json!({}))).await;
+        assert!(refused(outcome).starts_with("InvalidRequest: The object was stored"));
+        let told = call(&world, "GetObjectAttributes", of(key(1, ""))).await.expect("told");
+        assert_eq!(told["ObjectSize"], size);
         if size > 5 {
             let part = with(input, json!({"Range": "bytes=1001-4007"}));
             assert!(get(&world, part).await.expect("a range").1 == body[1001..4008]);

@@ -66,3 +66,36 @@ async fn public_policies_are_blocked_until_the_block_is_lifted() {
     assert_eq!(told(&world, Principal::root(&owner), arn), Some((owner, false)));
     assert_eq!(told(&world, Principal::anonymous(), "arn:aws:sqs:::x"), None);
 }
+
+#[tokio::test]
+async fn who_may_list_learns_that_there_is_nothing_to_read() {
+    let world = with_bucket().await;
+    put(&world, "public/there", "x".to_owned()).await;
+    let open = json!({"PublicAccessBlockConfiguration": {"RestrictPublicBuckets": false}});
+    call(&world, "PutPublicAccessBlock", open).await.expect("opened");
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "s3:ListBucket",
+            "Resource": "arn:aws:s3:::photos",
+            "Condition": {"StringLike": {"s3:prefix": "public/*"}},
+        }],
+    });
+    call(&world, "PutBucketPolicy", json!({"Policy": policy.to_string()})).await.expect("set");
+    let outcome = async |operation: &str, key: &str| {
+        let input = json!({"Bucket": "photos", "Key": key, "ObjectAttributes": ["ETag"]});
+        let input = match operation {
+            "GetObjectAttributes" => input,
+            _ => json!({"Bucket": "photos", "Key": key}),
+        };
+        let other = Principal::root("111111111111");
+        refused(world.call_as(other, &format!("s3:{operation}"), input).await)
+    };
+    for operation in ["HeadObject", "GetObject", "GetObjectAttributes"] {
+        assert!(outcome(operation, "public/none").await.starts_with("NoSuchKey: "));
+        assert!(outcome(operation, "public/there").await.starts_with("AccessDenied: "));
+        assert!(outcome(operation, "private/none").await.starts_with("AccessDenied: "));
+    }
+}
