@@ -5,6 +5,7 @@
 
 pub mod certificates;
 pub mod der;
+pub mod issuing;
 pub mod jwt;
 mod keys;
 pub mod saml;

@@ -215,7 +215,8 @@ pub(crate) fn credential(
     let token = || token.unwrap_or_default().to_owned();
     match found {
         LookUp::Found(credential) => Ok(credential),
-        LookUp::Unknown | LookUp::Inactive => {
+        // AWS tells of a closed account no more than of a key that is not known.
+        LookUp::Unknown | LookUp::Inactive | LookUp::Closed => {
             let access_key_id = access_key_id.to_owned();
             Err(Error::UnknownAccessKey { access_key_id }.into())
         }

@@ -41,6 +41,8 @@ pub enum LookUp {
     Unknown,
     /// It was made inactive.
     Inactive,
+    /// The account was closed.
+    Closed,
     /// Its session is over.
     Expired,
     /// Its session token is missing or wrong.
@@ -119,6 +121,24 @@ impl Directory {
 
     /// Looks an access key up.
     pub fn credential(
+        &self,
+        rows: &dyn Read,
+        access_key_id: &str,
+        session_token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<LookUp, store::Error> {
+        let found = self.look_up(rows, access_key_id, session_token, now)?;
+        if let LookUp::Found(credential) = &found {
+            // What cannot be read allows nothing; the decision over the call will say why.
+            let account = &credential.principal.account;
+            if self.identities().is_closed(rows, account).unwrap_or_default() {
+                return Ok(LookUp::Closed);
+            }
+        }
+        Ok(found)
+    }
+
+    fn look_up(
         &self,
         rows: &dyn Read,
         access_key_id: &str,
@@ -316,12 +336,12 @@ fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>
     !is_limited && account.is_none_or(|account| account == principal.account)
 }
 
-/// Credentials of GetSessionToken cannot call IAM without a second factor, those of GetFederationToken not at all; and
+/// Credentials of GetSessionToken, which no policy limits as it does those of AssumeRoot, cannot call IAM without a second factor, those of GetFederationToken not at all; and
 /// neither can call of STS what is not open to everybody.
 fn refuse_bare_session(principal: &Principal, action: &str) -> Result<(), Fault> {
     let is_federated = matches!(principal.kind, PrincipalKind::Federated { .. });
     let is_users = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
-        && principal.session.is_some();
+        && principal.session.as_ref().is_some_and(|session| session.policy_arns.is_empty());
     if !is_federated && !is_users {
         return Ok(());
     }

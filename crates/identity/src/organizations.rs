@@ -20,6 +20,8 @@ pub struct Membership {
     pub path: String,
     /// Whether it is the management account, whose principals and resources no control policy limits.
     pub is_management: bool,
+    /// Whether the account was closed: nobody may act in it.
+    pub is_closed: bool,
     /// The levels from the root of the organization to the account itself.
     pub levels: Vec<Level>,
 }
@@ -287,6 +289,7 @@ pub fn membership(rows: &dyn Read, account: &str) -> Result<Option<Membership>, 
         organization_id: id.clone(),
         path,
         is_management: organization.management == account,
+        is_closed: row.closed,
         levels: levels.collect::<Result<_, _>>()?,
     }))
 }

@@ -15,6 +15,8 @@ pub(crate) struct Place {
     pub(crate) organization_id: String,
     pub(crate) path: String,
     is_management: bool,
+    /// Whether the account was closed.
+    pub(crate) is_closed: bool,
     service_control: Vec<Vec<Compiled>>,
     resource_control: Vec<Vec<Compiled>>,
 }
@@ -36,7 +38,7 @@ const LIMITED_SERVICES: [&str; 11] = [
 
 impl Place {
     fn compile(documents: &Documents, membership: Membership) -> Result<Place, Fault> {
-        let Membership { organization_id, path, is_management, levels } = membership;
+        let Membership { organization_id, path, is_management, is_closed, levels } = membership;
         let compiled = |policies: &[ControlPolicy], is_rcp: bool| {
             let compile = |policy: &ControlPolicy| {
                 let document = match is_rcp {
@@ -52,7 +54,14 @@ impl Place {
             service_control.push(compiled(&level.service_control, false)?);
             resource_control.push(compiled(&level.resource_control, true)?);
         }
-        Ok(Place { organization_id, path, is_management, service_control, resource_control })
+        Ok(Place {
+            organization_id,
+            path,
+            is_management,
+            is_closed,
+            service_control,
+            resource_control,
+        })
     }
 
     /// The service control policies that limit `principal`, a list for each level.
@@ -94,6 +103,12 @@ fn is_service_linked(principal: &Principal) -> bool {
 }
 
 impl Identities {
+    /// Whether the account was closed.
+    pub(crate) fn is_closed(&self, rows: &dyn Read, account: &str) -> Result<bool, Fault> {
+        let place = self.place(rows, account)?;
+        Ok((*place).as_ref().is_some_and(|place| place.is_closed))
+    }
+
     /// The account's place in its organization, or none.
     pub(crate) fn place(
         &self,

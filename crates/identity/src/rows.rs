@@ -11,10 +11,14 @@ use crate::Identities;
 pub use crate::decisions::{DENIALS, Denial, OBSERVED, Observation, Sighting};
 
 mod credentials;
+mod outbound;
 mod resources;
+mod secrets;
 
 pub use credentials::*;
+pub use outbound::*;
 pub use resources::*;
+pub use secrets::Secret;
 
 /// Users by account and folded name.
 pub static USERS: Table<(String, String), User> = Table::new("iam.users", 0x0101);
@@ -73,12 +77,17 @@ pub static IAM_TABLES: &[TableLabel] = &[
     ROLE_DELETIONS.label(),
     ACCESS_REPORTS.label(),
     SERVICE_USES.label(),
+    OUTBOUND_FEDERATIONS.label(),
+    ISSUERS.label(),
+    ROOT_FEATURES.label(),
+    ORGANIZATION_REPORTS.label(),
     GENERATION.label(),
     DENIALS.label(),
     OBSERVED.label(),
 ];
 /// The tables of STS.
-pub static STS_TABLES: &[TableLabel] = &[SESSIONS.label(), SESSION_ENDS.label()];
+pub static STS_TABLES: &[TableLabel] =
+    &[SESSIONS.label(), SESSION_ENDS.label(), SIGNING_KEYS.label()];
 
 /// Keys and values that a customer puts on a resource.
 pub type Tags = Vec<(String, String)>;

@@ -74,6 +74,7 @@ pub fn decide(
         // A developer's machine knows hardly anybody but the root, so that it is let through there.
         return Err(Fault::access_denied("Roles may not be assumed by root accounts."));
     }
+    refuse_closed(identities, rows, request, action, (account, role))?;
     asked(identities, request, action, (account, role), keys, |question, _| {
         let outcome =
             identities.evaluate(rows, question, |call, explanation| match explanation.reason {
@@ -94,16 +95,32 @@ pub fn decide(
 /// decides, since there is no caller yet.
 pub fn allows_federated(
     identities: &Identities,
+    rows: &dyn Read,
     request: &Request,
     action: &str,
     (account, role): (&str, &Role),
     provider_arn: &str,
     keys: &[(Cow<'static, str>, Vec<String>)],
 ) -> Result<bool, Fault> {
+    refuse_closed(identities, rows, request, action, (account, role))?;
     let caller = Caller::web_identity(provider_arn);
     asked(identities, request, action, (account, role), keys, |question, document| {
         Ok(decisions::allows(question, &caller, document))
     })
+}
+
+/// Nobody acts in an account that was closed.
+fn refuse_closed(
+    identities: &Identities,
+    rows: &dyn Read,
+    request: &Request,
+    action: &str,
+    (account, role): (&str, &Role),
+) -> Result<(), Fault> {
+    match identities.is_closed(rows, account)? {
+        true => Err(refusal(request, action, &role.arn(account))),
+        false => Ok(()),
+    }
 }
 
 /// Puts the question whether `action` may be done on the role, which its trust policy must allow.

@@ -3,7 +3,7 @@
 
 use fogbank_core::arn::arn;
 use fogbank_core::wire::{Item, Struct};
-use fogbank_core::{Access, Check, Fault, PrincipalKind, ReadTx, Request, Tx};
+use fogbank_core::{Access, Check, Fault, PrincipalKind, ReadTx, Request, ResourcePolicy, Tx};
 use fogbank_identity::rows;
 
 use crate::rules::linked;
@@ -294,6 +294,50 @@ pub(crate) fn policy_source(_: &Request, input: &dyn Struct) -> Outcome {
 /// What a report is about.
 pub(crate) fn by_arn(_: &Request, input: &dyn Struct) -> Outcome {
     Ok(Access::on(name(input, "Arn")))
+}
+
+/// The entity and the policy that an organization's report is about.
+pub(crate) fn organization_report(request: &Request, input: &dyn Struct) -> Outcome {
+    let path = name(input, "EntityPath");
+    let organization = path.split('/').next().unwrap_or_default();
+    let of = |kind: &str, id: &str| {
+        let resource = format!("{kind}/{organization}/{id}");
+        arn("organizations", "", &request.account, resource)
+    };
+    let id = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let kind = match id.as_bytes() {
+        [b'r', b'-', ..] => "root",
+        [b'o', b'u', b'-', ..] => "ou",
+        _ => "account",
+    };
+    let target = of(kind, id);
+    let mut access = Access::on(resource(request, format_args!("access-report/{path}")));
+    let policy = input.text("OrganizationsPolicyId");
+    if let Some(policy) = policy {
+        access = access.with("iam:OrganizationsPolicyId", [policy.to_owned()]);
+    }
+    access = access
+        .and("organizations:ListRoots", "*")
+        .and("organizations:ListPoliciesForTarget", target.clone());
+    if kind != "account" {
+        access = access.and("organizations:ListChildren", target.clone());
+    }
+    if kind != "root" {
+        access = access.and("organizations:ListParents", target);
+    }
+    if let Some(policy) = policy {
+        let policy = of("policy", &format!("service_control_policy/{policy}"));
+        access = access
+            .and("organizations:DescribePolicy", policy.clone())
+            .and("organizations:ListTargetsForPolicy", policy);
+    }
+    Ok(access)
+}
+
+/// A root has no policy that could allow strangers to act as it: for `sts:AssumeRoot`, which alone names roots of other
+/// accounts, the caller's own policies decide, and then STS by what the organization has enabled.
+pub(crate) fn policy_of_root(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourcePolicy>, Fault> {
+    Ok(arn.ends_with(":root").then(|| ResourcePolicy::new(tx.account(), None)))
 }
 
 /// The account.

@@ -6,6 +6,19 @@ use fogbank_core::policy::Malformed;
 fogbank_core::errors! {
     /// What IAM refuses.
     pub enum Error {
+        // The texts of the features' errors are guesses after the documentation of their shapes.
+        #[error("The account is not the management account or a delegated administrator of its organization.")]
+        AccountNotManagementOrDelegatedAdministratorException,
+        #[error("The account is not the management account of its organization.")]
+        CallerIsNotManagementAccountException,
+        #[error("Outbound identity federation is not enabled for this account.")]
+        FeatureDisabledException,
+        #[error("Outbound identity federation is already enabled for this account.")]
+        FeatureEnabledException,
+        #[error("The account is not a member of an organization.")]
+        OrganizationNotFoundException,
+        #[error("Trusted access for IAM is not enabled in the organization.")]
+        ServiceAccessNotEnabledException,
         #[error("Unknown")]
         CredentialReportNotPresentException,
         #[error("Report has expired. Please generate a new one.")]

@@ -23,16 +23,20 @@ use crate::rules::{Page, statements};
 use crate::store::{self, Use};
 
 /// The services that exist here, with the names that AWS's reports have.
-const SERVICES: [(&str, &str); 10] = [
+pub(crate) const SERVICES: [(&str, &str); 14] = [
     ("apigateway", "Amazon API Gateway Management V2"),
     ("dynamodb", "Amazon DynamoDB"),
     ("iam", "AWS Identity and Access Management"),
+    ("kms", "AWS Key Management Service"),
     ("lambda", "AWS Lambda"),
     ("logs", "Amazon CloudWatch Logs"),
+    ("organizations", "AWS Organizations"),
     ("rekognition", "Amazon Rekognition"),
     ("s3", "Amazon S3"),
+    ("secretsmanager", "AWS Secrets Manager"),
     ("sns", "Amazon SNS"),
     ("sqs", "Amazon SQS"),
+    ("ssm", "AWS Systems Manager"),
     ("sts", "AWS Security Token Service"),
 ];
 
@@ -150,9 +154,8 @@ pub(crate) fn get(
             Some((id, _)) => rows::arn_of_id(tx, id)?,
             None => None,
         };
-        let name = SERVICES.iter().find(|(known, _)| *known == service);
         services.push(ServiceLastAccessed {
-            service_name: name.map(|(_, name)| (*name).to_owned()),
+            service_name: service_name(&service),
             last_authenticated: last.and_then(|(_, last)| store::time(last.secs)),
             service_namespace: Some(service),
             last_authenticated_entity: arn,
@@ -206,6 +209,12 @@ pub(crate) fn get_with_entities(
     })
 }
 
+/// The name of a service that exists here.
+pub(crate) fn service_name(service: &str) -> Option<String> {
+    let found = SERVICES.iter().find(|(known, _)| *known == service);
+    found.map(|(_, name)| (*name).to_owned())
+}
+
 fn report(tx: &impl Tx, id: &str) -> Result<AccessReport, Error> {
     ACCESS_REPORTS.get(tx, &(tx.account(), id))?.ok_or_else(|| {
         Error::NoSuchEntityException(format!("The job with id {id} cannot be found."))
@@ -225,7 +234,8 @@ fn uses(
     Ok(uses)
 }
 
-fn last_use(tx: &impl Tx, id: &str, service: &str) -> Result<Option<LastUse>, Error> {
+/// When a user or role last used a service.
+pub(crate) fn last_use(tx: &impl Tx, id: &str, service: &str) -> Result<Option<LastUse>, Error> {
     match Identities::of(tx.cx().cloud()).last_uses.of_service(id, service) {
         Some(last) => Ok(Some(last)),
         None => Ok(SERVICE_USES.get(tx, &(id, service))?),

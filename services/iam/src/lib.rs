@@ -9,8 +9,7 @@
 //! act as themselves and not in their service-linked roles, which are there with the policies that AWS gives them. Of the
 //! versions of AWS's managed policies there is the one in force.
 //!
-//! What is missing: delegation requests, root credentials managed by an organization and its access reports, outbound
-//! identity federation, encrypted SAML assertions, last accesses by action.
+//! What is missing: delegation requests, role templates, encrypted SAML assertions, last accesses by action.
 
 mod access;
 mod access_keys;
@@ -30,11 +29,14 @@ mod mfa_devices;
 mod model;
 mod named;
 mod oidc_providers;
+mod organization_reports;
+mod outbound_federation;
 mod passwords;
 mod policies;
 mod reports;
 mod reset;
 mod roles;
+mod root_features;
 mod rules;
 mod saml_providers;
 mod server_certificates;
@@ -213,12 +215,23 @@ pub static OPERATIONS: &[Op] = operations! {
     write GenerateServiceLastAccessedDetails => last_accesses::generate, access::by_arn;
     read  GetServiceLastAccessedDetails => last_accesses::get, access::account;
     read  GetServiceLastAccessedDetailsWithEntities => last_accesses::get_with_entities, access::account;
+    write EnableOutboundWebIdentityFederation => outbound_federation::enable, access::account;
+    write DisableOutboundWebIdentityFederation => outbound_federation::disable, access::account;
+    read  GetOutboundWebIdentityFederationInfo => outbound_federation::get, access::account;
+    write EnableOrganizationsRootCredentialsManagement => root_features::enable_credentials, access::account;
+    write DisableOrganizationsRootCredentialsManagement => root_features::disable_credentials, access::account;
+    write EnableOrganizationsRootSessions => root_features::enable_sessions, access::account;
+    write DisableOrganizationsRootSessions => root_features::disable_sessions, access::account;
+    read  ListOrganizationsFeatures => root_features::list, access::account;
+    write GenerateOrganizationsAccessReport => organization_reports::generate, access::organization_report;
+    read  GetOrganizationsAccessReport => organization_reports::get, access::account;
 };
 
 /// IAM.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     tables: fogbank_identity::rows::IAM_TABLES,
+    resource_policy: Some(access::policy_of_root),
     reset: Some(reset::reset),
     stop: Some(|cx| {
         Box::pin(async move {

@@ -1,7 +1,8 @@
 //! Virtual MFA devices: their secrets, and whom they belong to.
 
+use fogbank_core::seal::Zeroizing;
 use fogbank_core::{ReadTx, Tx, WriteTx};
-use fogbank_identity::rows::{self, EnabledDevice, MfaDevice, USER_DEVICES, User, fold};
+use fogbank_identity::rows::{self, EnabledDevice, MfaDevice, Secret, USER_DEVICES, User, fold};
 use fogbank_identity::totp;
 
 use crate::error::Error;
@@ -26,18 +27,20 @@ pub(crate) fn create(
     tx: &mut WriteTx<'_>,
     input: CreateVirtualMFADeviceInput,
 ) -> Result<CreateVirtualMFADeviceOutput, Error> {
-    let mut seed = vec![0; SEED_BYTES];
+    let mut seed = Zeroizing::new(vec![0; SEED_BYTES]);
     tx.ids().fill(&mut seed);
+    let name = input.virtual_mfa_device_name;
+    let place = MfaDevice::place(tx.account(), &name);
     let device = MfaDevice {
-        name: input.virtual_mfa_device_name,
+        name,
         path: input.path.unwrap_or_else(|| "/".to_owned()),
-        seed,
+        seed: Secret::seal(tx, &place, &seed)?,
         created_secs: tx.now().secs(),
         tags: rules::tags(input.tags.unwrap_or_default())?,
         enabled: None,
     };
     named::create(tx, &device)?;
-    let secret = rules::base32(&device.seed);
+    let secret = rules::base32(&seed);
     let url = format!("otpauth://totp/{}@{}?secret={secret}", device.name, tx.account());
     let picture = qr::png(&url).map_err(fogbank_core::Fault::internal)?;
     let shown = VirtualMFADevice {
@@ -80,10 +83,11 @@ pub(crate) fn enable(
     }
     let now = tx.now().secs();
     let (drift_steps, last_step) =
-        synchronised(&device, &input.authentication_code1, &input.authentication_code2, now)?;
+        synchronised(tx, &device, &input.authentication_code1, &input.authentication_code2)?;
     let user_id = user.id;
     USER_DEVICES.put(tx, &(user_id.clone(), fold(&device.name)), &())?;
     device.enabled = Some(EnabledDevice { user_id, enabled_secs: now, drift_steps, last_step });
+    seal(tx, &mut device)?;
     named::save(tx, &device)?;
     Ok(EnableMFADeviceOutput {})
 }
@@ -95,10 +99,10 @@ pub(crate) fn resync(
 ) -> Result<ResyncMFADeviceOutput, Error> {
     let user: User = store::find(tx, &input.user_name)?;
     let (mut device, enabled) = of_user(tx, &user, &input.serial_number)?;
-    let now = tx.now().secs();
     let (drift_steps, last_step) =
-        synchronised(&device, &input.authentication_code1, &input.authentication_code2, now)?;
+        synchronised(tx, &device, &input.authentication_code1, &input.authentication_code2)?;
     device.enabled = Some(EnabledDevice { drift_steps, last_step, ..enabled });
+    seal(tx, &mut device)?;
     named::save(tx, &device)?;
     Ok(ResyncMFADeviceOutput {})
 }
@@ -227,12 +231,21 @@ fn of_user(tx: &impl Tx, user: &User, serial: &str) -> Result<(MfaDevice, Enable
     })
 }
 
+/// Seals the seed of a device of a time when seeds were not.
+fn seal(tx: &mut WriteTx<'_>, device: &mut MfaDevice) -> Result<(), Error> {
+    let place = MfaDevice::place(tx.account(), &device.name);
+    device.seed = device.seed.clone().sealed(tx, &place)?;
+    Ok(())
+}
+
 fn synchronised(
+    tx: &impl Tx,
     device: &MfaDevice,
     first: &str,
     second: &str,
-    now_secs: i64,
 ) -> Result<(i64, i64), Error> {
-    totp::synchronise(&device.seed, first, second, now_secs)
+    let place = MfaDevice::place(tx.account(), &device.name);
+    let seed = device.seed.open(tx.cx().cloud(), &place)?;
+    totp::synchronise(&seed, first, second, tx.now().secs())
         .ok_or(Error::InvalidAuthenticationCodeException)
 }

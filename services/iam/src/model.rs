@@ -1864,6 +1864,88 @@ impl wire::OperationShape for DetachUserPolicy {
     };
 }
 
+pub struct DisableOrganizationsRootCredentialsManagement;
+
+impl wire::OperationShape for DisableOrganizationsRootCredentialsManagement {
+    type Input = DisableOrganizationsRootCredentialsManagementInput;
+    type Output = DisableOrganizationsRootCredentialsManagementOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisableOrganizationsRootCredentialsManagement",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST,
+            output: &schema::DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE,
+            result_wrapper: "DisableOrganizationsRootCredentialsManagementResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ServiceAccessNotEnabledException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "OrganizationNotFoundException",
+                "OrganizationNotInAllFeaturesModeException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DisableOrganizationsRootSessions;
+
+impl wire::OperationShape for DisableOrganizationsRootSessions {
+    type Input = DisableOrganizationsRootSessionsInput;
+    type Output = DisableOrganizationsRootSessionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisableOrganizationsRootSessions",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST,
+            output: &schema::DISABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE,
+            result_wrapper: "DisableOrganizationsRootSessionsResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ServiceAccessNotEnabledException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "OrganizationNotFoundException",
+                "OrganizationNotInAllFeaturesModeException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DisableOutboundWebIdentityFederation;
+
+impl wire::OperationShape for DisableOutboundWebIdentityFederation {
+    type Input = DisableOutboundWebIdentityFederationInput;
+    type Output = DisableOutboundWebIdentityFederationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisableOutboundWebIdentityFederation",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT,
+            output: &schema::DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["FeatureDisabledException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct EnableMFADevice;
 
 impl wire::OperationShape for EnableMFADevice {
@@ -1896,6 +1978,90 @@ impl wire::OperationShape for EnableMFADevice {
     };
 }
 
+pub struct EnableOrganizationsRootCredentialsManagement;
+
+impl wire::OperationShape for EnableOrganizationsRootCredentialsManagement {
+    type Input = EnableOrganizationsRootCredentialsManagementInput;
+    type Output = EnableOrganizationsRootCredentialsManagementOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableOrganizationsRootCredentialsManagement",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST,
+            output: &schema::ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE,
+            result_wrapper: "EnableOrganizationsRootCredentialsManagementResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ServiceAccessNotEnabledException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "OrganizationNotFoundException",
+                "OrganizationNotInAllFeaturesModeException",
+                "CallerIsNotManagementAccountException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct EnableOrganizationsRootSessions;
+
+impl wire::OperationShape for EnableOrganizationsRootSessions {
+    type Input = EnableOrganizationsRootSessionsInput;
+    type Output = EnableOrganizationsRootSessionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableOrganizationsRootSessions",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST,
+            output: &schema::ENABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE,
+            result_wrapper: "EnableOrganizationsRootSessionsResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ServiceAccessNotEnabledException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "OrganizationNotFoundException",
+                "OrganizationNotInAllFeaturesModeException",
+                "CallerIsNotManagementAccountException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct EnableOutboundWebIdentityFederation;
+
+impl wire::OperationShape for EnableOutboundWebIdentityFederation {
+    type Input = EnableOutboundWebIdentityFederationInput;
+    type Output = EnableOutboundWebIdentityFederationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableOutboundWebIdentityFederation",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT,
+            output: &schema::ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_RESPONSE,
+            result_wrapper: "EnableOutboundWebIdentityFederationResult",
+            input_root: "",
+            output_root: "",
+            errors: &["FeatureEnabledException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GenerateCredentialReport;
 
 impl wire::OperationShape for GenerateCredentialReport {
@@ -1913,6 +2079,30 @@ impl wire::OperationShape for GenerateCredentialReport {
             input_root: "",
             output_root: "",
             errors: &["LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GenerateOrganizationsAccessReport;
+
+impl wire::OperationShape for GenerateOrganizationsAccessReport {
+    type Input = GenerateOrganizationsAccessReportInput;
+    type Output = GenerateOrganizationsAccessReportOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GenerateOrganizationsAccessReport",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GENERATE_ORGANIZATIONS_ACCESS_REPORT_REQUEST,
+            output: &schema::GENERATE_ORGANIZATIONS_ACCESS_REPORT_RESPONSE,
+            result_wrapper: "GenerateOrganizationsAccessReportResult",
+            input_root: "",
+            output_root: "",
+            errors: &["ReportGenerationLimitExceededException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -2254,6 +2444,54 @@ impl wire::OperationShape for GetOpenIDConnectProvider {
             input_root: "",
             output_root: "",
             errors: &["InvalidInputException", "NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetOrganizationsAccessReport;
+
+impl wire::OperationShape for GetOrganizationsAccessReport {
+    type Input = GetOrganizationsAccessReportInput;
+    type Output = GetOrganizationsAccessReportOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetOrganizationsAccessReport",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_ORGANIZATIONS_ACCESS_REPORT_REQUEST,
+            output: &schema::GET_ORGANIZATIONS_ACCESS_REPORT_RESPONSE,
+            result_wrapper: "GetOrganizationsAccessReportResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetOutboundWebIdentityFederationInfo;
+
+impl wire::OperationShape for GetOutboundWebIdentityFederationInfo {
+    type Input = GetOutboundWebIdentityFederationInfoInput;
+    type Output = GetOutboundWebIdentityFederationInfoOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetOutboundWebIdentityFederationInfo",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_INPUT,
+            output: &schema::GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_RESPONSE,
+            result_wrapper: "GetOutboundWebIdentityFederationInfoResult",
+            input_root: "",
+            output_root: "",
+            errors: &["FeatureDisabledException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -2926,6 +3164,35 @@ impl wire::OperationShape for ListOpenIDConnectProviders {
             input_root: "",
             output_root: "",
             errors: &["ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListOrganizationsFeatures;
+
+impl wire::OperationShape for ListOrganizationsFeatures {
+    type Input = ListOrganizationsFeaturesInput;
+    type Output = ListOrganizationsFeaturesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListOrganizationsFeatures",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_ORGANIZATIONS_FEATURES_REQUEST,
+            output: &schema::LIST_ORGANIZATIONS_FEATURES_RESPONSE,
+            result_wrapper: "ListOrganizationsFeaturesResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ServiceAccessNotEnabledException",
+                "AccountNotManagementOrDelegatedAdministratorException",
+                "OrganizationNotFoundException",
+                "OrganizationNotInAllFeaturesModeException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -4731,6 +4998,21 @@ wire::enumeration!(AccessAdvisorUsageGranularityType {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessDetail {
+    pub service_name: Option<String>,
+    pub service_namespace: Option<String>,
+    pub region: Option<String>,
+    pub entity_path: Option<String>,
+    pub last_authenticated_time: Option<wire::Timestamp>,
+    pub total_authenticated_entities: Option<i32>,
+}
+
+wire::structure!(AccessDetail, schema::ACCESS_DETAIL, {
+    0 => service_name, 1 => service_namespace, 2 => region, 3 => entity_path,
+    4 => last_authenticated_time, 5 => total_authenticated_entities,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessKey {
     pub user_name: Option<String>,
     pub access_key_id: Option<String>,
@@ -5634,6 +5916,62 @@ wire::structure!(DetachUserPolicyInput, schema::DETACH_USER_POLICY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOrganizationsRootCredentialsManagementInput {}
+
+wire::structure!(
+    DisableOrganizationsRootCredentialsManagementInput,
+    schema::DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOrganizationsRootCredentialsManagementOutput {
+    pub organization_id: Option<String>,
+    pub enabled_features: Option<Vec<String>>,
+}
+
+wire::structure!(DisableOrganizationsRootCredentialsManagementOutput, schema::DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE, {
+    0 => organization_id, 1 => enabled_features,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOrganizationsRootSessionsInput {}
+
+wire::structure!(
+    DisableOrganizationsRootSessionsInput,
+    schema::DISABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOrganizationsRootSessionsOutput {
+    pub organization_id: Option<String>,
+    pub enabled_features: Option<Vec<String>>,
+}
+
+wire::structure!(DisableOrganizationsRootSessionsOutput, schema::DISABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE, {
+    0 => organization_id, 1 => enabled_features,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOutboundWebIdentityFederationInput {}
+
+wire::structure!(
+    DisableOutboundWebIdentityFederationInput,
+    schema::DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableOutboundWebIdentityFederationOutput {}
+
+wire::structure!(
+    DisableOutboundWebIdentityFederationOutput,
+    schema::DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnableMFADeviceOutput {}
 
 wire::structure!(EnableMFADeviceOutput, schema::ENABLE_MFA_DEVICE_OUTPUT, {});
@@ -5648,6 +5986,62 @@ pub struct EnableMFADeviceInput {
 
 wire::structure!(EnableMFADeviceInput, schema::ENABLE_MFA_DEVICE_REQUEST, {
     0 => user_name, 1 => serial_number, 2 => authentication_code1, 3 => authentication_code2,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOrganizationsRootCredentialsManagementInput {}
+
+wire::structure!(
+    EnableOrganizationsRootCredentialsManagementInput,
+    schema::ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOrganizationsRootCredentialsManagementOutput {
+    pub organization_id: Option<String>,
+    pub enabled_features: Option<Vec<String>>,
+}
+
+wire::structure!(EnableOrganizationsRootCredentialsManagementOutput, schema::ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE, {
+    0 => organization_id, 1 => enabled_features,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOrganizationsRootSessionsInput {}
+
+wire::structure!(
+    EnableOrganizationsRootSessionsInput,
+    schema::ENABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOrganizationsRootSessionsOutput {
+    pub organization_id: Option<String>,
+    pub enabled_features: Option<Vec<String>>,
+}
+
+wire::structure!(EnableOrganizationsRootSessionsOutput, schema::ENABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE, {
+    0 => organization_id, 1 => enabled_features,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOutboundWebIdentityFederationInput {}
+
+wire::structure!(
+    EnableOutboundWebIdentityFederationInput,
+    schema::ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableOutboundWebIdentityFederationOutput {
+    pub issuer_identifier: Option<String>,
+}
+
+wire::structure!(EnableOutboundWebIdentityFederationOutput, schema::ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_RESPONSE, {
+    0 => issuer_identifier,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5724,6 +6118,25 @@ pub struct GenerateCredentialReportOutput {
 
 wire::structure!(GenerateCredentialReportOutput, schema::GENERATE_CREDENTIAL_REPORT_RESPONSE, {
     0 => state, 1 => description,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateOrganizationsAccessReportInput {
+    pub entity_path: String,
+    pub organizations_policy_id: Option<String>,
+}
+
+wire::structure!(GenerateOrganizationsAccessReportInput, schema::GENERATE_ORGANIZATIONS_ACCESS_REPORT_REQUEST, {
+    0 => entity_path, 1 => organizations_policy_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenerateOrganizationsAccessReportOutput {
+    pub job_id: Option<String>,
+}
+
+wire::structure!(GenerateOrganizationsAccessReportOutput, schema::GENERATE_ORGANIZATIONS_ACCESS_REPORT_RESPONSE, {
+    0 => job_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5984,6 +6397,56 @@ pub struct GetOpenIDConnectProviderOutput {
 
 wire::structure!(GetOpenIDConnectProviderOutput, schema::GET_OPEN_ID_CONNECT_PROVIDER_RESPONSE, {
     0 => url, 1 => client_id_list, 2 => thumbprint_list, 3 => create_date, 4 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOrganizationsAccessReportInput {
+    pub job_id: String,
+    pub max_items: Option<i32>,
+    pub marker: Option<String>,
+    pub sort_key: Option<SortKeyType>,
+}
+
+wire::structure!(GetOrganizationsAccessReportInput, schema::GET_ORGANIZATIONS_ACCESS_REPORT_REQUEST, {
+    0 => job_id, 1 => max_items, 2 => marker, 3 => sort_key,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOrganizationsAccessReportOutput {
+    pub job_status: Option<String>,
+    pub job_creation_date: Option<wire::Timestamp>,
+    pub job_completion_date: Option<wire::Timestamp>,
+    pub number_of_services_accessible: Option<i32>,
+    pub number_of_services_not_accessed: Option<i32>,
+    pub access_details: Option<Vec<AccessDetail>>,
+    pub is_truncated: Option<bool>,
+    pub marker: Option<String>,
+    pub error_details: Option<ErrorDetails>,
+}
+
+wire::structure!(GetOrganizationsAccessReportOutput, schema::GET_ORGANIZATIONS_ACCESS_REPORT_RESPONSE, {
+    0 => job_status, 1 => job_creation_date, 2 => job_completion_date,
+    3 => number_of_services_accessible, 4 => number_of_services_not_accessed, 5 => access_details,
+    6 => is_truncated, 7 => marker, 8 => error_details,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOutboundWebIdentityFederationInfoInput {}
+
+wire::structure!(
+    GetOutboundWebIdentityFederationInfoInput,
+    schema::GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_INPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetOutboundWebIdentityFederationInfoOutput {
+    pub issuer_identifier: Option<String>,
+    pub jwt_vending_enabled: Option<bool>,
+}
+
+wire::structure!(GetOutboundWebIdentityFederationInfoOutput, schema::GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_RESPONSE, {
+    0 => issuer_identifier, 1 => jwt_vending_enabled,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6649,6 +7112,21 @@ pub struct ListOpenIDConnectProvidersOutput {
 
 wire::structure!(ListOpenIDConnectProvidersOutput, schema::LIST_OPEN_ID_CONNECT_PROVIDERS_RESPONSE, {
     0 => open_id_connect_provider_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOrganizationsFeaturesInput {}
+
+wire::structure!(ListOrganizationsFeaturesInput, schema::LIST_ORGANIZATIONS_FEATURES_REQUEST, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListOrganizationsFeaturesOutput {
+    pub organization_id: Option<String>,
+    pub enabled_features: Option<Vec<String>>,
+}
+
+wire::structure!(ListOrganizationsFeaturesOutput, schema::LIST_ORGANIZATIONS_FEATURES_RESPONSE, {
+    0 => organization_id, 1 => enabled_features,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8437,6 +8915,13 @@ wire::enumeration!(PolicyScopeType {
     Local = "Local",
 });
 
+wire::enumeration!(SortKeyType {
+    ServiceNamespaceAscending = "SERVICE_NAMESPACE_ASCENDING",
+    ServiceNamespaceDescending = "SERVICE_NAMESPACE_DESCENDING",
+    LastAuthenticatedTimeAscending = "LAST_AUTHENTICATED_TIME_ASCENDING",
+    LastAuthenticatedTimeDescending = "LAST_AUTHENTICATED_TIME_DESCENDING",
+});
+
 wire::enumeration!(StatusType {
     Active = "Active",
     Inactive = "Inactive",
@@ -8544,6 +9029,20 @@ mod schema {
         Kind::Enum(super::AccessAdvisorUsageGranularityType::NAMES),
         Constraint::NONE,
     );
+    pub(super) static ACCESS_DETAIL: Schema = schema(
+        "AccessDetail",
+        Kind::Structure(&[
+            body("ServiceName", &STRING, Flags::REQUIRED),
+            body("ServiceNamespace", &SERVICE_NAMESPACE_TYPE, Flags::REQUIRED),
+            body("Region", &STRING, Flags::NONE),
+            body("EntityPath", &ORGANIZATIONS_ENTITY_PATH_TYPE, Flags::NONE),
+            body("LastAuthenticatedTime", &TIMESTAMP, Flags::NONE),
+            body("TotalAuthenticatedEntities", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_DETAILS: Schema =
+        schema("AccessDetails", list(&ACCESS_DETAIL, "member", false, false), Constraint::NONE);
     pub(super) static ACCESS_KEY: Schema = schema(
         "AccessKey",
         Kind::Structure(&[
@@ -9190,6 +9689,36 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST: Schema = schema(
+        "DisableOrganizationsRootCredentialsManagementRequest",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static DISABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE: Schema = schema(
+        "DisableOrganizationsRootCredentialsManagementResponse",
+        Kind::Structure(&[
+            body("OrganizationId", &STRING, Flags::NONE),
+            body("EnabledFeatures", &FEATURES_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DISABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST: Schema =
+        schema("DisableOrganizationsRootSessionsRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DISABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE: Schema = schema(
+        "DisableOrganizationsRootSessionsResponse",
+        Kind::Structure(&[
+            body("OrganizationId", &STRING, Flags::NONE),
+            body("EnabledFeatures", &FEATURES_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT: Schema =
+        schema("DisableOutboundWebIdentityFederationInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DISABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_OUTPUT: Schema = schema(
+        "DisableOutboundWebIdentityFederationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
     pub(super) static DUPLICATE_CERTIFICATE_EXCEPTION: Schema = schema(
         "DuplicateCertificateException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -9210,6 +9739,36 @@ mod schema {
             body("AuthenticationCode1", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
             body("AuthenticationCode2", &AUTHENTICATION_CODE_TYPE, Flags::REQUIRED),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_REQUEST: Schema = schema(
+        "EnableOrganizationsRootCredentialsManagementRequest",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_ORGANIZATIONS_ROOT_CREDENTIALS_MANAGEMENT_RESPONSE: Schema = schema(
+        "EnableOrganizationsRootCredentialsManagementResponse",
+        Kind::Structure(&[
+            body("OrganizationId", &STRING, Flags::NONE),
+            body("EnabledFeatures", &FEATURES_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_ORGANIZATIONS_ROOT_SESSIONS_REQUEST: Schema =
+        schema("EnableOrganizationsRootSessionsRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENABLE_ORGANIZATIONS_ROOT_SESSIONS_RESPONSE: Schema = schema(
+        "EnableOrganizationsRootSessionsResponse",
+        Kind::Structure(&[
+            body("OrganizationId", &STRING, Flags::NONE),
+            body("EnabledFeatures", &FEATURES_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_INPUT: Schema =
+        schema("EnableOutboundWebIdentityFederationInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENABLE_OUTBOUND_WEB_IDENTITY_FEDERATION_RESPONSE: Schema = schema(
+        "EnableOutboundWebIdentityFederationResponse",
+        Kind::Structure(&[body("IssuerIdentifier", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static ENTITY_ALREADY_EXISTS_EXCEPTION: Schema = schema(
@@ -9290,6 +9849,8 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static FEATURES_LIST_TYPE: Schema =
+        schema("FeaturesListType", list(&STRING, "member", false, false), Constraint::NONE);
     pub(super) static GENERATE_CREDENTIAL_REPORT_INPUT: Schema =
         schema("GenerateCredentialReportInput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static GENERATE_CREDENTIAL_REPORT_RESPONSE: Schema = schema(
@@ -9298,6 +9859,19 @@ mod schema {
             body("State", &STRING, Flags::NONE),
             body("Description", &STRING, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATE_ORGANIZATIONS_ACCESS_REPORT_REQUEST: Schema = schema(
+        "GenerateOrganizationsAccessReportRequest",
+        Kind::Structure(&[
+            body("EntityPath", &ORGANIZATIONS_ENTITY_PATH_TYPE, Flags::REQUIRED),
+            body("OrganizationsPolicyId", &ORGANIZATIONS_POLICY_ID_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATE_ORGANIZATIONS_ACCESS_REPORT_RESPONSE: Schema = schema(
+        "GenerateOrganizationsAccessReportResponse",
+        Kind::Structure(&[body("JobId", &JOB_ID_TYPE, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static GENERATE_SERVICE_LAST_ACCESSED_DETAILS_REQUEST: Schema = schema(
@@ -9485,6 +10059,41 @@ mod schema {
             body("ThumbprintList", &THUMBPRINT_LIST_TYPE, Flags::NONE),
             body("CreateDate", &TIMESTAMP, Flags::NONE),
             body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ORGANIZATIONS_ACCESS_REPORT_REQUEST: Schema = schema(
+        "GetOrganizationsAccessReportRequest",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID_TYPE, Flags::REQUIRED),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("SortKey", &SORT_KEY_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ORGANIZATIONS_ACCESS_REPORT_RESPONSE: Schema = schema(
+        "GetOrganizationsAccessReportResponse",
+        Kind::Structure(&[
+            body("JobStatus", &STRING, Flags::REQUIRED),
+            body("JobCreationDate", &TIMESTAMP, Flags::REQUIRED),
+            body("JobCompletionDate", &TIMESTAMP, Flags::NONE),
+            body("NumberOfServicesAccessible", &INTEGER, Flags::NONE),
+            body("NumberOfServicesNotAccessed", &INTEGER, Flags::NONE),
+            body("AccessDetails", &ACCESS_DETAILS, Flags::NONE),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("ErrorDetails", &ERROR_DETAILS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_INPUT: Schema =
+        schema("GetOutboundWebIdentityFederationInfoInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static GET_OUTBOUND_WEB_IDENTITY_FEDERATION_INFO_RESPONSE: Schema = schema(
+        "GetOutboundWebIdentityFederationInfoResponse",
+        Kind::Structure(&[
+            body("IssuerIdentifier", &STRING, Flags::NONE),
+            body("JwtVendingEnabled", &BOOLEAN, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -10037,6 +10646,16 @@ mod schema {
             &OPEN_ID_CONNECT_PROVIDER_LIST_TYPE,
             Flags::NONE,
         )]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ORGANIZATIONS_FEATURES_REQUEST: Schema =
+        schema("ListOrganizationsFeaturesRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LIST_ORGANIZATIONS_FEATURES_RESPONSE: Schema = schema(
+        "ListOrganizationsFeaturesResponse",
+        Kind::Structure(&[
+            body("OrganizationId", &STRING, Flags::NONE),
+            body("EnabledFeatures", &FEATURES_LIST_TYPE, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static LIST_POLICIES_GRANTING_SERVICE_ACCESS_ENTRY: Schema = schema(
@@ -11691,6 +12310,21 @@ mod schema {
         schema("mfaDeviceListType", list(&MFA_DEVICE, "member", false, false), Constraint::NONE);
     pub(super) static MINIMUM_PASSWORD_LENGTH_TYPE: Schema =
         schema("minimumPasswordLengthType", Kind::Integer, limits(Some(6), Some(128)));
+    pub(super) static ORGANIZATIONS_ENTITY_PATH_TYPE: Schema = schema(
+        "organizationsEntityPathType",
+        Kind::String,
+        matching(
+            Some(19),
+            Some(427),
+            r"^o-[0-9a-z]{10,32}\/r-[0-9a-z]{4,32}[0-9a-z-\/]*",
+            r"^o-[0-9a-z]{10,32}/r-[0-9a-z]{4,32}[0-9a-z\-/]*",
+        ),
+    );
+    pub(super) static ORGANIZATIONS_POLICY_ID_TYPE: Schema = schema(
+        "organizationsPolicyIdType",
+        Kind::String,
+        matching(None, None, "^p-[0-9a-zA-Z_]{8,128}$", "^p-[0-9a-zA-Z_]{8,128}$"),
+    );
     pub(super) static PASSWORD_REUSE_PREVENTION_TYPE: Schema =
         schema("passwordReusePreventionType", Kind::Integer, limits(Some(1), Some(24)));
     pub(super) static PASSWORD_TYPE: Schema = sensitive(schema(
@@ -11861,6 +12495,8 @@ mod schema {
         Kind::String,
         matching(Some(20), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
     );
+    pub(super) static SORT_KEY_TYPE: Schema =
+        schema("sortKeyType", Kind::Enum(super::SortKeyType::NAMES), Constraint::NONE);
     pub(super) static STATUS_TYPE: Schema =
         schema("statusType", Kind::Enum(super::StatusType::NAMES), Constraint::NONE);
     pub(super) static SUMMARY_MAP_TYPE: Schema = schema(

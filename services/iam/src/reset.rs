@@ -9,10 +9,10 @@ use fogbank_core::{BoxFuture, Cx, Fault, Tx, WriteTx};
 use fogbank_identity::Identities;
 use fogbank_identity::rows::{
     self, ACCESS_KEYS, ACCESS_REPORTS, ACCOUNT_ALIASES, ALIASES, CREDENTIAL_REPORTS, DENIALS,
-    ENTITIES, GROUPS, INSTANCE_PROFILES, LAST_USES, LOGIN_PROFILES, MEMBERS, MFA_DEVICES, OBSERVED,
-    OIDC_PROVIDERS, PASSWORD_POLICIES, POLICIES, ROLE_DELETIONS, ROLE_PROFILES, ROLES,
-    SAML_PROVIDERS, SERVER_CERTIFICATES, SERVICE_CREDENTIALS, SIGNING_CERTIFICATES,
-    SSH_PUBLIC_KEYS, USER_DEVICES, USERS, User, fold,
+    ENTITIES, GROUPS, INSTANCE_PROFILES, ISSUERS, LAST_USES, LOGIN_PROFILES, MEMBERS, MFA_DEVICES,
+    OBSERVED, OIDC_PROVIDERS, ORGANIZATION_REPORTS, OUTBOUND_FEDERATIONS, PASSWORD_POLICIES,
+    POLICIES, ROLE_DELETIONS, ROLE_PROFILES, ROLES, SAML_PROVIDERS, SERVER_CERTIFICATES,
+    SERVICE_CREDENTIALS, SIGNING_CERTIFICATES, SSH_PUBLIC_KEYS, USER_DEVICES, USERS, User, fold,
 };
 
 use crate::error::Error;
@@ -37,6 +37,8 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
                 add_accounts(tx, &SERVER_CERTIFICATES, &mut accounts)?;
                 add_accounts(tx, &ROLE_DELETIONS, &mut accounts)?;
                 add_accounts(tx, &ACCESS_REPORTS, &mut accounts)?;
+                add_accounts(tx, &ORGANIZATION_REPORTS, &mut accounts)?;
+                accounts.extend(OUTBOUND_FEDERATIONS.range(&()).keys(tx)?);
                 accounts.extend(PASSWORD_POLICIES.range(&()).keys(tx)?);
                 accounts.extend(ACCOUNT_ALIASES.range(&()).keys(tx)?);
                 accounts.extend(CREDENTIAL_REPORTS.range(&()).keys(tx)?);
@@ -91,6 +93,7 @@ async fn reset_account(cx: &Cx) -> Result<(), Fault> {
     remove_all(cx, &SERVER_CERTIFICATES).await?;
     remove_all(cx, &ROLE_DELETIONS).await?;
     remove_all(cx, &ACCESS_REPORTS).await?;
+    remove_all(cx, &ORGANIZATION_REPORTS).await?;
     cx.write(remove_settings).await?;
     let remove_role = |tx: &mut WriteTx<'_>, _: &(String, String), role: &rows::Role| {
         LAST_USES.delete(tx, &role.id)?;
@@ -125,6 +128,10 @@ fn remove_settings(tx: &mut WriteTx<'_>) -> Result<(), Fault> {
     }
     ACCOUNT_ALIASES.delete(tx, &account)?;
     PASSWORD_POLICIES.delete(tx, &account)?;
+    if let Some(federation) = OUTBOUND_FEDERATIONS.get(tx, &account)? {
+        ISSUERS.delete(tx, &federation.issuer_id)?;
+        OUTBOUND_FEDERATIONS.delete(tx, &account)?;
+    }
     Ok(CREDENTIAL_REPORTS.delete(tx, &account)?)
 }
 

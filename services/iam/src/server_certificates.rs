@@ -33,15 +33,17 @@ pub(crate) fn upload(
     if let Some(chain) = &input.certificate_chain {
         check_chain(&certificate, chain)?;
     }
+    let id = format!("ASCA{}", tx.ids().upper(17));
+    let place = rows::ServerCertificate::place(&id);
     let row = rows::ServerCertificate {
         name: input.server_certificate_name,
         path: input.path.unwrap_or_else(|| "/".to_owned()),
-        id: format!("ASCA{}", tx.ids().upper(17)),
+        id,
         uploaded_secs: tx.now().secs(),
         expires_secs: certificate.ends_secs,
         body: input.certificate_body,
         chain: input.certificate_chain,
-        private_key: input.private_key,
+        private_key: rows::Secret::seal(tx, &place, input.private_key.as_bytes())?,
         tags: rules::tags(input.tags.unwrap_or_default())?,
     };
     named::create(tx, &row)?;
@@ -116,6 +118,7 @@ pub(crate) fn update(
     if let Some(path) = input.new_path {
         new.path = path;
     }
+    new.private_key = new.private_key.sealed(tx, &rows::ServerCertificate::place(&old.id))?;
     // As with users, both names need permission.
     tx.cx().authorise(&Access::on(new.arn(tx.account())))?;
     named::delete(tx, &old)?;

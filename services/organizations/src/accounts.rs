@@ -284,7 +284,7 @@ pub(crate) fn move_to(
     Ok(MoveAccountOutput {})
 }
 
-/// Closes an account. It stays in the listing; what it holds is not touched.
+/// Closes an account. It stays in the listing, what it holds is not touched, and nobody may act in it or on it any more.
 pub(crate) fn close(
     tx: &mut WriteTx<'_>,
     input: CloseAccountInput,
@@ -300,6 +300,7 @@ pub(crate) fn close(
     }
     account.closed = true;
     ACCOUNTS.put(tx, &input.account_id, &account)?;
+    changed(tx)?;
     Ok(CloseAccountOutput {})
 }
 

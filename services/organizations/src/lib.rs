@@ -6,7 +6,7 @@
 //! assume.
 //!
 //! What is missing: consolidated billing alone, invitations by email, other types of policies, effective policies, the
-//! organization's own resource policy. A closed account stays usable. Delegated administrators and trusted services are
+//! organization's own resource policy. A closed account stays `SUSPENDED`; AWS forgets it after 90 days. Delegated administrators and trusted services are
 //! kept and may read, but no service acts on them.
 
 mod access;

@@ -12,6 +12,15 @@ fogbank_core::errors! {
         IDPCommunicationErrorException,
         #[error("{0}")]
         IDPRejectedClaimException(String),
+        // The texts of these four are the documentation's, or a guess after it.
+        #[error("The error returned if the message passed to DecodeAuthorizationMessage was invalid.")]
+        InvalidAuthorizationMessageException,
+        #[error("The requested token payload size exceeds the maximum allowed size. Reduce the number of request tags included in the GetWebIdentityToken API call to reduce the token payload size.")]
+        JWTPayloadSizeExceededException,
+        #[error("The outbound web identity federation feature is not enabled for this account. To use this feature, you must first enable it through the AWS Management Console or API.")]
+        OutboundWebIdentityFederationDisabledException,
+        #[error("The requested token duration would extend the session beyond its original expiration time. You cannot use this operation to extend the lifetime of a session beyond what was granted when the session was originally created.")]
+        SessionDurationEscalationException,
         #[error("{0}")]
         InvalidIdentityTokenException(String),
         #[error("{0}")]

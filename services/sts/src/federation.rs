@@ -98,6 +98,7 @@ fn decide(tx: &ReadTx<'_>, asked: Asked) -> Result<(NewSession, Option<i32>), Er
         let role = (&*account, &role);
         let is_allowed = trust::allows_federated(
             &identities,
+            tx,
             tx.request(),
             action,
             role,

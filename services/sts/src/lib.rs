@@ -7,8 +7,8 @@
 //! which are fetched from it or stand in its metadata, issuer, audience and times. Signatures with SHA-1, RSA keys below
 //! 2,048 bits, the curve P-521 and encrypted assertions are refused.
 //!
-//! What is missing: sessions of members' roots, tokens for other clouds and for delegation, decoding of authorization
-//! messages, which no service here makes. The packed size of policies is that of their plain text, because AWS's packing is not known.
+//! Outbound tokens are signed by keys of the account, which are made once and not rotated. What is missing: tokens for
+//! delegation; encoded authorization messages, which only EC2 makes on AWS, are decoded if one has them. The packed size of policies is that of their plain text, because AWS's packing is not known.
 
 mod access;
 mod callers;
@@ -16,9 +16,12 @@ mod error;
 mod federated_users;
 mod federation;
 mod key_sets;
+mod messages;
 mod mfa;
 mod model;
+mod outbound;
 mod reset;
+mod roots;
 mod rules;
 mod saml;
 mod sessions;
@@ -42,11 +45,15 @@ pub static OPERATIONS: &[Op] = operations! {
     task  AssumeRoleWithWebIdentity => web_identities::assume_role, access::everybody;
     task  AssumeRoleWithSAML => saml::assume_role, access::everybody;
     write GetFederationToken => federated_users::get_token, access::federated_user;
+    write AssumeRoot => roots::assume, access::root;
+    read  DecodeAuthorizationMessage => messages::decode, access::all;
+    task  GetWebIdentityToken => outbound::get_token, access::web_identity_token;
 };
 
 /// STS.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
+    data_planes: &[outbound::PLANE],
     tables: fogbank_identity::rows::STS_TABLES,
     reset: Some(reset::reset),
     ..Service::new(

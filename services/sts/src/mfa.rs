@@ -45,7 +45,9 @@ impl Shown {
                  number is valid and associated with this user. ",
             )
         })?;
-        let step = totp::verify(&device.seed, &enabled, &self.code, tx.now().secs());
+        let place = MfaDevice::place(tx.account(), &device.name);
+        let seed = device.seed.open(tx.cx().cloud(), &place)?;
+        let step = totp::verify(&seed, &enabled, &self.code, tx.now().secs());
         let step = step.ok_or_else(|| {
             Error::denied("MultiFactorAuthentication failed with invalid MFA one time pass code. ")
         })?;

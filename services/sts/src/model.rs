@@ -238,6 +238,54 @@ impl wire::OperationShape for AssumeRoleWithWebIdentity {
     };
 }
 
+pub struct AssumeRoot;
+
+impl wire::OperationShape for AssumeRoot {
+    type Input = AssumeRootInput;
+    type Output = AssumeRootOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssumeRoot",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSUME_ROOT_REQUEST,
+            output: &schema::ASSUME_ROOT_RESPONSE,
+            result_wrapper: "AssumeRootResult",
+            input_root: "",
+            output_root: "",
+            errors: &["RegionDisabledException", "ExpiredTokenException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DecodeAuthorizationMessage;
+
+impl wire::OperationShape for DecodeAuthorizationMessage {
+    type Input = DecodeAuthorizationMessageInput;
+    type Output = DecodeAuthorizationMessageOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DecodeAuthorizationMessage",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DECODE_AUTHORIZATION_MESSAGE_REQUEST,
+            output: &schema::DECODE_AUTHORIZATION_MESSAGE_RESPONSE,
+            result_wrapper: "DecodeAuthorizationMessageResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidAuthorizationMessageException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccessKeyInfo;
 
 impl wire::OperationShape for GetAccessKeyInfo {
@@ -331,6 +379,34 @@ impl wire::OperationShape for GetSessionToken {
             input_root: "",
             output_root: "",
             errors: &["RegionDisabledException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetWebIdentityToken;
+
+impl wire::OperationShape for GetWebIdentityToken {
+    type Input = GetWebIdentityTokenInput;
+    type Output = GetWebIdentityTokenOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetWebIdentityToken",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_WEB_IDENTITY_TOKEN_REQUEST,
+            output: &schema::GET_WEB_IDENTITY_TOKEN_RESPONSE,
+            result_wrapper: "GetWebIdentityTokenResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "SessionDurationEscalationException",
+                "OutboundWebIdentityFederationDisabledException",
+                "JWTPayloadSizeExceededException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -450,6 +526,31 @@ wire::structure!(AssumeRoleWithWebIdentityOutput, schema::ASSUME_ROLE_WITH_WEB_I
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRootInput {
+    pub target_principal: String,
+    pub task_policy_arn: PolicyDescriptorType,
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRootInput, schema::ASSUME_ROOT_REQUEST, {
+    0 => target_principal, 1 => task_policy_arn, 2 => duration_seconds,
+    3 => minimum_session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssumeRootOutput {
+    pub credentials: Option<Credentials>,
+    pub source_identity: Option<String>,
+    pub session_token_utilization: Option<i32>,
+    pub session_token_size: Option<i32>,
+}
+
+wire::structure!(AssumeRootOutput, schema::ASSUME_ROOT_RESPONSE, {
+    0 => credentials, 1 => source_identity, 2 => session_token_utilization, 3 => session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssumedRoleUser {
     pub assumed_role_id: Option<String>,
     pub arn: Option<String>,
@@ -469,6 +570,24 @@ pub struct Credentials {
 
 wire::structure!(Credentials, schema::CREDENTIALS, {
     0 => access_key_id, 1 => secret_access_key, 2 => session_token, 3 => expiration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecodeAuthorizationMessageInput {
+    pub encoded_message: String,
+}
+
+wire::structure!(DecodeAuthorizationMessageInput, schema::DECODE_AUTHORIZATION_MESSAGE_REQUEST, {
+    0 => encoded_message,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DecodeAuthorizationMessageOutput {
+    pub decoded_message: Option<String>,
+}
+
+wire::structure!(DecodeAuthorizationMessageOutput, schema::DECODE_AUTHORIZATION_MESSAGE_RESPONSE, {
+    0 => decoded_message,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -565,6 +684,28 @@ pub struct GetSessionTokenOutput {
 
 wire::structure!(GetSessionTokenOutput, schema::GET_SESSION_TOKEN_RESPONSE, {
     0 => credentials, 1 => session_token_utilization, 2 => session_token_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetWebIdentityTokenInput {
+    pub audience: Vec<String>,
+    pub duration_seconds: Option<i32>,
+    pub signing_algorithm: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(GetWebIdentityTokenInput, schema::GET_WEB_IDENTITY_TOKEN_REQUEST, {
+    0 => audience, 1 => duration_seconds, 2 => signing_algorithm, 3 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetWebIdentityTokenOutput {
+    pub web_identity_token: Option<String>,
+    pub expiration: Option<wire::Timestamp>,
+}
+
+wire::structure!(GetWebIdentityTokenOutput, schema::GET_WEB_IDENTITY_TOKEN_RESPONSE, {
+    0 => web_identity_token, 1 => expiration,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -782,6 +923,26 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ASSUME_ROOT_REQUEST: Schema = schema(
+        "AssumeRootRequest",
+        Kind::Structure(&[
+            body("TargetPrincipal", &TARGET_PRINCIPAL_TYPE, Flags::REQUIRED),
+            body("TaskPolicyArn", &POLICY_DESCRIPTOR_TYPE, Flags::REQUIRED),
+            body("DurationSeconds", &ROOT_DURATION_SECONDS_TYPE, Flags::NONE),
+            body("MinimumSessionTokenSize", &MINIMUM_SESSION_TOKEN_SIZE_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ASSUME_ROOT_RESPONSE: Schema = schema(
+        "AssumeRootResponse",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("SourceIdentity", &SOURCE_IDENTITY_TYPE, Flags::NONE),
+            body("SessionTokenUtilization", &INTEGER, Flags::NONE),
+            body("SessionTokenSize", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ASSUMED_ROLE_USER: Schema = schema(
         "AssumedRoleUser",
         Kind::Structure(&[
@@ -798,6 +959,16 @@ mod schema {
             body("SessionToken", &STRING, Flags::REQUIRED),
             body("Expiration", &TIMESTAMP, Flags::REQUIRED),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static DECODE_AUTHORIZATION_MESSAGE_REQUEST: Schema = schema(
+        "DecodeAuthorizationMessageRequest",
+        Kind::Structure(&[body("EncodedMessage", &ENCODED_MESSAGE_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DECODE_AUTHORIZATION_MESSAGE_RESPONSE: Schema = schema(
+        "DecodeAuthorizationMessageResponse",
+        Kind::Structure(&[body("DecodedMessage", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static EXPIRED_TOKEN_EXCEPTION: Schema = schema(
@@ -881,6 +1052,24 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_WEB_IDENTITY_TOKEN_REQUEST: Schema = schema(
+        "GetWebIdentityTokenRequest",
+        Kind::Structure(&[
+            body("Audience", &WEB_IDENTITY_TOKEN_AUDIENCE_LIST_TYPE, Flags::REQUIRED),
+            body("DurationSeconds", &WEB_IDENTITY_TOKEN_DURATION_SECONDS_TYPE, Flags::NONE),
+            body("SigningAlgorithm", &JWT_ALGORITHM_TYPE, Flags::REQUIRED),
+            body("Tags", &TAG_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_WEB_IDENTITY_TOKEN_RESPONSE: Schema = schema(
+        "GetWebIdentityTokenResponse",
+        Kind::Structure(&[
+            body("WebIdentityToken", &WEB_IDENTITY_TOKEN_TYPE, Flags::NONE),
+            body("Expiration", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static IDP_COMMUNICATION_ERROR_EXCEPTION: Schema = schema(
         "IDPCommunicationErrorException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -944,6 +1133,8 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static ROOT_DURATION_SECONDS_TYPE: Schema =
+        schema("RootDurationSecondsType", Kind::Integer, limits(Some(0), Some(900)));
     pub(super) static SAML_ASSERTION_TYPE: Schema =
         sensitive(schema("SAMLAssertionType", Kind::String, limits(Some(4), Some(100000))));
     pub(super) static SESSION_DURATION_ESCALATION_EXCEPTION: Schema = schema(
@@ -959,6 +1150,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static TARGET_PRINCIPAL_TYPE: Schema =
+        schema("TargetPrincipalType", Kind::String, limits(Some(12), Some(2048)));
     pub(super) static ACCESS_KEY_ID_TYPE: Schema = schema(
         "accessKeyIdType",
         Kind::String,
@@ -982,11 +1175,15 @@ mod schema {
         schema("contextAssertionType", Kind::String, limits(Some(4), Some(2048)));
     pub(super) static DURATION_SECONDS_TYPE: Schema =
         schema("durationSecondsType", Kind::Integer, limits(Some(900), Some(129600)));
+    pub(super) static ENCODED_MESSAGE_TYPE: Schema =
+        schema("encodedMessageType", Kind::String, limits(Some(1), Some(10240)));
     pub(super) static EXTERNAL_ID_TYPE: Schema = schema(
         "externalIdType",
         Kind::String,
         matching(Some(2), Some(1224), r"[\w+=,.@:\/-]*", r"[a-zA-Z0-9_+=,.@:/\-]*"),
     );
+    pub(super) static JWT_ALGORITHM_TYPE: Schema =
+        schema("jwtAlgorithmType", Kind::String, limits(Some(5), Some(5)));
     pub(super) static MINIMUM_SESSION_TOKEN_SIZE_TYPE: Schema =
         schema("minimumSessionTokenSizeType", Kind::Integer, limits(Some(0), Some(4096)));
     pub(super) static POLICY_DESCRIPTOR_LIST_TYPE: Schema = schema(
@@ -1067,4 +1264,15 @@ mod schema {
         Kind::String,
         matching(Some(2), Some(32), r"[\w+=,.@-]*", r"[a-zA-Z0-9_+=,.@\-]*"),
     );
+    pub(super) static WEB_IDENTITY_TOKEN_AUDIENCE_LIST_TYPE: Schema = schema(
+        "webIdentityTokenAudienceListType",
+        list(&WEB_IDENTITY_TOKEN_AUDIENCE_STRING_TYPE, "member", false, false),
+        limits(Some(1), Some(10)),
+    );
+    pub(super) static WEB_IDENTITY_TOKEN_AUDIENCE_STRING_TYPE: Schema =
+        schema("webIdentityTokenAudienceStringType", Kind::String, limits(Some(1), Some(1000)));
+    pub(super) static WEB_IDENTITY_TOKEN_DURATION_SECONDS_TYPE: Schema =
+        schema("webIdentityTokenDurationSecondsType", Kind::Integer, limits(Some(60), Some(3600)));
+    pub(super) static WEB_IDENTITY_TOKEN_TYPE: Schema =
+        sensitive(schema("webIdentityTokenType", Kind::String, Constraint::NONE));
 }

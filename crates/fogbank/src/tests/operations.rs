@@ -147,6 +147,10 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("ssm", "*", "ParameterFilters", Value::Null),
         ("ssm", "*", "KeyId", json!(key)),
         ("ssm", "*", "Type", json!("SecureString")),
+        ("iam", "*", "EntityPath", json!("o-plausible0/r-plau/ou-plau-plausible")),
+        ("iam", "*", "OrganizationsPolicyId", json!("p-plausible0")),
+        ("sts", "*", "TargetPrincipal", json!("000000000000")),
+        ("sts", "*", "SigningAlgorithm", json!("ES384")),
         ("ssm", "*", "Policy", json!(policy)),
         ("sqs", "*", "QueueUrl", json!("http://127.0.0.1:4566/000000000000/plausible")),
     ]

@@ -124,6 +124,11 @@ impl Identities {
             return Ok(outcome);
         }
         let standing = Standing::read(self, rows, question)?;
+        if standing.is_closed() {
+            self.kept.keep(question, standing, Vec::new(), Outcome::Denied);
+            // AWS's words differ from service to service, and are not known of most.
+            return Err(Fault::access_denied("The account is closed."));
+        }
         let look_ups = LookUps { identities: self, rows, resource_tags: question.resource_tags };
         let facts = Facts::new(question, &standing, Some(look_ups), Vec::new());
         let (outcome, refusal) = standing.with_policies(question, &facts, |call, policies| {

@@ -23,7 +23,7 @@ pub(crate) struct Standing {
     session: Vec<Compiled>,
     /// Where the caller's account stands in its organization.
     own_place: Option<Arc<Option<Place>>>,
-    /// The same of the owner's account, for actions that its control policies concern.
+    /// The same of the owner's account, if it is another one or its control policies concern the action.
     owner_place: Option<Arc<Option<Place>>>,
 }
 
@@ -55,11 +55,19 @@ impl Standing {
             },
             session: identities.session(rows, principal.session.as_deref())?,
             own_place: place(&principal.account)?,
-            owner_place: match places::is_limited(question.action) {
+            owner_place: match places::is_limited(question.action)
+                || question.owner() != principal.account
+            {
                 true => place(question.owner())?,
                 false => None,
             },
         })
+    }
+
+    /// Whether the caller's account or the resource's was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        let is_closed = |place: &Option<Arc<Option<Place>>>| matches!(place.as_deref(), Some(Some(place)) if place.is_closed);
+        is_closed(&self.own_place) || is_closed(&self.owner_place)
     }
 
     fn holder(&self) -> Option<&Holder> {

@@ -2,10 +2,10 @@
 //!
 //! What belongs to a user lies under its unique id, so that a renamed user keeps it.
 
-use fogbank_core::store::{Table, row};
+use fogbank_core::store::{Error, Table, decode_fields, no_older_version, row};
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use super::{Secret, Tags, fold};
 
 /// Login profiles by the user's id.
 pub static LOGIN_PROFILES: Table<String, LoginProfile> = Table::new("iam.login-profiles", 0x0110);
@@ -84,8 +84,8 @@ pub struct MfaDevice {
     pub name: String,
     /// The path, from `/` to `/`.
     pub path: String,
-    /// The secret that its codes are made of.
-    pub seed: Vec<u8>,
+    /// The secret that its codes are made of, sealed for [`MfaDevice::place`].
+    pub seed: Secret,
     /// When it was created, in seconds since 1970.
     pub created_secs: i64,
     /// The tags.
@@ -150,12 +150,35 @@ pub struct ServiceCredential {
 
 row!(LoginProfile, 1);
 row!(PasswordPolicy, 1);
-row!(MfaDevice, 1);
+row!(MfaDevice, 2, device_with_plain_seed);
 row!(SigningCertificate, 1);
 row!(SshPublicKey, 1);
 row!(ServiceCredential, 1);
 
+/// Version 1 had the seed as it is.
+fn device_with_plain_seed(version: u8, bytes: &[u8]) -> Result<MfaDevice, Error> {
+    #[derive(Deserialize)]
+    struct Older {
+        name: String,
+        path: String,
+        seed: Vec<u8>,
+        created_secs: i64,
+        tags: Tags,
+        enabled: Option<EnabledDevice>,
+    }
+    if version != 1 {
+        return no_older_version(version, bytes);
+    }
+    let Older { name, path, seed, created_secs, tags, enabled } = decode_fields(bytes)?;
+    Ok(MfaDevice { name, path, seed: Secret::Plain(seed), created_secs, tags, enabled })
+}
+
 impl MfaDevice {
+    /// What the seed of the device of this name is sealed for.
+    pub fn place(account: &str, name: &str) -> String {
+        format!("iam.mfa-device:{account}/{}", fold(name))
+    }
+
     /// The device's serial number, which is its ARN.
     pub fn arn(&self, account: &str) -> String {
         super::entity_arn(account, "mfa", &self.path, &self.name)

@@ -1,9 +1,9 @@
 //! Instance profiles, identity providers, server certificates, aliases and reports.
 
-use fogbank_core::store::{Table, row};
+use fogbank_core::store::{Error, Table, decode_fields, no_older_version, row};
 use serde::{Deserialize, Serialize};
 
-use super::{LastUse, Tags};
+use super::{LastUse, Secret, Tags};
 
 /// Instance profiles by account and folded name.
 pub static INSTANCE_PROFILES: Table<(String, String), InstanceProfile> =
@@ -35,6 +35,10 @@ pub static ACCESS_REPORTS: Table<(String, String), AccessReport> =
     Table::new("iam.access-reports", 0x0129);
 /// When a user or role last called a service: its unique id, the service's prefix in actions.
 pub static SERVICE_USES: Table<(String, String), LastUse> = Table::new("iam.service-uses", 0x012a);
+
+/// Reports of what an organization's accounts accessed: account, id of the job.
+pub static ORGANIZATION_REPORTS: Table<(String, String), OrganizationReport> =
+    Table::new("iam.organization-reports", 0x012f);
 
 /// A container that passes a role to machines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,8 +112,8 @@ pub struct ServerCertificate {
     pub body: String,
     /// The certificates above it in PEM.
     pub chain: Option<String>,
-    /// The private key in PEM.
-    pub private_key: String,
+    /// The private key in PEM, sealed for [`ServerCertificate::place`].
+    pub private_key: Secret,
     /// The tags.
     pub tags: Tags,
 }
@@ -145,10 +149,33 @@ pub struct AccessReport {
     pub services: Vec<String>,
 }
 
+/// A report of what the accounts of an organization accessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationReport {
+    /// When it was asked for, in seconds since 1970.
+    pub created_secs: i64,
+    /// Why there is none: a code and a message.
+    pub failure: Option<(String, String)>,
+    /// The services that control policies allow something of.
+    pub services: Vec<ServiceAccess>,
+}
+
+/// How the accounts of an organization used a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceAccess {
+    /// The service's prefix in actions.
+    pub service: String,
+    /// Its last use, and the path of the account, from the organization down.
+    pub last: Option<(LastUse, String)>,
+    /// How many accounts used it.
+    pub accounts: u32,
+}
+
+row!(OrganizationReport, 1);
 row!(InstanceProfile, 1);
 row!(OidcProvider, 1);
 row!(SamlProvider, 1);
-row!(ServerCertificate, 1);
+row!(ServerCertificate, 2, certificate_with_plain_key);
 row!(CredentialReport, 1);
 row!(RoleDeletion, 1);
 row!(AccessReport, 1);
@@ -174,7 +201,43 @@ impl SamlProvider {
     }
 }
 
+/// Version 1 had the private key as it is.
+fn certificate_with_plain_key(version: u8, bytes: &[u8]) -> Result<ServerCertificate, Error> {
+    #[derive(Deserialize)]
+    struct Older {
+        name: String,
+        path: String,
+        id: String,
+        uploaded_secs: i64,
+        expires_secs: i64,
+        body: String,
+        chain: Option<String>,
+        private_key: String,
+        tags: Tags,
+    }
+    if version != 1 {
+        return no_older_version(version, bytes);
+    }
+    let older: Older = decode_fields(bytes)?;
+    Ok(ServerCertificate {
+        name: older.name,
+        path: older.path,
+        id: older.id,
+        uploaded_secs: older.uploaded_secs,
+        expires_secs: older.expires_secs,
+        body: older.body,
+        chain: older.chain,
+        private_key: Secret::Plain(older.private_key.into_bytes()),
+        tags: older.tags,
+    })
+}
+
 impl ServerCertificate {
+    /// What the private key of the certificate with this id is sealed for.
+    pub fn place(id: &str) -> String {
+        format!("iam.server-certificate:{id}")
+    }
+
     /// The certificate's ARN.
     pub fn arn(&self, account: &str) -> String {
         super::entity_arn(account, "server-certificate", &self.path, &self.name)

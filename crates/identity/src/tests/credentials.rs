@@ -19,6 +19,7 @@ fn name(look_up: &LookUp) -> String {
         }
         LookUp::Unknown => "unknown".to_owned(),
         LookUp::Inactive => "inactive".to_owned(),
+        LookUp::Closed => "closed".to_owned(),
         LookUp::Expired => "expired".to_owned(),
         LookUp::InvalidToken => "invalid token".to_owned(),
     }

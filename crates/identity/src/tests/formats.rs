@@ -7,9 +7,10 @@ use fogbank_core::{Principal, Session};
 use crate::rows::{
     AccessKey, AccessReport, Account, CredentialReport, Denial, EnabledDevice, Entity, Grants,
     Group, InlinePolicy, InstanceProfile, Kind, LastUse, LoginProfile, ManagedPolicy, MfaDevice,
-    Observation, OidcProvider, PasswordHash, PasswordPolicy, PolicyVersion, Role, RoleDeletion,
-    SamlProvider, ServerCertificate, ServiceCredential, Sighting, SigningCertificate, SshPublicKey,
-    TemporaryCredential, User,
+    Observation, OidcProvider, OrganizationReport, OutboundFederation, PasswordHash,
+    PasswordPolicy, PolicyVersion, Role, RoleDeletion, RootFeatures, SamlProvider, Secret,
+    ServerCertificate, ServiceAccess, ServiceCredential, Sighting, SigningCertificate, SigningKey,
+    SshPublicKey, TemporaryCredential, User,
 };
 
 pub(super) fn check<V: Value>(row: &V, expected: Expect) {
@@ -194,12 +195,12 @@ fn devices_and_keys_of_services() {
     let device = MfaDevice {
         name: "m".into(),
         path: "/".into(),
-        seed: vec![1, 2],
+        seed: Secret::Sealed(vec![1, 2]),
         created_secs: 1,
         tags: vec![("k".into(), "v".into())],
         enabled: Some(enabled),
     };
-    check(&device, expect!["01016d012f0201020201016b01760105414944413102010e"]);
+    check(&device, expect!["02016d012f010201020201016b01760105414944413102010e"]);
     let certificate = SigningCertificate { body: "c".into(), active: true, uploaded_secs: 1 };
     check(&certificate, expect!["0101630102"]);
     let key = SshPublicKey {
@@ -244,10 +245,10 @@ fn resources() {
         expires_secs: 2,
         body: "b".into(),
         chain: None,
-        private_key: "k".into(),
+        private_key: Secret::Sealed(vec![7]),
         tags: Vec::new(),
     };
-    check(&certificate, expect!["010163012f0541534341310204016200016b00"]);
+    check(&certificate, expect!["020163012f054153434131020401620001010700"]);
     let oidc = OidcProvider {
         url: "a.example/x".into(),
         is_tls: true,
@@ -285,4 +286,39 @@ fn reports() {
         services: vec!["s3".into()],
     };
     check(&report, expect!["010561726e3a7500020105414944413101027333"]);
+    let used = LastUse { secs: 1, service: "s3".into(), region: "r".into() };
+    let access =
+        ServiceAccess { service: "s3".into(), last: Some((used, "o".into())), accounts: 1 };
+    let report = OrganizationReport {
+        created_secs: 1,
+        failure: Some(("c".into(), "m".into())),
+        services: vec![access],
+    };
+    check(&report, expect!["0102010163016d0102733301020273330172016f01"]);
+}
+
+#[test]
+fn outbound_federation() {
+    check(&OutboundFederation { issuer_id: "i".into(), enabled: true }, expect!["01016901"]);
+    let key = SigningKey {
+        algorithm: "ES384".into(),
+        private: Secret::Sealed(vec![7]),
+        public: "{}".into(),
+        created_secs: 1,
+    };
+    check(&key, expect!["01054553333834010107027b7d02"]);
+    check(&RootFeatures { credentials: true, sessions: false }, expect!["010100"]);
+}
+
+/// Rows of a time when secrets lay in them as they are.
+#[test]
+fn older_rows_with_plain_secrets() {
+    let bytes = hex::decode("01016d012f0201020201016b01760105414944413102010e").expect("hex");
+    let device = MfaDevice::decode_slice(&bytes).expect("readable");
+    assert!(device.seed == Secret::Plain(vec![1, 2]));
+    assert_eq!(device.enabled.expect("a user").user_id, "AIDA1");
+    let bytes = hex::decode("010163012f0541534341310204016200016b00").expect("hex");
+    let certificate = ServerCertificate::decode_slice(&bytes).expect("readable");
+    assert!(certificate.private_key == Secret::Plain(b"k".to_vec()));
+    assert!(certificate.tags.is_empty() && certificate.body == "b");
 }

@@ -142,6 +142,29 @@ pub(crate) fn allows_service(document: &str, service: &str) -> bool {
     })
 }
 
+/// Whether a document denies all actions of a service, everywhere and always.
+pub(crate) fn denies_service(document: &str, service: &str) -> bool {
+    let Ok(whole) = serde_json::from_str::<Value>(document) else { return false };
+    let statements = match whole.get("Statement") {
+        Some(Value::Array(many)) => many.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let has = |value: &Value, wanted: &dyn Fn(&str) -> bool| match value {
+        Value::String(one) => wanted(one),
+        Value::Array(many) => many.iter().filter_map(Value::as_str).any(wanted),
+        _ => false,
+    };
+    statements.iter().any(|statement| {
+        statement["Effect"] == "Deny"
+            && statement.get("Condition").is_none()
+            && has(&statement["Resource"], &|text| text == "*")
+            && has(&statement["Action"], &|text| {
+                text == "*" || text.eq_ignore_ascii_case(&format!("{service}:*"))
+            })
+    })
+}
+
 /// Whether a pattern of `*` and `?` matches.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_at_checked(1) {
@@ -188,6 +211,9 @@ mod tests {
         assert!(!allows_service(TEXT, "sqs"));
         let all = r#"{"Statement":{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}}"#;
         assert!(allows_service(all, "sqs") && !allows_service(all, "iam"));
+        assert!(!denies_service(TEXT, "s3"));
+        let denied = r#"{"Statement":{"Effect":"Deny","Action":"sqs:*","Resource":"*"}}"#;
+        assert!(denies_service(denied, "sqs") && !denies_service(denied, "sns"));
         let stars = r#"{"Statement":{"Effect":"Allow","Action":"s*","Resource":"*"}}"#;
         assert!(allows_service(stars, "sqs") && !allows_service(stars, "iam"));
     }

@@ -66,7 +66,7 @@ async fn every_operation_asks_for_permission() {
         "ServiceSpecificCredentialId": "x".repeat(20), "AccountAlias": "alias", "OldPassword": "x", "NewPassword": "x",
         "Password": "x", "GlobalEndpointTokenVersion": "v2Token", "ClientID": "c", "ThumbprintList": [],
         "PolicySourceArn": arn, "Arn": arn, "PolicyInputList": [], "ActionNames": [], "ServiceNamespaces": ["s3"],
-        "JobId": "x".repeat(36), "ServiceNamespace": "s3", "Description": "",
+        "JobId": "x".repeat(36), "ServiceNamespace": "s3", "Description": "", "EntityPath": "o-aaaaaaaaaa/r-aaaa",
     });
     if let (Some(all), Some(more)) = (everything.as_object_mut(), more.as_object()) {
         all.extend(more.clone());

@@ -85,6 +85,9 @@ fn code(world: &World, name: &str, steps: i64) -> String {
     let key = (ACCOUNT.to_owned(), name.to_owned());
     let row = world.cloud().db().read(|tx| rows::MFA_DEVICES.get(tx, &key));
     let seed = row.expect("read").expect("a device").seed;
+    assert!(matches!(seed, rows::Secret::Sealed(_)));
+    let place = rows::MfaDevice::place(ACCOUNT, name);
+    let seed = seed.open(world.cloud(), &place).expect("it opens");
     totp::code(&seed, totp::step(world.clock().now().secs()) + steps)
 }
 

@@ -3,6 +3,7 @@
 mod accounts;
 mod policies;
 mod reset;
+mod roots;
 mod units;
 
 use fogbank_core::{Principal, Service};

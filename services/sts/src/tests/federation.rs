@@ -191,6 +191,8 @@ async fn device(world: &World, name: &str) -> (String, Vec<u8>) {
     let key = (ACCOUNT.to_owned(), name.to_owned());
     let row = world.cloud().db().read(|tx| rows::MFA_DEVICES.get(tx, &key));
     let seed = row.expect("read").expect("a device").seed;
+    let place = rows::MfaDevice::place(ACCOUNT, name);
+    let seed = seed.open(world.cloud(), &place).expect("it opens").to_vec();
     let step = totp::step(world.clock().now().secs());
     let input = json!({
         "UserName": name, "SerialNumber": serial, "AuthenticationCode1": totp::code(&seed, step - 1),

@@ -3,6 +3,7 @@
 mod callers;
 mod credentials;
 mod federation;
+mod outbound;
 mod reset;
 mod roles;
 
