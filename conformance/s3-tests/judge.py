@@ -36,6 +36,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def keys_of_kms(port):
+    """The ARNs of two new keys, which the tests of SSE-KMS use."""
+    import boto3
+
+    kms = boto3.client(
+        "kms", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
+        aws_access_key_id=ACCOUNTS["s3 main"], aws_secret_access_key="test",
+    )
+    return [kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+
+
 def configuration(port):
     lines = [
         "[DEFAULT]", "host = 127.0.0.1", f"port = {port}", "is_secure = False", "ssl_verify = False",
@@ -49,8 +60,9 @@ def configuration(port):
             f"display_name = {account}", f"email = {section.replace(' ', '-')}@example.com",
         ]
         if section == "s3 main":
-            lines += ["api_name = ", "lc_debug_interval = 1",
-                      "storage_classes = STANDARD_IA, GLACIER_IR"]
+            first, second = keys_of_kms(port)
+            lines += ["api_name = ", "lc_debug_interval = 1", f"kms_keyid = {first}",
+                      f"kms_keyid2 = {second}", "storage_classes = STANDARD_IA, GLACIER_IR"]
         if section == "s3 tenant":
             lines.append("tenant = testx")
     return "\n".join(lines) + "\n"

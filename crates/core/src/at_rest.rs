@@ -5,6 +5,9 @@
 //! policies decide. A service that seals many small values asks for a data key once for a while and says for how long:
 //! what the same caller does for the same resource with the same key then shares it, as on AWS.
 //!
+//! A service that must read any part of a value without the rest, as S3 must, takes the data key's bytes for a cipher of its
+//! own ([`DataKey::bytes`]), and stores the sealed data key itself.
+//!
 //! A sealed value is a version (1), the length of the sealed data key in two bytes, the sealed data key, and what
 //! [`fogbank_seal::Key::seal`] made.
 
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fogbank_seal::{Key, NONCE_BYTES, Zeroizing};
+use fogbank_seal::{KEY_BYTES, Key, NONCE_BYTES, Zeroizing};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -38,9 +41,9 @@ pub struct KmsKey<'a> {
 }
 
 /// A data key: as it is, and sealed by the KMS key.
-#[derive(Debug)]
 pub struct DataKey {
     key: Key,
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
     /// The data key, sealed by the KMS key.
     pub sealed: Vec<u8>,
     /// The ARN of the KMS key.
@@ -107,11 +110,7 @@ impl KmsKey<'_> {
         }
         let input = json!({"KeyId": self.key_id, "KeySpec": "AES_256"});
         let output = self.call(cx, "GenerateDataKey", input).await?;
-        let key = Arc::new(DataKey {
-            key: key_of(&output["Plaintext"])?,
-            sealed: bytes_of(&output["CiphertextBlob"])?.to_vec(),
-            kms_key_arn: output["KeyId"].as_str().unwrap_or_default().to_owned(),
-        });
+        let key = Arc::new(DataKey::new(&output, bytes_of(&output["CiphertextBlob"])?.to_vec())?);
         if !self.reuse.is_zero() {
             known.keep(name, self.ends(cx), &key);
         }
@@ -129,11 +128,7 @@ impl KmsKey<'_> {
             return Ok(key);
         }
         let output = self.call(cx, "Decrypt", json!({"CiphertextBlob": blob})).await?;
-        let key = Arc::new(DataKey {
-            key: key_of(&output["Plaintext"])?,
-            sealed: sealed.to_vec(),
-            kms_key_arn: output["KeyId"].as_str().unwrap_or_default().to_owned(),
-        });
+        let key = Arc::new(DataKey::new(&output, sealed.to_vec())?);
         if !self.reuse.is_zero() {
             known.keep(name, self.ends(cx), &key);
         }
@@ -158,7 +153,28 @@ impl KmsKey<'_> {
     }
 }
 
+impl std::fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DataKey({})", self.kms_key_arn)
+    }
+}
+
 impl DataKey {
+    /// The data key of an answer of KMS.
+    fn new(output: &Value, sealed: Vec<u8>) -> Result<DataKey, Fault> {
+        let plain = bytes_of(&output["Plaintext"])?;
+        let bytes = Zeroizing::new(
+            plain.as_slice().try_into().map_err(|_| Fault::internal("a data key of KMS"))?,
+        );
+        let kms_key_arn = output["KeyId"].as_str().unwrap_or_default().to_owned();
+        Ok(DataKey { key: Key::new(&bytes), bytes, sealed, kms_key_arn })
+    }
+
+    /// The data key as it is, for a cipher of the service's own.
+    pub fn bytes(&self) -> &Zeroizing<[u8; KEY_BYTES]> {
+        &self.bytes
+    }
+
     /// Seals a value for the place that `place` names, with the sealed data key in front.
     pub fn seal(&self, cx: &Cx, place: &[u8], value: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
@@ -182,12 +198,6 @@ fn split(sealed: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn damaged(why: impl std::fmt::Display) -> Fault {
     Fault::internal(format!("a sealed value cannot be opened: {why}"))
-}
-
-fn key_of(text: &Value) -> Result<Key, Fault> {
-    let bytes = bytes_of(text)?;
-    let bytes = bytes.as_slice().try_into().map_err(|_| Fault::internal("a data key of KMS"))?;
-    Ok(Key::new(bytes))
 }
 
 fn bytes_of(text: &Value) -> Result<Zeroizing<Vec<u8>>, Fault> {

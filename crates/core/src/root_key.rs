@@ -16,13 +16,27 @@ const WORD: &[u8] = b"fogbank root key";
 const PLACE: &[u8] = b"core.root_key";
 
 /// The root key of a cloud.
-#[derive(Debug)]
-pub struct RootKey(Key);
+pub struct RootKey {
+    key: Key,
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
+}
+
+impl std::fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RootKey")
+    }
+}
 
 impl RootKey {
     /// The key of these bytes.
     pub fn new(bytes: &[u8; KEY_BYTES]) -> RootKey {
-        RootKey(Key::new(bytes))
+        RootKey { key: Key::new(bytes), bytes: Zeroizing::new(*bytes) }
+    }
+
+    /// A key for a cipher of a service's own, for the use that `purpose` names. Who stores what it enciphers calls
+    /// [`keep_word`] in the same transaction.
+    pub fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+        fogbank_seal::derive(&self.bytes, purpose)
     }
 
     /// New bytes for a key.
@@ -36,12 +50,12 @@ impl RootKey {
     pub fn seal(&self, ids: &Ids, place: &[u8], value: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         ids.fill(&mut nonce);
-        self.0.seal(nonce, place, value)
+        self.key.seal(nonce, place, value)
     }
 
     /// Opens a value that was sealed for the same place.
     pub fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let opened = self.0.open(place, sealed);
+        let opened = self.key.open(place, sealed);
         opened.map_err(|error| Fault::internal(format!("with the root key: {error}")))
     }
 }
@@ -49,12 +63,17 @@ impl RootKey {
 /// Seals a value that a row is to keep, for the place that `place` names. The first one also leaves the word by which the
 /// next start knows its key.
 pub fn seal(tx: &mut WriteTx<'_>, place: &[u8], value: &[u8]) -> Result<Vec<u8>, Error> {
-    let key = tx.cx().root_key();
+    keep_word(tx)?;
+    Ok(tx.cx().root_key().seal(tx.ids(), place, value))
+}
+
+/// Leaves the word by which the next start knows its root key, unless it is there.
+pub fn keep_word(tx: &mut WriteTx<'_>) -> Result<(), Error> {
     if !SEALED.contains(tx, &(0,))? {
-        let word = Raw(key.seal(tx.ids(), PLACE, WORD).into());
-        SEALED.put(tx, &(0,), &word)?;
+        let word = tx.cx().root_key().seal(tx.ids(), PLACE, WORD);
+        SEALED.put(tx, &(0,), &Raw(word.into()))?;
     }
-    Ok(key.seal(tx.ids(), place, value))
+    Ok(())
 }
 
 impl Cloud {
@@ -72,7 +91,7 @@ impl Cloud {
     /// Takes the root key, and says whether it is the one that sealed what lies in the rows.
     pub fn use_root_key(&self, key: RootKey) -> Result<bool, Error> {
         let found = self.db().read(|tx| SEALED.get(tx, &(0,)))?;
-        let is_right = found.is_none_or(|word| key.0.open(PLACE, &word.0).is_ok());
+        let is_right = found.is_none_or(|word| key.key.open(PLACE, &word.0).is_ok());
         if is_right {
             self.state(|| key);
         }

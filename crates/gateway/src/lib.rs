@@ -21,6 +21,7 @@ mod metrics;
 pub mod objects;
 mod outbound;
 mod pipeline;
+mod quirks;
 mod route;
 mod server;
 mod tls;

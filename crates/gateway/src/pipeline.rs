@@ -20,7 +20,7 @@ use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
-use crate::{Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts};
+use crate::{Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts, quirks};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
 const BODY_LIMIT: usize = 20 * 1024 * 1024;
@@ -350,6 +350,7 @@ impl Exchange<'_> {
             &parts.headers,
         );
         let cx = Cx::new(self.gateway.cloud.clone(), request);
+        quirks::check(service.model.name, known.op.model.name, head.headers)?;
         let labels: Vec<(&'static str, &str)> =
             route.labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let message = wire::Request {

@@ -5,6 +5,7 @@
 //! source of chance; a key may seal 2^32 values with random ones.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hkdf;
 pub use zeroize::Zeroizing;
 
 /// What a sealed value of the present form begins with.
@@ -32,6 +33,19 @@ impl std::error::Error for NotSealed {}
 
 /// A key that seals and opens.
 pub struct Key(LessSafeKey);
+
+/// A key of its own for the use that `purpose` names, made of another by HKDF with SHA-256.
+pub fn derive(key: &[u8; KEY_BYTES], purpose: &[u8]) -> Zeroizing<[u8; KEY_BYTES]> {
+    let mut derived = Zeroizing::new([0; KEY_BYTES]);
+    let made = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(key);
+    let filled = made
+        .expand(&[purpose], hkdf::HKDF_SHA256)
+        .and_then(|material| material.fill(&mut *derived));
+    match filled {
+        Ok(()) => derived,
+        Err(_) => unreachable!("as many bytes as the hash has"),
+    }
+}
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,6 +140,15 @@ mod tests {
         );
         assert_eq!(sealed, expected);
         assert_eq!(**key.open(&aad, &sealed).expect("it opens"), plaintext);
+    }
+
+    #[test]
+    fn derives_as_rfc_5869_does() {
+        // No vector has a key of 32 bytes: the expected value is HMAC(HMAC(0, key), purpose | 1), made apart from this code.
+        let key = [7; 32];
+        let expected = bytes("f94ab4db8571d9a32d856f2f0e966847845e093e92e726f047fa6eebb7c86b2f");
+        assert_eq!(derive(&key, b"s3")[..], expected);
+        assert_ne!(derive(&key, b"s4")[..], expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use fogbank_core::{Body, Cx, Fault};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, Hasher};
-use crate::ciphers::{CustomerKey, Nonce, Reader, Sealer};
+use crate::ciphers::{BodyKey, Nonce, Reader, Sealer};
 use crate::error::Error;
 use crate::rules::MAX_UPLOAD_BYTES;
 use crate::store::Stored;
@@ -34,13 +34,24 @@ pub(crate) struct Promise {
 pub(crate) struct Received {
     pub(crate) body: Vec<BlobRef>,
     pub(crate) size: u64,
+    /// What the ETag shows: the MD5, or what hides it if the body is encrypted with somebody's key.
     pub(crate) md5: [u8; 16],
     pub(crate) crc64nvme: u64,
     pub(crate) checksum: Checksum,
     /// Whether the client named the checksum.
     pub(crate) is_promised: bool,
-    /// What belongs to the customer's key, if the body is encrypted with one.
+    /// What belongs to the key, if the body is encrypted with one.
     pub(crate) nonce: Option<Nonce>,
+}
+
+impl Received {
+    /// Hides the MD5 of what is encrypted: as on AWS, such ETags say nothing of the bytes.
+    fn hide_md5(&mut self) {
+        if let Some(nonce) = &self.nonce {
+            let hidden = sha2::Sha256::new().chain_update(nonce).chain_update(self.md5).finalize();
+            self.md5.copy_from_slice(&hidden[..16]);
+        }
+    }
 }
 
 impl Promise {
@@ -137,6 +148,7 @@ pub(crate) async fn receive(
         let key = sealer.as_ref().map(|sealer| sealer.key.clone());
         let mut received = of_form(cx, body, promise.algorithm(), sealer).await?;
         check(cx, &mut received, promise, None, key.as_ref()).await?;
+        received.hide_md5();
         return Ok(received);
     }
     let is_told = told.is_some() || cx.request().source_ip.is_none() || !body.is_empty();
@@ -166,6 +178,7 @@ pub(crate) async fn receive(
         return Err(Error::IncompleteBody);
     }
     check(cx, &mut received, promise, trailers, key.as_ref()).await?;
+    received.hide_md5();
     Ok(received)
 }
 
@@ -357,7 +370,7 @@ async fn check(
     received: &mut Received,
     promise: Promise,
     trailers: Option<Trailers>,
-    key: Option<&CustomerKey>,
+    key: Option<&BodyKey>,
 ) -> Result<(), Error> {
     if let Some(expected) = &promise.md5 {
         let calculated = STANDARD.encode(received.md5);
@@ -434,7 +447,9 @@ pub(crate) async fn copy(
     sealer: Option<Sealer>,
 ) -> Result<Received, Error> {
     if reader.len() <= INLINE_BYTES {
-        return Ok(of_bytes(reader.collect().await?, algorithm, sealer));
+        let mut received = of_bytes(reader.collect().await?, algorithm, sealer);
+        received.hide_md5();
+        return Ok(received);
     }
     let mut writer = cx.blobs().writer(Some(reader.len()));
     let mut hashes = Hashes::new(cx, algorithm, sealer);
@@ -442,7 +457,9 @@ pub(crate) async fn copy(
         writer.write(hashes.update(frame?).await).await?;
         give_way().await;
     }
-    stored(writer, hashes).await
+    let mut received = stored(writer, hashes).await?;
+    received.hide_md5();
+    Ok(received)
 }
 
 /// A body that streams out of the store. If it cannot be read to its end, the log names the object.

@@ -14,7 +14,8 @@ use crate::model::{
 };
 use crate::rules;
 use crate::store::{
-    self, Acl, AclPermission, BUCKETS, Bucket, Ownership, PublicAccess, Versioning,
+    self, Acl, AclPermission, BUCKETS, Bucket, DefaultEncryption, Ownership, PublicAccess,
+    Versioning,
 };
 use crate::tasks;
 
@@ -77,7 +78,7 @@ pub(crate) fn create(
         notifies: false,
         policy: 0,
         public_access: (!is_legacy).then_some(PublicAccess::ALL),
-        bucket_key: false,
+        encryption: if is_legacy { DefaultEncryption::Unset } else { DefaultEncryption::S3 },
         versioning: if has_lock { Versioning::Enabled } else { Versioning::Never },
         has_lock,
         retention: None,

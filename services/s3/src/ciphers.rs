@@ -1,10 +1,12 @@
-//! Encryption of bodies with keys that customers bring: AES-256 in counter mode, so that any range can be read.
+//! Encryption of bodies with keys that customers bring or that KMS made: AES-256 in counter mode, so that any range can be
+//! read.
 //!
 //! Each body, and each part of an upload, has a nonce of its own, and so a stream of its own under the same key. The
 //! store's checksums tell whether the bytes are still those that were written.
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use aes::Aes256;
 use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
@@ -12,8 +14,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ctr::Ctr32BE;
 use fogbank_core::bytes::{Bytes, BytesMut};
+use fogbank_core::seal::{KEY_BYTES, Zeroizing};
 use fogbank_core::store::{self, BlobReader};
-use fogbank_core::{Cx, Ids};
+use fogbank_core::{Cx, Fault, Ids};
 use md5::Digest;
 
 use crate::error::Error;
@@ -85,35 +88,89 @@ impl CustomerKey {
         Ok(Some(CustomerKey { key, md5: calculated }))
     }
 
-    /// The MD5 of the key as headers have it.
-    pub(crate) fn md5_text(&self) -> String {
-        STANDARD.encode(self.md5)
-    }
-
     /// How a new body under this key is told apart.
     pub(crate) fn encryption(&self, nonce: Nonce) -> Encryption {
         Encryption::Customer { key_md5: self.md5, nonce }
     }
 
-    /// Whether this is the key with which something is encrypted.
-    pub(crate) fn opens(&self, encryption: &Encryption) -> bool {
-        let Encryption::Customer { key_md5, .. } = encryption;
-        *key_md5 == self.md5
+    /// Whether this is the key of this MD5.
+    pub(crate) fn has_md5(&self, md5: &[u8; 16]) -> bool {
+        self.md5 == *md5
+    }
+
+    /// The key of a body's cipher.
+    pub(crate) fn body_key(&self) -> BodyKey {
+        BodyKey::new(Zeroizing::new(self.key), None)
+    }
+}
+
+/// What the body of an object, or of a part, is encrypted with.
+#[derive(Clone)]
+pub(crate) struct BodyKey(Arc<Layers>);
+
+struct Layers {
+    key: Zeroizing<[u8; KEY_BYTES]>,
+    /// The key of a second layer, which encrypts what the first one encrypted.
+    second: Option<Zeroizing<[u8; KEY_BYTES]>>,
+}
+
+impl std::fmt::Debug for BodyKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BodyKey")
+    }
+}
+
+impl BodyKey {
+    /// The key of one layer or two.
+    pub(crate) fn new(
+        key: Zeroizing<[u8; KEY_BYTES]>,
+        second: Option<Zeroizing<[u8; KEY_BYTES]>>,
+    ) -> BodyKey {
+        BodyKey(Arc::new(Layers { key, second }))
+    }
+
+    fn cipher(&self, nonce: &Nonce) -> Cipher {
+        let mut iv = [0; 16];
+        iv[..12].copy_from_slice(nonce);
+        let layer = |key: &[u8; KEY_BYTES]| Ctr32BE::new(&(*key).into(), &iv.into());
+        Cipher { first: layer(&self.0.key), second: self.0.second.as_deref().map(layer) }
+    }
+}
+
+/// The stream of one body.
+struct Cipher {
+    first: Ctr32BE<Aes256>,
+    second: Option<Ctr32BE<Aes256>>,
+}
+
+impl Cipher {
+    fn apply(&mut self, bytes: &mut [u8]) {
+        self.first.apply_keystream(bytes);
+        if let Some(second) = &mut self.second {
+            second.apply_keystream(bytes);
+        }
+    }
+
+    fn seek(&mut self, at: u64) {
+        self.first.seek(at);
+        if let Some(second) = &mut self.second {
+            second.seek(at);
+        }
     }
 }
 
 /// Holds the key of a request against what an object is encrypted with: both, or neither, and the right one.
 pub(crate) fn check(object: &Object, key: Option<&CustomerKey>) -> Result<(), Error> {
     match (object.encryption(), key) {
-        (None, None) => Ok(()),
-        (Some(encryption), Some(key)) if key.opens(encryption) => Ok(()),
-        (Some(_), Some(_)) => Err(Error::Fault(fogbank_core::Fault::access_denied(format!(
-            "{PREFIX} the correct secret key."
-        )))),
-        (Some(_), None) => Err(Error::request(
+        (None | Some(Encryption::Kms(_)), None) => Ok(()),
+        (Some(Encryption::Customer { key_md5, .. }), Some(key)) if key.has_md5(key_md5) => Ok(()),
+        (Some(Encryption::Customer { .. }), Some(_)) => {
+            Err(Error::Fault(Fault::access_denied(format!("{PREFIX} the correct secret key."))))
+        }
+        (Some(Encryption::Customer { .. }), None) => Err(Error::request(
             "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
         )),
-        (None, Some(_)) => {
+        (None | Some(Encryption::Kms(_)), Some(_)) => {
             Err(Error::request("The encryption parameters are not applicable to this object."))
         }
     }
@@ -121,31 +178,25 @@ pub(crate) fn check(object: &Object, key: Option<&CustomerKey>) -> Result<(), Er
 
 /// Encrypts one body on its way in.
 pub(crate) struct Sealer {
-    cipher: Ctr32BE<Aes256>,
-    pub(crate) key: CustomerKey,
+    cipher: Cipher,
+    pub(crate) key: BodyKey,
     pub(crate) nonce: Nonce,
 }
 
 impl Sealer {
     /// A sealer with a nonce that was never used.
-    pub(crate) fn new(key: &CustomerKey, ids: &Ids) -> Sealer {
+    pub(crate) fn new(key: &BodyKey, ids: &Ids) -> Sealer {
         let mut nonce = Nonce::default();
         ids.fill(&mut nonce);
-        Sealer { cipher: cipher(key, &nonce), key: key.clone(), nonce }
+        Sealer { cipher: key.cipher(&nonce), key: key.clone(), nonce }
     }
 
     /// The next bytes as they are to be stored.
     pub(crate) fn seal(&mut self, bytes: &Bytes) -> Bytes {
         let mut sealed = BytesMut::from(&bytes[..]);
-        self.cipher.apply_keystream(&mut sealed);
+        self.cipher.apply(&mut sealed);
         sealed.freeze()
     }
-}
-
-fn cipher(key: &CustomerKey, nonce: &Nonce) -> Ctr32BE<Aes256> {
-    let mut iv = [0; 16];
-    iv[..12].copy_from_slice(nonce);
-    Ctr32BE::new(&key.key.into(), &iv.into())
 }
 
 /// Reads stored bytes as they were before they were encrypted.
@@ -154,18 +205,45 @@ pub(crate) struct Reader {
     opener: Option<Opener>,
 }
 
+/// Stored bytes that stay where they are until their key is there.
+pub(crate) struct Locked {
+    blobs: BlobReader,
+    stretches: VecDeque<(Nonce, u64)>,
+    start: u64,
+}
+
+impl Locked {
+    /// What is stored. It may be removed from then on, and is read none the less.
+    pub(crate) fn new(cx: &Cx, stored: &Stored) -> Result<Locked, store::Error> {
+        let Range { start, end } = stored.range.clone();
+        let blobs = cx.blobs().read_chain(&stored.blobs, start..end)?;
+        Ok(Locked { blobs, stretches: stored.stretches.iter().copied().collect(), start })
+    }
+
+    /// A reader with the key of what is encrypted.
+    pub(crate) fn unlock(self, key: Option<&BodyKey>) -> Result<Reader, Error> {
+        let Locked { blobs, stretches, start } = self;
+        let opener = match key {
+            _ if stretches.is_empty() => None,
+            Some(key) => Some(Opener::new(key.clone(), stretches, start)),
+            None => return Err(Fault::internal("a body is read without its key").into()),
+        };
+        Ok(Reader { blobs, opener })
+    }
+}
+
 /// Decrypts one stretch after the other.
 struct Opener {
-    key: CustomerKey,
+    key: BodyKey,
     /// The stretches that follow, with their lengths.
     stretches: VecDeque<(Nonce, u64)>,
-    cipher: Option<Ctr32BE<Aes256>>,
+    cipher: Option<Cipher>,
     /// How much of the present stretch is left.
     left: u64,
 }
 
 impl Opener {
-    fn new(key: CustomerKey, stretches: VecDeque<(Nonce, u64)>, start: u64) -> Opener {
+    fn new(key: BodyKey, stretches: VecDeque<(Nonce, u64)>, start: u64) -> Opener {
         let mut opener = Opener { key, stretches, cipher: None, left: 0 };
         let mut start = start;
         while let Some((_, len)) = opener.stretches.front()
@@ -184,13 +262,14 @@ impl Opener {
 
     fn advance(&mut self) {
         if let Some((nonce, len)) = self.stretches.pop_front() {
-            self.cipher = Some(cipher(&self.key, &nonce));
+            self.cipher = Some(self.key.cipher(&nonce));
             self.left = len;
         }
     }
 
-    fn open(&mut self, bytes: &Bytes) -> Bytes {
-        let mut opened = BytesMut::from(&bytes[..]);
+    fn open(&mut self, bytes: Bytes) -> Bytes {
+        // In place, unless somebody else has the bytes, too.
+        let mut opened = BytesMut::from(bytes);
         let mut rest = &mut opened[..];
         while !rest.is_empty() {
             while self.left == 0 && !self.stretches.is_empty() {
@@ -199,7 +278,7 @@ impl Opener {
             let count = rest.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
             let (now, later) = rest.split_at_mut(count);
             match &mut self.cipher {
-                Some(cipher) if count > 0 => cipher.apply_keystream(now),
+                Some(cipher) if count > 0 => cipher.apply(now),
                 _ => break,
             }
             self.left -= count as u64;
@@ -210,19 +289,9 @@ impl Opener {
 }
 
 impl Reader {
-    /// A reader of what is stored, which `check` has held against the key.
-    pub(crate) fn new(
-        cx: &Cx,
-        stored: &Stored,
-        key: Option<&CustomerKey>,
-    ) -> Result<Reader, store::Error> {
-        let Range { start, end } = stored.range.clone();
-        let blobs = cx.blobs().read_chain(&stored.blobs, start..end)?;
-        let stretches = stored.stretches.iter().copied().collect();
-        let opener = key
-            .filter(|_| !stored.stretches.is_empty())
-            .map(|key| Opener::new(key.clone(), stretches, start));
-        Ok(Reader { blobs, opener })
+    /// A reader of what is stored and, if it is encrypted, of what this key opens.
+    pub(crate) fn new(cx: &Cx, stored: &Stored, key: Option<&BodyKey>) -> Result<Reader, Error> {
+        Locked::new(cx, stored)?.unlock(key)
     }
 
     /// How many bytes there are.
@@ -241,14 +310,14 @@ impl Reader {
         let Reader { blobs, mut opener } = self;
         let bytes = blobs.collect().await?;
         Ok(match &mut opener {
-            Some(opener) => opener.open(&bytes),
+            Some(opener) => opener.open(bytes),
             None => bytes,
         })
     }
 
     fn open(&mut self, frame: Bytes) -> Bytes {
         match &mut self.opener {
-            Some(opener) => opener.open(&frame),
+            Some(opener) => opener.open(frame),
             None => frame,
         }
     }
@@ -268,6 +337,10 @@ impl Reader {
 mod tests {
     use super::*;
 
+    fn body_key() -> BodyKey {
+        BodyKey::new(Zeroizing::new([7; 32]), Some(Zeroizing::new([8; 32])))
+    }
+
     fn key() -> CustomerKey {
         let key = [7; 32];
         CustomerKey { key, md5: md5::Md5::digest(key).into() }
@@ -279,7 +352,7 @@ mod tests {
         let ids = Ids::seeded(1);
         let (mut stored, mut stretches) = (Vec::new(), VecDeque::new());
         for part in [&plain[..100], &plain[100..100], &plain[100..737], &plain[737..]] {
-            let mut sealer = Sealer::new(&key(), &ids);
+            let mut sealer = Sealer::new(&body_key(), &ids);
             let (first, last) = part.split_at(part.len() / 3);
             for frame in [first, last] {
                 stored.extend_from_slice(&sealer.seal(&Bytes::copy_from_slice(frame)));
@@ -288,10 +361,10 @@ mod tests {
         }
         assert_ne!(stored, plain);
         for start in [0, 1, 99, 100, 101, 736, 737, 999] {
-            let mut opener = Opener::new(key(), stretches.clone(), start as u64);
+            let mut opener = Opener::new(body_key(), stretches.clone(), start as u64);
             let mut opened = Vec::new();
             for frame in stored[start..].chunks(64) {
-                opened.extend_from_slice(&opener.open(&Bytes::copy_from_slice(frame)));
+                opened.extend_from_slice(&opener.open(Bytes::copy_from_slice(frame)));
             }
             assert_eq!(opened, plain[start..], "from {start}");
         }
@@ -300,7 +373,7 @@ mod tests {
     #[test]
     fn headers_must_bring_the_whole_key() {
         let text = STANDARD.encode([7; 32]);
-        let md5 = key().md5_text();
+        let md5 = STANDARD.encode(key().md5);
         let read = |algorithm, key, md5| CustomerKey::read(Headers { algorithm, key, md5 });
         assert_eq!(read(None, None, None).ok(), Some(None));
         assert_eq!(read(Some("AES256"), Some(&text), Some(&md5)).ok(), Some(Some(key())));

@@ -7,10 +7,11 @@ use fogbank_core::{Tx, WriteTx};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
+use crate::encryption::Told;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
-use crate::objects::{self, ENCRYPTION, WriteConditions};
+use crate::objects::{self, WriteConditions};
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
 use crate::store::{
     self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload, VersionName,
@@ -90,10 +91,13 @@ fn answer(
 ) -> CompleteMultipartUploadOutput {
     let listed = &object.listed;
     let url = tx.request().endpoint.url();
+    let told = Told::of(object.encryption());
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{url}/{}/{}", input.bucket, crate::rules::url_encode(&input.key))),
         e_tag: Some(listed.e_tag.quoted()),
-        server_side_encryption: Some(ENCRYPTION.to_owned()),
+        server_side_encryption: told.method,
+        ssekms_key_id: told.key_id,
+        bucket_key_enabled: told.bucket_key,
         version_id: object.written_id(),
         bucket: Some(input.bucket),
         key: Some(input.key),

@@ -1,12 +1,14 @@
 //! What tools ask of every bucket: what is configured, and that the rest is not.
 
-use fogbank_core::{ReadTx, WriteTx};
+use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
 use crate::buckets::named_ownership;
 use crate::error::Error;
 use crate::model::*;
 use crate::rules;
-use crate::store::{self, AclGrant, AclGrantee, BUCKETS, Bucket, Ownership, PublicAccess};
+use crate::store::{
+    self, AclGrant, AclGrantee, BUCKETS, Bucket, DefaultEncryption, Ownership, PublicAccess,
+};
 
 /// A question about one bucket.
 macro_rules! looked_up {
@@ -129,12 +131,27 @@ pub(crate) fn encryption(
     input: GetBucketEncryptionInput,
 ) -> Result<GetBucketEncryptionOutput, Error> {
     let bucket = looked_up!(tx, input);
+    let (algorithm, key_id, bucket_key) = match bucket.encryption {
+        DefaultEncryption::Unset => {
+            let message = "The server side encryption configuration was not found";
+            let fault = Fault::new("ServerSideEncryptionConfigurationNotFoundError", message);
+            return Err(Error::Fault(fault.with_status(404).with("BucketName", input.bucket)));
+        }
+        DefaultEncryption::S3 => ("AES256", None, false),
+        DefaultEncryption::S3BucketKey => ("AES256", None, true),
+        DefaultEncryption::Kms { is_dual: true, key_id, bucket_key } => {
+            ("aws:kms:dsse", key_id, bucket_key)
+        }
+        DefaultEncryption::Kms { is_dual: false, key_id, bucket_key } => {
+            ("aws:kms", key_id, bucket_key)
+        }
+    };
     let rule = ServerSideEncryptionRule {
         apply_server_side_encryption_by_default: Some(ServerSideEncryptionByDefault {
-            sse_algorithm: "AES256".to_owned(),
-            kms_master_key_id: None,
+            sse_algorithm: algorithm.to_owned(),
+            kms_master_key_id: key_id,
         }),
-        bucket_key_enabled: Some(bucket.bucket_key),
+        bucket_key_enabled: Some(bucket_key),
         ..ServerSideEncryptionRule::default()
     };
     Ok(GetBucketEncryptionOutput {
@@ -144,7 +161,7 @@ pub(crate) fn encryption(
     })
 }
 
-/// Sets how new objects are encrypted, for which there is one way so far.
+/// Sets how new objects are encrypted. As on AWS, nobody looks whether there is such a key.
 pub(crate) fn put_encryption(
     tx: &mut WriteTx<'_>,
     input: PutBucketEncryptionInput,
@@ -156,20 +173,22 @@ pub(crate) fn put_encryption(
     let Some(default) = &rule.apply_server_side_encryption_by_default else {
         return Err(Error::MalformedXML);
     };
-    match &*default.sse_algorithm {
+    let bucket_key = rule.bucket_key_enabled.unwrap_or_default();
+    let encryption = match &*default.sse_algorithm {
         "AES256" if default.kms_master_key_id.is_some() => {
             let message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
             return Err(Error::argument("ApplyServerSideEncryptionByDefault", "", message));
         }
-        "AES256" => {}
-        kms @ ("aws:kms" | "aws:kms:dsse") => {
-            let detail = format!("Fogbank's S3 does not encrypt with {kms} yet");
-            return Err(Error::header("SSEAlgorithm", detail));
-        }
+        "AES256" if bucket_key => DefaultEncryption::S3BucketKey,
+        "AES256" => DefaultEncryption::S3,
+        kms @ ("aws:kms" | "aws:kms:dsse") => DefaultEncryption::Kms {
+            is_dual: kms == "aws:kms:dsse",
+            key_id: default.kms_master_key_id.clone(),
+            bucket_key,
+        },
         _ => return Err(Error::MalformedXML),
-    }
-    let bucket_key = rule.bucket_key_enabled.unwrap_or_default();
-    update(tx, &input.bucket, bucket, |bucket| bucket.bucket_key = bucket_key)?;
+    };
+    update(tx, &input.bucket, bucket, |bucket| bucket.encryption = encryption)?;
     Ok(PutBucketEncryptionOutput {})
 }
 
@@ -179,7 +198,9 @@ pub(crate) fn delete_encryption(
     input: DeleteBucketEncryptionInput,
 ) -> Result<DeleteBucketEncryptionOutput, Error> {
     let bucket = looked_up!(tx, input);
-    update(tx, &input.bucket, bucket, |bucket| bucket.bucket_key = false)?;
+    let is_legacy = tx.cx().settings().has_legacy_buckets;
+    let encryption = if is_legacy { DefaultEncryption::Unset } else { DefaultEncryption::S3 };
+    update(tx, &input.bucket, bucket, |bucket| bucket.encryption = encryption)?;
     Ok(DeleteBucketEncryptionOutput {})
 }
 

@@ -4,12 +4,13 @@ use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx};
 
 use crate::bodies::{self, Received};
 use crate::checksums::{Algorithm, Checksum};
-use crate::ciphers::{self, CustomerKey, Reader, Sealer};
+use crate::ciphers::{self, CustomerKey, Locked, Reader};
+use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::metadata::{Draft, Writes};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
-use crate::objects::{self, ENCRYPTION, WriteConditions, told_encryption};
+use crate::objects::{self, WriteConditions};
 use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
 use crate::store::{self, Bucket, Listed, Object, VersionName};
 use crate::versions;
@@ -78,6 +79,7 @@ struct Plan<'a> {
     algorithm: Option<Algorithm>,
     write: WriteConditions,
     source_key: Option<CustomerKey>,
+    sealing: Sealing,
 }
 
 /// A copy that was written.
@@ -98,11 +100,24 @@ struct Hashes {
 pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObjectOutput, Error> {
     let source_key = source_key!(input);
     let changes_class = input.storage_class.is_some();
-    let changes_encryption =
-        input.server_side_encryption.is_some() || input.sse_customer_algorithm.is_some();
     let draft = input.draft()?;
+    let source = rules::copy_source(&input.copy_source)?;
+    let is_itself =
+        source.bucket == input.bucket && source.key == input.key && source.version_id.is_none();
+    let changes = input.metadata_directive.as_deref() == Some("REPLACE")
+        || changes_class
+        || draft.encryption.is_said()
+        || draft.headers.website_redirect.is_some();
+    if is_itself && !changes {
+        let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
+        return Err(Error::request(message));
+    }
+    let at = (&*input.bucket, &*input.key);
+    let bucket =
+        cx.read(|tx| store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref()))?;
+    let sealing = encryption::settle(cx, &bucket, at, &draft.encryption).await?;
     let plan = Plan {
-        source: rules::copy_source(&input.copy_source)?,
+        source,
         conditions: SourceConditions {
             if_match: input.copy_source_if_match.as_deref(),
             if_none_match: input.copy_source_if_none_match.as_deref(),
@@ -115,24 +130,14 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         algorithm: input.checksum_algorithm.as_deref().map(bodies::named).transpose()?,
         write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
         source_key,
+        sealing,
         draft,
     };
-    let is_itself = plan.source.bucket == input.bucket
-        && plan.source.key == input.key
-        && plan.source.version_id.is_none();
-    let changes = plan.replaces_metadata
-        || changes_class
-        || changes_encryption
-        || plan.draft.headers.website_redirect.is_some();
-    if is_itself && !changes {
-        let message = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
-        return Err(Error::request(message));
-    }
     for _ in 0..MAX_TRIES {
         let (version, hashes) = hashes(cx, &plan).await?;
         let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
         if let Some(copied) = written {
-            return Ok(answer(&copied, plan.draft.customer_key.as_ref()));
+            return Ok(answer(&copied));
         }
     }
     Err(Fault::new("ServiceUnavailable", "Please reduce your request rate.").into())
@@ -152,7 +157,7 @@ fn directive(name: &str, given: Option<&str>) -> Result<bool, Error> {
 
 /// The hashes of the source in this version of it: those that are known, or else newly made.
 async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
-    let (version, listed, stored) = cx.read(|tx| {
+    let (version, listed, encryption, stored, locked) = cx.read(|tx| {
         let (_, object) = source(tx, &plan.source, &plan.conditions)?;
         ciphers::check(&object, plan.source_key.as_ref())?;
         if object.listed.size > MAX_COPY_BYTES {
@@ -161,17 +166,20 @@ async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
             )));
         }
         let stored = store::body(tx, &object, 0..object.listed.size)?;
-        Ok((object.version, object.listed, stored))
+        let locked = Locked::new(tx.cx(), &stored)?;
+        let encryption = object.encryption().cloned();
+        Ok((object.version, object.listed, encryption, stored, locked))
     })?;
     let algorithm = plan
         .algorithm
         .or(listed.checksum.as_ref().map(|checksum| checksum.algorithm))
         .unwrap_or(Algorithm::Crc64Nvme);
-    let is_plain = plan.source_key.is_none() && plan.draft.customer_key.is_none();
-    if !is_plain {
+    if encryption.is_some() || !plan.sealing.is_plain() {
         // Under another key the bytes are others.
-        let reader = Reader::new(cx, &stored, plan.source_key.as_ref())?;
-        let sealer = plan.draft.customer_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+        let from = (&*plan.source.bucket, &*plan.source.key);
+        let key = encryption::open(cx, from, encryption.as_ref(), plan.source_key.as_ref()).await?;
+        let reader = locked.unlock(key.as_ref())?;
+        let sealer = plan.sealing.sealer(cx.ids());
         let received = bodies::copy(cx, reader, Some(algorithm), sealer).await?;
         let (e_tag, checksum) = (ETag::plain(received.md5), received.checksum.clone());
         return Ok((version, Hashes { e_tag, checksum, written: Some(received) }));
@@ -223,7 +231,8 @@ fn write(
     let mut headers = if plan.replaces_metadata { draft.headers.clone() } else { from.headers };
     // A redirect is a matter of the place, not of the object.
     headers.website_redirect.clone_from(&draft.headers.website_redirect);
-    let (owner, more) = draft.settle(tx, &bucket, nonce)?;
+    let encryption = plan.sealing.keep(tx, nonce)?;
+    let (owner, more) = draft.settle(tx, &bucket, encryption)?;
     let mut object = Object {
         listed: Listed {
             size: from.listed.size,
@@ -248,7 +257,7 @@ fn write(
     Ok(Some(Copied { source_version_id, object }))
 }
 
-fn answer(copied: &Copied, key: Option<&CustomerKey>) -> CopyObjectOutput {
+fn answer(copied: &Copied) -> CopyObjectOutput {
     let listed = &copied.object.listed;
     let mut result = CopyObjectResult {
         e_tag: Some(listed.e_tag.quoted()),
@@ -258,13 +267,12 @@ fn answer(copied: &Copied, key: Option<&CustomerKey>) -> CopyObjectOutput {
     let mut checksum_type = None;
     objects::tell_checksum(&mut result, &mut checksum_type, listed);
     result.checksum_type = checksum_type;
-    CopyObjectOutput {
+    let mut output = CopyObjectOutput {
         copy_object_result: Some(result),
         version_id: copied.object.written_id(),
         copy_source_version_id: copied.source_version_id.clone(),
-        server_side_encryption: told_encryption(key),
-        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
-        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         ..CopyObjectOutput::default()
-    }
+    };
+    encryption::tell_written!(output, copied.object.encryption());
+    output
 }

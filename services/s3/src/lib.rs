@@ -11,8 +11,8 @@
 //! * lifecycle, replication, inventory, analytics, websites, logging, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
-//! * encryption with KMS. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
-//!   store does not encrypt what it writes yet: the disk must;
+//! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
+//!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
 //! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
 //! * S3 Select, RestoreObject;
 //! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
@@ -34,6 +34,7 @@ mod copies;
 mod cors;
 mod deletions;
 mod documents;
+mod encryption;
 mod error;
 mod events;
 mod listing;
@@ -70,7 +71,7 @@ pub static OPERATIONS: &[Op] = operations! {
     read GetBucketLocation => buckets::location, access::bucket;
 
     task PutObject => objects::put, access::put_object;
-    read GetObject => objects::get, access::get_object;
+    task GetObject => objects::get, access::get_object;
     read HeadObject => objects::head, access::get_object;
     read GetObjectAttributes => attributes::get, access::get_attributes;
     write DeleteObject => objects::delete, access::delete_object;
@@ -82,7 +83,7 @@ pub static OPERATIONS: &[Op] = operations! {
         access::list_to("s3:ListBucketVersions", input)
     };
 
-    write CreateMultipartUpload => uploads::create, access::put_object;
+    task CreateMultipartUpload => uploads::create, access::put_object;
     task UploadPart => parts::upload, access::upload;
     task UploadPartCopy => parts::copy, access::copy_part;
     write CompleteMultipartUpload => completions::complete, access::upload;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use fogbank_core::Tx;
 
 use crate::acls;
-use crate::ciphers::{self, CustomerKey, Nonce};
+use crate::ciphers;
+use crate::encryption;
 use crate::error::Error;
 use crate::locks;
 use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
 use crate::rules::{self, MAX_METADATA_BYTES};
-use crate::store::{AclPermission, Bucket, Headers, More};
+use crate::store::{AclPermission, Bucket, Encryption, Headers, More};
 
 /// What is to be stored beside a body.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,7 @@ pub(crate) struct Draft {
     pub(crate) storage_class: Option<String>,
     pub(crate) acl: acls::Asked,
     pub(crate) lock: locks::Asked,
-    pub(crate) customer_key: Option<CustomerKey>,
+    pub(crate) encryption: encryption::Asked,
 }
 
 impl Draft {
@@ -31,12 +32,10 @@ impl Draft {
         &self,
         tx: &(impl Tx + ?Sized),
         bucket: &Bucket,
-        nonce: Option<Nonce>,
+        encryption: Option<Encryption>,
     ) -> Result<(Option<String>, Option<Box<More>>), Error> {
         let (owner, acl) = self.acl.settle(bucket, &tx.request().principal.account)?;
         let (retention, legal_hold) = locks::settle(bucket, self.lock, tx.now())?;
-        let key = self.customer_key.as_ref();
-        let encryption = key.map(|key| key.encryption(nonce.unwrap_or_default()));
         let has_more = acl.is_some() || retention.is_some() || legal_hold || encryption.is_some();
         let more = More { acl, retention, legal_hold, encryption, ..More::default() };
         Ok((owner, has_more.then(|| Box::new(more))))
@@ -50,39 +49,12 @@ pub(crate) trait Writes {
 }
 
 /// What no object of ours can have yet.
-struct Refused<'a> {
-    encryption: Option<&'a str>,
-    customer_key: bool,
-    kms_key: bool,
+struct Refused {
     event_hold: bool,
 }
 
-impl Refused<'_> {
+impl Refused {
     fn check(&self) -> Result<(), Error> {
-        match self.encryption {
-            None | Some("AES256") if self.kms_key => {
-                return Err(Error::header(
-                    "x-amz-server-side-encryption-aws-kms-key-id",
-                    "Fogbank's S3 does not encrypt with KMS yet",
-                ));
-            }
-            None | Some("AES256") => {}
-            Some(kms @ ("aws:kms" | "aws:kms:dsse")) => {
-                return Err(Error::header(
-                    "x-amz-server-side-encryption",
-                    format!("Fogbank's S3 does not encrypt with {kms} yet"),
-                ));
-            }
-            Some(other) => {
-                let message = "The encryption method specified is not supported";
-                return Err(Error::argument("x-amz-server-side-encryption", other, message));
-            }
-        }
-        if self.customer_key && self.encryption.is_some() {
-            let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
-            let name = "x-amz-server-side-encryption";
-            return Err(Error::argument(name, self.encryption.unwrap_or_default(), message));
-        }
         if self.event_hold {
             let detail = "Fogbank's S3 has no event holds yet";
             return Err(Error::header("x-amz-object-lock-event-hold", detail));
@@ -108,14 +80,7 @@ macro_rules! writes {
         impl Writes for $input {
             fn draft(&mut self) -> Result<Draft, Error> {
                 rules::check_key(&self.key)?;
-                let refused = Refused {
-                    encryption: self.server_side_encryption.as_deref(),
-                    customer_key: self.sse_customer_algorithm.is_some()
-                        || self.sse_customer_key.is_some(),
-                    kms_key: self.ssekms_key_id.is_some(),
-                    event_hold: self.object_lock_event_hold.is_some(),
-                };
-                refused.check()?;
+                Refused { event_hold: self.object_lock_event_hold.is_some() }.check()?;
                 Ok(Draft {
                     headers: Headers {
                         content_type: self.content_type.take(),
@@ -144,10 +109,16 @@ macro_rules! writes {
                             (AclPermission::WriteAcp, &self.grant_write_acp),
                         ],
                     )?,
-                    customer_key: CustomerKey::read(ciphers::Headers {
-                        algorithm: self.sse_customer_algorithm.as_deref(),
-                        key: self.sse_customer_key.as_deref(),
-                        md5: self.sse_customer_key_md5.as_deref(),
+                    encryption: encryption::Asked::read(encryption::Headers {
+                        method: self.server_side_encryption.as_deref(),
+                        key_id: self.ssekms_key_id.as_deref(),
+                        context: self.ssekms_encryption_context.as_deref(),
+                        bucket_key: self.bucket_key_enabled,
+                        customer: ciphers::Headers {
+                            algorithm: self.sse_customer_algorithm.as_deref(),
+                            key: self.sse_customer_key.as_deref(),
+                            md5: self.sse_customer_key_md5.as_deref(),
+                        },
                     })?,
                     lock: locks::asked(
                         self.object_lock_mode.as_deref(),
@@ -182,8 +153,8 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_said() {
         let text = |text: &str| Some(text.to_owned());
-        let mut input = PutObjectInput { server_side_encryption: text("aws:kms"), ..put() };
-        assert!(matches!(input.draft(), Err(Error::NotImplemented { .. })));
+        let mut input = PutObjectInput { ssekms_key_id: text("k"), ..put() };
+        assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { server_side_encryption: text("rot13"), ..put() };
         assert!(matches!(input.draft(), Err(Error::InvalidArgument { .. })));
         let mut input = PutObjectInput { sse_customer_algorithm: text("AES256"), ..put() };

@@ -5,7 +5,7 @@ use fogbank_core::{Cx, ReadTx, Tx, WriteTx};
 use crate::access;
 use crate::bodies::{self, FORM_LENGTH, Promise, Received};
 use crate::checksums::Checksums;
-use crate::ciphers::{CustomerKey, Sealer};
+use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::metadata::{Draft, Writes};
@@ -13,18 +13,10 @@ use crate::model::{
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, PutObjectInput, PutObjectOutput,
 };
-use crate::reads;
+use crate::reads::{self, Stored};
 use crate::rules::ETag;
 use crate::store::{self, Listed, Object, VersionName};
 use crate::versions::{self, Removal, Removed};
-
-/// The encryption that every object has.
-pub(crate) const ENCRYPTION: &str = "AES256";
-
-/// The encryption that answers tell, which is another where a customer brings the key.
-pub(crate) fn told_encryption(key: Option<&CustomerKey>) -> Option<String> {
-    key.is_none().then(|| ENCRYPTION.to_owned())
-}
 
 /// The conditions of a write upon what lies under its key.
 #[derive(Debug, Default)]
@@ -111,35 +103,36 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         return Err(Error::header("x-amz-write-offset-bytes", "Only directory buckets append"));
     }
     let mut draft = input.draft()?;
-    let sealer = draft.customer_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let (name, key) = (&*input.bucket, &*input.key);
+    let bucket =
+        cx.read(|tx| store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref()))?;
+    let sealing = encryption::settle(cx, &bucket, (name, key), &draft.encryption).await?;
     let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
-    let received = bodies::receive(cx, body, input.content_length, promise, sealer).await?;
+    let received =
+        bodies::receive(cx, body, input.content_length, promise, sealing.sealer(cx.ids())).await?;
     let nonce = received.nonce;
     let mut object = compose(&mut draft, received, cx.request().now.millis());
-    let (name, key) = (&*input.bucket, &*input.key);
     let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
     cx.write(|tx| {
         let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
         let old = store::object(tx, name, key)?;
         conditions.check(key, old.as_ref())?;
         object.version = tx.version();
-        (object.listed.owner, object.more) = draft.settle(tx, &bucket, nonce)?;
+        let encryption = sealing.keep(tx, nonce)?;
+        (object.listed.owner, object.more) = draft.settle(tx, &bucket, encryption)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
         events::emit(tx, &bucket, name, &Change::created(event, key, &object))
     })
     .await?;
-    let key = draft.customer_key.as_ref();
     let mut output = PutObjectOutput {
         e_tag: Some(object.listed.e_tag.quoted()),
-        server_side_encryption: told_encryption(key),
-        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
-        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         version_id: object.written_id(),
         ..PutObjectOutput::default()
     };
+    encryption::tell_written!(output, object.encryption());
     let mut checksum_type = None;
     tell_checksum(&mut output, &mut checksum_type, &object.listed);
     output.checksum_type = checksum_type;
@@ -147,9 +140,14 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
 }
 
 /// Reads an object or a part of it.
-pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
+pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let found = reads::find(tx, &asked)?;
+    let (found, content) = cx.read(|tx| {
+        let found = reads::find(tx, &asked)?;
+        // What is locked here is read even if somebody removes it meanwhile.
+        let content = reads::content(tx, &found)?;
+        Ok::<_, Error>((found, content))
+    })?;
     if found.content.is_unchanged {
         return Ok(GetObjectOutput {
             status_code: Some(304),
@@ -163,9 +161,19 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetObjectInput) -> Result<GetObjectOut
         let class = found.object.listed.class().to_owned();
         return Err(Error::InvalidObjectState { class });
     }
-    let body = reads::body(tx, &asked, &found)?;
-    let key = asked.customer_key.clone();
-    let mut output = reads::answer!(GetObjectOutput, input, found, key.as_ref());
+    let body = match content {
+        Stored::Here(body) => body,
+        Stored::Locked(locked) => {
+            let (at, encryption) = ((asked.bucket, asked.key), found.object.encryption());
+            let key = match encryption {
+                None => None,
+                _ => encryption::open(cx, at, encryption, asked.customer_key.as_ref()).await?,
+            };
+            let name = format!("{}/{}", asked.bucket, asked.key);
+            bodies::outgoing(locked.unlock(key.as_ref())?, name)
+        }
+    };
+    let mut output = reads::answer!(GetObjectOutput, input, found);
     output.body = body;
     Ok(output)
 }
@@ -183,8 +191,7 @@ pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObject
             ..HeadObjectOutput::default()
         });
     }
-    let key = asked.customer_key.clone();
-    Ok(reads::answer!(HeadObjectOutput, input, found, key.as_ref()))
+    Ok(reads::answer!(HeadObjectOutput, input, found))
 }
 
 /// Removes an object; that it is not there is no error.

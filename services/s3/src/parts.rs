@@ -6,17 +6,17 @@ use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
 
 use crate::bodies::{self, Promise, Received};
 use crate::checksums::{Algorithm, Checksums, type_name};
-use crate::ciphers::{self, CustomerKey, Reader, Sealer};
+use crate::ciphers::{self, BodyKey, CustomerKey, Locked, Sealer};
 use crate::copies::{self, SourceConditions};
+use crate::encryption;
 use crate::error::Error;
 use crate::listing;
 use crate::model::{
     CopyPartResult, ListPartsInput, ListPartsOutput, Part as ListedPart, UploadPartCopyInput,
     UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
-use crate::objects::{ENCRYPTION, told_encryption};
 use crate::rules::{self, ETag, MAX_PARTS, MAX_UPLOAD_BYTES};
-use crate::store::{self, PARTS, Part, Upload};
+use crate::store::{self, Encryption, PARTS, Part, Upload};
 use crate::uploads;
 
 /// Where a part belongs.
@@ -33,6 +33,20 @@ impl Place<'_> {
     fn upload(&self, tx: &(impl Tx + ?Sized)) -> Result<Upload, Error> {
         let bucket = store::expected_bucket(tx, self.bucket, self.expected_owner)?;
         store::upload(tx, &bucket, self.key, self.upload_id)
+    }
+
+    /// The key with which parts of the upload are encrypted.
+    async fn key(
+        &self,
+        cx: &Cx,
+        upload: &Upload,
+        customer_key: Option<&CustomerKey>,
+    ) -> Result<Option<BodyKey>, Error> {
+        let at = (self.bucket, self.key);
+        match upload.encryption() {
+            None => Ok(None),
+            encryption => encryption::open(cx, at, encryption, customer_key).await,
+        }
     }
 
     /// Keeps a part in place of the one that had its number.
@@ -96,17 +110,18 @@ macro_rules! customer_key {
 
 /// Refuses a part whose key is not that of its upload.
 fn check_key(upload: &Upload, key: Option<&CustomerKey>) -> Result<(), Error> {
-    let encryption = upload.more.as_ref().and_then(|more| more.encryption.as_ref());
-    let message = match (encryption, key) {
-        (None, None) => return Ok(()),
-        (Some(encryption), Some(key)) if key.opens(encryption) => return Ok(()),
-        (Some(_), Some(_)) => {
+    let message = match (upload.encryption(), key) {
+        (None | Some(Encryption::Kms(_)), None) => return Ok(()),
+        (Some(Encryption::Customer { key_md5, .. }), Some(key)) if key.has_md5(key_md5) => {
+            return Ok(());
+        }
+        (Some(Encryption::Customer { .. }), Some(_)) => {
             "The provided encryption parameters did not match the ones used originally."
         }
-        (Some(_), None) => {
+        (Some(Encryption::Customer { .. }), None) => {
             "The multipart upload initiate requested encryption. Subsequent part requests must include the appropriate encryption parameters."
         }
-        (None, Some(_)) => {
+        (None | Some(Encryption::Kms(_)), Some(_)) => {
             "The multipart upload initiate did not request encryption. Subsequent part requests must not include encryption parameters."
         }
     };
@@ -128,7 +143,8 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
     };
     let upload = cx.read(|tx| place.upload(tx))?;
     check_key(&upload, key.as_ref())?;
-    let sealer = key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let body_key = place.key(cx, &upload, key.as_ref()).await?;
+    let sealer = body_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
     // An algorithm that is named only behind the body is checked there.
     let is_open = promise.algorithm().is_none() && body.trailers().is_some();
     if !is_open {
@@ -144,11 +160,9 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
     let part = place.keep(cx, received).await?;
     let mut output = UploadPartOutput {
         e_tag: Some(ETag::plain(part.md5).quoted()),
-        server_side_encryption: told_encryption(key.as_ref()),
-        sse_customer_algorithm: key.as_ref().map(|_| ENCRYPTION.to_owned()),
-        sse_customer_key_md5: key.as_ref().map(CustomerKey::md5_text),
         ..UploadPartOutput::default()
     };
+    encryption::tell!(output, upload.encryption());
     if tells {
         output.set_checksum(part.checksum.algorithm, part.checksum.text(0));
     }
@@ -177,16 +191,20 @@ pub(crate) async fn copy(
         if_unmodified_since: input.copy_source_if_unmodified_since,
         expected_owner: input.expected_source_bucket_owner.as_deref(),
     };
-    let (upload, stored) = cx.read(|tx| {
+    let (upload, from, locked) = cx.read(|tx| {
         let upload = place.upload(tx)?;
         check_key(&upload, key.as_ref())?;
         let (_, object) = copies::source(tx, &source, &conditions)?;
         ciphers::check(&object, source_key.as_ref())?;
         let range = part_range(input.copy_source_range.as_deref(), object.listed.size)?;
-        Ok::<_, Error>((upload, store::body(tx, &object, range)?))
+        let locked = Locked::new(cx, &store::body(tx, &object, range)?)?;
+        Ok::<_, Error>((upload, object.encryption().cloned(), locked))
     })?;
-    let reader = Reader::new(cx, &stored, source_key.as_ref())?;
-    let sealer = key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let from_key = (&*source.bucket, &*source.key);
+    let from_key = encryption::open(cx, from_key, from.as_ref(), source_key.as_ref()).await?;
+    let reader = locked.unlock(from_key.as_ref())?;
+    let body_key = place.key(cx, &upload, key.as_ref()).await?;
+    let sealer = body_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     let received = bodies::copy(cx, reader, algorithm, sealer).await?;
     let part = place.keep(cx, received).await?;
@@ -198,13 +216,10 @@ pub(crate) async fn copy(
     if upload.checksum.is_some() {
         result.set_checksum(part.checksum.algorithm, part.checksum.text(0));
     }
-    Ok(UploadPartCopyOutput {
-        copy_part_result: Some(result),
-        server_side_encryption: told_encryption(key.as_ref()),
-        sse_customer_algorithm: key.as_ref().map(|_| ENCRYPTION.to_owned()),
-        sse_customer_key_md5: key.as_ref().map(CustomerKey::md5_text),
-        ..UploadPartCopyOutput::default()
-    })
+    let mut output =
+        UploadPartCopyOutput { copy_part_result: Some(result), ..UploadPartCopyOutput::default() };
+    encryption::tell!(output, upload.encryption());
+    Ok(output)
 }
 
 /// The bytes of the source that become the part.

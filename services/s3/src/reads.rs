@@ -4,9 +4,8 @@ use std::ops::Range;
 
 use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 
-use crate::bodies;
 use crate::checksums::Checksum;
-use crate::ciphers::{self, CustomerKey, Reader};
+use crate::ciphers::{self, CustomerKey, Locked};
 use crate::error::Error;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
@@ -61,8 +60,7 @@ macro_rules! asked {
 
 /// The answer of GetObject or HeadObject, without a body.
 macro_rules! answer {
-    ($output:ident, $input:ident, $found:ident, $key:expr) => {{
-        let key: Option<&crate::ciphers::CustomerKey> = $key;
+    ($output:ident, $input:ident, $found:ident) => {{
         let crate::reads::Found { object, content, checksum, parts_count } = $found;
         let version_id = object.version_id();
         let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
@@ -86,9 +84,6 @@ macro_rules! answer {
                 .or_else(|| Some("binary/octet-stream".to_owned())),
             expires: $input.response_expires.map(crate::reads::http_date).or(headers.expires),
             website_redirect_location: headers.website_redirect,
-            server_side_encryption: crate::objects::told_encryption(key),
-            sse_customer_algorithm: key.map(|_| crate::objects::ENCRYPTION.to_owned()),
-            sse_customer_key_md5: key.map(crate::ciphers::CustomerKey::md5_text),
             metadata: Some(metadata.into_iter().collect()),
             storage_class: listed.storage_class,
             version_id,
@@ -103,6 +98,7 @@ macro_rules! answer {
             tag_count: i32::try_from(tags.len()).ok().filter(|count| *count > 0),
             ..$output::default()
         };
+        crate::encryption::tell!(output, more.encryption.as_ref());
         if let Some(checksum) = checksum {
             use crate::checksums::Checksums;
             // The checksum of a part is no checksum of checksums.
@@ -231,12 +227,21 @@ fn no_part(actual: u16, requested: u16) -> Error {
     Error::InvalidPartNumber { actual: actual.to_string(), requested: requested.to_string() }
 }
 
-/// The bytes that are asked for: from the row at once, or as a stream.
-pub(crate) fn body(tx: &ReadTx<'_>, asked: &Asked<'_>, found: &Found) -> Result<Body, Error> {
+/// The bytes that are asked for.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
+pub(crate) enum Stored {
+    /// They were in the row.
+    Here(Body),
+    /// They lie in the store, maybe encrypted.
+    Locked(Locked),
+}
+
+/// Finds the bytes that are asked for.
+pub(crate) fn content(tx: &ReadTx<'_>, found: &Found) -> Result<Stored, Error> {
     let size = found.object.listed.size;
     let range = found.content.range.clone().unwrap_or(0..size);
-    if range.is_empty() {
-        return Ok(Body::empty());
+    if range.is_empty() || found.content.is_unchanged {
+        return Ok(Stored::Here(Body::empty()));
     }
     let stored = store::body(tx, &found.object, range)?;
     let range = &stored.range;
@@ -246,11 +251,9 @@ pub(crate) fn body(tx: &ReadTx<'_>, asked: &Asked<'_>, found: &Found) -> Result<
         && let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
         && end <= bytes.len()
     {
-        return Ok(bytes.slice(start..end).into());
+        return Ok(Stored::Here(bytes.slice(start..end).into()));
     }
-    let name = format!("{}/{}", asked.bucket, asked.key);
-    let reader = Reader::new(tx.cx(), &stored, asked.customer_key.as_ref())?;
-    Ok(bodies::outgoing(reader, name))
+    Ok(Stored::Locked(Locked::new(tx.cx(), &stored)?))
 }
 
 /// A time as headers have it.

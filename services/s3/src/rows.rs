@@ -24,8 +24,7 @@ pub(crate) struct Bucket {
     /// The number of the policy, which every change of it changes; zero if there is none.
     pub(crate) policy: u64,
     pub(crate) public_access: Option<PublicAccess>,
-    /// Whether encryption by default uses a bucket key.
-    pub(crate) bucket_key: bool,
+    pub(crate) encryption: DefaultEncryption,
     pub(crate) versioning: Versioning,
     /// Whether Object Lock is enabled, which it then is for ever.
     pub(crate) has_lock: bool,
@@ -55,7 +54,7 @@ struct BucketV1 {
     notifies: bool,
     policy: u64,
     public_access: Option<PublicAccess>,
-    bucket_key: bool,
+    encryption: DefaultEncryption,
 }
 
 fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
@@ -72,7 +71,7 @@ fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
         notifies: old.notifies,
         policy: old.policy,
         public_access: old.public_access,
-        bucket_key: old.bucket_key,
+        encryption: old.encryption,
         versioning: Versioning::Never,
         has_lock: false,
         retention: None,
@@ -269,10 +268,54 @@ pub(crate) struct Retention {
 pub(crate) enum Encryption {
     /// With a key of the customer's, of which the MD5 is kept.
     Customer { key_md5: [u8; 16], nonce: [u8; 12] },
+    /// With a data key of KMS.
+    Kms(Box<KmsEncryption>),
+}
+
+impl Encryption {
+    /// That of the body; parts have their own.
+    pub(crate) fn nonce(&self) -> &[u8; 12] {
+        match self {
+            Encryption::Customer { nonce, .. } => nonce,
+            Encryption::Kms(kms) => &kms.nonce,
+        }
+    }
+}
+
+/// What opens a body again that is encrypted with a data key of KMS, and what is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KmsEncryption {
+    /// Whether there is a second layer.
+    pub(crate) is_dual: bool,
+    /// The ARN of the key of KMS.
+    pub(crate) key_arn: String,
+    /// Whether the data key was made for the bucket and not for the object.
+    pub(crate) bucket_key: bool,
+    /// The encryption context that the client gave.
+    pub(crate) context: Vec<(String, String)>,
+    /// The data key as KMS sealed it.
+    pub(crate) data_key: Vec<u8>,
+    /// That of the body; parts have their own.
+    pub(crate) nonce: [u8; 12],
+}
+
+/// How new objects of a bucket are encrypted unless their requests say it. The order is the format on disk, and the first
+/// two are what was once a flag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DefaultEncryption {
+    /// As S3 encrypts.
+    #[default]
+    S3,
+    /// The same, and with bucket keys, which then mean nothing.
+    S3BucketKey,
+    /// With a key of KMS: the one that is named, or that of S3 in the caller's account.
+    Kms { is_dual: bool, key_id: Option<String>, bucket_key: bool },
+    /// As S3 encrypts, though nobody said so: what buckets had before 2023.
+    Unset,
 }
 
 impl Object {
-    /// The encryption with a customer's key.
+    /// How the body is encrypted, if not as every body is.
     pub(crate) fn encryption(&self) -> Option<&Encryption> {
         self.more.as_ref()?.encryption.as_ref()
     }
@@ -531,6 +574,13 @@ pub(crate) struct Upload {
 }
 
 row!(Upload, 2, older_upload);
+
+impl Upload {
+    /// How the parts are encrypted, if not as every body is.
+    pub(crate) fn encryption(&self) -> Option<&Encryption> {
+        self.more.as_ref()?.encryption.as_ref()
+    }
+}
 
 #[derive(Deserialize)]
 struct UploadV1 {

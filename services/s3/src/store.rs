@@ -188,7 +188,7 @@ pub(crate) fn body(
 ) -> Result<Stored, Error> {
     let Some(parts) = &object.parts else {
         let stretches = match object.encryption() {
-            Some(Encryption::Customer { nonce, .. }) => vec![(*nonce, object.listed.size)],
+            Some(encryption) => vec![(*encryption.nonce(), object.listed.size)],
             None => Vec::new(),
         };
         return Ok(Stored { blobs: object.body.clone(), range, stretches });

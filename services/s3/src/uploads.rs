@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 
 use fogbank_core::store::Starting;
-use fogbank_core::{Arn, Principal, ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Cx, Principal, ReadTx, Tx, WriteTx};
 
 use crate::bodies;
 use crate::buckets::{display_name, owner};
 use crate::checksums::{Algorithm, type_name};
-use crate::ciphers::CustomerKey;
+use crate::encryption;
 use crate::error::Error;
 use crate::listing::{self, Encoding};
 use crate::metadata::Writes;
@@ -17,47 +17,54 @@ use crate::model::{
     CreateMultipartUploadOutput, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     MultipartUpload, Owner,
 };
-use crate::objects::{ENCRYPTION, told_encryption};
 use crate::rules::{self, group};
 use crate::store::{self, Bucket, UPLOADS, Upload};
 
 /// Begins an upload.
-pub(crate) fn create(
-    tx: &mut WriteTx<'_>,
+pub(crate) async fn create(
+    cx: &Cx,
     mut input: CreateMultipartUploadInput,
 ) -> Result<CreateMultipartUploadOutput, Error> {
     let draft = input.draft()?;
     let checksum = checksum(input.checksum_algorithm.as_deref(), input.checksum_type.as_deref())?;
-    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let (owner, more) = draft.settle(tx, &bucket, None)?;
-    let number = tx.version();
-    // Ids in the order in which uploads began, as listings have them.
-    let upload_id = format!("{number:016x}{}", tx.ids().mixed(48));
-    let key = draft.customer_key.as_ref();
-    let upload = Upload {
-        number,
-        initiated_millis: tx.now().millis(),
-        initiator: initiator(&tx.request().principal),
-        storage_class: draft.storage_class,
-        headers: draft.headers,
-        metadata: draft.metadata,
-        tags: draft.tags,
-        checksum,
-        owner,
-        more,
-    };
-    UPLOADS.put(tx, &(bucket.id, &*input.key, &*upload_id), &upload)?;
-    Ok(CreateMultipartUploadOutput {
+    let at = (&*input.bucket, &*input.key);
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = cx.read(|tx| store::expected_bucket(tx, at.0, owner))?;
+    let sealing = encryption::settle(cx, &bucket, at, &draft.encryption).await?;
+    let begun = cx.write(|tx| {
+        let bucket = store::expected_bucket(tx, at.0, owner)?;
+        let encryption = sealing.keep(tx, None)?;
+        let (owner, more) = draft.settle(tx, &bucket, encryption)?;
+        let number = tx.version();
+        // Ids in the order in which uploads began, as listings have them.
+        let upload_id = format!("{number:016x}{}", tx.ids().mixed(48));
+        let draft = draft.clone();
+        let upload = Upload {
+            number,
+            initiated_millis: tx.now().millis(),
+            initiator: initiator(&tx.request().principal),
+            storage_class: draft.storage_class,
+            headers: draft.headers,
+            metadata: draft.metadata,
+            tags: draft.tags,
+            checksum,
+            owner,
+            more,
+        };
+        UPLOADS.put(tx, &(bucket.id, at.1, &*upload_id), &upload)?;
+        Ok::<_, Error>((upload_id, upload))
+    });
+    let (upload_id, upload) = begun.await?;
+    let mut output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload_id),
-        server_side_encryption: told_encryption(key),
-        sse_customer_algorithm: key.map(|_| ENCRYPTION.to_owned()),
-        sse_customer_key_md5: key.map(CustomerKey::md5_text),
         checksum_algorithm: checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
         checksum_type: checksum.map(|(_, is_composite)| type_name(is_composite).to_owned()),
         ..CreateMultipartUploadOutput::default()
-    })
+    };
+    encryption::tell_written!(output, upload.encryption());
+    Ok(output)
 }
 
 /// Whoever begins an upload: an account by its canonical id, everybody else by the ARN.

@@ -76,7 +76,7 @@ async fn the_block_of_public_access_can_be_changed_and_removed() {
 }
 
 #[tokio::test]
-async fn encryption_has_one_way_so_far() {
+async fn encryption_is_what_was_set() {
     let world = with_bucket().await;
     let put = |algorithm: &str| {
         let rule = json!({
@@ -90,7 +90,14 @@ async fn encryption_has_one_way_so_far() {
     let output = call(&world, "GetBucketEncryption", json!({})).await.expect("a rule");
     let rule = &output["ServerSideEncryptionConfiguration"]["Rules"][0];
     assert_eq!(rule["BucketKeyEnabled"], true);
-    assert!(refused(put("aws:kms").await).starts_with("NotImplemented: "));
+    put("aws:kms:dsse").await.expect("set");
+    let output = call(&world, "GetBucketEncryption", json!({})).await.expect("a rule");
+    let rule = &output["ServerSideEncryptionConfiguration"]["Rules"][0];
+    assert_eq!(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "aws:kms:dsse");
     assert!(refused(put("rot13").await).starts_with("MalformedXML: "));
     call(&world, "DeleteBucketEncryption", json!({})).await.expect("reset");
+    let output = call(&world, "GetBucketEncryption", json!({})).await.expect("a rule");
+    let rule = &output["ServerSideEncryptionConfiguration"]["Rules"][0];
+    assert_eq!(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
+    assert_eq!(rule["BucketKeyEnabled"], false);
 }

@@ -7,10 +7,10 @@ use fogbank_testkit::{check_row, expect};
 use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 use crate::store::{
-    Acl, AclGrant, AclGrantee, AclPermission, Bucket, DefaultRetention, Destination,
-    DestinationKind, Encryption, Headers, Listed, ListedVersion, Marker, More, Notifications,
-    Object, Ownership, Part, Parts, PublicAccess, Restored, Retention, ShownVersion, Tags, Upload,
-    Version, VersionName, Versioning,
+    Acl, AclGrant, AclGrantee, AclPermission, Bucket, DefaultEncryption, DefaultRetention,
+    Destination, DestinationKind, Encryption, Headers, KmsEncryption, Listed, ListedVersion,
+    Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess, Restored, Retention,
+    ShownVersion, Tags, Upload, Version, VersionName, Versioning,
 };
 
 fn headers() -> Headers {
@@ -40,7 +40,7 @@ fn buckets() {
         notifies: true,
         policy: 2,
         public_access: Some(PublicAccess { block_acls: false, ..PublicAccess::ALL }),
-        bucket_key: true,
+        encryption: DefaultEncryption::S3BucketKey,
         versioning: Versioning::Suspended,
         has_lock: true,
         retention: Some(DefaultRetention { is_compliance: true, is_years: true, count: 300 }),
@@ -73,6 +73,21 @@ fn buckets() {
         expect![[r#"
             02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
             010101010001630301010000"#]],
+    );
+    let kms = DefaultEncryption::Kms { is_dual: true, key_id: Some("k".into()), bucket_key: false };
+    let kms = Bucket { encryption: kms, acl: None, retention: None, ..bucket.clone() };
+    check_row(
+        &kms,
+        expect![[r#"
+        02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101020101016b000201
+        0001010001010000"#]],
+    );
+    let unset = Bucket { encryption: DefaultEncryption::Unset, ..kms };
+    check_row(
+        &unset,
+        expect![[r#"
+        02ac020c3030303030303030303030300975732d656173742d3180a0d5edee6600010201000101010302010001010001
+        010000"#]],
     );
     check_row(&Tags(pairs()), expect!["0101016b0176"]);
     let destination = |kind, filter| Destination {
@@ -211,6 +226,22 @@ fn uploads() {
         owner: None,
         more: Some(Box::new(More::default())),
     };
+    let kms = KmsEncryption {
+        is_dual: true,
+        key_arn: "arn:k".into(),
+        bucket_key: false,
+        context: pairs(),
+        data_key: vec![9, 8],
+        nonce: [2; 12],
+    };
+    let kms = More { encryption: Some(Encryption::Kms(Box::new(kms))), ..More::default() };
+    check_row(
+        &Upload { more: Some(Box::new(kms)), ..upload.clone() },
+        expect![[r#"
+        020380a0d5edee660561726e3a7502696400010a746578742f706c61696e000106696e6c696e6500010264650001012f
+        01016b017601016b017601020000010000000101010561726e3a6b0001016b0176020908020202020202020202020202
+        00"#]],
+    );
     let older = hex::decode(concat!(
         "010380a0d5edee660561726e3a7502696400010a746578742f706c61696e000106696e6c696e6500010264650001012f",
         "01016b017601016b0176010200"

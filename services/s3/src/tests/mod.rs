@@ -9,6 +9,7 @@ mod cors;
 mod customer_keys;
 mod formats;
 mod http;
+mod kms;
 mod listing;
 mod locks;
 mod notifications;

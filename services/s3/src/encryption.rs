@@ -1,0 +1,334 @@
+//! Server-side encryption: what a request and its bucket ask for, data keys of KMS, and what answers tell.
+//!
+//! KMS makes a data key for each object, or for each bucket and caller where bucket keys are wanted, and is asked for it again
+//! by each read. It decides as for the caller, through S3. With two layers (`aws:kms:dsse`) a key of the data directory's own
+//! encrypts what the data key has encrypted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fogbank_core::at_rest::KmsKey;
+use fogbank_core::seal::{KEY_BYTES, Zeroizing};
+use fogbank_core::store as rows;
+use fogbank_core::{Arn, Cx, Fault, Ids, WriteTx, root_key};
+
+use crate::access::{bucket_arn, object_arn};
+use crate::ciphers::{self, BodyKey, CustomerKey, Nonce, Sealer};
+use crate::error::Error;
+use crate::store::{Bucket, DefaultEncryption, Encryption, KmsEncryption};
+
+/// The header that names the method.
+pub(crate) const METHOD: &str = "x-amz-server-side-encryption";
+/// The encryption of everything that is not encrypted otherwise.
+const S3: &str = "AES256";
+/// The key that S3 has in each account.
+const MANAGED: &str = "alias/aws/s3";
+/// For how long a bucket key is used again. AWS says "a limited time".
+const BUCKET_KEY: Duration = Duration::from_secs(300);
+/// What the context of every data key says.
+const PLACE: &str = "aws:s3:arn";
+
+/// The headers of a write that say how it is to be encrypted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Headers<'a> {
+    pub(crate) method: Option<&'a str>,
+    pub(crate) key_id: Option<&'a str>,
+    pub(crate) context: Option<&'a str>,
+    pub(crate) bucket_key: Option<bool>,
+    pub(crate) customer: ciphers::Headers<'a>,
+}
+
+/// How a request wants a body to be encrypted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    /// None if the bucket decides.
+    method: Option<Method>,
+    key_id: Option<String>,
+    bucket_key: Option<bool>,
+    context: BTreeMap<String, String>,
+    customer_key: Option<CustomerKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    S3,
+    Kms,
+    DualKms,
+}
+
+impl Asked {
+    /// Reads the headers of a write.
+    pub(crate) fn read(headers: Headers<'_>) -> Result<Asked, Error> {
+        let method = match headers.method {
+            None => None,
+            Some(S3) => Some(Method::S3),
+            Some("aws:kms") => Some(Method::Kms),
+            Some("aws:kms:dsse") => Some(Method::DualKms),
+            Some(other) => {
+                let message = "The encryption method specified is not supported";
+                return Err(Error::argument(METHOD, other, message));
+            }
+        };
+        let is_kms = matches!(method, Some(Method::Kms | Method::DualKms));
+        if !is_kms && (headers.key_id.is_some() || headers.context.is_some()) {
+            let message = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
+            return Err(Error::argument(METHOD, headers.method.unwrap_or("null"), message));
+        }
+        let customer = headers.customer;
+        if let Some(method) = headers.method
+            && (customer.algorithm.is_some() || customer.key.is_some())
+        {
+            let message = "Server Side Encryption with Customer provided key is incompatible with the encryption method specified";
+            return Err(Error::argument(METHOD, method, message));
+        }
+        Ok(Asked {
+            method,
+            key_id: headers.key_id.map(ToOwned::to_owned),
+            bucket_key: headers.bucket_key,
+            context: headers.context.map(context).transpose()?.unwrap_or_default(),
+            customer_key: CustomerKey::read(customer)?,
+        })
+    }
+
+    /// Whether the request says anything of encryption.
+    pub(crate) fn is_said(&self) -> bool {
+        self.method.is_some() || self.customer_key.is_some()
+    }
+}
+
+/// Reads the context that a client adds to ours.
+fn context(header: &str) -> Result<BTreeMap<String, String>, Error> {
+    let json = STANDARD.decode(header).ok();
+    let map = json.and_then(|json| serde_json::from_slice::<BTreeMap<String, String>>(&json).ok());
+    let mut map = map.ok_or_else(|| {
+        let message = "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8 string holding JSON which represents a string-string map";
+        Error::argument("x-amz-server-side-encryption-context", header, message)
+    })?;
+    // Ours stands in its place.
+    map.remove(PLACE);
+    Ok(map)
+}
+
+/// With what a new body is encrypted.
+#[derive(Clone, Debug)]
+pub(crate) enum Sealing {
+    /// As the store holds it.
+    Plain,
+    /// With a customer's key.
+    Customer(CustomerKey),
+    /// With a data key of KMS.
+    Kms(KmsEncryption, BodyKey),
+}
+
+impl Sealing {
+    /// Encrypts one body, if it is to be encrypted.
+    pub(crate) fn sealer(&self, ids: &Ids) -> Option<Sealer> {
+        match self {
+            Sealing::Plain => None,
+            Sealing::Customer(key) => Some(Sealer::new(&key.body_key(), ids)),
+            Sealing::Kms(_, key) => Some(Sealer::new(key, ids)),
+        }
+    }
+
+    /// Whether bodies lie as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Sealing::Plain)
+    }
+
+    /// What is kept with an object, whose body has this nonce, or with an upload, in the transaction that writes it.
+    pub(crate) fn keep(
+        &self,
+        tx: &mut WriteTx<'_>,
+        nonce: Option<Nonce>,
+    ) -> Result<Option<Encryption>, rows::Error> {
+        let nonce = nonce.unwrap_or_default();
+        Ok(match self {
+            Sealing::Plain => None,
+            Sealing::Customer(key) => Some(key.encryption(nonce)),
+            Sealing::Kms(kms, _) => {
+                if kms.is_dual {
+                    root_key::keep_word(tx)?;
+                }
+                Some(Encryption::Kms(Box::new(KmsEncryption { nonce, ..kms.clone() })))
+            }
+        })
+    }
+}
+
+/// Gets what a body for this place is to be encrypted with, as the request asks or else as the bucket does.
+pub(crate) async fn settle(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    asked: &Asked,
+) -> Result<Sealing, Error> {
+    if let Some(key) = &asked.customer_key {
+        return Ok(Sealing::Customer(key.clone()));
+    }
+    let (default_dual, default_key, default_bucket_key) = match &bucket.encryption {
+        DefaultEncryption::Kms { is_dual, key_id, bucket_key } => {
+            (Some(*is_dual), key_id.as_deref(), *bucket_key)
+        }
+        DefaultEncryption::S3BucketKey => (None, None, true),
+        DefaultEncryption::S3 | DefaultEncryption::Unset => (None, None, false),
+    };
+    let (is_dual, key_id) = match asked.method {
+        None => match default_dual {
+            Some(is_dual) => (is_dual, default_key),
+            None => return Ok(Sealing::Plain),
+        },
+        Some(Method::S3) => return Ok(Sealing::Plain),
+        Some(method) => (method == Method::DualKms, asked.key_id.as_deref()),
+    };
+    let key_id = key_id.unwrap_or(MANAGED);
+    // Two layers have a data key for each object.
+    let bucket_key = asked.bucket_key.unwrap_or(default_bucket_key) && !is_dual;
+    let context: Vec<_> = asked.context.clone().into_iter().collect();
+    check_signed(cx)?;
+    let cx = in_region(cx, &bucket.region);
+    let kms = kms_key(at, key_id, bucket_key, &context);
+    let data_key = kms.data_key(&cx).await.map_err(refused)?;
+    let (sealed, key_arn) = (data_key.sealed.clone(), data_key.kms_key_arn.clone());
+    let kms = KmsEncryption {
+        is_dual,
+        key_arn,
+        bucket_key,
+        context,
+        data_key: sealed,
+        nonce: Nonce::default(),
+    };
+    let key = body_key(&cx, &kms, data_key.bytes());
+    Ok(Sealing::Kms(kms, key))
+}
+
+/// Gets the key that opens the body of an object at this place, or of parts for it.
+pub(crate) async fn open(
+    cx: &Cx,
+    at: (&str, &str),
+    encryption: Option<&Encryption>,
+    customer_key: Option<&CustomerKey>,
+) -> Result<Option<BodyKey>, Error> {
+    match encryption {
+        None => Ok(None),
+        Some(Encryption::Customer { .. }) => Ok(customer_key.map(CustomerKey::body_key)),
+        Some(Encryption::Kms(kms)) => {
+            check_signed(cx)?;
+            let region = Arn::parse(&kms.key_arn).map_or(cx.region(), |arn| arn.region);
+            let cx = in_region(cx, region);
+            let key = kms_key(at, &kms.key_arn, kms.bucket_key, &kms.context);
+            let data_key = key.open_data_key(&cx, &kms.data_key).await.map_err(refused)?;
+            Ok(Some(body_key(&cx, kms, data_key.bytes())))
+        }
+    }
+}
+
+fn body_key(cx: &Cx, kms: &KmsEncryption, data_key: &Zeroizing<[u8; KEY_BYTES]>) -> BodyKey {
+    let second = kms.is_dual.then(|| {
+        let purpose = [b"s3 second layer\0", &kms.data_key[..]].concat();
+        cx.root_key().derive(&purpose)
+    });
+    BodyKey::new(data_key.clone(), second)
+}
+
+fn kms_key<'a>(
+    (bucket, key): (&str, &str),
+    key_id: &'a str,
+    bucket_key: bool,
+    context: &[(String, String)],
+) -> KmsKey<'a> {
+    let place = if bucket_key { bucket_arn(bucket) } else { object_arn(bucket, key) };
+    let mut context: BTreeMap<_, _> = context.iter().cloned().collect();
+    context.insert(PLACE.to_owned(), place);
+    let reuse = if bucket_key { BUCKET_KEY } else { Duration::ZERO };
+    KmsKey { service: "s3", key_id, context, reuse }
+}
+
+/// KMS is asked in the region of the bucket, wherever the request came to.
+fn in_region(cx: &Cx, region: &str) -> Cx {
+    if cx.region() == region { cx.clone() } else { cx.located(cx.account(), region) }
+}
+
+/// Nobody but who signs can be known to KMS.
+fn check_signed(cx: &Cx) -> Result<(), Error> {
+    if !cx.request().principal.is_anonymous() {
+        return Ok(());
+    }
+    let message = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
+    Err(Error::argument("Authorization", "null", message))
+}
+
+/// What S3 says of what KMS refuses.
+fn refused(fault: Fault) -> Error {
+    let name = match fault.name() {
+        "AccessDenied" | "AccessDeniedException" => "AccessDenied",
+        "DisabledException" => "KMS.DisabledException",
+        "InvalidKeyUsageException" => "KMS.InvalidKeyUsageException",
+        "KMSInvalidStateException" => "KMS.KMSInvalidStateException",
+        "NotFoundException" | "InvalidArnException" => "KMS.NotFoundException",
+        _ => return fault.into(),
+    };
+    let refused = Fault::new(name, fault.message());
+    Error::Fault(if name == "AccessDenied" { refused } else { refused.with_status(400) })
+}
+
+/// What an answer tells of an encryption.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) method: Option<String>,
+    pub(crate) key_id: Option<String>,
+    pub(crate) bucket_key: Option<bool>,
+    pub(crate) context: Option<String>,
+    pub(crate) customer_algorithm: Option<String>,
+    pub(crate) customer_key_md5: Option<String>,
+}
+
+impl Told {
+    /// Of an object's or upload's.
+    pub(crate) fn of(encryption: Option<&Encryption>) -> Told {
+        match encryption {
+            None => Told { method: Some(S3.to_owned()), ..Told::default() },
+            Some(Encryption::Customer { key_md5, .. }) => Told {
+                customer_algorithm: Some(S3.to_owned()),
+                customer_key_md5: Some(STANDARD.encode(key_md5)),
+                ..Told::default()
+            },
+            Some(Encryption::Kms(kms)) => {
+                let context: BTreeMap<_, _> = kms.context.iter().cloned().collect();
+                let method = if kms.is_dual { "aws:kms:dsse" } else { "aws:kms" };
+                Told {
+                    method: Some(method.to_owned()),
+                    key_id: Some(kms.key_arn.clone()),
+                    bucket_key: kms.bucket_key.then_some(true),
+                    context: (!context.is_empty())
+                        .then(|| STANDARD.encode(serde_json::json!(context).to_string())),
+                    ..Told::default()
+                }
+            }
+        }
+    }
+}
+
+/// Tells in an answer how something is encrypted.
+macro_rules! tell {
+    ($output:ident, $encryption:expr) => {{
+        let told = crate::encryption::Told::of($encryption);
+        $output.server_side_encryption = told.method;
+        $output.ssekms_key_id = told.key_id;
+        $output.bucket_key_enabled = told.bucket_key;
+        $output.sse_customer_algorithm = told.customer_algorithm;
+        $output.sse_customer_key_md5 = told.customer_key_md5;
+    }};
+}
+
+/// The same in the answer to a write that may bring a context.
+macro_rules! tell_written {
+    ($output:ident, $encryption:expr) => {{
+        let encryption: Option<&crate::store::Encryption> = $encryption;
+        crate::encryption::tell!($output, encryption);
+        $output.ssekms_encryption_context = crate::encryption::Told::of(encryption).context;
+    }};
+}
+
+pub(crate) use {tell, tell_written};
