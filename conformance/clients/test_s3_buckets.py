@@ -1,8 +1,11 @@
 """What is set for a whole bucket of S3, as boto3 and browsers meet it."""
 
+import subprocess
+import time
+
 import pytest
 import urllib3
-from support import refused
+from support import Caller, refused
 
 
 @pytest.fixture
@@ -53,3 +56,58 @@ def test_a_page_of_another_origin_uploads_and_reads_with_presigned_urls(s3, buck
     s3.delete_bucket_cors(Bucket=bucket)
     with refused("NoSuchCORSConfiguration", 404):
         s3.get_bucket_cors(Bucket=bucket)
+
+
+@pytest.fixture
+def own(start):
+    """The root of a server of one's own: whoever moves the clock moves it for everybody."""
+    server = start("--ephemeral")
+    yield Caller(server.endpoint, "000000000000", "test", "test")
+
+
+def advance(binary, caller, span):
+    """Moves the clock of the caller's server."""
+    subprocess.run([binary, "clock", "advance", span], env=caller.environment(), check=True, stdout=subprocess.DEVNULL)
+
+
+def eventually(what, seconds=30):
+    """Waits until it is so."""
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def test_a_lifecycle_expires_moves_and_gives_up(binary, own):
+    s3 = own.client("s3")
+    s3.create_bucket(Bucket="cycle")
+    s3.put_bucket_versioning(Bucket="cycle", VersioningConfiguration={"Status": "Enabled"})
+    rules = [
+        {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 30},
+         "NoncurrentVersionExpiration": {"NoncurrentDays": 5}},
+        {"ID": "cold", "Status": "Enabled", "Filter": {"ObjectSizeGreaterThan": 4},
+         "Transitions": [{"Days": 10, "StorageClass": "GLACIER_IR"}]},
+        {"ID": "uploads", "Status": "Enabled", "Filter": {},
+         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    ]  # fmt: skip
+    put = {"Bucket": "cycle", "LifecycleConfiguration": {"Rules": rules}}
+    assert s3.put_bucket_lifecycle_configuration(**put)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert s3.get_bucket_lifecycle_configuration(Bucket="cycle")["Rules"] == rules
+    told = s3.put_object(Bucket="cycle", Key="logs/a", Body=b"1234")
+    assert 'rule-id="logs"' in told["Expiration"]
+    s3.put_object(Bucket="cycle", Key="b", Body=b"12345")
+    assert "Expiration" not in s3.head_object(Bucket="cycle", Key="b")
+    begun = s3.create_multipart_upload(Bucket="cycle", Key="c")
+    assert begun["AbortRuleId"] == "uploads"
+    advance(binary, own, "12d")
+    eventually(lambda: s3.head_object(Bucket="cycle", Key="b").get("StorageClass") == "GLACIER_IR")
+    eventually(lambda: "Uploads" not in s3.list_multipart_uploads(Bucket="cycle"))
+    assert "StorageClass" not in s3.head_object(Bucket="cycle", Key="logs/a")
+    advance(binary, own, "20d")
+    eventually(lambda: "DeleteMarkers" in s3.list_object_versions(Bucket="cycle"))
+    with refused("404", 404):
+        s3.head_object(Bucket="cycle", Key="logs/a")
+    # The version behind the marker goes, and then the marker, which is old enough.
+    advance(binary, own, "40d")
+    eventually(lambda: [row["Key"] for row in s3.list_object_versions(Bucket="cycle")["Versions"]] == ["b"])
+    eventually(lambda: "DeleteMarkers" not in s3.list_object_versions(Bucket="cycle"))

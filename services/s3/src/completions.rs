@@ -10,6 +10,7 @@ use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type
 use crate::encryption::Told;
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::lifecycle;
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, WriteConditions};
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
@@ -71,7 +72,8 @@ pub(crate) fn complete(
     UPLOADS.delete(tx, &(bucket.id, &*input.key, &*input.upload_id))?;
     versions::put(tx, &bucket, (name, &input.key), &mut object, old)?;
     announce(tx, &bucket, &input, &object)?;
-    Ok(answer(tx, input, &object))
+    let expiration = lifecycle::expiration(tx, (name, &input.key), &bucket, &object)?;
+    Ok(CompleteMultipartUploadOutput { expiration, ..answer(tx, input, &object) })
 }
 
 fn announce(

@@ -213,15 +213,6 @@ pub(crate) fn acceleration(
     Ok(GetBucketAccelerateConfigurationOutput::default())
 }
 
-/// There is no lifecycle.
-pub(crate) fn lifecycle(
-    tx: &ReadTx<'_>,
-    input: GetBucketLifecycleConfigurationInput,
-) -> Result<GetBucketLifecycleConfigurationOutput, Error> {
-    looked_up!(tx, input);
-    Err(Error::NoSuchLifecycleConfiguration { bucket: input.bucket })
-}
-
 /// Nothing is logged.
 pub(crate) fn logging(
     tx: &ReadTx<'_>,

@@ -8,6 +8,7 @@ use crate::ciphers::{self, CustomerKey, Locked, Reader};
 use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::lifecycle;
 use crate::metadata::{Draft, Writes};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
 use crate::objects::{self, WriteConditions};
@@ -86,6 +87,7 @@ struct Plan<'a> {
 struct Copied {
     source_version_id: Option<String>,
     object: Object,
+    expiration: Option<String>,
 }
 
 /// The hashes of what is copied.
@@ -254,7 +256,8 @@ fn write(
     };
     versions::put(tx, &bucket, at, &mut object, old)?;
     events::emit(tx, &bucket, at.0, &Change::created("Copy", at.1, &object))?;
-    Ok(Some(Copied { source_version_id, object }))
+    let expiration = lifecycle::expiration(tx, at, &bucket, &object)?;
+    Ok(Some(Copied { source_version_id, object, expiration }))
 }
 
 fn answer(copied: &Copied) -> CopyObjectOutput {
@@ -270,6 +273,7 @@ fn answer(copied: &Copied) -> CopyObjectOutput {
     let mut output = CopyObjectOutput {
         copy_object_result: Some(result),
         version_id: copied.object.written_id(),
+        expiration: copied.expiration.clone(),
         copy_source_version_id: copied.source_version_id.clone(),
         ..CopyObjectOutput::default()
     };

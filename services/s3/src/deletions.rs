@@ -95,7 +95,8 @@ fn remove(
     if key.last_modified_time.is_some() || key.size.is_some() {
         return Err(Error::header("LastModifiedTime, Size", ""));
     }
-    let removal = Removal { version_id: key.version_id.as_deref(), bypasses_governance };
+    let version_id = key.version_id.as_deref();
+    let removal = Removal { version_id, bypasses_governance, ..Removal::default() };
     let at = (name, &*key.key);
     if let Some(tag) = &key.e_tag {
         objects::check_match(tx, at, removal, tag)?;

@@ -13,6 +13,7 @@ use crate::access::bucket_arn;
 use crate::error::Error;
 use crate::rules;
 use crate::store::{Bucket, Destination, DestinationKind, NOTIFICATIONS, Notifications, Object};
+use crate::versions::Cause;
 
 /// The principal of S3 itself.
 pub(crate) const SERVICE: &str = "s3.amazonaws.com";
@@ -33,6 +34,8 @@ pub(crate) struct Change<'a> {
     /// The number of the transaction, for events that are ordered.
     version: Option<u64>,
     version_id: Option<String>,
+    /// The storage class to which the object moved.
+    class: Option<&'static str>,
 }
 
 impl<'a> Change<'a> {
@@ -46,6 +49,24 @@ impl<'a> Change<'a> {
             e_tag: Some(object.listed.e_tag.bare()),
             version: Some(object.version),
             version_id: object.version_id(),
+            class: None,
+        }
+    }
+
+    /// A lifecycle moved an object to another storage class.
+    pub(crate) fn moved(key: &'a str, object: &Object, class: &'static str) -> Change<'a> {
+        Change {
+            group: "LifecycleTransition",
+            class: Some(class),
+            ..Change::created("", key, object)
+        }
+    }
+
+    /// The same, done by somebody else than a caller.
+    pub(crate) fn of(self, cause: Cause) -> Change<'a> {
+        match cause {
+            Cause::Caller => self,
+            Cause::Lifecycle => Change { group: "LifecycleExpiration", ..self },
         }
     }
 
@@ -74,6 +95,7 @@ impl<'a> Change<'a> {
             e_tag: None,
             version: Some(version),
             version_id,
+            class: None,
         }
     }
 
@@ -87,6 +109,23 @@ impl<'a> Change<'a> {
             e_tag: Some(object.listed.e_tag.bare()),
             version: None,
             version_id: object.version_id(),
+            class: None,
+        }
+    }
+
+    /// Events on tags, ACLs and lifecycles came with a later version of the message.
+    fn event_version(&self) -> &'static str {
+        match self.group {
+            "ObjectCreated" | "ObjectRemoved" => "2.1",
+            _ => "2.3",
+        }
+    }
+
+    /// The event's name in messages.
+    fn full_name(&self) -> String {
+        match self.name {
+            "" => self.group.to_owned(),
+            name => format!("{}:{name}", self.group),
         }
     }
 
@@ -102,10 +141,11 @@ impl<'a> Change<'a> {
 
 /// Whether an event type, such as `s3:ObjectCreated:*`, names an event.
 fn is_event(event: &str, group: &str, name: &str) -> bool {
-    event
-        .strip_prefix("s3:")
-        .and_then(|event| event.split_once(':'))
-        .is_some_and(|(given, rest)| given == group && (rest == "*" || rest == name))
+    let Some(event) = event.strip_prefix("s3:") else { return false };
+    match event.split_once(':') {
+        Some((given, rest)) => given == group && (rest == "*" || rest == name),
+        None => event == group && name.is_empty(),
+    }
 }
 
 /// Sends a change to all that asked for it, once the transaction is durable.
@@ -214,6 +254,20 @@ struct Record<'a> {
     request_parameters: Parameters,
     response_elements: Elements<'a>,
     s3: Subject<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifecycle_event_data: Option<LifecycleEventData>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LifecycleEventData {
+    transition_event_data: TransitionEventData,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TransitionEventData {
+    destination_storage_class: &'static str,
 }
 
 #[derive(Serialize)]
@@ -278,12 +332,11 @@ fn message(
 ) -> String {
     let request = tx.request();
     let record = Record {
-        // Events on tags and ACLs came with a later version.
-        event_version: if change.version.is_some() { "2.1" } else { "2.3" },
+        event_version: change.event_version(),
         event_source: "aws:s3",
         aws_region: &bucket.region,
         event_time: iso(tx.now()),
-        event_name: format!("{}:{}", change.group, change.name),
+        event_name: change.full_name(),
         user_identity: Identity { principal_id: caller(&request.principal) },
         request_parameters: Parameters { source_ip: source_ip(tx) },
         response_elements: Elements { x_amz_request_id: &request.id, x_amz_id_2: &request.id },
@@ -303,6 +356,9 @@ fn message(
                 sequencer: change.version.map(sequencer),
             },
         },
+        lifecycle_event_data: change.class.map(|destination_storage_class| LifecycleEventData {
+            transition_event_data: TransitionEventData { destination_storage_class },
+        }),
     };
     // Texts and numbers always have a JSON.
     serde_json::to_string(&Message { records: [record] }).unwrap_or_default()
@@ -318,7 +374,8 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
     let request = tx.request();
     let detail_type = match (change.group, change.name) {
         ("ObjectCreated", _) => "Object Created",
-        ("ObjectRemoved", _) => "Object Deleted",
+        ("ObjectRemoved" | "LifecycleExpiration", _) => "Object Deleted",
+        ("LifecycleTransition", _) => "Object Storage Class Changed",
         ("ObjectAcl", _) => "Object ACL Updated",
         ("ObjectTagging", "Put") => "Object Tags Added",
         ("ObjectTagging", _) => "Object Tags Deleted",
@@ -355,8 +412,13 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
             }
             .into();
         }
-        "ObjectRemoved" => {
-            detail["reason"] = "DeleteObject".into();
+        "LifecycleTransition" => detail["destination-storage-class"] = change.class.into(),
+        "ObjectRemoved" | "LifecycleExpiration" => {
+            detail["reason"] = match change.group {
+                "ObjectRemoved" => "DeleteObject",
+                _ => "Lifecycle Expiration",
+            }
+            .into();
             detail["deletion-type"] = match change.name {
                 "DeleteMarkerCreated" => "Delete Marker Created",
                 _ => "Permanently Deleted",

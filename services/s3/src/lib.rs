@@ -8,7 +8,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * lifecycle, replication, inventory, analytics, websites, logging, access points;
+//! * replication, inventory, analytics, websites, logging, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
@@ -37,6 +37,7 @@ mod documents;
 mod encryption;
 mod error;
 mod events;
+mod lifecycle;
 mod listing;
 mod locks;
 mod metadata;
@@ -161,8 +162,14 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketCors => cors::delete, |_, input| {
         access::bucket_to("s3:PutBucketCORS", input)
     };
-    read GetBucketLifecycleConfiguration => configurations::lifecycle, |_, input| {
+    read GetBucketLifecycleConfiguration => lifecycle::get, |_, input| {
         access::bucket_to("s3:GetLifecycleConfiguration", input)
+    };
+    write PutBucketLifecycleConfiguration => lifecycle::put, |_, input| {
+        access::bucket_to("s3:PutLifecycleConfiguration", input)
+    };
+    write DeleteBucketLifecycle => lifecycle::delete, |_, input| {
+        access::bucket_to("s3:PutLifecycleConfiguration", input)
     };
     read GetBucketLogging => configurations::logging, access::bucket;
     read GetBucketReplication => configurations::replication, |_, input| {

@@ -961,6 +961,30 @@ impl wire::OperationShape for DeleteBucketEncryption {
     };
 }
 
+pub struct DeleteBucketLifecycle;
+
+impl wire::OperationShape for DeleteBucketLifecycle {
+    type Input = DeleteBucketLifecycleInput;
+    type Output = DeleteBucketLifecycleOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketLifecycle",
+            method: "DELETE",
+            uri: "/{Bucket}?lifecycle",
+            status: 204,
+            input: &schema::DELETE_BUCKET_LIFECYCLE_REQUEST,
+            output: &schema::DELETE_BUCKET_LIFECYCLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketOwnershipControls;
 
 impl wire::OperationShape for DeleteBucketOwnershipControls {
@@ -1969,6 +1993,30 @@ impl wire::OperationShape for PutBucketEncryption {
     };
 }
 
+pub struct PutBucketLifecycleConfiguration;
+
+impl wire::OperationShape for PutBucketLifecycleConfiguration {
+    type Input = PutBucketLifecycleConfigurationInput;
+    type Output = PutBucketLifecycleConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketLifecycleConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?lifecycle",
+            status: 200,
+            input: &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "LifecycleConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketNotificationConfiguration;
 
 impl wire::OperationShape for PutBucketNotificationConfiguration {
@@ -2441,6 +2489,15 @@ pub struct BucketInfo {
 
 wire::structure!(BucketInfo, schema::BUCKET_INFO, {
     0 => data_redundancy, 1 => r#type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketLifecycleConfiguration {
+    pub rules: Vec<LifecycleRule>,
+}
+
+wire::structure!(BucketLifecycleConfiguration, schema::BUCKET_LIFECYCLE_CONFIGURATION, {
+    0 => rules,
 });
 
 wire::enumeration!(BucketLogsPermission {
@@ -2965,6 +3022,21 @@ wire::structure!(DeleteBucketEncryptionInput, schema::DELETE_BUCKET_ENCRYPTION_R
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketLifecycleOutput {}
+
+wire::structure!(DeleteBucketLifecycleOutput, schema::DELETE_BUCKET_LIFECYCLE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketLifecycleInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketLifecycleInput, schema::DELETE_BUCKET_LIFECYCLE_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketOutput {}
 
 wire::structure!(DeleteBucketOutput, schema::DELETE_BUCKET_OUTPUT, {});
@@ -3360,7 +3432,7 @@ wire::structure!(GetBucketEncryptionInput, schema::GET_BUCKET_ENCRYPTION_REQUEST
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketLifecycleConfigurationOutput {
     pub rules: Option<Vec<LifecycleRule>>,
-    pub transition_default_minimum_object_size: Option<TransitionDefaultMinimumObjectSize>,
+    pub transition_default_minimum_object_size: Option<String>,
 }
 
 wire::structure!(GetBucketLifecycleConfigurationOutput, schema::GET_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT, {
@@ -5079,6 +5151,29 @@ wire::structure!(PutBucketEncryptionInput, schema::PUT_BUCKET_ENCRYPTION_REQUEST
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLifecycleConfigurationOutput {
+    pub transition_default_minimum_object_size: Option<String>,
+}
+
+wire::structure!(PutBucketLifecycleConfigurationOutput, schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT, {
+    0 => transition_default_minimum_object_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLifecycleConfigurationInput {
+    pub bucket: String,
+    pub checksum_algorithm: Option<String>,
+    pub lifecycle_configuration: Option<BucketLifecycleConfiguration>,
+    pub expected_bucket_owner: Option<String>,
+    pub transition_default_minimum_object_size: Option<String>,
+}
+
+wire::structure!(PutBucketLifecycleConfigurationInput, schema::PUT_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => checksum_algorithm, 2 => lifecycle_configuration, 3 => expected_bucket_owner,
+    4 => transition_default_minimum_object_size,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketNotificationConfigurationOutput {}
 
 wire::structure!(
@@ -5770,11 +5865,6 @@ wire::structure!(Transition, schema::TRANSITION, {
     0 => date, 1 => days, 2 => storage_class,
 });
 
-wire::enumeration!(TransitionDefaultMinimumObjectSize {
-    VariesByStorageClass = "varies_by_storage_class",
-    AllStorageClasses128K = "all_storage_classes_128K",
-});
-
 wire::enumeration!(TransitionStorageClass {
     Glacier = "GLACIER",
     StandardIa = "STANDARD_IA",
@@ -6149,6 +6239,17 @@ mod schema {
             body("DataRedundancy", &DATA_REDUNDANCY, Flags::NONE),
             body("Type", &BUCKET_TYPE, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_LIFECYCLE_CONFIGURATION: Schema = schema(
+        "BucketLifecycleConfiguration",
+        Kind::Structure(&[bound(
+            "Rules",
+            &LIFECYCLE_RULES,
+            Body,
+            "Rule",
+            Flags::REQUIRED.and(Flags::FLATTENED),
+        )]),
         Constraint::NONE,
     );
     pub(super) static BUCKET_LOGS_PERMISSION: Schema = schema(
@@ -6966,6 +7067,22 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_BUCKET_LIFECYCLE_OUTPUT: Schema =
+        schema("DeleteBucketLifecycleOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_LIFECYCLE_REQUEST: Schema = schema(
+        "DeleteBucketLifecycleRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_BUCKET_OUTPUT: Schema =
         schema("DeleteBucketOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_OWNERSHIP_CONTROLS_OUTPUT: Schema =
@@ -7383,7 +7500,7 @@ mod schema {
             bound("Rules", &LIFECYCLE_RULES, Body, "Rule", Flags::FLATTENED),
             bound(
                 "TransitionDefaultMinimumObjectSize",
-                &TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE,
+                &STRING,
                 Header,
                 "x-amz-transition-default-minimum-object-size",
                 Flags::NONE,
@@ -9371,6 +9488,55 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "PutBucketLifecycleConfigurationOutput",
+        Kind::Structure(&[bound(
+            "TransitionDefaultMinimumObjectSize",
+            &STRING,
+            Header,
+            "x-amz-transition-default-minimum-object-size",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_LIFECYCLE_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketLifecycleConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "LifecycleConfiguration",
+                    &BUCKET_LIFECYCLE_CONFIGURATION,
+                    Payload,
+                    "LifecycleConfiguration",
+                    Flags::NONE,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound(
+                "TransitionDefaultMinimumObjectSize",
+                &STRING,
+                Header,
+                "x-amz-transition-default-minimum-object-size",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT: Schema =
         schema("PutBucketNotificationConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST: Schema = schema(
@@ -10307,11 +10473,6 @@ mod schema {
             body("Days", &INTEGER, Flags::NONE),
             body("StorageClass", &TRANSITION_STORAGE_CLASS, Flags::NONE),
         ]),
-        Constraint::NONE,
-    );
-    pub(super) static TRANSITION_DEFAULT_MINIMUM_OBJECT_SIZE: Schema = schema(
-        "TransitionDefaultMinimumObjectSize",
-        Kind::Enum(super::TransitionDefaultMinimumObjectSize::NAMES),
         Constraint::NONE,
     );
     pub(super) static TRANSITION_LIST: Schema =

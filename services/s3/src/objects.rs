@@ -8,6 +8,7 @@ use crate::checksums::Checksums;
 use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::lifecycle;
 use crate::metadata::{Draft, Writes};
 use crate::model::{
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
@@ -116,6 +117,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     let nonce = received.nonce;
     let mut object = compose(&mut draft, received, cx.request().now.millis());
     let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
+    let mut expiration = None;
     cx.write(|tx| {
         let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
         let old = store::object(tx, name, key)?;
@@ -124,12 +126,14 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         let encryption = sealing.keep(tx, nonce)?;
         (object.listed.owner, object.more) = draft.settle(tx, &bucket, encryption)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
+        expiration = lifecycle::expiration(tx, (name, key), &bucket, &object)?;
         events::emit(tx, &bucket, name, &Change::created(event, key, &object))
     })
     .await?;
     let mut output = PutObjectOutput {
         e_tag: Some(object.listed.e_tag.quoted()),
         version_id: object.written_id(),
+        expiration,
         ..PutObjectOutput::default()
     };
     encryption::tell_written!(output, object.encryption());
@@ -142,11 +146,12 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
 /// Reads an object or a part of it.
 pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let (found, content) = cx.read(|tx| {
+    let (found, content, expiration) = cx.read(|tx| {
         let found = reads::find(tx, &asked)?;
         // What is locked here is read even if somebody removes it meanwhile.
         let content = reads::content(tx, &found)?;
-        Ok::<_, Error>((found, content))
+        let expiration = reads::expiration(tx, &asked, &found)?;
+        Ok::<_, Error>((found, content, expiration))
     })?;
     if found.content.is_unchanged {
         return Ok(GetObjectOutput {
@@ -174,6 +179,7 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
         }
     };
     let mut output = reads::answer!(GetObjectOutput, input, found);
+    output.expiration = expiration;
     output.body = body;
     Ok(output)
 }
@@ -191,7 +197,10 @@ pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObject
             ..HeadObjectOutput::default()
         });
     }
-    Ok(reads::answer!(HeadObjectOutput, input, found))
+    let expiration = reads::expiration(tx, &asked, &found)?;
+    let mut output = reads::answer!(HeadObjectOutput, input, found);
+    output.expiration = expiration;
+    Ok(output)
 }
 
 /// Removes an object; that it is not there is no error.
@@ -215,7 +224,8 @@ pub(crate) fn delete(
         let message = format!("{name} is only applicable to Object Lock enabled buckets.");
         return Err(Error::argument(name, "", message));
     }
-    let removal = Removal { version_id: input.version_id.as_deref(), bypasses_governance };
+    let version_id = input.version_id.as_deref();
+    let removal = Removal { version_id, bypasses_governance, ..Removal::default() };
     let at = (name, &*input.key);
     if let Some(tag) = &input.if_match {
         check_match(tx, at, removal, tag)?;

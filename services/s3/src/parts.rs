@@ -10,6 +10,7 @@ use crate::ciphers::{self, BodyKey, CustomerKey, Locked, Sealer};
 use crate::copies::{self, SourceConditions};
 use crate::encryption;
 use crate::error::Error;
+use crate::lifecycle;
 use crate::listing;
 use crate::model::{
     CopyPartResult, ListPartsInput, ListPartsOutput, Part as ListedPart, UploadPartCopyInput,
@@ -265,7 +266,12 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOu
         }
         listed
     });
+    let at = (&*input.bucket, &*input.key);
+    let (abort_date, abort_rule_id) =
+        lifecycle::abortion(tx, at, &bucket, upload.initiated_millis)?;
     Ok(ListPartsOutput {
+        abort_date,
+        abort_rule_id,
         parts: Some(parts.collect()),
         bucket: Some(input.bucket),
         key: Some(input.key),

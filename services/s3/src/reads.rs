@@ -7,6 +7,7 @@ use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 use crate::checksums::Checksum;
 use crate::ciphers::{self, CustomerKey, Locked};
 use crate::error::Error;
+use crate::lifecycle;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
 use crate::versions;
@@ -254,6 +255,16 @@ pub(crate) fn content(tx: &ReadTx<'_>, found: &Found) -> Result<Stored, Error> {
         return Ok(Stored::Here(bytes.slice(start..end).into()));
     }
     Ok(Stored::Locked(Locked::new(tx.cx(), &stored)?))
+}
+
+/// `x-amz-expiration`, if a lifecycle lets the object that is read expire.
+pub(crate) fn expiration(
+    tx: &ReadTx<'_>,
+    asked: &Asked<'_>,
+    found: &Found,
+) -> Result<Option<String>, Error> {
+    let at = (asked.bucket, asked.key);
+    lifecycle::expiration_of_read(tx, at, asked.version_id, &found.object)
 }
 
 /// A time as headers have it.

@@ -177,6 +177,19 @@ pub(crate) struct Tags(pub(crate) Vec<(String, String)>);
 
 row!(Tags, 1);
 
+/// How far the lifecycle of a bucket is swept, and what does not stand in its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lifecycle {
+    /// The number of the transaction that set the rules.
+    pub(crate) number: u64,
+    /// Whether only some classes are closed to small objects.
+    pub(crate) varies_by_class: bool,
+    /// The midnight for which all is done; none if the rules are new.
+    pub(crate) swept_millis: Option<i64>,
+}
+
+row!(Lifecycle, 1);
+
 /// Where a bucket sends its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notifications {

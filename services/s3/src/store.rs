@@ -54,6 +54,9 @@ pub(crate) static UPLOADS: Table<(u64, String, String), Upload> = Table::new("s3
 /// Parts by the number of their upload and their own, of uploads in progress and of objects.
 pub(crate) static PARTS: Table<(u64, u16), Part> = Table::new("s3.parts", 0x0221);
 
+/// The lifecycles of buckets that have one: how far each is swept.
+pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycles", 0x0230);
+
 /// All tables; `LISTED`, `CURRENT` and `SHOWN` are other views of the objects and versions.
 pub(crate) static TABLES: &[TableLabel] = &[
     BUCKETS.label(),
@@ -69,6 +72,7 @@ pub(crate) static TABLES: &[TableLabel] = &[
     NULLS.label(),
     UPLOADS.label(),
     PARTS.label(),
+    LIFECYCLES.label(),
 ];
 
 /// How many parts one transaction removes.

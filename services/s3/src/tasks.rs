@@ -5,14 +5,18 @@ use std::time::Duration;
 use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::error::Error;
+use crate::lifecycle;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
 
 /// The topic and name of the task that removes parts.
 pub(crate) const PARTS: &str = "s3.parts";
 
 /// The reconcilers of S3.
-pub(crate) static TASKS: &[Task] =
-    &[Task { name: PARTS, every: Duration::from_secs(3600), run: remove_parts }];
+pub(crate) static TASKS: &[Task] = &[
+    Task { name: PARTS, every: Duration::from_secs(3600), run: remove_parts },
+    // Whether a midnight has come is looked up for each bucket with a lifecycle.
+    Task { name: lifecycle::SWEEP, every: Duration::from_secs(900), run: lifecycle::run },
+];
 
 /// Removes the parts of uploads that are gone, and the uploads of buckets that are gone.
 fn remove_parts(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {

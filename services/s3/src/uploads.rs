@@ -10,6 +10,7 @@ use crate::buckets::{display_name, owner};
 use crate::checksums::{Algorithm, type_name};
 use crate::encryption;
 use crate::error::Error;
+use crate::lifecycle;
 use crate::listing::{self, Encoding};
 use crate::metadata::Writes;
 use crate::model::{
@@ -52,10 +53,13 @@ pub(crate) async fn create(
             more,
         };
         UPLOADS.put(tx, &(bucket.id, at.1, &*upload_id), &upload)?;
-        Ok::<_, Error>((upload_id, upload))
+        let told = lifecycle::abortion(tx, at, &bucket, upload.initiated_millis)?;
+        Ok::<_, Error>((upload_id, upload, told))
     });
-    let (upload_id, upload) = begun.await?;
+    let (upload_id, upload, (abort_date, abort_rule_id)) = begun.await?;
     let mut output = CreateMultipartUploadOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload_id),

@@ -263,6 +263,15 @@ pub(crate) struct Removal<'a> {
     pub(crate) version_id: Option<&'a str>,
     /// Whether the caller wishes to pass over governance.
     pub(crate) bypasses_governance: bool,
+    pub(crate) cause: Cause,
+}
+
+/// Who removes something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cause {
+    #[default]
+    Caller,
+    Lifecycle,
 }
 
 /// Removes the current object, by a delete marker where versions are kept, or one version for good. That there is
@@ -278,16 +287,17 @@ pub(crate) fn remove(
         None if bucket.versioning == Versioning::Never => {
             if let Some(old) = store::object(tx, at.0, at.1)? {
                 store::delete_object(tx, at, &old)?;
-                events::emit(tx, bucket, at.0, &Change::removed(at.1, tx.version(), None))?;
+                let change = Change::removed(at.1, tx.version(), None).of(removal.cause);
+                events::emit(tx, bucket, at.0, &change)?;
             }
             Ok(Removed::default())
         }
-        None => mark(tx, bucket, at),
+        None => mark(tx, bucket, at, removal.cause),
     }
 }
 
 /// Makes a delete marker.
-fn mark(tx: &mut WriteTx<'_>, bucket: &Bucket, at: At<'_>) -> Result<Removed, Error> {
+fn mark(tx: &mut WriteTx<'_>, bucket: &Bucket, at: At<'_>, cause: Cause) -> Result<Removed, Error> {
     let number = tx.version();
     let version_name = match bucket.versioning {
         Versioning::Suspended => VersionName::Null,
@@ -309,7 +319,7 @@ fn mark(tx: &mut WriteTx<'_>, bucket: &Bucket, at: At<'_>) -> Result<Removed, Er
     if version_name.is_null() {
         NULLS.put(tx, &at, &number)?;
     }
-    let change = Change::marked(at.1, number, removed.version_id.clone());
+    let change = Change::marked(at.1, number, removed.version_id.clone()).of(cause);
     events::emit(tx, bucket, at.0, &change)?;
     Ok(removed)
 }

@@ -8,9 +8,9 @@ use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 use crate::store::{
     Acl, AclGrant, AclGrantee, AclPermission, Bucket, DefaultEncryption, DefaultRetention,
-    Destination, DestinationKind, Encryption, Headers, KmsEncryption, Listed, ListedVersion,
-    Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess, Restored, Retention,
-    ShownVersion, Tags, Upload, Version, VersionName, Versioning,
+    Destination, DestinationKind, Encryption, Headers, KmsEncryption, Lifecycle, Listed,
+    ListedVersion, Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess,
+    Restored, Retention, ShownVersion, Tags, Upload, Version, VersionName, Versioning,
 };
 
 fn headers() -> Headers {
@@ -90,6 +90,8 @@ fn buckets() {
         010000"#]],
     );
     check_row(&Tags(pairs()), expect!["0101016b0176"]);
+    let lifecycle = Lifecycle { number: 300, varies_by_class: true, swept_millis: Some(1) };
+    check_row(&lifecycle, expect!["01ac02010102"]);
     let destination = |kind, filter| Destination {
         kind,
         id: "i".into(),

@@ -10,6 +10,7 @@ mod customer_keys;
 mod formats;
 mod http;
 mod kms;
+mod lifecycle;
 mod listing;
 mod locks;
 mod notifications;

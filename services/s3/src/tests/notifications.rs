@@ -10,7 +10,10 @@ const QUEUE: &str = "arn:aws:sqs:eu-west-1:222222222222:jobs";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:news";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:resize";
 
-async fn configure(world: &World, configuration: Value) -> Result<Value, fogbank_core::Fault> {
+pub(super) async fn configure(
+    world: &World,
+    configuration: Value,
+) -> Result<Value, fogbank_core::Fault> {
     let input = json!({
         "NotificationConfiguration": configuration,
         "SkipDestinationValidation": true,
@@ -18,12 +21,12 @@ async fn configure(world: &World, configuration: Value) -> Result<Value, fogbank
     call(world, "PutBucketNotificationConfiguration", input).await
 }
 
-fn queue(events: &[&str]) -> Value {
+pub(super) fn queue(events: &[&str]) -> Value {
     json!({"Id": "q", "QueueArn": QUEUE, "Events": events})
 }
 
 /// Takes all effects out of the outbox, in the order of their targets.
-async fn effects(world: &World) -> Vec<Effect> {
+pub(super) async fn effects(world: &World) -> Vec<Effect> {
     let view = world.cloud().db().snapshot();
     let rows = EFFECTS.list(&view, &()).expect("effects");
     let cx = fogbank_core::Cx::background(world.cloud().clone(), "s3", "test");
@@ -34,7 +37,7 @@ async fn effects(world: &World) -> Vec<Effect> {
     effects
 }
 
-fn message(effect: &Effect) -> Value {
+pub(super) fn message(effect: &Effect) -> Value {
     let input = effect.input().expect("an input");
     serde_json::from_str(input["MessageBody"].as_str().expect("a body")).expect("JSON")
 }

@@ -1,0 +1,171 @@
+//! Lifecycles of buckets: rules by which objects change their storage class and go, and uploads are given up.
+//!
+//! Each rule's times are midnights (UTC), so a bucket is swept once for each midnight that has come, and whenever its
+//! rules change. A sweep may end anywhere and begin anew: it compares what is there with what the rules say.
+
+mod rules;
+mod sweep;
+mod validation;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use fogbank_core::{ReadTx, Timestamp, Tx, WriteTx};
+
+use crate::documents;
+use crate::error::Error;
+use crate::model::{
+    BucketLifecycleConfiguration, DeleteBucketLifecycleInput, DeleteBucketLifecycleOutput,
+    GetBucketLifecycleConfigurationInput, GetBucketLifecycleConfigurationOutput,
+    PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
+};
+use crate::reads::http_date;
+use crate::store::{self, BUCKETS, Bucket, DOCUMENTS, LIFECYCLES, Lifecycle, Object};
+use rules::Rules;
+pub(crate) use sweep::{SWEEP, run};
+
+/// How documents of lifecycles are called.
+const KIND: &str = "lifecycle";
+/// How many buckets' rules are kept compiled.
+const MAX_CACHED: usize = 1024;
+/// What small objects are kept from, unless a bucket says otherwise.
+const ALL_CLASSES: &str = "all_storage_classes_128K";
+const BY_CLASS: &str = "varies_by_storage_class";
+
+/// Sets the rules of a bucket.
+pub(crate) fn put(
+    tx: &mut WriteTx<'_>,
+    input: PutBucketLifecycleConfigurationInput,
+) -> Result<PutBucketLifecycleConfigurationOutput, Error> {
+    let name = &*input.bucket;
+    let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    let minimum = input.transition_default_minimum_object_size.as_deref().unwrap_or(ALL_CLASSES);
+    if minimum != ALL_CLASSES && minimum != BY_CLASS {
+        let message = format!("Invalid TransitionDefaultMinimumObjectSize found: {minimum}");
+        return Err(Error::request(message));
+    }
+    let mut given = input.lifecycle_configuration.ok_or(Error::MalformedXML)?;
+    validation::check(&given)?;
+    for rule in &mut given.rules {
+        let made_up = || STANDARD.encode(tx.ids().uuid());
+        rule.id = Some(rule.id.take().filter(|id| !id.is_empty()).unwrap_or_else(made_up));
+    }
+    documents::put(tx, name, KIND, "", &given)?;
+    let number = tx.version();
+    let row = Lifecycle { number, varies_by_class: minimum == BY_CLASS, swept_millis: None };
+    LIFECYCLES.put(tx, name, &row)?;
+    bucket.has_lifecycle = true;
+    BUCKETS.put(tx, name, &bucket)?;
+    tx.wake(SWEEP);
+    let minimum = Some(minimum.to_owned());
+    Ok(PutBucketLifecycleConfigurationOutput { transition_default_minimum_object_size: minimum })
+}
+
+/// The rules of a bucket.
+pub(crate) fn get(
+    tx: &ReadTx<'_>,
+    input: GetBucketLifecycleConfigurationInput,
+) -> Result<GetBucketLifecycleConfigurationOutput, Error> {
+    let name = &*input.bucket;
+    store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    let found = documents::get::<BucketLifecycleConfiguration>(tx, name, KIND, "")?;
+    let (Some(found), Some(row)) = (found, LIFECYCLES.get(tx, name)?) else {
+        return Err(Error::NoSuchLifecycleConfiguration { bucket: input.bucket });
+    };
+    let minimum = if row.varies_by_class { BY_CLASS } else { ALL_CLASSES };
+    Ok(GetBucketLifecycleConfigurationOutput {
+        rules: Some(found.rules),
+        transition_default_minimum_object_size: Some(minimum.to_owned()),
+    })
+}
+
+/// Removes the rules of a bucket.
+pub(crate) fn delete(
+    tx: &mut WriteTx<'_>,
+    input: DeleteBucketLifecycleInput,
+) -> Result<DeleteBucketLifecycleOutput, Error> {
+    let name = &*input.bucket;
+    let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    documents::delete(tx, name, KIND, "")?;
+    LIFECYCLES.delete(tx, name)?;
+    bucket.has_lifecycle = false;
+    BUCKETS.put(tx, name, &bucket)?;
+    Ok(DeleteBucketLifecycleOutput {})
+}
+
+/// Compiled rules by bucket, with the text of which they were made.
+#[derive(Default)]
+struct Cache(Mutex<HashMap<String, (String, Arc<Rules>)>>);
+
+/// The rules of a bucket that are enabled.
+fn compiled(
+    tx: &(impl Tx + ?Sized),
+    name: &str,
+    bucket: &Bucket,
+) -> Result<Option<Arc<Rules>>, Error> {
+    if !bucket.has_lifecycle {
+        return Ok(None);
+    }
+    let Some(text) = DOCUMENTS.get(tx, &(name, KIND, ""))? else { return Ok(None) };
+    let cache = tx.cx().state(Cache::default);
+    let mut known = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, rules)) = known.get(name)
+        && *of == text
+    {
+        return Ok(Some(Arc::clone(rules)));
+    }
+    let rules = Arc::new(Rules::new(documents::read(&text)?));
+    if known.len() >= MAX_CACHED {
+        known.clear();
+    }
+    known.insert(name.to_owned(), (text, Arc::clone(&rules)));
+    Ok(Some(rules))
+}
+
+/// `x-amz-expiration` of a current object, if a rule lets it expire.
+pub(crate) fn expiration(
+    tx: &(impl Tx + ?Sized),
+    (name, key): (&str, &str),
+    bucket: &Bucket,
+    object: &Object,
+) -> Result<Option<String>, Error> {
+    let Some(rules) = compiled(tx, name, bucket)? else { return Ok(None) };
+    let subject = rules::Subject::of(key, object);
+    // AWS documents the id as encoded, and sends it as it is.
+    Ok(rules.expiry(&subject).map(|(millis, id)| {
+        let date = http_date(Timestamp::from_millis(millis));
+        format!("expiry-date=\"{date}\", rule-id=\"{id}\"")
+    }))
+}
+
+/// The same for a read, which learns it of the current object only.
+pub(crate) fn expiration_of_read(
+    tx: &ReadTx<'_>,
+    at: (&str, &str),
+    version_id: Option<&str>,
+    object: &Object,
+) -> Result<Option<String>, Error> {
+    if version_id.is_some() {
+        return Ok(None);
+    }
+    match BUCKETS.get(tx, at.0)? {
+        Some(bucket) if bucket.has_lifecycle => expiration(tx, at, &bucket, object),
+        _ => Ok(None),
+    }
+}
+
+/// When an upload is given up, and by which rule.
+pub(crate) fn abortion(
+    tx: &(impl Tx + ?Sized),
+    (name, key): (&str, &str),
+    bucket: &Bucket,
+    initiated_millis: i64,
+) -> Result<(Option<Timestamp>, Option<String>), Error> {
+    let Some(rules) = compiled(tx, name, bucket)? else { return Ok((None, None)) };
+    let found = rules.abortion(key, initiated_millis);
+    Ok(found.map_or((None, None), |(millis, id)| {
+        (Some(Timestamp::from_millis(millis)), Some(id.to_owned()))
+    }))
+}

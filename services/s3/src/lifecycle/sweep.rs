@@ -1,0 +1,458 @@
+//! The sweep: goes through buckets with lifecycles and does what is due.
+//!
+//! It looks at bounded pages of rows, each in a snapshot of its own, and acts in small transactions that look again at
+//! what they change. Stopped anywhere, it begins the bucket anew and finds less to do.
+
+use std::cmp::Reverse;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use fogbank_core::store::Starting;
+use fogbank_core::{BoxFuture, Cx, Fault, ReadTx, WriteTx};
+
+use super::rules::{Noncurrent, Rules, Subject, midnight};
+use crate::error::Error;
+use crate::events::{self, Change};
+use crate::locks;
+use crate::store::{
+    self, BUCKETS, Bucket, LIFECYCLES, LISTED, Lifecycle, OBJECTS, SHOWN, ShownVersion, UPLOADS,
+    VERSIONS, Version, Versioning,
+};
+use crate::versions::{self, Cause, Found, Removal};
+
+/// The topic and name of the task that sweeps.
+pub(crate) const SWEEP: &str = "s3.lifecycle";
+/// How many rows one look takes in.
+const PAGE: usize = 1000;
+/// How many things one transaction does.
+const ACTIONS: usize = 100;
+
+/// Sweeps every bucket whose rules are new, or for which a midnight has come since the last sweep.
+pub(crate) fn run(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
+    Box::pin(async move {
+        let mut after: Option<String> = None;
+        loop {
+            let next = cx.read(|tx| {
+                let mut rows = LIFECYCLES.range(&()).limit(1);
+                if let Some(after) = &after {
+                    rows = rows.after(after);
+                }
+                rows.list(tx)
+            })?;
+            let Some((name, row)) = next.into_iter().next() else { return Ok(()) };
+            let today = midnight(cx.now().millis());
+            if row.swept_millis != Some(today) {
+                sweep(&cx, &name, &row).await?;
+                cx.write(|tx| finish(tx, &name, &row, today)).await?;
+            }
+            after = Some(name);
+        }
+    })
+}
+
+/// Notes that a bucket is swept, unless its rules were changed meanwhile.
+fn finish(tx: &mut WriteTx<'_>, name: &str, row: &Lifecycle, today: i64) -> Result<(), Error> {
+    match LIFECYCLES.get(tx, name)? {
+        Some(now) if now.number == row.number => {
+            let swept = Lifecycle { swept_millis: Some(today), ..now };
+            Ok(LIFECYCLES.put(tx, name, &swept)?)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A bucket as it is swept.
+struct Swept<'a> {
+    cx: Cx,
+    name: &'a str,
+    id: u64,
+    rules: Arc<Rules>,
+    varies_by_class: bool,
+    now_millis: i64,
+}
+
+/// Something that is to be done under a key.
+#[derive(Debug)]
+enum Action {
+    Current(String),
+    Noncurrent(String, u64, Noncurrent),
+    /// The delete marker that is current, once nothing is behind it.
+    Marker(String, u64),
+    Abort(String, String),
+}
+
+async fn sweep(cx: &Cx, name: &str, row: &Lifecycle) -> Result<(), Error> {
+    let found = cx.read(|tx| {
+        let Some(bucket) = BUCKETS.get(tx, name)? else { return Ok(None) };
+        let rules = super::compiled(tx, name, &bucket)?;
+        Ok::<_, Error>(rules.map(|rules| (bucket, rules)))
+    })?;
+    let Some((bucket, rules)) = found else { return Ok(()) };
+    let swept = Swept {
+        cx: cx.located(&bucket.account, &bucket.region),
+        name,
+        id: bucket.id,
+        rules: Arc::clone(&rules),
+        varies_by_class: row.varies_by_class,
+        now_millis: cx.now().millis(),
+    };
+    for prefix in rules.prefixes() {
+        if bucket.versioning != Versioning::Never {
+            swept.versions(prefix).await?;
+        }
+        swept.current(prefix).await?;
+        if rules.abort_uploads() {
+            swept.uploads(prefix).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Swept<'_> {
+    /// Does what is due to current objects.
+    async fn current(&self, prefix: &str) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let mut actions = Vec::new();
+            let mut rows = 0;
+            let begun = after.take();
+            self.cx.read(|tx| {
+                let mut range = LISTED.range(&Starting((self.name,), prefix)).limit(PAGE);
+                if let Some(begun) = &begun {
+                    range = range.after(&(self.name, &**begun));
+                }
+                let mut failure = None;
+                range.visit(tx, |(_, key), listed| {
+                    rows += 1;
+                    match self.is_due(tx, &key, &listed) {
+                        Ok(true) => actions.push(Action::Current(key.clone())),
+                        Ok(false) => {}
+                        Err(error) => failure = Some(error),
+                    }
+                    after = Some(key);
+                    if failure.is_none() {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                })?;
+                failure.map_or(Ok(()), Err)
+            })?;
+            self.perform(&actions).await?;
+            if rows < PAGE {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether anything is due to a current object; what its tags say is looked up if they matter.
+    fn is_due(&self, tx: &ReadTx<'_>, key: &str, listed: &store::Listed) -> Result<bool, Error> {
+        if !self.is_due_to(&Subject::listed(key, listed)) {
+            return Ok(false);
+        }
+        if !self.rules.look_at_tags() {
+            return Ok(true);
+        }
+        let object = store::object(tx, self.name, key)?;
+        Ok(object.is_some_and(|object| self.is_due_to(&Subject::of(key, &object))))
+    }
+
+    fn is_due_to(&self, subject: &Subject<'_>) -> bool {
+        self.expires(subject) || self.moves_to(subject).is_some()
+    }
+
+    fn expires(&self, subject: &Subject<'_>) -> bool {
+        self.rules.expiry(subject).is_some_and(|(millis, _)| millis <= self.now_millis)
+    }
+
+    fn moves_to(&self, subject: &Subject<'_>) -> Option<&'static str> {
+        self.rules.transition(subject, self.varies_by_class, self.now_millis)
+    }
+
+    /// Does what is due to versions that are not current, and to delete markers.
+    async fn versions(&self, prefix: &str) -> Result<(), Error> {
+        let mut walk = Walk::default();
+        loop {
+            let mut actions = Vec::new();
+            let mut rows = 0;
+            let after = walk.last.clone();
+            self.cx.read(|tx| {
+                let mut range = SHOWN.range(&Starting((self.name,), prefix)).limit(PAGE);
+                if let Some((key, number)) = &after {
+                    range = range.after(&(self.name, &**key, Reverse(*number)));
+                }
+                let mut failure = None;
+                range.visit(tx, |(_, key, Reverse(number)), version| {
+                    rows += 1;
+                    failure =
+                        self.look_at(tx, &mut walk, (key, number), &version, &mut actions).err();
+                    if failure.is_none() {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                })?;
+                failure.map_or(Ok(()), Err)
+            })?;
+            let is_done = rows < PAGE;
+            if is_done {
+                actions.extend(walk.marker.take());
+            }
+            self.perform(&actions).await?;
+            if is_done {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Looks at the next version: those of a key come from the newest to the oldest.
+    fn look_at(
+        &self,
+        tx: &ReadTx<'_>,
+        walk: &mut Walk,
+        (key, number): (String, u64),
+        version: &ShownVersion,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Error> {
+        let modified_millis = match version {
+            ShownVersion::Object(shown) => shown.listed.modified_millis,
+            ShownVersion::Marker(marker) => marker.modified_millis,
+        };
+        let is_first = walk.last.as_ref().is_none_or(|(last, _)| *last != key);
+        if is_first {
+            actions.extend(walk.marker.take());
+            let current = LISTED.get(tx, &(self.name, &*key))?;
+            walk.newer = 0;
+            walk.successor_millis = current.as_ref().map(|listed| listed.modified_millis);
+        }
+        match walk.successor_millis {
+            // Nothing is newer: a delete marker is current.
+            None => {
+                let subject = Subject::marker(&key, modified_millis);
+                if self.rules.removes_marker(&subject, self.now_millis) {
+                    walk.marker = Some(Action::Marker(key.clone(), number));
+                }
+            }
+            Some(since_millis) => {
+                let noncurrent = Noncurrent { since_millis, newer: walk.newer };
+                if self.is_noncurrent_due(tx, (&key, number), version, noncurrent)? {
+                    actions.push(Action::Noncurrent(key.clone(), number, noncurrent));
+                }
+                walk.newer += 1;
+            }
+        }
+        walk.successor_millis = Some(modified_millis);
+        walk.last = Some((key, number));
+        Ok(())
+    }
+
+    fn is_noncurrent_due(
+        &self,
+        tx: &ReadTx<'_>,
+        (key, number): (&str, u64),
+        version: &ShownVersion,
+        noncurrent: Noncurrent,
+    ) -> Result<bool, Error> {
+        let is_due = |subject: &Subject<'_>| {
+            self.noncurrent_expires(subject, noncurrent)
+                || self.noncurrent_moves_to(subject, noncurrent).is_some()
+        };
+        let shown = match version {
+            ShownVersion::Object(shown) => shown,
+            ShownVersion::Marker(marker) => {
+                let subject = Subject::marker(key, marker.modified_millis);
+                return Ok(self.noncurrent_expires(&subject, noncurrent));
+            }
+        };
+        if !is_due(&Subject::listed(key, &shown.listed)) || !self.rules.look_at_tags() {
+            return Ok(is_due(&Subject::listed(key, &shown.listed)));
+        }
+        let row = VERSIONS.get(tx, &(self.name, key, Reverse(number)))?;
+        Ok(matches!(row, Some(Version::Object(object)) if is_due(&Subject::of(key, &object))))
+    }
+
+    fn noncurrent_expires(&self, subject: &Subject<'_>, noncurrent: Noncurrent) -> bool {
+        self.rules.removes_noncurrent(subject, noncurrent, self.now_millis)
+    }
+
+    fn noncurrent_moves_to(
+        &self,
+        subject: &Subject<'_>,
+        noncurrent: Noncurrent,
+    ) -> Option<&'static str> {
+        let (varies, now) = (self.varies_by_class, self.now_millis);
+        self.rules.noncurrent_transition(subject, noncurrent, varies, now)
+    }
+
+    /// Gives up uploads.
+    async fn uploads(&self, prefix: &str) -> Result<(), Error> {
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let mut actions = Vec::new();
+            let mut rows = 0;
+            let begun = after.take();
+            self.cx.read(|tx| {
+                let mut range = UPLOADS.range(&Starting((self.id,), prefix)).limit(PAGE);
+                if let Some((key, upload_id)) = &begun {
+                    range = range.after(&(self.id, &**key, &**upload_id));
+                }
+                range.visit(tx, |(_, key, upload_id), upload| {
+                    rows += 1;
+                    let found = self.rules.abortion(&key, upload.initiated_millis);
+                    if found.is_some_and(|(millis, _)| millis <= self.now_millis) {
+                        actions.push(Action::Abort(key.clone(), upload_id.clone()));
+                    }
+                    after = Some((key, upload_id));
+                    ControlFlow::Continue(())
+                })
+            })?;
+            self.perform(&actions).await?;
+            if rows < PAGE {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Does what is due, in transactions of a bounded size.
+    async fn perform(&self, actions: &[Action]) -> Result<(), Error> {
+        for actions in actions.chunks(ACTIONS) {
+            self.cx
+                .write(|tx| {
+                    let bucket = BUCKETS.get(tx, self.name)?;
+                    let Some(bucket) = bucket.filter(|bucket| bucket.id == self.id) else {
+                        return Ok(());
+                    };
+                    actions.iter().try_for_each(|action| self.act(tx, &bucket, action))
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn act(&self, tx: &mut WriteTx<'_>, bucket: &Bucket, action: &Action) -> Result<(), Error> {
+        match action {
+            Action::Current(key) => self.act_on_current(tx, bucket, key),
+            Action::Noncurrent(key, number, noncurrent) => {
+                self.act_on_noncurrent(tx, bucket, (key, *number), *noncurrent)
+            }
+            Action::Marker(key, number) => self.remove_marker(tx, bucket, (key, *number)),
+            Action::Abort(key, upload_id) => {
+                let at = (self.id, &**key, &**upload_id);
+                let Some(upload) = UPLOADS.get(tx, &at)? else { return Ok(()) };
+                UPLOADS.delete(tx, &at)?;
+                store::free_parts(tx, upload.number)
+            }
+        }
+    }
+
+    /// Moves a current object, removes it, or puts a delete marker upon it. What is moved and marked at once has both
+    /// done to it, as it would have been on days of their own.
+    fn act_on_current(
+        &self,
+        tx: &mut WriteTx<'_>,
+        bucket: &Bucket,
+        key: &str,
+    ) -> Result<(), Error> {
+        let at = (self.name, key);
+        let Some(mut object) = store::object(tx, self.name, key)? else { return Ok(()) };
+        let expires = self.expires(&Subject::of(key, &object));
+        let stays = !expires || bucket.versioning == Versioning::Enabled;
+        if stays && let Some(class) = self.moves_to(&Subject::of(key, &object)) {
+            object.listed.storage_class = Some(class.to_owned());
+            object.listed.restored = None;
+            OBJECTS.put(tx, &at, &object)?;
+            events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
+        }
+        if expires {
+            let removal = Removal { cause: Cause::Lifecycle, ..Removal::default() };
+            versions::remove(tx, bucket, at, removal)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a version that is not locked, or moves it.
+    fn act_on_noncurrent(
+        &self,
+        tx: &mut WriteTx<'_>,
+        bucket: &Bucket,
+        (key, number): (&str, u64),
+        noncurrent: Noncurrent,
+    ) -> Result<(), Error> {
+        let at = (self.name, key);
+        // A version that became current meanwhile is here no more.
+        let Some(version) = VERSIONS.get(tx, &(self.name, key, Reverse(number)))? else {
+            return Ok(());
+        };
+        match version {
+            Version::Marker(marker) => {
+                let subject = Subject::marker(key, marker.modified_millis);
+                if self.noncurrent_expires(&subject, noncurrent) {
+                    let version_id = versions::called(marker.version_name, number);
+                    self.remove_version(tx, bucket, (key, number), version_id)?;
+                }
+                Ok(())
+            }
+            Version::Object(mut object) => {
+                let subject = Subject::of(key, &object);
+                if self.noncurrent_expires(&subject, noncurrent)
+                    && locks::check(tx, at, &object, Removal::default()).is_ok()
+                {
+                    let version_id = versions::called(object.version_name, number);
+                    return self.remove_version(tx, bucket, (key, number), version_id);
+                }
+                let Some(class) = self.noncurrent_moves_to(&subject, noncurrent) else {
+                    return Ok(());
+                };
+                object.listed.storage_class = Some(class.to_owned());
+                object.listed.restored = None;
+                events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
+                versions::save(tx, at, Found::Older(number, *object))
+            }
+        }
+    }
+
+    /// Removes the delete marker that is current, if nothing is behind it.
+    fn remove_marker(
+        &self,
+        tx: &mut WriteTx<'_>,
+        bucket: &Bucket,
+        (key, number): (&str, u64),
+    ) -> Result<(), Error> {
+        let at = (self.name, key);
+        let rows = VERSIONS.range(&at).limit(2).list(tx)?;
+        let [(place, Version::Marker(marker))] = &rows[..] else { return Ok(()) };
+        if place.2.0 != number || OBJECTS.contains(tx, &at)? {
+            return Ok(());
+        }
+        let version_id = versions::called(marker.version_name, number);
+        self.remove_version(tx, bucket, (key, number), version_id)
+    }
+
+    fn remove_version(
+        &self,
+        tx: &mut WriteTx<'_>,
+        bucket: &Bucket,
+        (key, number): (&str, u64),
+        version_id: String,
+    ) -> Result<(), Error> {
+        versions::forget(tx, (self.name, key), number)?;
+        let change = Change::removed(key, tx.version(), Some(version_id)).of(Cause::Lifecycle);
+        events::emit(tx, bucket, self.name, &change)
+    }
+}
+
+/// Where a walk through versions is.
+#[derive(Default)]
+struct Walk {
+    /// The key and number of the version before.
+    last: Option<(String, u64)>,
+    /// When what is next newer than the next version was made; none if nothing is.
+    successor_millis: Option<i64>,
+    /// How many versions of the key that are not current came before.
+    newer: u64,
+    /// The key's delete marker, which goes if the others of the key did.
+    marker: Option<Action>,
+}
