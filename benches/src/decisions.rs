@@ -190,6 +190,8 @@ fn request(principal: Principal, now: Timestamp) -> Request {
         user_agent: "speed".to_owned(),
         source: None,
         referer: String::new(),
+        signature: None,
+        tls_version: None,
         via: Vec::new(),
     }
 }

@@ -48,6 +48,8 @@ impl Cx {
             source_ip: None,
             user_agent: String::new(),
             referer: String::new(),
+            signature: None,
+            tls_version: None,
             source: None,
             via: Vec::new(),
         };

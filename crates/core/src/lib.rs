@@ -37,7 +37,7 @@ pub use op::{Answer, BoxFuture, Op, Run};
 pub use outbox::{Effect, Retry};
 pub use parsed_policies::ParsedPolicies;
 pub use principal::{Principal, PrincipalKind, Session};
-pub use request::{Endpoint, Request};
+pub use request::{Endpoint, Request, RequestSignature};
 pub use root_key::RootKey;
 pub use service::{
     CrossOrigin, CrossOriginLookUp, DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task,

@@ -1,5 +1,7 @@
 //! What is known of a call before its handler runs.
 
+use std::borrow::Cow;
+
 use crate::{Principal, Timestamp};
 
 /// The facts of one call.
@@ -29,8 +31,25 @@ pub struct Request {
     pub referer: String,
     /// For calls by a service: the ARN and account of the resource on whose behalf it calls.
     pub source: Option<(String, String)>,
+    /// How the call was signed; `None` for calls from inside and for those that nobody signed.
+    pub signature: Option<RequestSignature>,
+    /// The version of TLS over which the call came, such as `1.3`.
+    pub tls_version: Option<&'static str>,
     /// The services through which a caller's own credentials reach this call, the first one first.
     pub via: Vec<String>,
+}
+
+/// How a call was signed, as condition keys of S3 tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestSignature {
+    /// The algorithm: `AWS4-HMAC-SHA256`, `AWS4-ECDSA-P256-SHA256`, or `AWS` for version 2.
+    pub version: &'static str,
+    /// Where the signature stands: `REST-HEADER`, `REST-QUERY-STRING` or `POST`.
+    pub auth_type: &'static str,
+    /// When it was made by the cloud's clock, if it says.
+    pub signed_at: Option<Timestamp>,
+    /// What the request states of its body in `x-amz-content-sha256`.
+    pub content_sha256: Option<Cow<'static, str>>,
 }
 
 /// The address under which a caller reached the cloud; URLs that are returned use it.

@@ -6,13 +6,15 @@ use fogbank_store::TableLabel;
 use fogbank_wire::Style;
 use serde_json::Value;
 
-use crate::{BoxFuture, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy};
+use crate::{
+    BoxFuture, Check, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy,
+};
 
 /// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
 pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
 
-/// Finds the tags of the resource with an ARN; none if it has none or does not exist.
-pub type TagLookUp = fn(&ReadTx<'_>, &str) -> Result<Vec<(String, String)>, Fault>;
+/// Finds the tags of the resource that a permission is asked for; none if it has none or does not exist.
+pub type TagLookUp = fn(&ReadTx<'_>, &Check) -> Result<Vec<(String, String)>, Fault>;
 
 /// A request that a page of another origin makes, or asks beforehand whether it may make.
 pub struct CrossOrigin<'a> {
@@ -46,8 +48,8 @@ pub struct Service {
     pub jobs: &'static [Job],
     /// The policy and owner of the resource with this ARN, for services with resource policies.
     pub resource_policy: Option<PolicyLookUp>,
-    /// The tags of the resource with this ARN, for the condition keys `aws:ResourceTag/…`. Asked only if a policy has
-    /// such a condition and the call's own access does not say.
+    /// The tags of a resource, for the condition keys `aws:ResourceTag/…` and S3's `s3:ExistingObjectTag/…`. Asked only
+    /// if a policy has such a condition and the call's own access does not say.
     pub resource_tags: Option<TagLookUp>,
     /// Lets pages of other origins call the service as far as it says, without a signature too. Others may not be called
     /// by pages that do not sign.

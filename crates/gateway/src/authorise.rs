@@ -43,7 +43,7 @@ pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> R
                 None => None,
             };
             let tags = service.and_then(|service| service.resource_tags);
-            let find_tags = tags.map(|look_up| move || look_up(tx, &check.resource));
+            let find_tags = tags.map(|look_up| move || look_up(tx, check));
             let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
             let policy = policy.as_ref();
             let request = cx.shared_request();
@@ -56,5 +56,7 @@ pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> R
 /// The service that has the resource with this ARN.
 fn service_of(catalogue: &Catalogue, resource: &str) -> Option<&'static Service> {
     let arn = Arn::parse(resource)?;
-    Some(catalogue.by_name(arn.service)?.service)
+    // ARNs of API Gateway have the name by which its requests are signed.
+    let signing = || catalogue.by_signing_name(arn.service).next();
+    Some(catalogue.by_name(arn.service).or_else(signing)?.service)
 }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use fogbank_core::wire::{Body, BodyError};
-use fogbank_core::{Cx, Fault, HttpResponse, Principal};
-use fogbank_sigv4::Style;
+use fogbank_core::{Cx, Fault, HttpResponse, Principal, RequestSignature, Timestamp};
 use fogbank_sigv4::post::{self, Allowed, FormSignature, PostError};
+use fogbank_sigv4::{AmzDate, Style};
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
@@ -107,7 +107,7 @@ async fn upload(
     let (_, field) = field.ok_or_else(|| missing("key"))?;
     *field = field.replace("${filename}", &file_name);
     let key = field.clone();
-    let (principal, allowed) = caller(exchange, bucket, &read.fields)?;
+    let (principal, signature, allowed) = caller(exchange, bucket, &read.fields)?;
     let known =
         entry.operation("PutObject").ok_or_else(|| Fault::not_implemented("s3", "PutObject"))?;
     let mut input = (known.op.input)();
@@ -122,7 +122,8 @@ async fn upload(
     };
     let region = settings.region.clone();
     let headers = &parts.headers;
-    let request = exchange.request("s3", "PutObject", principal, account, region, headers);
+    let mut request = exchange.request("s3", "PutObject", principal, account, region, headers);
+    request.signature = signature;
     let cx = Cx::new(exchange.gateway.cloud.clone(), request);
     authorise::authorise(exchange.gateway, known, &cx, &*input)?;
     let fields = std::mem::take(&mut read.fields);
@@ -183,10 +184,10 @@ fn caller(
     exchange: &Exchange<'_>,
     bucket: &str,
     fields: &post::Fields,
-) -> Result<(Principal, Allowed), Fault> {
+) -> Result<(Principal, Option<RequestSignature>, Allowed), Fault> {
     let signature = FormSignature::read(fields).map_err(refusal)?;
     let (Some(signature), Some(policy)) = (signature, post::field(fields, "policy")) else {
-        return Ok((Principal::anonymous(), Allowed::default()));
+        return Ok((Principal::anonymous(), None, Allowed::default()));
     };
     let gateway = exchange.gateway;
     let now = gateway.cloud.clock().now();
@@ -200,7 +201,19 @@ fn caller(
         signature.verify(policy, secret).map_err(refusal)?;
     }
     let allowed = post::check(policy, fields, bucket, now.secs()).map_err(refusal)?;
-    Ok((credential.principal, allowed))
+    let signed = RequestSignature {
+        version: match signature {
+            FormSignature::V4 { .. } => "AWS4-HMAC-SHA256",
+            FormSignature::V2 { .. } => "AWS",
+        },
+        auth_type: "POST",
+        signed_at: post::field(fields, "x-amz-date").and_then(|date| {
+            let date = AmzDate::parse(date.as_bytes())?;
+            Some(gateway.cloud.clock().at(Timestamp::from_secs(date.unix_secs())))
+        }),
+        content_sha256: None,
+    };
+    Ok((credential.principal, Some(signed), allowed))
 }
 
 fn refusal(error: PostError) -> Fault {

@@ -66,6 +66,8 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         source_ip: None,
         user_agent: String::new(),
         referer: String::new(),
+        signature: None,
+        tls_version: None,
         source: call.source,
         via: match call.via {
             Some(via) => call.called_via.into_iter().chain([via]).collect(),

@@ -7,7 +7,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fogbank_core::wire::{self, Body, Protocol, Struct};
-use fogbank_core::{Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, Run};
+use fogbank_core::{
+    Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, RequestSignature, Run,
+    Timestamp,
+};
 use fogbank_sigv4::{
     Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules, Source,
 };
@@ -32,8 +35,8 @@ const CODE_LIMIT: usize = 72 * 1024 * 1024;
 pub struct Peer {
     /// The address, unless it comes from inside the process.
     pub address: Option<SocketAddr>,
-    /// Whether it came over TLS.
-    pub tls: bool,
+    /// The version of TLS that it came over, such as `1.3`.
+    pub tls: Option<&'static str>,
 }
 
 /// Serves one request.
@@ -61,7 +64,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     }
     let exchange = Exchange {
         gateway,
-        endpoint: Endpoint { tls: peer.tls, authority: host.clone() },
+        endpoint: Endpoint { tls: peer.tls.is_some(), authority: host.clone() },
         peer,
         id: gateway.cloud.ids().uuid(),
     };
@@ -114,6 +117,7 @@ struct Call<'a> {
     known: &'a Known,
     caller: Caller,
     region: String,
+    signature: Option<RequestSignature>,
     body: Body,
 }
 
@@ -151,6 +155,8 @@ impl Exchange<'_> {
             user_agent: text(http::header::USER_AGENT).to_owned(),
             referer: text(http::header::REFERER).to_owned(),
             source: None,
+            signature: None,
+            tls_version: self.peer.tls,
             via: Vec::new(),
         }
     }
@@ -292,7 +298,10 @@ impl Exchange<'_> {
         let Some(known) = known else {
             return Err(Refusal::Ours(self.unknown(&route)));
         };
-        let mut call = Call { route, known, caller, region, body };
+        let signature =
+            (service == "s3").then(|| self.signature(presented.as_ref(), old.is_some()));
+        let signature = signature.flatten();
+        let mut call = Call { route, known, caller, region, signature, body };
         if let Some(chain) = call.caller.events.take() {
             call.body = events::signed(call.body, chain);
             if !streams {
@@ -306,6 +315,28 @@ impl Exchange<'_> {
             }
         }
         Ok(call)
+    }
+
+    /// What S3's condition keys tell of a signature that was verified.
+    fn signature(
+        &self,
+        presented: Option<&Presented<'_>>,
+        is_old: bool,
+    ) -> Option<RequestSignature> {
+        const QUERY: &str = "REST-QUERY-STRING";
+        let Some(found) = presented else {
+            let (version, auth_type) = ("AWS", QUERY);
+            let (signed_at, content_sha256) = (None, None);
+            let old = RequestSignature { version, auth_type, signed_at, content_sha256 };
+            return is_old.then_some(old);
+        };
+        let signed_at = Timestamp::from_secs(found.signed_at.unix_secs());
+        Some(RequestSignature {
+            version: found.algorithm.as_str(),
+            auth_type: if found.source == Source::Query { QUERY } else { "REST-HEADER" },
+            signed_at: Some(self.gateway.cloud.clock().at(signed_at)),
+            content_sha256: found.payload.stated(),
+        })
     }
 
     /// The operation stands in the model without a handler, or nowhere.
@@ -335,13 +366,13 @@ impl Exchange<'_> {
         head: &Head<'_>,
         call: Call<'_>,
     ) -> Result<wire::Response, Fault> {
-        let Call { route, known, caller, region, body } = call;
+        let Call { route, known, caller, region, signature, body } = call;
         let service = route.entry.service;
         let account = match caller.principal.account.as_str() {
             "" => self.gateway.cloud.settings().account.clone(),
             account => account.to_owned(),
         };
-        let request = self.request(
+        let mut request = self.request(
             service.model.name,
             known.op.model.name,
             caller.principal,
@@ -349,6 +380,7 @@ impl Exchange<'_> {
             region,
             &parts.headers,
         );
+        request.signature = signature;
         let cx = Cx::new(self.gateway.cloud.clone(), request);
         quirks::check(service.model.name, known.op.model.name, head.headers)?;
         let labels: Vec<(&'static str, &str)> =

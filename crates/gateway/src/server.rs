@@ -82,7 +82,7 @@ impl Connection {
         }
         if first[0] != TLS_HANDSHAKE {
             let is_http2 = &first[..count] == HTTP2_PREFACE;
-            return self.http(stream, is_http2, false).await;
+            return self.http(stream, is_http2, None).await;
         }
         let config = match certificates.config() {
             Ok(config) => config,
@@ -90,12 +90,17 @@ impl Connection {
         };
         let handshake = TlsAcceptor::from(config).accept(stream);
         if let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIME, handshake).await {
-            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            self.http(stream, is_http2, true).await;
+            let session = stream.get_ref().1;
+            let is_http2 = session.alpn_protocol() == Some(b"h2");
+            let version = match session.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+                _ => "1.3",
+            };
+            self.http(stream, is_http2, Some(version)).await;
         }
     }
 
-    async fn http<S>(self, stream: S, is_http2: bool, tls: bool)
+    async fn http<S>(self, stream: S, is_http2: bool, tls: Option<&'static str>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -134,8 +134,22 @@ impl<'a> Payload<'a> {
     /// The word or hash as it stands in the canonical request; `None` for [`Payload::Absent`].
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Self::Absent => None,
             Self::Sha256(value) | Self::Unknown(value) => Some(value),
+            word => word.word(),
+        }
+    }
+
+    /// The same, for whoever outlives the request.
+    pub fn stated(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Sha256(value) | Self::Unknown(value) => Some(Cow::Owned(value.to_string())),
+            word => word.word().map(Cow::Borrowed),
+        }
+    }
+
+    fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Absent | Self::Sha256(_) | Self::Unknown(_) => None,
             Self::Unsigned => Some(UNSIGNED),
             Self::SignedChunks(Algorithm::HmacSha256) => Some(HMAC_CHUNKS),
             Self::SignedChunks(Algorithm::EcdsaP256Sha256) => Some(ECDSA_CHUNKS),

@@ -218,7 +218,8 @@ fn check_time(presented: &Presented<'_>, now: i64, options: &Options<'_>) -> Res
             }
             let Lifetime { signed_at, now } =
                 options.lifetime.unwrap_or(Lifetime { signed_at, now });
-            if now.saturating_sub(signed_at) > expires_secs {
+            // The seconds of both are whole: when as many have gone by, the time is over.
+            if now.saturating_sub(signed_at) >= expires_secs {
                 return Err(Error::Expired { signed_at, expires_secs, now });
             }
             Ok(())

@@ -94,7 +94,7 @@ impl<'a> PresignedV2<'a> {
         secret: &str,
         now: i64,
     ) -> Result<(), Error> {
-        if now > self.expires_at {
+        if now >= self.expires_at {
             return Err(Error::Ended { expires_at: self.expires_at, now });
         }
         let text = self.string_to_sign(request, bucket);
@@ -216,10 +216,10 @@ mod tests {
         let presented = PresignedV2::parse(&request).expect("a signature");
         assert_eq!(presented.access_key_id, "AKIAIOSFODNN7EXAMPLE");
         let bucket = Some("johnsmith");
-        assert_eq!(presented.verify(&request, bucket, SECRET, 1_175_139_620), Ok(()));
+        assert_eq!(presented.verify(&request, bucket, SECRET, 1_175_139_619), Ok(()));
         assert_eq!(
-            presented.verify(&request, bucket, SECRET, 1_175_139_621),
-            Err(Error::Ended { expires_at: 1_175_139_620, now: 1_175_139_621 })
+            presented.verify(&request, bucket, SECRET, 1_175_139_620),
+            Err(Error::Ended { expires_at: 1_175_139_620, now: 1_175_139_620 })
         );
         for (method, path, secret) in [
             ("PUT", "/photos/puppy.jpg", SECRET),

@@ -173,7 +173,7 @@ impl World {
     /// Sends an HTTP request as a client on this machine would.
     pub async fn http(&self, request: HttpRequest) -> HttpResponse {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 50_000));
-        self.gateway.handle(request, Peer { address: Some(address), tls: false }).await
+        self.gateway.handle(request, Peer { address: Some(address), tls: None }).await
     }
 }
 

@@ -64,6 +64,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon API Gateway v2.
 pub static SERVICE: Service = Service {
+    resource_tags: Some(tags::of_resource),
     data_planes: &[DataPlane {
         name: "execute-api",
         claims: plane::claims,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{Arn, ReadTx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, WriteTx};
 
 use crate::error::Error;
 use crate::model::{
@@ -41,6 +41,21 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: GetTagsInput) -> Result<GetTagsOutput
         }
     };
     Ok(GetTagsOutput { tags: Some(tags) })
+}
+
+/// The tags of the API that a permission is asked for, or that has the resource; a stage has its own besides.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let path = check.resource.split_once("/apis/").map(|(_, path)| path).unwrap_or_default();
+    let mut segments = path.split('/');
+    let (api, kind, name) = (segments.next(), segments.next(), segments.next());
+    let api_id = api.unwrap_or_default();
+    let mut tags = APIS.get(tx, api_id)?.map(|api| api.tags).unwrap_or_default();
+    if let (Some("stages"), Some(name)) = (kind, name)
+        && let Some(stage) = STAGES.get(tx, &(api_id, name))?
+    {
+        tags.extend(stage.tags);
+    }
+    Ok(tags.into_iter().collect())
 }
 
 /// The API and stage in `arn:aws:apigateway:REGION::/apis/API/stages/STAGE`.

@@ -77,6 +77,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// DynamoDB.
 pub static SERVICE: Service = Service {
+    resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     tables: store::TABLES,
     reset: Some(reset::reset),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::definition::Definition;
 use crate::error::{Error, Result};
@@ -95,6 +95,19 @@ pub(crate) fn tag(tx: &mut WriteTx<'_>, input: TagResourceInput) -> Result<TagRe
     too_many(row.tags.len())?;
     store::put_table(tx, &table.account, &table.region, &row)?;
     Ok(TagResourceOutput {})
+}
+
+/// The tags of the table that a permission is asked for; an index has its table's.
+pub(crate) fn of_resource(
+    tx: &ReadTx<'_>,
+    check: &Check,
+) -> std::result::Result<Vec<(String, String)>, Fault> {
+    let Some(arn) = Arn::parse(&check.resource) else { return Ok(Vec::new()) };
+    let name = arn.resource.strip_prefix("table/").unwrap_or_default();
+    let name = name.split('/').next().unwrap_or_default();
+    let table = TableName { account: Some(arn.account), region: Some(arn.region), name };
+    let tags = store::find(tx, table)?.map(|table| table.row.tags.clone());
+    Ok(tags.unwrap_or_default().into_iter().collect())
 }
 
 /// Removes tags from a table.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{Fault, ReadTx, WriteTx};
+use fogbank_core::{Check, Fault, ReadTx, WriteTx};
 
 use crate::error::Error;
 use crate::lookup;
@@ -84,7 +84,8 @@ pub(crate) fn list(
 }
 
 /// The tags of the key with this ARN, for the gateway.
-pub(crate) fn of_resource(tx: &ReadTx<'_>, resource: &str) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let resource = &*check.resource;
     let Some(arn) = fogbank_core::Arn::parse(resource) else { return Ok(Vec::new()) };
     match names::parse(resource, arn.account, arn.region) {
         Ok(Named::Key(account, id)) => {

@@ -1,7 +1,5 @@
 //! What a call must be allowed to do.
 
-use std::borrow::Cow;
-
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Check, Fault, ReadTx, Request};
 
@@ -12,7 +10,6 @@ use crate::model::{
     UpdateFunctionConfigurationInput, VpcConfig,
 };
 use crate::rules::target::Target;
-use crate::tags;
 use crate::{mappings, permissions};
 
 /// Actions without a resource: AWS authorises them on `*`.
@@ -22,18 +19,18 @@ pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
 
 /// The function, version or alias that `FunctionName` and `Qualifier` name.
 pub(crate) fn function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(target(request, input)?.arn()).refined(resource_tags))
+    Ok(Access::on(target(request, input)?.arn()))
 }
 
 /// The function itself, for operations on its versions and aliases.
 pub(crate) fn whole_function(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(target(request, input)?.function_arn()).refined(resource_tags))
+    Ok(Access::on(target(request, input)?.function_arn()))
 }
 
 /// Running the function, version or alias.
 pub(crate) fn invoke(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let arn = target(request, input)?.arn();
-    Ok(Access::to("lambda:InvokeFunction", arn).refined(resource_tags))
+    Ok(Access::to("lambda:InvokeFunction", arn))
 }
 
 /// Creating a function, and passing its role to Lambda.
@@ -56,7 +53,7 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
 pub(crate) fn configure(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let arn = target(request, input)?.function_arn();
     let input = typed::<UpdateFunctionConfigurationInput>(input)?;
-    let access = Access::on(arn.clone()).refined(resource_tags);
+    let access = Access::on(arn.clone());
     let access = in_network(access, input.vpc_config.as_ref());
     let access = with_layers(access, input.layers.as_ref());
     Ok(match &input.role {
@@ -96,7 +93,7 @@ fn permission_facts(
             check.context.push(("lambda:Principal".into(), vec![principal.clone()]));
         }
     }
-    resource_tags(tx, input, checks)
+    Ok(())
 }
 
 /// Giving a queue's messages to a function.
@@ -156,38 +153,28 @@ fn with_layers(access: Access, layers: Option<&Vec<String>>) -> Access {
 
 /// The resource of which tags are listed.
 pub(crate) fn resource(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
-    Ok(Access::on(input.text("Resource").unwrap_or("*")).refined(resource_tags))
+    Ok(Access::on(input.text("Resource").unwrap_or("*")))
 }
 
 /// The resource that gets tags.
 pub(crate) fn tag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<TagResourceInput>(input)?;
-    Ok(Access::on(input.resource.clone()).with_tags(&input.tags).refined(resource_tags))
+    Ok(Access::on(input.resource.clone()).with_tags(&input.tags))
 }
 
 /// The resource that loses tags.
 pub(crate) fn untag(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
     let input = typed::<UntagResourceInput>(input)?;
-    let access = Access::on(input.resource.clone()).refined(resource_tags);
+    let access = Access::on(input.resource.clone());
     Ok(access.with_tag_keys(&input.tag_keys))
 }
 
-/// The function that a mapping feeds, and the mapping's tags.
-fn mapping_facts(tx: &ReadTx<'_>, input: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+/// The function that a mapping feeds.
+fn mapping_facts(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
     let is_told = |check: &Check| check.context.iter().any(|(key, _)| key == "lambda:FunctionArn");
     for check in checks.iter_mut().filter(|check| !is_told(check)) {
         if let Some(function) = mappings::function_arn(tx, &check.resource)? {
             check.context.push(("lambda:FunctionArn".into(), vec![function]));
-        }
-    }
-    resource_tags(tx, input, checks)
-}
-
-/// `aws:ResourceTag/…` for every resource that exists.
-fn resource_tags(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
-    for check in checks {
-        for (key, value) in tags::of_arn(tx, &check.resource)? {
-            check.context.push((Cow::Owned(format!("aws:ResourceTag/{key}")), vec![value]));
         }
     }
     Ok(())

@@ -97,6 +97,7 @@ pub static OPERATIONS: &[Op] = operations! {
 /// AWS Lambda.
 pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
+    resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     data_planes: &[code::PLANE],
     stop: Some(|cx| Box::pin(engine::stop(cx))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{Arn, ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::error::{Error, invalid, unsupported};
 use crate::functions::touch;
@@ -80,7 +80,7 @@ fn mapping(tx: &impl Tx, key: &FunctionKey) -> Result<Mapping, Error> {
 }
 
 /// The tags of the function or event source mapping with this ARN; none if there is no such thing.
-pub(crate) fn of_arn(
+fn of_arn(
     tx: &ReadTx<'_>,
     arn: &str,
 ) -> Result<BTreeMap<String, String>, fogbank_core::store::Error> {
@@ -90,6 +90,11 @@ pub(crate) fn of_arn(
     }
     let Some(key) = mapping_key(arn) else { return Ok(BTreeMap::new()) };
     Ok(MAPPINGS.get(tx, &key)?.map(|mapping| mapping.tags).unwrap_or_default())
+}
+
+/// The tags of the resource that a permission is asked for.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    Ok(of_arn(tx, &check.resource)?.into_iter().collect())
 }
 
 /// Adds tags, or changes the values of those that are there.

@@ -50,6 +50,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon CloudWatch Logs.
 pub static SERVICE: Service = Service {
+    resource_tags: Some(tags::of_resource),
     tasks: &[
         Task {
             name: tasks::REMOVAL,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{ReadTx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, WriteTx};
 
 use crate::access::group_of_arn;
 use crate::error::Error;
@@ -69,6 +69,15 @@ pub(crate) fn list(
     let name = named(&input.resource_arn)?;
     let group = store::group(tx, &store::group_key(tx, name))?;
     Ok(ListTagsForResourceOutput { tags: Some(group.tags) })
+}
+
+/// The tags of the group that a permission is asked for, or that has the stream.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let Some(arn) = Arn::parse(&check.resource) else { return Ok(Vec::new()) };
+    let name = arn.resource.strip_prefix("log-group:").unwrap_or_default();
+    let name = name.split(':').next().unwrap_or_default();
+    let group = GROUPS.get(tx, &(arn.account, arn.region, name))?;
+    Ok(group.map(|group| group.tags.into_iter().collect()).unwrap_or_default())
 }
 
 fn named(arn: &str) -> Result<&str, Error> {

@@ -197,6 +197,7 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     resource_policy: Some(policies::of_resource),
+    resource_tags: Some(tagging::of_resource),
     cross_origin: Some(cors::answer),
     tables: store::TABLES,
     reset: Some(reset::reset),

@@ -1,6 +1,6 @@
 //! Tags of objects and buckets.
 
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -25,6 +25,24 @@ fn tagged(
     let bucket = store::expected_bucket(tx, name, expected_owner)?;
     let found = locks::found(tx, (name, key), version_id)?;
     Ok((bucket, found))
+}
+
+/// The tags of the object, or of the version, that a permission is asked for.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let resource = check.resource.strip_prefix("arn:aws:s3:::");
+    let Some(at) = resource.and_then(|resource| resource.split_once('/')) else {
+        return Ok(Vec::new());
+    };
+    let version = check.context.iter().find(|(key, _)| key == "s3:versionid");
+    let version = version.and_then(|(_, values)| values.first());
+    let found = match versions::find(tx, at, version.map(String::as_str)) {
+        Ok(found) => found,
+        // What is called by no id has no tags; the operation itself will say so.
+        Err(Error::InvalidArgument { .. } | Error::NoSuchVersion { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let tags = found.and_then(|mut found| Some(std::mem::take(&mut found.object_mut()?.tags)));
+    Ok(tags.unwrap_or_default())
 }
 
 /// Sets the tags of a version, tells of it, and says what the version is called.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fogbank_core::policy::{Document, Kind};
-use fogbank_core::{Fault, ParsedPolicies, ReadTx, ResourcePolicy, Tx, WriteTx};
+use fogbank_core::{Check, Fault, ParsedPolicies, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
 
 use crate::error::Error;
@@ -241,9 +241,9 @@ pub(crate) fn resource_policy(
 /// The tags of the secret with this ARN, for calls that are not its own.
 pub(crate) fn resource_tags(
     tx: &ReadTx<'_>,
-    resource: &str,
+    check: &Check,
 ) -> Result<Vec<(String, String)>, Fault> {
-    let found = store::look_up(tx, &Identifier::parse(resource, "", ""))?;
+    let found = store::look_up(tx, &Identifier::parse(&check.resource, "", ""))?;
     Ok(found.map(|(_, secret)| secret.tags).unwrap_or_default())
 }
 

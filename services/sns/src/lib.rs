@@ -70,6 +70,7 @@ pub static OPERATIONS: &[Op] = operations! {
 /// Amazon SNS.
 pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
+    resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     jobs: tasks::JOBS,
     tables: store::TABLES,

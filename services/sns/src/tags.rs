@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::model::{
@@ -26,6 +26,14 @@ pub(crate) fn of_list(list: Vec<Tag>) -> Result<BTreeMap<String, String>, Error>
         return Err(Error::TagLimitExceededException);
     }
     Ok(tags)
+}
+
+/// The tags of the topic that a permission is asked for; a subscription has its topic's.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let Some(arn) = Arn::parse(&check.resource) else { return Ok(Vec::new()) };
+    let name = arn.resource.split(':').next().unwrap_or_default();
+    let topic = TOPICS.get(tx, &(arn.account, arn.region, name))?;
+    Ok(topic.map(|topic| topic.tags.into_iter().collect()).unwrap_or_default())
 }
 
 fn find(tx: &impl Tx, arn: &str) -> Result<(TopicKey, Topic), Error> {

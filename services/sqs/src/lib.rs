@@ -68,6 +68,7 @@ pub static OPERATIONS: &[Op] = operations! {
 /// Amazon SQS.
 pub static SERVICE: Service = Service {
     resource_policy: Some(permissions::resource_policy),
+    resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     tables: store::TABLES,
     reset: Some(reset::reset),

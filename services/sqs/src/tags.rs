@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{Arn, Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::model::{
@@ -46,6 +46,13 @@ pub(crate) fn list(
     let key = names::resolve(tx.request(), &input.queue_url)?;
     let tags = store::queue(tx, &key)?.tags;
     Ok(ListQueueTagsOutput { tags: (!tags.is_empty()).then_some(tags) })
+}
+
+/// The tags of the queue that a permission is asked for.
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+    let Some(arn) = Arn::parse(&check.resource) else { return Ok(Vec::new()) };
+    let queue = QUEUES.get(tx, &(arn.account, arn.region, arn.resource))?;
+    Ok(queue.map(|queue| queue.tags.into_iter().collect()).unwrap_or_default())
 }
 
 /// Adds tags to a queue, by the rules. The texts are guessed; AWS's are not known.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fogbank_core::policy::{Document, Kind};
 use fogbank_core::store::Read;
-use fogbank_core::{Arn, Fault, ReadTx, ResourcePolicy, Tx, WriteTx, page};
+use fogbank_core::{Arn, Check, Fault, ReadTx, ResourcePolicy, Tx, WriteTx, page};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -154,8 +154,8 @@ pub(crate) fn resource_policy(
 /// The tags of the parameter with this ARN, for calls that are not its own.
 pub(crate) fn resource_tags(
     tx: &ReadTx<'_>,
-    resource: &str,
+    check: &Check,
 ) -> Result<Vec<(String, String)>, Fault> {
-    let found = store::look_up(tx, &Named::parse(resource, "", ""))?;
+    let found = store::look_up(tx, &Named::parse(&check.resource, "", ""))?;
     Ok(found.map(|(_, parameter)| parameter.tags).unwrap_or_default())
 }

@@ -159,6 +159,8 @@ fn request(operation: &Operation) -> Request {
         user_agent: String::new(),
         source: None,
         referer: String::new(),
+        signature: None,
+        tls_version: None,
         via: Vec::new(),
     }
 }

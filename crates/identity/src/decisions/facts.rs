@@ -36,6 +36,8 @@ pub(crate) struct Facts<'a> {
     tags: &'a Tags,
     /// What a call of IAM or STS is about.
     target: Option<&'a Target>,
+    action: &'a str,
+    resource: &'a str,
     /// The account that owns the resource; empty if nobody knows.
     owner: &'a str,
     /// None where a decision is explained, which must see what it saw when it was made.
@@ -78,8 +80,13 @@ impl Context for Facts<'_> {
         if let Some(values) = self.own_key(key) {
             return Some(values);
         }
+        if let Some(name) = key.strip_prefix("s3:") {
+            return self.of_s3(key, name);
+        }
         if let Some(tag) = resource_tag(key) {
-            return self.resource_tag(key, tag);
+            // A bucket's tags count where its owner has said so, which nobody can yet; objects have none of this kind.
+            let is_s3 = self.resource.starts_with("arn:aws:s3:::");
+            return if is_s3 { None } else { self.resource_tag(key, tag) };
         }
         self.global(key.strip_prefix("aws:")?)
     }
@@ -92,10 +99,11 @@ impl<'a> Facts<'a> {
         look_ups: Option<LookUps<'a>>,
         found: Found,
     ) -> Facts<'a> {
-        let Question { request, keys, target, policy, resource, .. } = *question;
+        let Question { request, keys, target, policy, action, resource, .. } = *question;
         let owner = super::owner(request, policy, resource);
         let (found, trouble) = (RefCell::new(found), RefCell::default());
-        Facts { request, keys, tags: standing.tags(), target, owner, look_ups, found, trouble }
+        let tags = standing.tags();
+        Facts { request, keys, tags, target, action, resource, owner, look_ups, found, trouble }
     }
 
     /// What was looked up, or why something could not be.
@@ -145,6 +153,26 @@ impl<'a> Facts<'a> {
                 Some(tag) => self.tag(tag).and_then(one),
                 None => self.of_session(name),
             },
+        }
+    }
+
+    /// A key of S3 that the request's signature tells, or the tags of an object that is there already.
+    fn of_s3(&'a self, key: &str, name: &str) -> Option<Values<'a>> {
+        if let Some(tag) = name.strip_prefix("existingobjecttag/") {
+            return tells_object_tags(self.action).then(|| self.resource_tag(key, tag)).flatten();
+        }
+        let signature = self.request.signature.as_ref();
+        match name {
+            "resourceaccount" => (!self.owner.is_empty()).then(|| Values::one(self.owner)),
+            "tlsversion" => self.request.tls_version.map(Values::one),
+            "authtype" => Some(Values::one(signature?.auth_type)),
+            "signatureversion" => Some(Values::one(signature?.version)),
+            "signatureage" => {
+                let age = self.request.now.millis() - signature?.signed_at?.millis();
+                Some(Values::one(age.max(0).to_string()))
+            }
+            "x-amz-content-sha256" => signature?.content_sha256.as_deref().map(Values::one),
+            _ => None,
         }
     }
 
@@ -240,6 +268,27 @@ impl<'a> Facts<'a> {
         request.endpoint.tls
             || request.source_ip.is_none_or(|address| canonical(address).is_loopback())
     }
+}
+
+/// Whether an action tells the tags of the object that it is about: those that read it or change its tags or ACL.
+fn tells_object_tags(action: &str) -> bool {
+    const ACTIONS: [&str; 14] = [
+        "s3:GetObject",
+        "s3:GetObjectAcl",
+        "s3:GetObjectAttributes",
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersion",
+        "s3:GetObjectVersionAcl",
+        "s3:GetObjectVersionAttributes",
+        "s3:GetObjectVersionTagging",
+        "s3:PutObjectAcl",
+        "s3:PutObjectTagging",
+        "s3:PutObjectVersionAcl",
+        "s3:PutObjectVersionTagging",
+        "s3:DeleteObjectTagging",
+        "s3:DeleteObjectVersionTagging",
+    ];
+    ACTIONS.contains(&action)
 }
 
 /// The tag that a key such as `aws:resourcetag/team` or `ec2:resourcetag/team` asks the resource for.

@@ -122,6 +122,8 @@ pub(crate) fn request(principal: Principal) -> Request {
         user_agent: "aws-cli/2".to_owned(),
         source: None,
         referer: String::new(),
+        signature: None,
+        tls_version: None,
         via: Vec::new(),
     }
 }
