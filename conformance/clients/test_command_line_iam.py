@@ -335,6 +335,8 @@ def reports(iam):
     job = iam("generate-service-last-accessed-details", arn=arn)["JobId"]
     details = iam("get-service-last-accessed-details", job_id=job)
     assert [row["ServiceNamespace"] for row in details["ServicesLastAccessed"]] == ["s3"]
+    used = [row["ActionName"] for row in actions(iam, arn, "iam")]
+    assert "ChangePassword" in used and "CreateUser" not in used
     entities = iam("get-service-last-accessed-details-with-entities", job_id=job, service_namespace="s3")
     assert entities["EntityDetailsList"][0]["EntityInfo"]["Name"] == "bea"
     iam("generate-credential-report")
@@ -343,6 +345,16 @@ def reports(iam):
     assert [row["user"] for row in rows] == ["<root_account>", "bea"]
     iam("delete-user-policy", user_name="bea", policy_name="own")
     iam("delete-user", user_name="bea")
+
+
+def actions(iam, arn, service):
+    """The actions of a service that somebody was seen to do."""
+    iam("put-user-policy", user_name="bea", policy_name="more", policy_document=policy(allow(f"{service}:*")))
+    job = iam("generate-service-last-accessed-details", arn=arn, granularity="ACTION_LEVEL")["JobId"]
+    iam("delete-user-policy", user_name="bea", policy_name="more")
+    services = iam("get-service-last-accessed-details", job_id=job)["ServicesLastAccessed"]
+    found = next(row for row in services if row["ServiceNamespace"] == service)
+    return found["TrackedActionsLastAccessed"]
 
 
 def outbound(iam):

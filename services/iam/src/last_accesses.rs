@@ -1,6 +1,6 @@
 //! What users, groups, roles and policies give access to, and when it was last used.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fogbank_core::{ReadTx, Tx, WriteTx};
 use fogbank_identity::Identities;
@@ -17,7 +17,7 @@ use crate::model::{
     GetServiceLastAccessedDetailsWithEntitiesInput,
     GetServiceLastAccessedDetailsWithEntitiesOutput, ListPoliciesGrantingServiceAccessEntry,
     ListPoliciesGrantingServiceAccessInput, ListPoliciesGrantingServiceAccessOutput,
-    PolicyGrantingServiceAccess, ServiceLastAccessed,
+    PolicyGrantingServiceAccess, ServiceLastAccessed, TrackedActionLastAccessed,
 };
 use crate::rules::{Page, statements};
 use crate::store::{self, Use};
@@ -154,6 +154,10 @@ pub(crate) fn get(
             Some((id, _)) => rows::arn_of_id(tx, id)?,
             None => None,
         };
+        let actions = match report.is_by_action {
+            true => Some(actions(tx, &report, &service)?),
+            false => None,
+        };
         services.push(ServiceLastAccessed {
             service_name: service_name(&service),
             last_authenticated: last.and_then(|(_, last)| store::time(last.secs)),
@@ -161,8 +165,7 @@ pub(crate) fn get(
             last_authenticated_entity: arn,
             last_authenticated_region: last.map(|(_, last)| last.region.clone()),
             total_authenticated_entities: i32::try_from(uses.len()).ok(),
-            // Which actions were called is not written down, and AWS leaves the list out, too, where it has none.
-            tracked_actions_last_accessed: None,
+            tracked_actions_last_accessed: actions,
         });
     }
     Ok(GetServiceLastAccessedDetailsOutput {
@@ -178,6 +181,33 @@ pub(crate) fn get(
         marker: page.marker,
         error: None,
     })
+}
+
+/// Which actions of a service a report's entities last did when, of those that they were seen to do. AWS lists the
+/// others, too, and knows the regions.
+fn actions(
+    tx: &impl Tx,
+    report: &AccessReport,
+    service: &str,
+) -> Result<Vec<TrackedActionLastAccessed>, Error> {
+    let observed = &Identities::of(tx.cx().cloud()).observed;
+    let mut last: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    for id in &report.entities {
+        let Some(arn) = rows::arn_of_id(tx, id)? else { continue };
+        for (action, secs) in observed.actions(tx, &arn, service)? {
+            let known = last.entry(action).or_insert_with(|| (secs, arn.clone()));
+            if secs > known.0 {
+                *known = (secs, arn.clone());
+            }
+        }
+    }
+    let shown = last.into_iter().map(|(action, (secs, arn))| TrackedActionLastAccessed {
+        action_name: Some(action),
+        last_accessed_entity: Some(arn),
+        last_accessed_time: store::time(secs),
+        last_accessed_region: None,
+    });
+    Ok(shown.collect())
 }
 
 /// Shows who last used a service when.

@@ -9,7 +9,8 @@
 //! act as themselves and not in their service-linked roles, which are there with the policies that AWS gives them. Of the
 //! versions of AWS's managed policies there is the one in force.
 //!
-//! What is missing: delegation requests, role templates, encrypted SAML assertions, last accesses by action.
+//! What is missing: delegation requests, role templates, encrypted SAML assertions. Last accesses by action name those that
+//! were seen, without their regions.
 
 mod access;
 mod access_keys;

@@ -8,7 +8,7 @@ use crate::model::{
     PutParameterInput, RemoveTagsFromResourceInput, Tag,
 };
 use crate::rules::names::Named;
-use crate::store;
+use crate::{published, store};
 
 /// Operations that AWS authorises on no parameter in particular.
 pub(crate) fn everything(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
@@ -111,6 +111,9 @@ fn tagged(access: Access, tags: &[Tag]) -> Access {
 fn parameter_arn(request: &Request, name: &str) -> String {
     let named = Named::parse(name, &request.account, &request.region);
     let first = named.names.into_iter().next().unwrap_or_default();
+    if published::is_public(&first) {
+        return published::arn(&named.region, &first);
+    }
     store::arn_of(&(named.account, named.region, first))
 }
 

@@ -10,8 +10,9 @@
 //!
 //! What is missing: all other tools of Systems Manager. Change events and the events of notification policies, for there is
 //! no EventBridge to hand them to: a notification policy becomes `Finished` when it is time, and nobody hears of it.
-//! Parameters that AWS publishes under `/aws/service/` are not there. Whether an image of the data type `aws:ec2:image`
-//! exists cannot be told, for there is no EC2. `DescribeParameters` with `Shared` answers `NotImplemented`.
+//! Of the parameters that AWS publishes under `/aws/service/` there are regions and the images that deployments look up;
+//! their ids are Fogbank's own. Whether an image of the data type `aws:ec2:image` exists cannot be told, for there is no
+//! EC2. `DescribeParameters` with `Shared` answers `NotImplemented`.
 
 mod access;
 mod error;
@@ -19,6 +20,7 @@ mod labels;
 mod metadata;
 mod model;
 mod parameters;
+mod published;
 mod references;
 mod reset;
 mod rules;

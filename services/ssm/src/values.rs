@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fogbank_core::store::Read;
-use fogbank_core::{Cx, ReadTx, Timestamp, Tx, page};
+use fogbank_core::{Cx, Fault, ReadTx, Timestamp, Tx, page};
 
 use crate::error::Error;
 use crate::model::{
@@ -14,7 +14,7 @@ use crate::model::{
 use crate::rules::filters::{self, Filter};
 use crate::rules::names::{self, Named};
 use crate::store::{self, PARAMETERS, Parameter, ParameterKey, VERSIONS, Version, version_key};
-use crate::{metadata, references, sealing};
+use crate::{metadata, published, references, sealing};
 
 /// How many parameters a page has when it is not told.
 const PATH_PAGE: i32 = 10;
@@ -94,8 +94,21 @@ async fn one(cx: &Cx, name: &str, is_decrypted: bool) -> Result<model::Parameter
         return references::read(cx, name, secret, is_decrypted).await;
     }
     let named = Named::parse(name, cx.account(), cx.region());
+    if let Some(name) = named.names.first().filter(|name| published::is_public(name)) {
+        return public(name, &named);
+    }
     let found = cx.read(|tx| Found::new(tx, &named))?;
     found.shown(cx, is_decrypted).await
+}
+
+/// Reads a parameter that AWS publishes.
+fn public(name: &str, named: &Named) -> Result<model::Parameter, Error> {
+    let found = published::find(name, &named.region).ok_or(Error::ParameterNotFound)?;
+    match &named.selector {
+        None => Ok(found.shown(&named.region, None)),
+        Some(one) if one == "1" => Ok(found.shown(&named.region, Some(":1".to_owned()))),
+        Some(other) => Err(Error::ParameterVersionNotFound(other.clone(), name.to_owned())),
+    }
 }
 
 /// Reads parameters, and tells which there are not.
@@ -130,6 +143,9 @@ pub(crate) async fn by_path(
 ) -> Result<GetParametersByPathOutput, Error> {
     names::check_path(&input.path)?;
     let filters = filters::parse(input.parameter_filters.as_deref().unwrap_or_default(), true)?;
+    if published::is_public(&input.path) {
+        return public_by_path(cx.region(), &input);
+    }
     let query = PathQuery {
         path: &input.path,
         is_recursive: input.recursive.unwrap_or_default(),
@@ -143,6 +159,29 @@ pub(crate) async fn by_path(
     for found in found {
         parameters.push(found.shown(cx, is_decrypted).await?);
     }
+    Ok(GetParametersByPathOutput { parameters: Some(parameters), next_token })
+}
+
+/// Reads what AWS publishes below a path. Filters by type, key and label fit none or all of it.
+fn public_by_path(
+    region: &str,
+    input: &GetParametersByPathInput,
+) -> Result<GetParametersByPathOutput, Error> {
+    if input.parameter_filters.as_ref().is_some_and(|filters| !filters.is_empty()) {
+        let what = "GetParametersByPath with ParameterFilters on public parameters";
+        return Err(Fault::not_implemented("ssm", what).into());
+    }
+    let after = page_after(input.next_token.as_deref())?;
+    let limit = usize::try_from(input.max_results.unwrap_or(PATH_PAGE)).unwrap_or(1);
+    let is_recursive = input.recursive.unwrap_or_default();
+    let mut found = published::all(region).into_iter().filter(|published| {
+        names::is_under(published.name(), &input.path, is_recursive)
+            && after.as_ref().is_none_or(|after| published.name() > after.as_str())
+    });
+    let page: Vec<_> = found.by_ref().take(limit).collect();
+    let last = page.last().map(|last| page::text_token(last.name()));
+    let next_token = last.filter(|_| found.next().is_some());
+    let parameters = page.into_iter().map(|published| published.shown(region, None)).collect();
     Ok(GetParametersByPathOutput { parameters: Some(parameters), next_token })
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn assume_role(
         ends_secs: assertion.session_ends_secs,
         tags,
         transitive,
-        source_identity: one(&assertion, "SourceIdentity")?,
+        source_identity: source_identity(&assertion)?,
         keys: keys(&assertion, &account, &provider, &qualifier),
         token_bytes: input.minimum_session_token_size,
     };
@@ -78,14 +78,15 @@ fn invalid(message: &str) -> Error {
     Error::InvalidIdentityTokenException(message.to_owned())
 }
 
-/// AWS's words, as far as they are known.
+/// AWS's words as far as its troubleshooting guide and its users quote them: those for signature, issuer, audience and
+/// expiry. The others are guesses.
 fn refused(refusal: Refusal) -> Error {
     let message = match refusal {
         Refusal::Malformed => "Invalid base64 SAMLResponse",
         Refusal::Failed => "Response status is not success",
         Refusal::Signature => "Response signature invalid",
         Refusal::Issuer => "Issuer not present in specified provider",
-        Refusal::Audience => "Audience restriction does not match",
+        Refusal::Audience => "Response does not contain the required audience.",
         Refusal::Confirmation => {
             "Responses must contain SubjectConfirmatonData with a Recipient and NotOnOrAfter"
         }
@@ -126,14 +127,27 @@ fn one(assertion: &Assertion, name: &str) -> Result<Option<String>, Error> {
 fn session_name(assertion: &Assertion) -> Result<String, Error> {
     let name = one(assertion, "RoleSessionName")?
         .ok_or_else(|| invalid("RoleSessionName is required in AuthnResponse"))?;
-    let is_good = (2..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
-    match is_good {
+    match is_name(&name) {
         true => Ok(name),
         false => {
             Err(invalid("RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}"))
         }
     }
+}
+
+fn source_identity(assertion: &Assertion) -> Result<Option<String>, Error> {
+    let name = one(assertion, "SourceIdentity")?;
+    match name {
+        Some(name) if !is_name(&name) || name.starts_with("aws:") => Err(invalid(
+            "Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin with \"aws:\"",
+        )),
+        name => Ok(name),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    (2..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
 /// The shorter of what the caller and the provider say.

@@ -116,6 +116,36 @@ impl Observed {
         }
     }
 
+    /// When the user, role or root with this ARN last did each action of a service, in seconds since 1970, by the
+    /// actions' names without the service.
+    pub fn actions(
+        &self,
+        rows: &dyn Read,
+        principal: &str,
+        service: &str,
+    ) -> Result<BTreeMap<String, i64>, Fault> {
+        let account = principal.split(':').nth(4).unwrap_or_default();
+        let mut last: BTreeMap<String, i64> = BTreeMap::new();
+        let mut note = |action: &str, row: &Observation| {
+            let of_service = action.split_once(':').filter(|(prefix, _)| *prefix == service);
+            let seen = row.resources.iter().map(|sighting| sighting.last_secs).max();
+            if let (Some((_, name)), Some(seen)) = (of_service, seen) {
+                let known = last.entry(name.to_owned()).or_insert(seen);
+                *known = seen.max(*known);
+            }
+        };
+        OBSERVED.range(&(account, principal)).visit(rows, |(_, _, action), row| {
+            note(&action, &row);
+            ControlFlow::Continue(())
+        })?;
+        for ((_, who, action), row) in self.pending.lock().iter() {
+            if who == principal {
+                note(action, row);
+            }
+        }
+        Ok(last)
+    }
+
     /// The least policy that allows what the user, role or root with this ARN was seen to do since `since_secs`, with
     /// what is to be known of it; `policy` is null if nothing was seen.
     pub fn suggest(

@@ -3,6 +3,7 @@
 use fogbank_core::Arn;
 
 use crate::error::Error;
+use crate::published::is_public;
 
 /// How deep hierarchies are at most.
 const MAX_LEVELS: usize = 15;
@@ -105,11 +106,6 @@ pub(crate) fn check_path(path: &str) -> Result<(), Error> {
          sub-paths, if specified, must use the forward slash symbol \"/\". Valid example: \
          /get/parameters2-/by1./path0_.",
     ))
-}
-
-/// Whether AWS keeps parameters for everybody there.
-fn is_public(path: &str) -> bool {
-    path == "/aws/service" || path.starts_with("/aws/service/")
 }
 
 /// Whether a name lies under a path: directly, or anywhere below.

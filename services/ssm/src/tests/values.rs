@@ -117,6 +117,13 @@ async fn paths_are_read_level_by_level_in_pages() {
     assert_eq!(read("/", true, 3).await, "/a/1 /a/2 /a/b/3 /a/b/c/4 /ab /z root");
     assert_eq!(read("/none", true, 10).await, "");
     assert_eq!(read("/aws/service/x", true, 10).await, "");
+    let region = "/aws/service/global-infrastructure/regions/eu-west-1";
+    assert_eq!(
+        read(region, true, 2).await,
+        ["domain", "geolocationCountry", "longName", "partition"]
+            .map(|member| format!("{region}/{member}"))
+            .join(" ")
+    );
     for (input, expected) in [
         (
             json!({"Path": "a"}),
@@ -196,4 +203,23 @@ async fn history_shows_every_version() {
     let page = world.call("ssm:GetParameterHistory", input).await.expect("a page");
     assert_eq!(page["Parameters"][0]["Value"], "two");
     assert_eq!(page["NextToken"], json!(null));
+}
+
+#[tokio::test]
+async fn public_parameters_are_for_everybody_who_may_read_them() {
+    let world = World::new(SERVICES);
+    let name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    let shown = world.call("ssm:GetParameter", json!({"Name": name})).await.expect("a parameter");
+    let parameter = &shown["Parameter"];
+    assert_eq!(parameter["DataType"], "aws:ec2:image");
+    assert_eq!(parameter["ARN"], format!("arn:aws:ssm:us-east-1::parameter{name}"));
+    let image = parameter["Value"].as_str().expect("text");
+    assert!(image.starts_with("ami-") && image.len() == 21, "{image}");
+    assert_eq!(value_of(&world, &format!("{name}:1")).await, image);
+    let several = world.call("ssm:GetParameters", json!({"Names": [name, "/aws/service/x"]})).await;
+    let several = several.expect("an answer");
+    assert_eq!(several["InvalidParameters"], json!(["/aws/service/x"]));
+    let put = json!({"Name": name, "Value": "x", "Type": "String"});
+    let refused = world.call("ssm:PutParameter", put).await.expect_err("it is AWS's");
+    assert_eq!(refused.name(), "AccessDeniedException");
 }
