@@ -83,7 +83,7 @@ impl Principal {
         Principal {
             kind: PrincipalKind::Root,
             account: account.to_owned(),
-            arn: format!("arn:aws:iam::{account}:root"),
+            arn: ["arn:aws:iam::", account, ":root"].concat(),
             id: account.to_owned(),
             access_key_id: None,
             session: None,

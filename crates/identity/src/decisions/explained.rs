@@ -4,10 +4,11 @@ use fogbank_core::policy::{
     Call, Effect, Examined, Explanation, Finding, Layer, Need, Policies, Reason, Verdict, evaluate,
     needs, trace, values,
 };
-use fogbank_core::{PrincipalKind, Request};
+use fogbank_core::{PrincipalKind, Request, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::kept::Decided;
+use super::passed::Passed;
 use super::{Outcome, messages};
 
 /// The keys of AWS that an explanation shows where the request has them, besides those that conditions ask for.
@@ -45,13 +46,13 @@ const SHOWN: [&str; 27] = [
 pub(super) fn explain(decided: &Decided) -> Value {
     let request = &*decided.request;
     let outcome = match decided.outcome {
-        Outcome::Allowed | Outcome::Open(_) => "allowed",
+        Outcome::Allowed | Outcome::Open => "allowed",
         Outcome::Denied => "denied",
         Outcome::Warned => "answered, though AWS would deny it",
     };
     let mut explained = json!({
         "request_id": request.id,
-        "time": time(request),
+        "time": time(request.now),
         "service": request.service,
         "operation": request.operation,
         "region": request.region,
@@ -60,10 +61,6 @@ pub(super) fn explain(decided: &Decided) -> Value {
         "action": decided.action,
         "resource": decided.resource,
     });
-    if let Outcome::Open(why) = decided.outcome {
-        explained["sentence"] = why.into();
-        return explained;
-    }
     decided.with_question(|question, facts| {
         decided.standing.with_policies(question, facts, |call, policies| {
             let explanation = evaluate(call, policies).explanation;
@@ -89,22 +86,44 @@ pub(super) fn explain(decided: &Decided) -> Value {
     explained
 }
 
-fn time(request: &Request) -> String {
-    let time = jiff::Timestamp::from_millisecond(request.now.millis()).unwrap_or_default();
+/// The explanation of a decision in which no policy took part.
+pub(super) fn explain_passed(passed: &Passed) -> Value {
+    json!({
+        "request_id": passed.request_id(),
+        "time": time(passed.now),
+        "service": passed.service,
+        "operation": passed.operation,
+        "region": passed.region(),
+        "outcome": "allowed",
+        "caller": called(passed.caller(), passed.account(), passed.access_key_id(), passed.role()),
+        "action": passed.action(),
+        "resource": passed.resource(),
+        "sentence": passed.why,
+    })
+}
+
+fn time(now: Timestamp) -> String {
+    let time = jiff::Timestamp::from_millisecond(now.millis()).unwrap_or_default();
     format!("{time:.3}")
 }
 
 fn caller(request: &Request) -> Value {
     let principal = &request.principal;
-    let mut caller = json!({ "arn": principal.arn });
-    if !principal.account.is_empty() {
-        caller["account"] = principal.account.as_str().into();
-    }
-    if let Some(key) = &principal.access_key_id {
-        caller["access_key_id"] = key.as_str().into();
-    }
-    if let PrincipalKind::Role { role_arn, .. } = &principal.kind {
-        caller["role"] = role_arn.as_str().into();
+    let role = match &principal.kind {
+        PrincipalKind::Role { role_arn, .. } => role_arn,
+        _ => "",
+    };
+    let key = principal.access_key_id.as_deref().unwrap_or_default();
+    called(&principal.arn, &principal.account, key, role)
+}
+
+/// A caller, with what of it there is.
+fn called(arn: &str, account: &str, access_key_id: &str, role: &str) -> Value {
+    let mut caller = json!({ "arn": arn });
+    for (name, value) in [("account", account), ("access_key_id", access_key_id), ("role", role)] {
+        if !value.is_empty() {
+            caller[name] = value.into();
+        }
     }
     caller
 }

@@ -1,7 +1,8 @@
 //! What is kept of decisions, so that they can be explained.
 //!
 //! The last allowed and the last refused ones are kept in memory with what they were made of, shared with whoever else
-//! uses it: words are made only when somebody asks. Refusals are also written down as explanations, from time to time,
+//! uses it: words are made only when somebody asks. Those in which no policy took part are kept as little more than
+//! their names. Refusals are also written down as explanations, from time to time,
 //! in rows that the newest take from the oldest; a process that is killed loses those of the last seconds.
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::facts::Found;
+use super::passed::Passed;
 use super::{Facts, Keys, Outcome, Question, Standing, encoded, explained};
 use crate::target::Target;
 
@@ -116,11 +118,35 @@ impl Default for KeptDecisions {
     }
 }
 
+/// A decision, as much of it as its explanation needs.
+enum Kept {
+    /// Policies decided.
+    Decided(Arc<Decided>),
+    /// No policy was asked.
+    Passed(Passed),
+}
+
+impl Kept {
+    fn explain(&self) -> Value {
+        match self {
+            Kept::Decided(decided) => explained::explain(decided),
+            Kept::Passed(passed) => explained::explain_passed(passed),
+        }
+    }
+
+    fn account(&self) -> &str {
+        match self {
+            Kept::Decided(decided) => &decided.request.principal.account,
+            Kept::Passed(passed) => passed.account(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Rings {
     /// How many decisions there were.
     count: u64,
-    allowed: VecDeque<Arc<Decided>>,
+    allowed: VecDeque<Kept>,
     refused: VecDeque<Arc<Decided>>,
     /// How many of the refused, the newest ones, are not written yet.
     unwritten: usize,
@@ -150,12 +176,12 @@ impl KeptDecisions {
         let mut rings = self.rings.lock();
         decided.order = rings.count;
         rings.count += 1;
-        let ring = if is_refusal { &mut rings.refused } else { &mut rings.allowed };
-        let oldest = (ring.len() >= capacity).then(|| ring.pop_front());
-        ring.push_back(Arc::new(decided));
-        if is_refusal {
+        let oldest = if is_refusal {
             rings.unwritten = (rings.unwritten + 1).min(capacity);
-        }
+            push(&mut rings.refused, Arc::new(decided), capacity).map(Kept::Decided)
+        } else {
+            push(&mut rings.allowed, Kept::Decided(Arc::new(decided)), capacity)
+        };
         drop(rings);
         // What it was made of may be freed here, which nobody need wait for.
         drop(oldest);
@@ -163,23 +189,59 @@ impl KeptDecisions {
 
     /// Keeps that no policy was asked, and why.
     pub(crate) fn keep_open(&self, question: &Question<'_>, why: &'static str) {
-        self.keep(question, Standing::default(), Found::new(), Outcome::Open(why));
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        if capacity == 0 {
+            return;
+        }
+        let mut rings = self.rings.lock();
+        let texts = match rings.allowed.front() {
+            Some(Kept::Passed(_)) if rings.allowed.len() >= capacity => {
+                match rings.allowed.pop_front() {
+                    Some(Kept::Passed(oldest)) => oldest.into_texts(),
+                    _ => String::new(),
+                }
+            }
+            _ => String::new(),
+        };
+        let mut passed = Passed::note(question, why, texts);
+        passed.order = rings.count;
+        rings.count += 1;
+        let oldest = push(&mut rings.allowed, Kept::Passed(passed), capacity);
+        drop(rings);
+        drop(oldest);
     }
 
     /// The explanations of all decisions over a request, in their order.
     pub fn explain(&self, rows: &dyn Read, request_id: &str) -> Result<Vec<Value>, Fault> {
-        let is_meant = |decided: &&Arc<Decided>| decided.request.id == request_id;
-        let mut kept: Vec<Arc<Decided>> = {
-            let rings = self.rings.lock();
-            rings.allowed.iter().chain(&rings.refused).filter(is_meant).cloned().collect()
-        };
-        kept.sort_by_key(|decided| decided.order);
+        let kept = self.of_request(request_id);
         if !kept.is_empty() {
-            return Ok(kept.iter().map(|decided| explained::explain(decided)).collect());
+            return Ok(kept.iter().map(|(_, decision)| decision.explain()).collect());
         }
         let mut written = written(rows)?;
         written.retain(|denial| denial.request_id == request_id);
         Ok(written.iter().map(read).collect())
+    }
+
+    /// What is kept of a request, in the order of the decisions.
+    fn of_request(&self, request_id: &str) -> Vec<(u64, Kept)> {
+        let mut found = Vec::new();
+        let rings = self.rings.lock();
+        for allowed in &rings.allowed {
+            match allowed {
+                Kept::Decided(decided) if decided.request.id == request_id => {
+                    found.push((decided.order, Kept::Decided(decided.clone())));
+                }
+                Kept::Passed(passed) if passed.request_id() == request_id => {
+                    found.push((passed.order, Kept::Passed(passed.clone())));
+                }
+                _ => {}
+            }
+        }
+        let refused = rings.refused.iter().filter(|decided| decided.request.id == request_id);
+        found.extend(refused.map(|decided| (decided.order, Kept::Decided(decided.clone()))));
+        drop(rings);
+        found.sort_by_key(|(order, _)| *order);
+        found
     }
 
     /// The last refusal of a request in the form of AWS's authorization messages, to be encoded.
@@ -250,15 +312,20 @@ impl KeptDecisions {
 
     /// Forgets the decisions over calls of an account, or of all.
     pub fn forget(&self, account: Option<&str>) {
-        let stays = |decided: &Arc<Decided>| {
-            account.is_some_and(|account| decided.request.principal.account != account)
-        };
+        let stays = |of: &str| account.is_some_and(|account| of != account);
         let mut rings = self.rings.lock();
-        rings.allowed.retain(stays);
-        rings.refused.retain(stays);
+        rings.allowed.retain(|allowed| stays(allowed.account()));
+        rings.refused.retain(|decided| stays(&decided.request.principal.account));
         rings.unwritten = rings.unwritten.min(rings.refused.len());
         rings.next = None;
     }
+}
+
+/// Adds the newest to a ring, and gives what falls out of it.
+fn push<T>(ring: &mut VecDeque<T>, newest: T, capacity: usize) -> Option<T> {
+    let oldest = if ring.len() >= capacity { ring.pop_front() } else { None };
+    ring.push_back(newest);
+    oldest
 }
 
 fn denial(decided: &Decided) -> Denial {

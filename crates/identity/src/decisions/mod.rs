@@ -6,6 +6,7 @@ mod facts;
 mod kept;
 mod messages;
 mod observed;
+mod passed;
 mod standing;
 
 use std::sync::Arc;
@@ -69,8 +70,8 @@ pub(crate) struct Question<'a> {
 pub(crate) enum Outcome {
     /// A policy allows.
     Allowed,
-    /// No policy was asked, for this reason.
-    Open(&'static str),
+    /// No policy was asked.
+    Open,
     /// It was refused.
     Denied,
     /// It would have been refused, and was answered.
@@ -119,9 +120,8 @@ impl Identities {
     ) -> Result<Outcome, Fault> {
         let enforcement = self.enforcement(question);
         if enforcement == Enforcement::Off {
-            let outcome = Outcome::Open("answered without looking at policies: iam is off");
-            self.kept.keep(question, Standing::default(), Vec::new(), outcome);
-            return Ok(outcome);
+            self.kept.keep_open(question, "answered without looking at policies: iam is off");
+            return Ok(Outcome::Open);
         }
         let standing = Standing::read(self, rows, question)?;
         if standing.is_closed() {
