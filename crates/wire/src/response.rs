@@ -74,6 +74,16 @@ impl Response {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         Response { status, headers, body: body.into() }
     }
+
+    /// Adds the headers that the output binds, which go before those that the response has by itself.
+    fn take_headers(&mut self, bound: HeaderMap) {
+        let own = std::mem::replace(&mut self.headers, bound);
+        for (name, value) in &own {
+            if !self.headers.contains_key(name) {
+                self.headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
 }
 
 /// Adds the request's identity to the headers, under the protocol's names.
@@ -83,16 +93,20 @@ pub(crate) fn identify(
     headers: &mut HeaderMap,
     request_id: &str,
 ) {
+    // Names that are parsed once.
+    static ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
+    static S3_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+    static ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+    static PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
     let id = HeaderValue::from_str(request_id).unwrap_or(HeaderValue::from_static(""));
     if protocol == Protocol::RestXml && style.xml == XmlFlavour::S3 {
-        headers.insert(HeaderName::from_static("x-amz-id-2"), id.clone());
-        headers.insert(HeaderName::from_static("x-amz-request-id"), id);
+        headers.insert(ID_2.clone(), id.clone());
+        headers.insert(S3_ID.clone(), id);
         return;
     }
-    headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+    headers.insert(ID.clone(), id);
     if protocol == Protocol::RpcV2Cbor {
-        let value = HeaderValue::from_static("rpc-v2-cbor");
-        headers.insert(HeaderName::from_static("smithy-protocol"), value);
+        headers.insert(PROTOCOL.clone(), HeaderValue::from_static("rpc-v2-cbor"));
     }
 }
 
@@ -174,7 +188,7 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
         None => Response::with(status, media, rest::json_document(output)),
     };
     response.status = status;
-    response.headers.extend(bindings.headers);
+    response.take_headers(bindings.headers);
     response
 }
 
@@ -268,7 +282,7 @@ fn rest_xml(
         None => Response { status, headers: HeaderMap::new(), body: Body::empty() },
     };
     response.status = status;
-    response.headers.extend(bindings.headers);
+    response.take_headers(bindings.headers);
     response
 }
 

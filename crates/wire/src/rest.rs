@@ -1,5 +1,8 @@
 //! The HTTP bindings of the REST protocols: labels, query, headers, payloads.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::check::{Checks, Elements, Path, Seen};
@@ -386,22 +389,53 @@ pub(crate) struct Bindings {
     pub(crate) document: bool,
 }
 
+/// The names of the headers that a structure's members are, by their index.
+type HeaderNames = [Option<HeaderName>];
+
+/// The names by the address of their schema, which is `'static`. To parse them for every answer would cost more than to
+/// write it.
+static NAMES: LazyLock<RwLock<HashMap<usize, &'static HeaderNames>>> =
+    LazyLock::new(RwLock::default);
+
+/// Room for the headers of most answers.
+const FEW_HEADERS: usize = 12;
+
+fn header_names(schema: &'static Schema, members: &[Member]) -> &'static HeaderNames {
+    let key = std::ptr::from_ref(schema) as usize;
+    if let Some(names) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return names;
+    }
+    let name = |member: &Member| {
+        let is_header = member.location == Location::Header;
+        is_header.then(|| HeaderName::from_bytes(member.wire.as_bytes()).ok()).flatten()
+    };
+    let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+    names.entry(key).or_insert_with(|| Box::leak(members.iter().map(name).collect()))
+}
+
 /// Collects the members that stand outside of the document.
 pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
-    let mut bindings =
-        Bindings { status: None, headers: HeaderMap::new(), payload: None, document: false };
+    let headers = HeaderMap::with_capacity(FEW_HEADERS);
+    let mut bindings = Bindings { status: None, headers, payload: None, document: false };
     let Kind::Structure(members) = &output.schema().kind else { return bindings };
+    let names = header_names(output.schema(), members);
     for (index, member) in members.iter().enumerate() {
-        let item = output.member(index).item();
         match member.location {
-            Location::Header => write_header(&mut bindings.headers, member, &item),
+            Location::Header => {
+                let item = output.member(index).item();
+                if !matches!(item, Item::Absent)
+                    && let Some(name) = &names[index]
+                {
+                    write_header(&mut bindings.headers, name, member, &item);
+                }
+            }
             Location::PrefixHeaders => {
-                if let Item::Map(map) = item {
+                if let Item::Map(map) = output.member(index).item() {
                     write_headers(&mut bindings.headers, member, map);
                 }
             }
             Location::StatusCode => {
-                if let Item::Integer(status) = item {
+                if let Item::Integer(status) = output.member(index).item() {
                     bindings.status = u16::try_from(status).ok();
                 }
             }
@@ -417,17 +451,21 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
     bindings
 }
 
-/// Adds a header, unless its value cannot stand in one.
+/// Adds a header, unless its name or value cannot stand in one.
 pub(crate) fn insert(headers: &mut HeaderMap, name: &str, text: &str) {
-    let text = text.trim_matches(|letter: char| letter.is_ascii_whitespace());
-    let name = HeaderName::from_bytes(name.as_bytes());
-    let value = HeaderValue::from_bytes(text.as_bytes());
-    if let (Ok(name), Ok(value)) = (name, value) {
-        headers.insert(name, value);
+    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+        insert_named(headers, &name, text);
     }
 }
 
-fn write_header(headers: &mut HeaderMap, member: &Member, item: &Item<'_>) {
+fn insert_named(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
+    let text = text.as_bytes().trim_ascii();
+    if let Ok(value) = HeaderValue::from_bytes(text) {
+        headers.insert(name.clone(), value);
+    }
+}
+
+fn write_header(headers: &mut HeaderMap, name: &HeaderName, member: &Member, item: &Item<'_>) {
     let format = TimestampFormat::HttpDate;
     match item {
         Item::List(list) => {
@@ -440,20 +478,23 @@ fn write_header(headers: &mut HeaderMap, member: &Member, item: &Item<'_>) {
                 })
                 .collect();
             if !texts.is_empty() {
-                insert(headers, member.wire, &texts.join(", "));
+                insert_named(headers, name, &texts.join(", "));
             }
         }
         Item::Document(value) => {
-            insert(headers, member.wire, &encode_base64(value.to_string().as_bytes()));
+            insert_named(headers, name, &encode_base64(value.to_string().as_bytes()));
         }
         Item::Text(text) if member.flags.has(Flags::JSON_VALUE) => {
-            insert(headers, member.wire, &encode_base64(text.as_bytes()));
+            insert_named(headers, name, &encode_base64(text.as_bytes()));
         }
+        Item::Text(text) => insert_named(headers, name, text),
+        Item::Integer(number) => drop(headers.insert(name.clone(), (*number).into())),
+        Item::Long(number) => drop(headers.insert(name.clone(), (*number).into())),
         item => {
             let format = member.timestamp_format;
             let text = scalar_text(member.target, format, item, TimestampFormat::HttpDate, false);
             if let Some(text) = text {
-                insert(headers, member.wire, &text);
+                insert_named(headers, name, &text);
             }
         }
     }

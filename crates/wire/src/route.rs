@@ -53,7 +53,6 @@ const SUPERSEDED: &[(&str, &str)] = &[
 /// A URI pattern, taken apart.
 struct Pattern {
     operation: &'static str,
-    method: &'static str,
     segments: Vec<Segment>,
     query: Vec<(&'static str, Option<&'static str>)>,
     needs: &'static [Need],
@@ -66,8 +65,8 @@ enum Segment {
     Greedy(&'static str),
 }
 
-/// A service's patterns.
-struct Index(Vec<Pattern>);
+/// A service's patterns by their method, in the model's order.
+struct Index(Vec<(&'static str, Vec<Pattern>)>);
 
 /// Indexes by the address of the service, which is `'static`.
 static INDEXES: LazyLock<RwLock<HashMap<usize, &'static Index>>> = LazyLock::new(RwLock::default);
@@ -77,12 +76,16 @@ fn index(service: &'static Service) -> &'static Index {
     if let Some(index) = INDEXES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return index;
     }
-    let patterns = service
-        .operations
-        .iter()
-        .filter(|operation| !SUPERSEDED.contains(&(service.name, operation.name)))
-        .map(|operation| pattern(service, operation))
-        .collect();
+    let mut patterns: Vec<(&'static str, Vec<Pattern>)> = Vec::new();
+    let is_in_force =
+        |operation: &&OperationName| !SUPERSEDED.contains(&(service.name, operation.name));
+    for operation in service.operations.iter().filter(is_in_force) {
+        let pattern = pattern(service, operation);
+        match patterns.iter_mut().find(|(method, _)| *method == operation.method) {
+            Some((_, known)) => known.push(pattern),
+            None => patterns.push((operation.method, vec![pattern])),
+        }
+    }
     let mut indexes = INDEXES.write().unwrap_or_else(PoisonError::into_inner);
     indexes.entry(key).or_insert_with(|| Box::leak(Box::new(Index(patterns))))
 }
@@ -106,7 +109,6 @@ fn pattern(service: &Service, operation: &OperationName) -> Pattern {
         .map_or(&[][..], |(_, _, needs)| needs);
     Pattern {
         operation: operation.name,
-        method: operation.method,
         segments: segments.collect(),
         query: literals.collect(),
         needs,
@@ -136,13 +138,13 @@ pub fn match_rest<'a>(
             (percent_decode(name, true), percent_decode(value, true))
         })
         .collect();
-    let best = index(service)
-        .0
+    let (_, patterns) = index(service).0.iter().find(|(known, _)| *known == method)?;
+    let best = patterns
         .iter()
-        .filter(|pattern| pattern.method == method)
         .filter_map(|pattern| {
-            let shape = pattern.path_score(raw_path)?;
+            // Most patterns of S3 require a parameter that most requests do not have.
             let extra = pattern.extra_score(&query, headers)?;
+            let shape = pattern.path_score(raw_path)?;
             Some((shape, extra, pattern))
         })
         // The first of equals wins, as in the model's order.

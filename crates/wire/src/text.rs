@@ -117,7 +117,31 @@ fn http_date(time: Timestamp) -> String {
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     let weekday = DAYS[days.rem_euclid(7) as usize];
     let month = MONTHS[month as usize - 1];
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    if !(0..10_000).contains(&year) {
+        let time = format!("{hour:02}:{minute:02}:{second:02}");
+        return format!("{weekday}, {day:02} {month} {year:04} {time} GMT");
+    }
+    // By hand, since almost every answer of S3 has one.
+    let mut text = String::with_capacity(29);
+    let two = |text: &mut String, number: i64| {
+        for digit in [number / 10 % 10, number % 10] {
+            text.push(char::from(b'0' + digit as u8));
+        }
+    };
+    text.push_str(weekday);
+    text.push_str(", ");
+    two(&mut text, day);
+    text.push(' ');
+    text.push_str(month);
+    text.push(' ');
+    two(&mut text, year / 100);
+    two(&mut text, year);
+    for (mark, number) in [(' ', hour), (':', minute), (':', second)] {
+        text.push(mark);
+        two(&mut text, number);
+    }
+    text.push_str(" GMT");
+    text
 }
 
 /// Year, month and day of a day since 1970, by the proleptic Gregorian calendar.

@@ -72,11 +72,11 @@ async fn objects_on_the_wire() {
     let path = "/photos/a%20b";
     expect![[r#"
         200
-        content-type: text/plain
         accept-ranges: bytes
         last-modified: Thu, 01 Jan 2026 00:00:00 GMT
         content-length: 5
         etag: "5d41402abc4b2a76b9719d911017c592"
+        content-type: text/plain
         x-amz-server-side-encryption: AES256
         x-amz-meta-a: b
         hello"#]]
@@ -84,12 +84,12 @@ async fn objects_on_the_wire() {
     let range = [("range", "bytes=1-2")];
     expect![[r#"
         206
-        content-type: text/plain
         accept-ranges: bytes
         last-modified: Thu, 01 Jan 2026 00:00:00 GMT
         content-length: 2
         etag: "5d41402abc4b2a76b9719d911017c592"
         content-range: bytes 1-2/5
+        content-type: text/plain
         x-amz-server-side-encryption: AES256
         x-amz-meta-a: b
         el"#]]
