@@ -207,10 +207,11 @@ pub(crate) fn credential(
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<Box<Credential>, Refusal> {
+    // Most keys are remembered, or built in, so that no view of the rows is taken.
+    let rows = gateway.cloud.db().lazily();
     let found = gateway
-        .cloud
-        .db()
-        .read(|rows| gateway.directory.credential(rows, access_key_id, token, now))
+        .directory
+        .credential(&rows, access_key_id, token, now)
         .map_err(|error| Refusal::Ours(Fault::from(error)))?;
     let token = || token.unwrap_or_default().to_owned();
     match found {

@@ -1,7 +1,7 @@
 //! Whether a call may be made: the operation's access, the caller's policies, the resource's.
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Arn, Cx, Fault, PrincipalKind, Service};
+use fogbank_core::{Access, Arn, Fault, PrincipalKind, ReadTx, Service, Tx};
 
 use crate::Inner;
 use crate::catalogue::{Catalogue, Known};
@@ -10,47 +10,47 @@ use crate::catalogue::{Catalogue, Known};
 pub(crate) fn authorise(
     gateway: &Inner,
     known: &Known,
-    cx: &Cx,
+    tx: &ReadTx<'_>,
     input: &dyn Struct,
 ) -> Result<(), Fault> {
-    let mut access = (known.op.access)(cx.request(), input)?;
+    let request = tx.request();
+    let mut access = (known.op.access)(request, input)?;
     if let Some(locate) = access.locate {
-        cx.read(|tx| locate(tx, input, &mut access.checks))?;
+        locate(tx, input, &mut access.checks)?;
     }
     if let Some(refine) = access.refine
-        && !matches!(cx.request().principal.kind, PrincipalKind::Root)
+        && !matches!(request.principal.kind, PrincipalKind::Root)
     {
-        cx.read(|tx| refine(tx, input, &mut access.checks))?;
+        refine(tx, input, &mut access.checks)?;
     }
-    let outcome = granted(gateway, &known.action, cx, &access);
+    let outcome = granted(gateway, &known.action, tx, &access);
     match (outcome, access.explain) {
-        (Err(refusal), Some(explain)) => cx.read(|tx| Err(explain(tx, input, refusal))),
+        (Err(refusal), Some(explain)) => Err(explain(tx, input, refusal)),
         (outcome, _) => outcome,
     }
 }
 
 /// Refuses unless every check is granted; `own` is the action of checks that name none.
-pub(crate) fn granted(gateway: &Inner, own: &str, cx: &Cx, access: &Access) -> Result<(), Fault> {
-    if access.checks.is_empty() {
-        return Ok(());
+pub(crate) fn granted(
+    gateway: &Inner,
+    own: &str,
+    tx: &ReadTx<'_>,
+    access: &Access,
+) -> Result<(), Fault> {
+    for check in &access.checks {
+        let action = if check.action.is_empty() { own } else { &*check.action };
+        let service = service_of(&gateway.catalogue, &check.resource);
+        let policy = match service.and_then(|service| service.resource_policy) {
+            Some(look_up) => look_up(tx, &check.resource)?,
+            None => None,
+        };
+        let tags = service.and_then(|service| service.resource_tags);
+        let find_tags = tags.map(|look_up| move || look_up(tx, check));
+        let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
+        let (policy, request) = (policy.as_ref(), tx.cx().shared_request());
+        gateway.directory.authorise(tx, request, action, check, policy, find_tags)?;
     }
-    cx.read(|tx| {
-        for check in &access.checks {
-            let action = if check.action.is_empty() { own } else { &*check.action };
-            let service = service_of(&gateway.catalogue, &check.resource);
-            let policy = match service.and_then(|service| service.resource_policy) {
-                Some(look_up) => look_up(tx, &check.resource)?,
-                None => None,
-            };
-            let tags = service.and_then(|service| service.resource_tags);
-            let find_tags = tags.map(|look_up| move || look_up(tx, check));
-            let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
-            let policy = policy.as_ref();
-            let request = cx.shared_request();
-            gateway.directory.authorise(tx, request, action, check, policy, find_tags)?;
-        }
-        Ok(())
-    })
+    Ok(())
 }
 
 /// The service that has the resource with this ARN.

@@ -194,14 +194,20 @@ fn timed_out() -> Fault {
 pub(crate) fn promised(body: Body, sha256_hex: String) -> Body {
     let mut sha256 = [0; 32];
     let is_hash = hex::decode_to_slice(&sha256_hex, &mut sha256).is_ok();
+    let sha256 = is_hash.then_some(sha256);
     let len = body.len();
-    let body = Body::stream(len, Promised { body, hash: Some(Sha256::new()), sha256_hex });
-    if is_hash { body.with_sha256(sha256) } else { body }
+    let body = Body::stream(len, Promised { body, hash: Some(Sha256::new()), sha256, sha256_hex });
+    match sha256 {
+        Some(sha256) => body.with_sha256(sha256),
+        None => body,
+    }
 }
 
 struct Promised {
     body: Body,
     hash: Option<Sha256>,
+    /// What was promised; none if that is no hash.
+    sha256: Option<[u8; 32]>,
     sha256_hex: String,
 }
 
@@ -219,8 +225,9 @@ impl futures_core::Stream for Promised {
                 self.hash = Some(hash);
             }
             (None, Some(hash)) => {
-                let computed = hex::encode(hash.finalize());
-                if computed != self.sha256_hex {
+                let computed: [u8; 32] = hash.finalize().into();
+                if self.sha256 != Some(computed) {
+                    let computed = hex::encode(computed);
                     return Poll::Ready(Some(Err(Box::new(mismatch(&self.sha256_hex, &computed)))));
                 }
             }

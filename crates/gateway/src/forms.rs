@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use crate::authenticate::{self, Refusal};
 use crate::catalogue::Entry;
 use crate::failures::{self, Form};
+use crate::hosts;
 use crate::pipeline::{self, Exchange};
-use crate::{authorise, hosts};
 
 /// The most bytes of all fields before the file.
 const FIELDS_LIMIT: usize = 20 * 1024;
@@ -125,10 +125,9 @@ async fn upload(
     let mut request = exchange.request("s3", "PutObject", principal, account, region, headers);
     request.signature = signature;
     let cx = Cx::new(exchange.gateway.cloud.clone(), request);
-    authorise::authorise(exchange.gateway, known, &cx, &*input)?;
     let fields = std::mem::take(&mut read.fields);
     fogbank_core::wire::put_body(&mut *input, limited(read.file, allowed));
-    let output = pipeline::run(&known.op.run, cx, input).await?;
+    let output = pipeline::perform(exchange.gateway, known, cx, input).await?;
     let output = fogbank_core::wire::to_json(&*output);
     Ok(answer(exchange, bucket, &key, &fields, &output))
 }

@@ -28,7 +28,8 @@ impl FrontDoor for Door {
     fn authorise(&self, cx: &Cx, access: &Access) -> Result<(), Fault> {
         let request = cx.request();
         let own = format!("{}:{}", request.service, request.operation);
-        authorise::granted(&*self.gateway()?, &own, cx, access)
+        let gateway = self.gateway()?;
+        cx.read(|tx| authorise::granted(&gateway, &own, tx, access))
     }
 
     fn fetch(&self, request: HttpRequest) -> BoxFuture<'static, Result<HttpResponse, Fault>> {
@@ -75,10 +76,7 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         },
     };
     let cx = Cx::new(cloud, request);
-    let outcome = match authorise::authorise(gateway, known, &cx, &*input) {
-        Ok(()) => pipeline::run(&known.op.run, cx, input).await,
-        Err(fault) => Err(fault),
-    };
+    let outcome = pipeline::perform(gateway, known, cx, input).await;
     let model = entry.service.model;
     let status = outcome.as_ref().map_or_else(|fault| failures::status(fault, model), |_| 200);
     let took = begun.elapsed();

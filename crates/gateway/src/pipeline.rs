@@ -8,8 +8,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fogbank_core::wire::{self, Body, Protocol, Struct};
 use fogbank_core::{
-    Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, Request, RequestSignature, Run,
-    Timestamp,
+    Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, ReadTx, Request, RequestSignature,
+    Run, Timestamp,
 };
 use fogbank_sigv4::{
     Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules, Source,
@@ -403,8 +403,7 @@ impl Exchange<'_> {
             &mut *input,
         )
         .map_err(|rejection| rejected(&rejection, route.protocol, route.entry))?;
-        authorise::authorise(self.gateway, known, &cx, &*input)?;
-        let mut output = run(&known.op.run, cx, input).await?;
+        let mut output = perform(self.gateway, known, cx, input).await?;
         Ok(wire::encode(
             route.protocol,
             service.model,
@@ -434,14 +433,24 @@ impl Exchange<'_> {
     }
 }
 
-/// Runs a handler in the way of its kind.
-pub(crate) async fn run(
-    run: &Run,
+/// Runs a handler in the way of its kind, if the caller may call it.
+pub(crate) async fn perform(
+    gateway: &Inner,
+    known: &Known,
     cx: Cx,
     input: Box<dyn Struct>,
 ) -> Result<Box<dyn Struct>, Fault> {
-    match run {
-        Run::Read(handler) => cx.read(|tx| handler(tx, input)),
+    {
+        let rows = cx.db().snapshot();
+        let tx = ReadTx::new(&rows, &cx);
+        authorise::authorise(gateway, known, &tx, &*input)?;
+        // What only reads sees the rows upon which it was allowed.
+        if let Run::Read(handler) = &known.op.run {
+            return handler(&tx, input);
+        }
+    }
+    match &known.op.run {
+        Run::Read(_) => Err(Fault::internal("a handler that only reads was not run")),
         Run::Write(handler) => {
             let mut input = Some(input);
             cx.write(|tx| match input.take() {

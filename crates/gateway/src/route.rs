@@ -3,6 +3,8 @@
 //! The first sign that decides wins: the RPC v2 path, `X-Amz-Target`, the signature's scope, an
 //! `Action`, the path. S3 takes what nobody else claims.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use fogbank_core::wire::{self, Protocol};
 use http::HeaderMap;
@@ -28,7 +30,7 @@ pub(crate) struct Route<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) protocol: Protocol,
     /// The operation's name; empty if the request names none that the model knows.
-    pub(crate) operation: String,
+    pub(crate) operation: Cow<'static, str>,
     /// The labels of the path, still percent-encoded.
     pub(crate) labels: Vec<(&'static str, String)>,
 }
@@ -157,7 +159,7 @@ fn by_action<'a>(catalogue: &'a Catalogue, action: &str, version: &str) -> Optio
 }
 
 fn rest<'a>(entry: &'a Entry, head: &Head<'_>) -> Route<'a> {
-    rest_match(entry, head).unwrap_or_else(|| route(entry, entry.first_protocol(), String::new()))
+    rest_match(entry, head).unwrap_or_else(|| route(entry, entry.first_protocol(), ""))
 }
 
 fn rest_match<'a>(entry: &'a Entry, head: &Head<'_>) -> Option<Route<'a>> {
@@ -167,11 +169,11 @@ fn rest_match<'a>(entry: &'a Entry, head: &Head<'_>) -> Option<Route<'a>> {
     let model = entry.service.model;
     let found = wire::route::match_rest(model, head.method, head.path, head.query, head.headers)?;
     let labels = found.labels.into_iter().map(|(name, text)| (name, text.to_owned())).collect();
-    Some(Route { entry, protocol, operation: found.operation.to_owned(), labels })
+    Some(Route { entry, protocol, operation: found.operation.into(), labels })
 }
 
-fn route(entry: &Entry, protocol: Protocol, operation: String) -> Route<'_> {
-    Route { entry, protocol, operation, labels: Vec::new() }
+fn route(entry: &Entry, protocol: Protocol, operation: impl Into<Cow<'static, str>>) -> Route<'_> {
+    Route { entry, protocol, operation: operation.into(), labels: Vec::new() }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -1,10 +1,13 @@
 //! The database: opening, reading, writing, closing.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::blob::disk::{Disk, FolderDisk, MemoryDisk};
 use crate::blob::{Blobs, Limits, Opened};
@@ -14,7 +17,7 @@ use crate::engine::memory::MemoryEngine;
 use crate::engine::{Engine, Survives};
 use crate::layout::Directory;
 use crate::space::{Space, default_reserve_bytes};
-use crate::{Error, ReadTx, Snapshots, WriteTx, meta};
+use crate::{Error, Read, ReadTx, Snapshots, Visit, WriteTx, meta};
 
 /// What must have happened before a write is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,6 +130,38 @@ impl Drop for Inner {
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Db").field(&self.inner.options).finish()
+    }
+}
+
+/// A consistent view of all that was durable when it was first read from: for what mostly finds its answer elsewhere.
+pub struct LazyView<'a> {
+    db: &'a Db,
+    view: OnceCell<ReadTx>,
+}
+
+impl LazyView<'_> {
+    fn view(&self) -> &ReadTx {
+        self.view.get_or_init(|| self.db.snapshot())
+    }
+}
+
+impl Read for LazyView<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.view().get(key)
+    }
+
+    fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.view().get_often(key)
+    }
+
+    fn scan(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        self.view().scan(start, end, reverse, visit)
     }
 }
 
@@ -249,6 +284,11 @@ impl Db {
     /// Runs `f` at once on a consistent view of all that is durable.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
         f(&self.snapshot())
+    }
+
+    /// A view that is taken when it is first read from.
+    pub fn lazily(&self) -> LazyView<'_> {
+        LazyView { db: self, view: OnceCell::new() }
     }
 
     /// A view of all that is durable now, to be read from for longer than one closure.

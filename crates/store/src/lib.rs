@@ -56,7 +56,7 @@ mod tx;
 
 pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Damaged, Scrubbed, Swept};
 pub use commit::CommitStep;
-pub use db::{Db, Durability, Options};
+pub use db::{Db, Durability, LazyView, Options};
 pub use error::Error;
 pub use examine::{Examination, examine};
 pub use key::{Key, KeyOf, KeyPrefix, Starting, decode as decode_key, encode as encode_key};

@@ -1,8 +1,10 @@
 //! Typed, ordered tables.
 
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -13,7 +15,15 @@ use crate::{Error, Read, Write};
 /// A buffer for encoded values that is larger is not kept.
 const MAX_ENCODED_BYTES: usize = 64 << 10;
 
+/// How many decoded rows a thread has at hand.
+const DECODED_ROWS: usize = 16;
+
+/// A row as it was read, which keeps its address from being another's, and what was decoded from it.
+type Decoded = Option<(Bytes, Arc<dyn Any + Send + Sync>)>;
+
 thread_local! {
+    static DECODED: RefCell<[Decoded; DECODED_ROWS]> =
+        const { RefCell::new([const { None }; DECODED_ROWS]) };
     /// Values are encoded here and copied once, when their size is known.
     static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -71,6 +81,36 @@ impl<K: Key, V: Value> Table<K, V> {
             Some(bytes) => V::decode(bytes).map(Some).map_err(|error| self.blame(error)),
             None => Ok(None),
         }
+    }
+
+    /// The same for a table that is [read often](Table::read_often): as long as the row does not change, a thread decodes
+    /// it once.
+    pub fn get_shared(
+        &self,
+        tx: &(impl Read + ?Sized),
+        key: &(impl KeyOf<K> + ?Sized),
+    ) -> Result<Option<Arc<V>>, Error>
+    where
+        V: Send + Sync + 'static,
+    {
+        let Some(bytes) = self.find(tx, key)? else { return Ok(None) };
+        // What is read often lies where it lies until it is changed.
+        let address = bytes.as_ptr() as usize;
+        let index = address / 16 % DECODED_ROWS;
+        let known = DECODED.with_borrow(|rows| match &rows[index] {
+            Some((of, value)) if of.as_ptr() as usize == address && of.len() == bytes.len() => {
+                value.clone().downcast::<V>().ok()
+            }
+            _ => None,
+        });
+        if known.is_some() {
+            return Ok(known);
+        }
+        let value = Arc::new(V::decode(bytes.clone()).map_err(|error| self.blame(error))?);
+        if self.read_often && !bytes.is_empty() {
+            DECODED.with_borrow_mut(|rows| rows[index] = Some((bytes, value.clone())));
+        }
+        Ok(Some(value))
     }
 
     fn find(

@@ -350,5 +350,7 @@ fn host(parts: &Parts) -> &str {
 }
 
 fn api_of_host(host: &str) -> Option<&str> {
-    host.split_once(".execute-api.").map(|(id, _)| id).filter(|id| !id.contains('.'))
+    // Every request is asked, so that nothing is searched for: the id is the first part of the name.
+    let (id, rest) = host.split_once('.')?;
+    rest.starts_with("execute-api.").then_some(id)
 }
