@@ -1,6 +1,6 @@
 //! What each operation must be allowed to do: actions, ARNs and condition keys of S3.
 
-use fogbank_core::wire::{Item, Struct};
+use fogbank_core::wire::{Item, Kind, Member, Struct};
 use fogbank_core::{Access, Fault, ReadTx, Request, Timestamp};
 
 use crate::model::{
@@ -13,12 +13,12 @@ type Allowed = Result<Access, Fault>;
 
 /// The ARN of a bucket.
 pub(crate) fn bucket_arn(bucket: &str) -> String {
-    format!("arn:aws:s3:::{bucket}")
+    ["arn:aws:s3:::", bucket].concat()
 }
 
 /// The ARN of an object.
 pub(crate) fn object_arn(bucket: &str, key: &str) -> String {
-    format!("arn:aws:s3:::{bucket}/{key}")
+    ["arn:aws:s3:::", bucket, "/", key].concat()
 }
 
 fn bucket_of(input: &dyn Struct) -> String {
@@ -26,8 +26,31 @@ fn bucket_of(input: &dyn Struct) -> String {
 }
 
 fn object_of(input: &dyn Struct) -> String {
-    let text = |name| input.text(name).unwrap_or_default();
+    object_in(&Given::of(input))
+}
+
+fn object_in(given: &Given<'_>) -> String {
+    let text = |name| given.text(name).unwrap_or_default();
     object_arn(text("Bucket"), text("Key"))
+}
+
+/// The members of an input that are given as text: few of many, so that looking for each of those that matter among all
+/// would cost more than the decision.
+struct Given<'a>(Vec<(&'static str, &'a str)>);
+
+impl<'a> Given<'a> {
+    fn of(input: &'a dyn Struct) -> Given<'a> {
+        let Kind::Structure(members) = &input.schema().kind else { return Given(Vec::new()) };
+        let text = |(index, member): (usize, &Member)| match input.member(index).item() {
+            Item::Text(text) => Some((member.name, text)),
+            _ => None,
+        };
+        Given(members.iter().enumerate().filter_map(text).collect())
+    }
+
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
 }
 
 /// The operation's own action on all buckets.
@@ -51,11 +74,11 @@ pub(crate) fn object_to(
     versioned: &'static str,
     input: &dyn Struct,
 ) -> Allowed {
-    let access = match input.text("VersionId") {
-        None => Access::to(action, object_of(input)),
-        Some(version) => {
-            Access::to(versioned, object_of(input)).with("s3:versionid", [version.to_owned()])
-        }
+    let given = Given::of(input);
+    let object = object_in(&given);
+    let access = match given.text("VersionId") {
+        None => Access::to(action, object),
+        Some(version) => Access::to(versioned, object).with("s3:versionid", [version.to_owned()]),
     };
     Ok(access)
 }
@@ -116,19 +139,21 @@ pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObject`, and what the headers ask for beyond it.
 pub(crate) fn put_object(request: &Request, input: &dyn Struct) -> Allowed {
-    Ok(with_headers(put(request, input), request, input))
+    let given = Given::of(input);
+    Ok(with_headers(put(request, &given), request, input, &given))
 }
 
 /// Uploading a part, or completing an upload.
 pub(crate) fn upload(request: &Request, input: &dyn Struct) -> Allowed {
-    Ok(with_members(put(request, input), input, PUT_HEADERS))
+    let given = Given::of(input);
+    Ok(with_members(put(request, &given), &given, PUT_HEADERS))
 }
 
 /// `s3:PutObject`, and whether the call creates an object: beginning an upload and its parts do not.
-fn put(request: &Request, input: &dyn Struct) -> Access {
+fn put(request: &Request, given: &Given<'_>) -> Access {
     let creates =
         !matches!(request.operation, "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy");
-    Access::to("s3:PutObject", object_of(input))
+    Access::to("s3:PutObject", object_in(given))
         .with("s3:ObjectCreationOperation", [creates.to_string()])
 }
 
@@ -159,38 +184,43 @@ const PUT_HEADERS: Headers = &[
 ];
 
 /// Adds the condition keys of members that are given to the last check.
-fn with_members(access: Access, input: &dyn Struct, headers: Headers) -> Access {
-    headers.iter().fold(access, |access, (member, key)| match input.text(member) {
+fn with_members(access: Access, given: &Given<'_>, headers: Headers) -> Access {
+    headers.iter().fold(access, |access, (member, key)| match given.text(member) {
         Some(value) => access.last_with(*key, [value.to_owned()]),
         None => access,
     })
 }
 
-fn has_acl(input: &dyn Struct) -> bool {
-    ACL_HEADERS.iter().any(|(member, _)| input.text(member).is_some())
+fn has_acl(given: &Given<'_>) -> bool {
+    ACL_HEADERS.iter().any(|(member, _)| given.text(member).is_some())
 }
 
 /// Adds what the headers of a write ask for.
-fn with_headers(access: Access, request: &Request, input: &dyn Struct) -> Access {
-    let object = object_of(input);
-    let mut access = with_members(access, input, ACL_HEADERS);
-    access = with_members(access, input, PUT_HEADERS);
+fn with_headers(
+    access: Access,
+    request: &Request,
+    input: &dyn Struct,
+    given: &Given<'_>,
+) -> Access {
+    let object = || object_in(given);
+    let mut access = with_members(access, given, ACL_HEADERS);
+    access = with_members(access, given, PUT_HEADERS);
     access = match input.get("ObjectLockRetainUntilDate").map(|value| value.item()) {
         Some(Item::Timestamp(until)) => with_retention(access, request, until),
         _ => access,
     };
-    access = with_object_tags(access, input);
-    if input.text("Tagging").is_some() {
-        access = with_object_tags(access.and("s3:PutObjectTagging", object.clone()), input);
+    access = with_object_tags(access, given);
+    if given.text("Tagging").is_some() {
+        access = with_object_tags(access.and("s3:PutObjectTagging", object()), given);
     }
-    if has_acl(input) {
-        access = with_members(access.and("s3:PutObjectAcl", object.clone()), input, ACL_HEADERS);
+    if has_acl(given) {
+        access = with_members(access.and("s3:PutObjectAcl", object()), given, ACL_HEADERS);
     }
-    if input.text("ObjectLockMode").is_some() {
-        access = access.and("s3:PutObjectRetention", object.clone());
+    if given.text("ObjectLockMode").is_some() {
+        access = access.and("s3:PutObjectRetention", object());
     }
-    if input.text("ObjectLockLegalHoldStatus").is_some() {
-        access = access.and("s3:PutObjectLegalHold", object);
+    if given.text("ObjectLockLegalHoldStatus").is_some() {
+        access = access.and("s3:PutObjectLegalHold", object());
     }
     access
 }
@@ -204,8 +234,8 @@ fn with_retention(access: Access, request: &Request, until: Timestamp) -> Access
 }
 
 /// Adds the tags of the header `x-amz-tagging`.
-fn with_object_tags(access: Access, input: &dyn Struct) -> Access {
-    let given = input.text("Tagging").and_then(|tags| rules::tagging_header(tags).ok());
+fn with_object_tags(access: Access, given: &Given<'_>) -> Access {
+    let given = given.text("Tagging").and_then(|tags| rules::tagging_header(tags).ok());
     match given {
         Some(tags) => of_tags(access, &tags),
         None => access,
@@ -242,7 +272,8 @@ pub(crate) fn delete_object(_: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObject` on the destination, and reading the source.
 pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
-    let access = with_headers(put(request, input), request, input);
+    let given = Given::of(input);
+    let access = with_headers(put(request, &given), request, input, &given);
     match input.downcast_ref::<CopyObjectInput>() {
         Some(input) => and_source(access, &input.copy_source),
         None => Ok(access),
@@ -251,7 +282,8 @@ pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObject` on the destination, and reading the source.
 pub(crate) fn copy_part(request: &Request, input: &dyn Struct) -> Allowed {
-    let access = with_members(put(request, input), input, PUT_HEADERS);
+    let given = Given::of(input);
+    let access = with_members(put(request, &given), &given, PUT_HEADERS);
     match input.downcast_ref::<UploadPartCopyInput>() {
         Some(input) => and_source(access, &input.copy_source),
         None => Ok(access),
@@ -269,9 +301,9 @@ fn and_source(access: Access, header: &str) -> Allowed {
 
 /// `s3:CreateBucket`, and what the headers ask for beyond it.
 pub(crate) fn create_bucket(_: &Request, input: &dyn Struct) -> Allowed {
-    let bucket = bucket_of(input);
+    let (bucket, given) = (bucket_of(input), Given::of(input));
     let mut access =
-        with_members(Access::to("s3:CreateBucket", bucket.clone()), input, ACL_HEADERS);
+        with_members(Access::to("s3:CreateBucket", bucket.clone()), &given, ACL_HEADERS);
     for (member, key) in [
         ("ObjectOwnership", "s3:x-amz-object-ownership"),
         ("BucketNamespace", "s3:x-amz-bucket-namespace"),
@@ -292,8 +324,8 @@ pub(crate) fn create_bucket(_: &Request, input: &dyn Struct) -> Allowed {
             access = access.with_tags(tags.iter().map(|tag| (&tag.key, &tag.value)));
         }
     }
-    if has_acl(input) {
-        access = with_members(access.and("s3:PutBucketAcl", bucket.clone()), input, ACL_HEADERS);
+    if has_acl(&given) {
+        access = with_members(access.and("s3:PutBucketAcl", bucket.clone()), &given, ACL_HEADERS);
     }
     if input.text("ObjectOwnership").is_some() {
         access = access.and("s3:PutBucketOwnershipControls", bucket);
@@ -307,7 +339,7 @@ pub(crate) fn put_acl(_: &Request, input: &dyn Struct) -> Allowed {
         None => Access::to("s3:PutBucketAcl", bucket_of(input)),
         Some(_) => object_to("s3:PutObjectAcl", "s3:PutObjectVersionAcl", input)?,
     };
-    Ok(with_members(access, input, ACL_HEADERS))
+    Ok(with_members(access, &Given::of(input), ACL_HEADERS))
 }
 
 /// `s3:PutObjectRetention` with what is asked for.

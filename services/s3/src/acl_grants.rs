@@ -79,12 +79,12 @@ static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents {
 pub(crate) fn add(
     tx: &ReadTx<'_>,
     (name, key): (&str, Option<&str>),
-    bucket: Bucket,
+    bucket: &Bucket,
     document: Option<Arc<Document>>,
 ) -> Result<ResourcePolicy, Fault> {
     let request = tx.request();
     if bucket.is_enforced() || matches!(request.principal.kind, PrincipalKind::Service { .. }) {
-        return Ok(ResourcePolicy::new(bucket.account, document));
+        return Ok(ResourcePolicy::new(&*bucket.account, document));
     }
     let object = match key {
         Some(key) if is_of_object(request.operation) => store::object(tx, name, key)?,
@@ -142,7 +142,7 @@ pub(crate) fn add(
         grants.push(("the bucket's ACL: READ", &documents.read));
     }
     let document = document.filter(|_| !is_foreign);
-    let policy = ResourcePolicy::new(bucket.account, document);
+    let policy = ResourcePolicy::new(&*bucket.account, document);
     Ok(grants
         .into_iter()
         .fold(policy, |policy, (grant, document)| policy.with_grant(grant, document.clone())))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::access::bucket_arn;
 use crate::error::Error;
-use crate::rules;
+use crate::rules::{self, ETag};
 use crate::store::{Bucket, Destination, DestinationKind, NOTIFICATIONS, Notifications, Object};
 use crate::versions::Cause;
 
@@ -30,7 +30,7 @@ pub(crate) struct Change<'a> {
     name: &'static str,
     key: &'a str,
     size: Option<u64>,
-    e_tag: Option<String>,
+    e_tag: Option<ETag>,
     /// The number of the transaction, for events that are ordered.
     version: Option<u64>,
     version_id: Option<String>,
@@ -46,7 +46,7 @@ impl<'a> Change<'a> {
             name,
             key,
             size: Some(object.listed.size),
-            e_tag: Some(object.listed.e_tag.bare()),
+            e_tag: Some(object.listed.e_tag),
             version: Some(object.version),
             version_id: object.version_id(),
             class: None,
@@ -106,7 +106,7 @@ impl<'a> Change<'a> {
             name,
             key,
             size: None,
-            e_tag: Some(object.listed.e_tag.bare()),
+            e_tag: Some(object.listed.e_tag),
             version: None,
             version_id: object.version_id(),
             class: None,
@@ -315,7 +315,7 @@ struct SubjectObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    e_tag: Option<&'a str>,
+    e_tag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -351,7 +351,7 @@ fn message(
             object: SubjectObject {
                 key: rules::url_encode(change.key),
                 size: change.size,
-                e_tag: change.e_tag.as_deref(),
+                e_tag: change.e_tag.map(|e_tag| e_tag.bare()),
                 version_id: change.version_id.as_deref(),
                 sequencer: change.version.map(sequencer),
             },
@@ -386,7 +386,7 @@ fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value>
         object["size"] = size.into();
     }
     if let Some(e_tag) = &change.e_tag {
-        object["etag"] = e_tag.as_str().into();
+        object["etag"] = e_tag.bare().into();
     }
     if let Some(version_id) = &change.version_id {
         object["version-id"] = version_id.as_str().into();

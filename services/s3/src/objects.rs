@@ -119,7 +119,8 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
     let mut expiration = None;
     cx.write(|tx| {
-        let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+        let expected = input.expected_bucket_owner.as_deref();
+        let bucket = store::expected_shared_bucket(tx, name, expected)?;
         let old = store::object(tx, name, key)?;
         conditions.check(key, old.as_ref())?;
         object.version = tx.version();

@@ -45,7 +45,7 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
     if request.service == "s3" && request.operation == "CreateBucket" {
         return Ok(None);
     }
-    let bucket = match BUCKETS.get(tx, name)? {
+    let bucket = match BUCKETS.get_shared(tx, name)? {
         Some(bucket) => bucket,
         None if request.service == "s3" => {
             return Err(store::bucket(tx, name).err().unwrap_or(Error::AccessDenied).into());
@@ -60,7 +60,7 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
             .map(|policy| policy.document),
     };
     let key = resource.split_once('/').map(|(_, key)| key);
-    acl_grants::add(tx, (name, key), bucket, document).map(Some)
+    acl_grants::add(tx, (name, key), &bucket, document).map(Some)
 }
 
 /// Whether the policy means nothing to this call: the owner's root can always repair the policy itself.

@@ -101,7 +101,12 @@ impl ETag {
 
     /// The text in quotes, as headers have it.
     pub(crate) fn quoted(&self) -> String {
-        format!("\"{}\"", self.bare())
+        if self.parts > 0 {
+            return format!("\"{}\"", self.bare());
+        }
+        let mut text = [b'"'; 34];
+        let _ = hex::encode_to_slice(self.md5, &mut text[1..33]);
+        std::str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 
     /// Whether a header such as `If-Match` names this ETag, with or without quotes, or any.

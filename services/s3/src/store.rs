@@ -4,8 +4,10 @@
 //! markers, so that reads and listings cost the same with and without them. The body is a chain of blobs in the row, or,
 //! for an object that was uploaded in parts, the rows of those parts, which completing leaves where they are.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use fogbank_core::store::{BlobRef, Table, TableLabel};
 use fogbank_core::{Tx, WriteTx};
@@ -87,18 +89,38 @@ pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Bucket, Erro
     }
 }
 
+/// The same, to be looked at only.
+pub(crate) fn shared_bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Arc<Bucket>, Error> {
+    match BUCKETS.get_shared(tx, name)? {
+        Some(bucket) => Ok(bucket),
+        None => bucket(tx, name).map(Arc::new),
+    }
+}
+
 /// The bucket, if the account that the caller expects owns it.
 pub(crate) fn expected_bucket(
     tx: &(impl Tx + ?Sized),
     name: &str,
     expected_owner: Option<&str>,
 ) -> Result<Bucket, Error> {
-    let bucket = bucket(tx, name)?;
+    check_owner(bucket(tx, name)?, expected_owner)
+}
+
+/// The same, to be looked at only.
+pub(crate) fn expected_shared_bucket(
+    tx: &(impl Tx + ?Sized),
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Arc<Bucket>, Error> {
+    check_owner(shared_bucket(tx, name)?, expected_owner)
+}
+
+fn check_owner<B: Borrow<Bucket>>(bucket: B, expected_owner: Option<&str>) -> Result<B, Error> {
     let Some(account) = expected_owner else { return Ok(bucket) };
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Error::InvalidBucketOwnerAWSAccountID { account: account.to_owned() });
     }
-    if bucket.account == account { Ok(bucket) } else { Err(Error::AccessDenied) }
+    if bucket.borrow().account == account { Ok(bucket) } else { Err(Error::AccessDenied) }
 }
 
 /// The object under a key.
