@@ -46,7 +46,7 @@ fogbank_core::errors! {
         #[error("{0}")]
         LimitExceededException(String),
         #[error("{0}")]
-        MalformedCertificateException(&'static str),
+        MalformedCertificateException(String),
         #[error("{0}")]
         MalformedPolicyDocumentException(String),
         #[error("{0}")]

@@ -13,12 +13,10 @@ use crate::model::{
 };
 use crate::{named, rules, store};
 
+// In AWS's words, as its users quote them; those about keys are a guess after them.
 const NOT_PEM: &str =
     "Unable to parse certificate. Please ensure the certificate is in PEM format.";
 const NO_KEY: &str = "Unable to parse key. Please ensure the key is in PEM format.";
-const NO_CHAIN: &str = "Unable to validate certificate chain. The certificate chain must start with the immediate \
-    signing certificate, followed by any intermediaries in order. The index within the chain of the invalid \
-    certificate is: 0";
 
 /// Takes a certificate in, if its key and its chain belong to it.
 pub(crate) fn upload(
@@ -28,7 +26,9 @@ pub(crate) fn upload(
     let certificate = one(&input.certificate_body)?;
     certificate.check_private_key(&input.private_key).map_err(|error| match error {
         Unusable::OtherKey => Error::KeyPairMismatchException,
-        Unusable::NotPem | Unusable::Malformed => Error::MalformedCertificateException(NO_KEY),
+        Unusable::NotPem | Unusable::Malformed => {
+            Error::MalformedCertificateException(NO_KEY.to_owned())
+        }
     })?;
     if let Some(chain) = &input.certificate_chain {
         check_chain(&certificate, chain)?;
@@ -57,17 +57,21 @@ pub(crate) fn upload(
 pub(crate) fn one(pem: &str) -> Result<Certificate, Error> {
     match Certificate::from_pem(pem).as_deref() {
         Ok([one]) => Ok(one.clone()),
-        _ => Err(Error::MalformedCertificateException(NOT_PEM)),
+        _ => Err(Error::MalformedCertificateException(NOT_PEM.to_owned())),
     }
 }
 
 fn check_chain(certificate: &Certificate, chain: &str) -> Result<(), Error> {
-    let chain =
-        Certificate::from_pem(chain).map_err(|_| Error::MalformedCertificateException(NOT_PEM))?;
+    let chain = Certificate::from_pem(chain)
+        .map_err(|_| Error::MalformedCertificateException(NOT_PEM.to_owned()))?;
     let mut below = certificate;
-    for issuer in &chain {
+    for (index, issuer) in chain.iter().enumerate() {
         if !below.is_signed_by(issuer) {
-            return Err(Error::MalformedCertificateException(NO_CHAIN));
+            return Err(Error::MalformedCertificateException(format!(
+                "Unable to validate certificate chain. The certificate chain must start with the immediate signing \
+                 certificate, followed by any intermediaries in order. The index within the chain of the invalid \
+                 certificate is: {index}"
+            )));
         }
         below = issuer;
     }

@@ -166,6 +166,17 @@ pub(crate) fn target(request: &Request, input: &dyn Struct) -> Outcome {
     named(request, input, "TargetId")
 }
 
+/// The account, unit or root whose effective policy is asked for: the caller's unless it is named.
+pub(crate) fn effective(request: &Request, input: &dyn Struct) -> Outcome {
+    match input.text("TargetId") {
+        Some(_) => named(request, input, "TargetId"),
+        None => {
+            let access = Access::on(arn(request, input, &request.account)).refined(locate);
+            Ok(with_facts(access, input))
+        }
+    }
+}
+
 /// The resource that `ResourceId` names.
 pub(crate) fn resource(request: &Request, input: &dyn Struct) -> Outcome {
     named(request, input, "ResourceId")

@@ -40,6 +40,8 @@ fogbank_core::errors! {
         DuplicatePolicyException,
         #[error("You specified a handshake that doesn't exist.")]
         HandshakeNotFoundException,
+        #[error("The account has no effective policy of this type, or the type is not enabled.")]
+        EffectivePolicyNotFoundException,
         #[error("The handshake is already {0}.")]
         HandshakeAlreadyInStateException(String),
         #[error("You can't perform the operation on a handshake in its current state.")]

@@ -2,18 +2,20 @@
 //!
 //! Its rows lie in `fogbank_identity`, where the gateway reads them for every call: a policy that is attached counts for
 //! every call that begins after it was acknowledged. Service and resource control policies decide calls; tag policies
-//! only lie here. A created account is a number like any other, with a role in it that the management account may
+//! are merged and shown, and no service obeys them. A created account is a number like any other, with a role in it that the management account may
 //! assume.
 //!
-//! What is missing: consolidated billing alone, invitations by email, other types of policies, effective policies, the
-//! organization's own resource policy. A closed account stays `SUSPENDED`; AWS forgets it after 90 days. Delegated administrators and trusted services are
+//! What is missing: consolidated billing alone, invitations by email, other types of policies, transfers of billing,
+//! the organization's own resource policy. A closed account stays `SUSPENDED`; AWS forgets it after 90 days. Delegated administrators and trusted services are
 //! kept and may read, but no service acts on them.
 
 mod access;
 mod accounts;
 mod delegations;
+mod effective;
 mod error;
 mod handshakes;
+mod inheritance;
 mod model;
 mod organization;
 mod policies;
@@ -32,6 +34,10 @@ use fogbank_core::{Job, Op, Service, operations};
 
 /// The implemented operations.
 pub static OPERATIONS: &[Op] = operations! {
+    read  DescribeEffectivePolicy => effective::describe, access::effective;
+    read  ListAccountsWithInvalidEffectivePolicy => effective::list_invalid, access::all;
+    read  ListEffectivePolicyValidationErrors => effective::list_errors, access::account;
+    write EnableAllFeatures => effective::enable_all_features, access::all;
     write CreateOrganization => organization::create, access::all;
     read  DescribeOrganization => organization::describe, access::all;
     write DeleteOrganization => organization::delete, access::all;

@@ -983,6 +983,40 @@ impl wire::OperationShape for DescribeCreateAccountStatus {
     };
 }
 
+pub struct DescribeEffectivePolicy;
+
+impl wire::OperationShape for DescribeEffectivePolicy {
+    type Input = DescribeEffectivePolicyInput;
+    type Output = DescribeEffectivePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeEffectivePolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_EFFECTIVE_POLICY_REQUEST,
+            output: &schema::DESCRIBE_EFFECTIVE_POLICY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "AWSOrganizationsNotInUseException",
+                "ConstraintViolationException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "TargetNotFoundException",
+                "EffectivePolicyNotFoundException",
+                "InvalidInputException",
+                "UnsupportedAPIEndpointException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DescribeHandshake;
 
 impl wire::OperationShape for DescribeHandshake {
@@ -1246,6 +1280,39 @@ impl wire::OperationShape for EnableAWSServiceAccess {
     };
 }
 
+pub struct EnableAllFeatures;
+
+impl wire::OperationShape for EnableAllFeatures {
+    type Input = EnableAllFeaturesInput;
+    type Output = EnableAllFeaturesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableAllFeatures",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_ALL_FEATURES_REQUEST,
+            output: &schema::ENABLE_ALL_FEATURES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "AWSOrganizationsNotInUseException",
+                "ConcurrentModificationException",
+                "ConstraintViolationException",
+                "HandshakeConstraintViolationException",
+                "InvalidInputException",
+                "ServiceException",
+                "TooManyRequestsException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct EnablePolicyType;
 
 impl wire::OperationShape for EnablePolicyType {
@@ -1446,6 +1513,39 @@ impl wire::OperationShape for ListAccountsForParent {
     };
 }
 
+pub struct ListAccountsWithInvalidEffectivePolicy;
+
+impl wire::OperationShape for ListAccountsWithInvalidEffectivePolicy {
+    type Input = ListAccountsWithInvalidEffectivePolicyInput;
+    type Output = ListAccountsWithInvalidEffectivePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListAccountsWithInvalidEffectivePolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_REQUEST,
+            output: &schema::LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "AWSOrganizationsNotInUseException",
+                "ConstraintViolationException",
+                "EffectivePolicyNotFoundException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "InvalidInputException",
+                "UnsupportedAPIEndpointException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListChildren;
 
 impl wire::OperationShape for ListChildren {
@@ -1565,6 +1665,40 @@ impl wire::OperationShape for ListDelegatedServicesForAccount {
                 "InvalidInputException",
                 "TooManyRequestsException",
                 "ServiceException",
+                "UnsupportedAPIEndpointException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListEffectivePolicyValidationErrors;
+
+impl wire::OperationShape for ListEffectivePolicyValidationErrors {
+    type Input = ListEffectivePolicyValidationErrorsInput;
+    type Output = ListEffectivePolicyValidationErrorsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListEffectivePolicyValidationErrors",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_REQUEST,
+            output: &schema::LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "AWSOrganizationsNotInUseException",
+                "ConstraintViolationException",
+                "EffectivePolicyNotFoundException",
+                "ServiceException",
+                "TooManyRequestsException",
+                "AccountNotFoundException",
+                "InvalidInputException",
                 "UnsupportedAPIEndpointException",
             ],
             unsigned: false,
@@ -2464,6 +2598,25 @@ wire::structure!(DescribeCreateAccountStatusOutput, schema::DESCRIBE_CREATE_ACCO
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEffectivePolicyInput {
+    pub policy_type: EffectivePolicyType,
+    pub target_id: Option<String>,
+}
+
+wire::structure!(DescribeEffectivePolicyInput, schema::DESCRIBE_EFFECTIVE_POLICY_REQUEST, {
+    0 => policy_type, 1 => target_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEffectivePolicyOutput {
+    pub effective_policy: Option<EffectivePolicy>,
+}
+
+wire::structure!(DescribeEffectivePolicyOutput, schema::DESCRIBE_EFFECTIVE_POLICY_RESPONSE, {
+    0 => effective_policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeHandshakeInput {
     pub handshake_id: String,
 }
@@ -2580,6 +2733,46 @@ wire::structure!(DisablePolicyTypeOutput, schema::DISABLE_POLICY_TYPE_RESPONSE, 
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EffectivePolicy {
+    pub policy_content: Option<String>,
+    pub last_updated_timestamp: Option<wire::Timestamp>,
+    pub target_id: Option<String>,
+    pub policy_type: Option<EffectivePolicyType>,
+}
+
+wire::structure!(EffectivePolicy, schema::EFFECTIVE_POLICY, {
+    0 => policy_content, 1 => last_updated_timestamp, 2 => target_id, 3 => policy_type,
+});
+
+wire::enumeration!(EffectivePolicyType {
+    TagPolicy = "TAG_POLICY",
+    BackupPolicy = "BACKUP_POLICY",
+    AiservicesOptOutPolicy = "AISERVICES_OPT_OUT_POLICY",
+    ChatbotPolicy = "CHATBOT_POLICY",
+    DeclarativePolicyEc2 = "DECLARATIVE_POLICY_EC2",
+    SecurityhubPolicy = "SECURITYHUB_POLICY",
+    SecurityhubCspmPolicy = "SECURITYHUB_CSPM_POLICY",
+    InspectorPolicy = "INSPECTOR_POLICY",
+    UpgradeRolloutPolicy = "UPGRADE_ROLLOUT_POLICY",
+    BedrockPolicy = "BEDROCK_POLICY",
+    S3Policy = "S3_POLICY",
+    NetworkSecurityDirectorPolicy = "NETWORK_SECURITY_DIRECTOR_POLICY",
+    GuarddutyPolicy = "GUARDDUTY_POLICY",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EffectivePolicyValidationError {
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+    pub path_to_error: Option<String>,
+    pub contributing_policies: Option<Vec<String>>,
+}
+
+wire::structure!(EffectivePolicyValidationError, schema::EFFECTIVE_POLICY_VALIDATION_ERROR, {
+    0 => error_code, 1 => error_message, 2 => path_to_error, 3 => contributing_policies,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnableAWSServiceAccessOutput {}
 
 wire::structure!(EnableAWSServiceAccessOutput, schema::ENABLE_AWS_SERVICE_ACCESS_OUTPUT, {});
@@ -2591,6 +2784,20 @@ pub struct EnableAWSServiceAccessInput {
 
 wire::structure!(EnableAWSServiceAccessInput, schema::ENABLE_AWS_SERVICE_ACCESS_REQUEST, {
     0 => service_principal,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAllFeaturesInput {}
+
+wire::structure!(EnableAllFeaturesInput, schema::ENABLE_ALL_FEATURES_REQUEST, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAllFeaturesOutput {
+    pub handshake: Option<Handshake>,
+}
+
+wire::structure!(EnableAllFeaturesOutput, schema::ENABLE_ALL_FEATURES_RESPONSE, {
+    0 => handshake,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2793,6 +3000,28 @@ wire::structure!(ListAccountsOutput, schema::LIST_ACCOUNTS_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccountsWithInvalidEffectivePolicyInput {
+    pub policy_type: EffectivePolicyType,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+wire::structure!(ListAccountsWithInvalidEffectivePolicyInput, schema::LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_REQUEST, {
+    0 => policy_type, 1 => next_token, 2 => max_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccountsWithInvalidEffectivePolicyOutput {
+    pub accounts: Option<Vec<Account>>,
+    pub policy_type: Option<EffectivePolicyType>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListAccountsWithInvalidEffectivePolicyOutput, schema::LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_RESPONSE, {
+    0 => accounts, 1 => policy_type, 2 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListChildrenInput {
     pub parent_id: String,
     pub child_type: ChildType,
@@ -2875,6 +3104,33 @@ pub struct ListDelegatedServicesForAccountOutput {
 
 wire::structure!(ListDelegatedServicesForAccountOutput, schema::LIST_DELEGATED_SERVICES_FOR_ACCOUNT_RESPONSE, {
     0 => delegated_services, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListEffectivePolicyValidationErrorsInput {
+    pub account_id: String,
+    pub policy_type: EffectivePolicyType,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+wire::structure!(ListEffectivePolicyValidationErrorsInput, schema::LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_REQUEST, {
+    0 => account_id, 1 => policy_type, 2 => next_token, 3 => max_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListEffectivePolicyValidationErrorsOutput {
+    pub account_id: Option<String>,
+    pub policy_type: Option<EffectivePolicyType>,
+    pub path: Option<String>,
+    pub evaluation_timestamp: Option<wire::Timestamp>,
+    pub next_token: Option<String>,
+    pub effective_policy_validation_errors: Option<Vec<EffectivePolicyValidationError>>,
+}
+
+wire::structure!(ListEffectivePolicyValidationErrorsOutput, schema::LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_RESPONSE, {
+    0 => account_id, 1 => policy_type, 2 => path, 3 => evaluation_timestamp, 4 => next_token,
+    5 => effective_policy_validation_errors,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3771,6 +4027,19 @@ mod schema {
         Kind::Structure(&[body("CreateAccountStatus", &CREATE_ACCOUNT_STATUS, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static DESCRIBE_EFFECTIVE_POLICY_REQUEST: Schema = schema(
+        "DescribeEffectivePolicyRequest",
+        Kind::Structure(&[
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::REQUIRED),
+            body("TargetId", &POLICY_TARGET_ID, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_EFFECTIVE_POLICY_RESPONSE: Schema = schema(
+        "DescribeEffectivePolicyResponse",
+        Kind::Structure(&[body("EffectivePolicy", &EFFECTIVE_POLICY, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static DESCRIBE_HANDSHAKE_REQUEST: Schema = schema(
         "DescribeHandshakeRequest",
         Kind::Structure(&[body("HandshakeId", &HANDSHAKE_ID, Flags::REQUIRED)]),
@@ -3868,9 +4137,39 @@ mod schema {
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static EFFECTIVE_POLICY: Schema = schema(
+        "EffectivePolicy",
+        Kind::Structure(&[
+            body("PolicyContent", &POLICY_CONTENT, Flags::NONE),
+            body("LastUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("TargetId", &POLICY_TARGET_ID, Flags::NONE),
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static EFFECTIVE_POLICY_NOT_FOUND_EXCEPTION: Schema = schema(
         "EffectivePolicyNotFoundException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static EFFECTIVE_POLICY_TYPE: Schema = schema(
+        "EffectivePolicyType",
+        Kind::Enum(super::EffectivePolicyType::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static EFFECTIVE_POLICY_VALIDATION_ERROR: Schema = schema(
+        "EffectivePolicyValidationError",
+        Kind::Structure(&[
+            body("ErrorCode", &STRING, Flags::NONE),
+            body("ErrorMessage", &STRING, Flags::NONE),
+            body("PathToError", &STRING, Flags::NONE),
+            body("ContributingPolicies", &POLICY_IDS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static EFFECTIVE_POLICY_VALIDATION_ERRORS: Schema = schema(
+        "EffectivePolicyValidationErrors",
+        list(&EFFECTIVE_POLICY_VALIDATION_ERROR, "member", false, false),
         Constraint::NONE,
     );
     pub(super) static EMAIL: Schema = sensitive(schema(
@@ -3888,6 +4187,13 @@ mod schema {
     pub(super) static ENABLE_AWS_SERVICE_ACCESS_REQUEST: Schema = schema(
         "EnableAWSServiceAccessRequest",
         Kind::Structure(&[body("ServicePrincipal", &SERVICE_PRINCIPAL, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_ALL_FEATURES_REQUEST: Schema =
+        schema("EnableAllFeaturesRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENABLE_ALL_FEATURES_RESPONSE: Schema = schema(
+        "EnableAllFeaturesResponse",
+        Kind::Structure(&[body("Handshake", &HANDSHAKE, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static ENABLE_POLICY_TYPE_REQUEST: Schema = schema(
@@ -4102,6 +4408,24 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_REQUEST: Schema = schema(
+        "ListAccountsWithInvalidEffectivePolicyRequest",
+        Kind::Structure(&[
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::REQUIRED),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("MaxResults", &MAX_RESULTS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCOUNTS_WITH_INVALID_EFFECTIVE_POLICY_RESPONSE: Schema = schema(
+        "ListAccountsWithInvalidEffectivePolicyResponse",
+        Kind::Structure(&[
+            body("Accounts", &ACCOUNTS, Flags::NONE),
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_CHILDREN_REQUEST: Schema = schema(
         "ListChildrenRequest",
         Kind::Structure(&[
@@ -4168,6 +4492,32 @@ mod schema {
         Kind::Structure(&[
             body("DelegatedServices", &DELEGATED_SERVICES, Flags::NONE),
             body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_REQUEST: Schema = schema(
+        "ListEffectivePolicyValidationErrorsRequest",
+        Kind::Structure(&[
+            body("AccountId", &ACCOUNT_ID, Flags::REQUIRED),
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::REQUIRED),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("MaxResults", &MAX_RESULTS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_EFFECTIVE_POLICY_VALIDATION_ERRORS_RESPONSE: Schema = schema(
+        "ListEffectivePolicyValidationErrorsResponse",
+        Kind::Structure(&[
+            body("AccountId", &ACCOUNT_ID, Flags::NONE),
+            body("PolicyType", &EFFECTIVE_POLICY_TYPE, Flags::NONE),
+            body("Path", &STRING, Flags::NONE),
+            body("EvaluationTimestamp", &TIMESTAMP, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body(
+                "EffectivePolicyValidationErrors",
+                &EFFECTIVE_POLICY_VALIDATION_ERRORS,
+                Flags::NONE,
+            ),
         ]),
         Constraint::NONE,
     );
@@ -4468,6 +4818,8 @@ mod schema {
         Kind::String,
         matching(None, Some(130), "^p-[0-9a-zA-Z_]{8,128}$", "^p-[0-9a-zA-Z_]{8,128}$"),
     );
+    pub(super) static POLICY_IDS: Schema =
+        schema("PolicyIds", list(&POLICY_ID, "member", false, false), Constraint::NONE);
     pub(super) static POLICY_IN_USE_EXCEPTION: Schema = schema(
         "PolicyInUseException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),

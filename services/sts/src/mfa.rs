@@ -1,4 +1,5 @@
-//! Second factors: a code that a device of the calling user shows now.
+//! Second factors: a code that a device of the calling user shows now. The refusals are AWS's, as its users quote them, to the
+//! spaces at their ends.
 
 use fogbank_core::{PrincipalKind, Tx, WriteTx};
 use fogbank_identity::rows::{EnabledDevice, MFA_DEVICES, MfaDevice, USER_DEVICES, fold};

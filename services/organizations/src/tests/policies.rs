@@ -153,3 +153,42 @@ async fn documents_are_checked() {
     let refusal = bad(&world, "UpdatePolicy", managed).await;
     assert!(refusal.starts_with("InvalidInputException: "), "{refusal}");
 }
+
+#[tokio::test]
+async fn tag_policies_of_all_levels_become_one() {
+    let world = world();
+    let root = organization(&world).await;
+    let number = account(&world, "one").await;
+    let kind = "TAG_POLICY";
+    let own = json!({ "PolicyType": kind });
+    let none = bad(&world, "DescribeEffectivePolicy", own.clone()).await;
+    assert!(none.starts_with("EffectivePolicyNotFoundException: "), "{none}");
+    good(&world, "EnablePolicyType", json!({ "RootId": root, "PolicyType": kind })).await;
+    let values = |operators: Value| json!({ "tags": { "stage": { "tag_value": operators } } });
+    let above = values(json!({ "@@assign": ["test"] })).to_string();
+    let above = policy(&world, "above", kind, above).await;
+    good(&world, "AttachPolicy", json!({ "PolicyId": above, "TargetId": root })).await;
+    let below = values(json!({ "@@append": ["live"] })).to_string();
+    let below = policy(&world, "below", kind, below).await;
+    good(&world, "AttachPolicy", json!({ "PolicyId": below, "TargetId": number })).await;
+    let shown = world
+        .call_as(root_of(&number), "organizations:DescribeEffectivePolicy", own.clone())
+        .await
+        .expect("a policy");
+    let content = shown["EffectivePolicy"]["PolicyContent"].as_str().expect("text");
+    assert_eq!(content, r#"{"tags":{"stage":{"tag_value":["test","live"]}}}"#);
+    let others = json!({ "PolicyType": kind, "TargetId": root });
+    let whole = good(&world, "DescribeEffectivePolicy", others.clone()).await;
+    let content = whole["EffectivePolicy"]["PolicyContent"].as_str().expect("text");
+    assert_eq!(content, r#"{"tags":{"stage":{"tag_value":["test"]}}}"#);
+    let stranger =
+        world.call_as(root_of(&number), "organizations:DescribeEffectivePolicy", others).await;
+    assert_eq!(stranger.expect_err("not its own").name(), "AccessDeniedException");
+    let invalid = good(&world, "ListAccountsWithInvalidEffectivePolicy", own).await;
+    assert_eq!(invalid["Accounts"], json!([]));
+    let errors = json!({ "AccountId": number, "PolicyType": kind });
+    let errors = good(&world, "ListEffectivePolicyValidationErrors", errors).await;
+    assert_eq!(errors["EffectivePolicyValidationErrors"], json!([]));
+    let already = bad(&world, "EnableAllFeatures", json!({})).await;
+    assert!(already.starts_with("HandshakeConstraintViolationException: "), "{already}");
+}
