@@ -21,19 +21,71 @@ pub(crate) struct Place {
     resource_control: Vec<Vec<Compiled>>,
 }
 
-/// The services whose resources resource control policies limit, as the Organizations User Guide lists them.
-const LIMITED_SERVICES: [&str; 11] = [
-    "s3",
-    "sts",
-    "kms",
-    "sqs",
-    "secretsmanager",
-    "ecr",
+/// The services whose resources resource control policies limit, in order, as the Organizations User Guide lists them:
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services>.
+const LIMITED_SERVICES: [&str; 62] = [
     "aoss",
-    "cognito-idp",
+    "appconfig",
+    "appstream",
+    "autoscaling",
+    "autoscaling-plans",
+    "budgets",
+    "clouddirectory",
+    "cloudfront",
+    "cloudsearch",
+    "cloudtrail-data",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codepipeline",
     "cognito-identity",
-    "logs",
+    "cognito-idp",
+    "comprehend",
+    "comprehendmedical",
+    "compute-optimizer",
+    "cost-optimization-hub",
+    "dax",
+    "dsql",
     "dynamodb",
+    "ecr",
+    "ecr-public",
+    "events",
+    "firehose",
+    "fis",
+    "fms",
+    "gamelift",
+    "health",
+    "inspector-scan",
+    "kendra",
+    "kinesisvideo",
+    "kms",
+    "logs",
+    "memorydb",
+    "networkmonitor",
+    "notifications",
+    "opensearch",
+    "pca-connector-ad",
+    "personalize",
+    "polly",
+    "pricing",
+    "resource-groups",
+    "rolesanywhere",
+    "s3",
+    "secretsmanager",
+    "servicediscovery",
+    "signin",
+    "sqs",
+    "sts",
+    "support",
+    "swf",
+    "textract",
+    "timestream-influxdb",
+    "transcribe",
+    "transfer",
+    "translate",
+    "wafv2",
+    "workspaces",
+    "xray",
 ];
 
 impl Place {
@@ -89,7 +141,8 @@ fn levels(levels: &[Vec<Compiled>]) -> Vec<Vec<Attached<'_>>> {
 /// Whether resource control policies have a say over the action. They have none over `kms:RetireGrant`.
 pub(crate) fn is_limited(action: &str) -> bool {
     let service = action.split(':').next().unwrap_or_default();
-    LIMITED_SERVICES.contains(&service) && !action.eq_ignore_ascii_case("kms:RetireGrant")
+    LIMITED_SERVICES.binary_search(&service).is_ok()
+        && !action.eq_ignore_ascii_case("kms:RetireGrant")
 }
 
 /// Control policies leave alone what AWS's services do through their service-linked roles.
@@ -148,6 +201,15 @@ mod tests {
             session: "s1".to_owned(),
         };
         Principal { kind, ..Principal::root("111122223333") }
+    }
+
+    #[test]
+    fn limited_services_are_in_order() {
+        assert!(LIMITED_SERVICES.is_sorted());
+        for action in ["s3:GetObject", "sts:AssumeRole", "logs:PutLogEvents", "xray:GetGroups"] {
+            assert!(is_limited(action), "{action}");
+        }
+        assert!(!is_limited("sns:Publish"));
     }
 
     #[test]
