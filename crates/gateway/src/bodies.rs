@@ -12,7 +12,7 @@ use fogbank_core::{Fault, HttpRequest, HttpResponse};
 use fogbank_sigv4::ChunkedDecoder;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use sha2::{Digest, Sha256};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::authenticate;
 
@@ -98,11 +98,16 @@ where
         return Body::empty();
     }
     let len = body.size_hint().exact();
-    Body::stream(len, Frames { body: Some(Box::pin(body)), patience: None, drains, told })
+    let (waited, received) = (Duration::ZERO, 0);
+    let body = Some(Box::pin(body));
+    Body::stream(len, Frames { body, patience: None, waited, received, drains, told })
 }
 
 /// How long a sender may pause within a body before the connection is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a body may be awaited in all, besides a second for each of so many bytes that came of it.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(120);
+const LEAST_BYTES_PER_SEC: u64 = 1024;
 /// How much of a body that nobody wants is read, in bytes, and for how long.
 const DRAIN_LIMIT: usize = 16 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -114,8 +119,12 @@ where
 {
     /// None after its end.
     body: Option<Pin<Box<B>>>,
-    /// Runs while the next frame is awaited.
-    patience: Option<Pin<Box<Sleep>>>,
+    /// Runs while the next frame is awaited, and since when that is.
+    patience: Option<(Pin<Box<Sleep>>, Instant)>,
+    /// How long frames were awaited before. The time in which nobody wanted any is not the sender's.
+    waited: Duration,
+    /// How many bytes came.
+    received: u64,
     /// Whether the rest is read when nobody wants it any more.
     drains: bool,
     told: Option<Told>,
@@ -139,13 +148,17 @@ where
         loop {
             let Some(body) = &mut this.body else { return Poll::Ready(None) };
             let Poll::Ready(frame) = body.as_mut().poll_frame(context) else {
-                let patience =
-                    this.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+                let left = patience_left(this.waited, this.received);
+                let (patience, _) = this
+                    .patience
+                    .get_or_insert_with(|| (Box::pin(tokio::time::sleep(left)), Instant::now()));
                 ready!(patience.as_mut().poll(context));
                 this.body = None;
                 return Poll::Ready(Some(Err(Box::new(timed_out()))));
             };
-            this.patience = None;
+            if let Some((_, since)) = this.patience.take() {
+                this.waited += since.elapsed();
+            }
             match frame {
                 None => this.body = None,
                 Some(Err(error)) => {
@@ -155,6 +168,7 @@ where
                 // Trailers of HTTP itself carry nothing that AWS defines.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        this.received += data.len() as u64;
                         return Poll::Ready(Some(Ok(data)));
                     }
                 }
@@ -182,6 +196,12 @@ where
             }
         }));
     }
+}
+
+/// How much longer a frame is awaited.
+fn patience_left(waited: Duration, received: u64) -> Duration {
+    let earned = Duration::from_secs(received / LEAST_BYTES_PER_SEC);
+    (PATIENCE_IN_ALL + earned).saturating_sub(waited).min(PATIENCE)
 }
 
 fn timed_out() -> Fault {
@@ -310,6 +330,32 @@ pub(crate) fn broken(error: &fogbank_sigv4::Error) -> BodyError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A body that comes in pieces of `bytes`, one each `pause_secs`.
+    fn dripping(bytes: usize, pause_secs: u64) -> impl HttpBody<Data = Bytes, Error = BodyError> {
+        let piece = futures_util::stream::unfold((), move |()| async move {
+            tokio::time::sleep(Duration::from_secs(pause_secs)).await;
+            Some((Ok(Frame::data(Bytes::from(vec![0; bytes]))), ()))
+        });
+        http_body_util::StreamBody::new(piece)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn senders_who_drip_are_given_up_and_slow_ones_are_not() {
+        let begun = Instant::now();
+        // A byte every ten seconds keeps each pause short and would last for months.
+        let error =
+            incoming(dripping(1, 10)).collect(1 << 20).await.expect_err("it takes too long");
+        assert!(error.to_string().contains("timeout period"), "{error}");
+        assert!(begun.elapsed() < PATIENCE_IN_ALL + Duration::from_secs(20));
+        let begun = Instant::now();
+        let error = incoming(dripping(1, 1000)).collect(1 << 20).await.expect_err("a long pause");
+        assert!(error.to_string().contains("timeout period"), "{error}");
+        assert!(begun.elapsed() <= PATIENCE + Duration::from_secs(1));
+        // Two KiB a second is slow; it comes to its end, which is the limit here.
+        let error = incoming(dripping(20 * 1024, 10)).collect(1 << 20).await.expect_err("too long");
+        assert!(error.to_string().contains("longer than"), "{error}");
+    }
 
     #[tokio::test]
     async fn a_promised_body_ends_as_it_was_promised_or_with_an_error() {

@@ -6,7 +6,8 @@
 /// Only hosts that name S3 after the bucket count, so that a custom domain is never mistaken.
 pub(crate) fn bucket(host: &str) -> Option<&str> {
     let name = without_port(host);
-    let at = name.find(".s3.").or_else(|| name.find(".s3-"))?;
+    // The last place: the name of a bucket may hold such a part itself.
+    let at = name.rfind(".s3.").max(name.rfind(".s3-"))?;
     let rest = &name[at + 1..];
     let names_website = rest.starts_with("s3-website") || rest.starts_with("s3-control");
     (at > 0 && !names_website).then_some(&name[..at])
@@ -49,6 +50,9 @@ mod tests {
     fn finds_buckets_before_the_name_of_s3() {
         assert_eq!(bucket("photos.s3.localhost:4566"), Some("photos"));
         assert_eq!(bucket("a.b.s3.eu-west-1.amazonaws.com"), Some("a.b"));
+        assert_eq!(bucket("my.s3.photos.s3.localhost:4566"), Some("my.s3.photos"));
+        assert_eq!(bucket("a.s3-b.s3.eu-west-1.amazonaws.com"), Some("a.s3-b"));
+        assert_eq!(bucket("a.s3.b.s3-us-west-2.amazonaws.com"), Some("a.s3.b"));
         assert_eq!(bucket("s3.amazonaws.com"), None);
         assert_eq!(bucket("127.0.0.1:4566"), None);
         assert_eq!(bucket("site.s3-website.us-east-1.localhost"), None);

@@ -7,6 +7,7 @@ mod admin;
 mod authenticate;
 mod authorise;
 mod bodies;
+mod budget;
 mod catalogue;
 pub mod client;
 mod cross_origin;
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) admin: Vec<admin::Admin>,
     pub(crate) options: Options,
     pub(crate) fetch: fetch::Client,
+    pub(crate) budget: budget::Budget,
 }
 
 impl Gateway {
@@ -78,6 +80,7 @@ impl Gateway {
             admin: admin.into_iter().map(admin::Admin::from).collect(),
             options,
             fetch: fetch::Client::new(),
+            budget: budget::Budget::new(),
         }));
         cloud.open_front_door(Arc::new(internal::Door(Arc::downgrade(&gateway.0))));
         gateway

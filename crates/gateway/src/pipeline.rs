@@ -20,6 +20,7 @@ use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::authenticate::{self, Caller, Old, Refusal};
+use crate::budget::Reserved;
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
@@ -42,7 +43,10 @@ pub struct Peer {
 /// Serves one request.
 pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Peer) -> HttpResponse {
     let (parts, body) = request.into_parts();
-    let host = host(&parts);
+    let Some(host) = host(&parts) else {
+        let why = Bytes::from_static(b"The request names more than one host.");
+        return admin::response(400, "text/plain", why.into());
+    };
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
         || parts.uri.query().is_some_and(is_presigned);
     let plane = gateway.catalogue.services().find_map(|entry| {
@@ -91,10 +95,17 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     response
 }
 
-/// `Host`, or the authority of HTTP/2.
-fn host(parts: &Parts) -> String {
-    let header = parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    header.or(parts.uri.authority().map(|authority| authority.as_str())).unwrap_or("").to_owned()
+/// `Host`, or the authority of HTTP/2; nothing if there are several, of which each could be meant.
+fn host(parts: &Parts) -> Option<String> {
+    let mut headers = parts.headers.get_all(http::header::HOST).iter();
+    let header = headers.next().map(|host| host.to_str().unwrap_or_default());
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let is_one = match (header, authority) {
+        (Some(header), Some(authority)) => header.eq_ignore_ascii_case(authority),
+        _ => true,
+    };
+    let host = header.or(authority).unwrap_or_default();
+    (is_one && headers.next().is_none()).then(|| host.to_owned())
 }
 
 /// Whether a query carries a signature, of version 4 or 2.
@@ -192,7 +203,7 @@ impl Exchange<'_> {
             scope: scope.as_deref(),
             is_bucket_host: bucket.is_some(),
         };
-        let (route, body) = match self.find_route(&head, body).await {
+        let (route, body, reserved) = match self.find_route(&head, body).await {
             Ok(found) => found,
             Err(fault) => {
                 self.log("", &parts, &fault);
@@ -208,7 +219,7 @@ impl Exchange<'_> {
         let known = route.entry.operation(&route.operation);
         let service = route.entry.service.model.name;
         let protocol = route.protocol;
-        let answer = match self.prepare(&view, (presented, old), route, body).await {
+        let answer = match self.prepare(&view, (presented, old), route, body, reserved).await {
             // A panic ends this request and not the others of its connection.
             Ok(call) => AssertUnwindSafe(self.run(&parts, &head, call))
                 .catch_unwind()
@@ -238,14 +249,15 @@ impl Exchange<'_> {
         &'r self,
         head: &Head<'_>,
         body: Body,
-    ) -> Result<(Route<'r>, Body), Fault> {
+    ) -> Result<(Route<'r>, Body, Option<Reserved<'r>>), Fault> {
         let catalogue = &self.gateway.catalogue;
         match route::by_head(catalogue, head).ok_or_else(|| failures::unclaimed(head))? {
-            Routed::Known(route) => Ok((route, body)),
+            Routed::Known(route) => Ok((route, body, None)),
             Routed::InBody(entry) => {
+                let reserved = self.gateway.budget.reserve(body.len(), BODY_LIMIT).await?;
                 let form = collect(body, BODY_LIMIT).await?;
                 let route = route::by_form(catalogue, entry, &form);
-                Ok((route.ok_or_else(|| failures::unclaimed(head))?, form.into()))
+                Ok((route.ok_or_else(|| failures::unclaimed(head))?, form.into(), reserved))
             }
         }
     }
@@ -257,6 +269,7 @@ impl Exchange<'_> {
         (presented, old): (Result<Option<Presented<'_>>, SignatureError>, Option<Old<'_>>),
         route: Route<'r>,
         body: Body,
+        mut reserved: Option<Reserved<'_>>,
     ) -> Result<Call<'r>, Refusal> {
         let presented = if old.is_some() { None } else { presented? };
         let known = route.entry.operation(&route.operation);
@@ -283,6 +296,9 @@ impl Exchange<'_> {
                 };
                 let decoder = authenticate::anonymous_decoder(view)?;
                 let caller = Caller { principal, decoder, events: None };
+                if !streams && reserved.is_none() {
+                    reserved = self.gateway.budget.reserve(body.len(), limit).await?;
+                }
                 let body = if streams { body } else { collect(body, limit).await?.into() };
                 (caller, settings.region.clone(), body)
             }
@@ -290,11 +306,16 @@ impl Exchange<'_> {
                 (verify(found, None)?, region(found), promised(found, body))
             }
             Some(found) => {
+                if reserved.is_none() {
+                    reserved = self.gateway.budget.reserve(body.len(), limit).await?;
+                }
                 let body = collect(body, limit).await?;
                 let hash = (!is_unsigned(found)).then(|| hex::encode(Sha256::digest(&body)));
                 (verify(found, hash.as_deref())?, region(found), body.into())
             }
         };
+        // From here on somebody vouches for the body.
+        drop(reserved);
         let Some(known) = known else {
             return Err(Refusal::Ours(self.unknown(&route)));
         };

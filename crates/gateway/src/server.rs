@@ -11,6 +11,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::net::sockopt::set_tcp_congestion;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::bodies::{self, Outgoing};
@@ -24,6 +25,8 @@ const HEADER_TIME: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes; also the size of a connection's buffer at most.
 const HEAD_LIMIT: usize = 64 * 1024;
+/// How many connections are served at once; more wait to be accepted. Each may hold a head.
+const CONNECTIONS: usize = 4096;
 /// TLS's handshake begins with this byte.
 const TLS_HANDSHAKE: u8 = 0x16;
 /// HTTP/2's preface begins so; no method of HTTP/1.1 does.
@@ -37,6 +40,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
     let certificates = Arc::new(Certificates::new(gateway.cloud().settings().data_dir.clone()));
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
     if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         // Some systems pace what is sent by default, with a timer for every few packets. Within a machine that is a
@@ -44,16 +48,24 @@ pub async fn serve(
         let _ = set_tcp_congestion(&listener, "reno");
     }
     loop {
+        if places.available_permits() == 0 {
+            tracing::warn!(CONNECTIONS, "all connections are taken; the next ones wait");
+        }
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            listener.accept().await.map(|accepted| (accepted, place))
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, address)) => {
+            Ok(((stream, address), place)) => {
                 let connection = Connection {
                     gateway: Arc::clone(&gateway.0),
                     address,
                     watcher: graceful.watcher(),
+                    _place: place.ok(),
                 };
                 tokio::spawn(connection.sniff(stream, Arc::clone(&certificates)));
             }
@@ -73,6 +85,8 @@ struct Connection {
     gateway: Arc<Inner>,
     address: SocketAddr,
     watcher: Watcher,
+    /// Held as long as the connection lives.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {

@@ -182,7 +182,11 @@ impl Pattern {
         for need in self.needs {
             let given = match need {
                 Need::Query(name) => query.iter().any(|(known, _)| known == name),
-                Need::Header(name) => headers.contains_key(*name),
+                // Who presigns may have moved headers into the query.
+                Need::Header(name) => {
+                    headers.contains_key(*name)
+                        || query.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+                }
             };
             if !given {
                 return None;
