@@ -61,6 +61,8 @@ SERVICE_HINTS = {
     "dynamodb:TransactWriteItems": {
         "TransactItems": [{"Delete": {"TableName": "plausible", "Key": {"id": {"S": "plausible"}}}}]
     },
+    "iam": {"EntityPath": "o-plausible0/r-plau"},
+    "sts:AssumeRoot": {"TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}},
     "kms": {"KeyId": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000"},
     "lambda": {
         "Arn": f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:plausible:1",
