@@ -170,6 +170,11 @@ impl DataKey {
         Ok(DataKey { key: Key::new(&bytes), bytes, sealed, kms_key_arn })
     }
 
+    /// What seals and opens with the data key, for who stores the sealed data key elsewhere.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The data key as it is, for a cipher of the service's own.
     pub fn bytes(&self) -> &Zeroizing<[u8; KEY_BYTES]> {
         &self.bytes

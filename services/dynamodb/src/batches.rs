@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::names::TableName;
 use crate::value::{AMBIGUOUS_VALUE, Item, check_item_nesting, check_put_size};
-use crate::{convert, projections, store};
+use crate::{convert, encryption, projections, store};
 
 /// How many items a request may read.
 const MAX_KEYS: usize = 100;
@@ -43,7 +43,14 @@ struct Keys {
 }
 
 /// Reads items of several tables.
-pub(crate) fn get(tx: &ReadTx<'_>, input: BatchGetItemInput) -> Result<BatchGetItemOutput> {
+pub(crate) async fn get(cx: &Cx, input: BatchGetItemInput) -> Result<BatchGetItemOutput> {
+    let tables: Vec<&str> =
+        input.request_items.iter().flatten().map(|(table, _)| &**table).collect();
+    encryption::unlock(cx, &tables).await?;
+    cx.read(|tx| get_in(tx, input))
+}
+
+fn get_in(tx: &ReadTx<'_>, input: BatchGetItemInput) -> Result<BatchGetItemOutput> {
     let requests = parse_gets(input.request_items.unwrap_or_default())?;
     let tables = requests
         .iter()
@@ -142,6 +149,8 @@ fn parse_get(table: String, mut wire: KeysAndAttributes) -> Result<Keys> {
 /// Puts and deletes items of several tables.
 pub(crate) async fn write(cx: &Cx, input: BatchWriteItemInput) -> Result<BatchWriteItemOutput> {
     let writes = parse_writes(input.request_items.unwrap_or_default())?;
+    let tables: Vec<&str> = writes.iter().map(|write| &*write.table).collect();
+    encryption::unlock(cx, &tables).await?;
     let wanted = input.return_consumed_capacity;
     let reports = capacity::is_wanted(wanted);
     cx.write(|tx| {

@@ -42,11 +42,11 @@ pub(crate) struct Change<'a> {
 pub(crate) fn apply(tx: &mut WriteTx<'_>, table: &Definition, change: &Change<'_>) -> Result<()> {
     let row = row_key(table.id(), change.key);
     match change.new {
-        Some(item) => store::put_row(tx, &row, &encode_item(item)),
+        Some(item) => store::put_row(tx, table, &row, &encode_item(item))?,
         None => store::delete_row(tx, &row),
     }
     for index in &table.indexes {
-        change_entry(tx, index, change);
+        change_entry(tx, table, index, change)?;
     }
     change_expiry(tx, table, change, &row)
 }
@@ -57,19 +57,25 @@ pub(crate) fn entry(index: &Index, key: &Key, item: &Item) -> Option<(Vec<u8>, V
     Some((index_row_key(index.id, &index_key, key), encode_item(&index.entry(item))))
 }
 
-fn change_entry(tx: &mut WriteTx<'_>, index: &Index, change: &Change<'_>) {
+fn change_entry(
+    tx: &mut WriteTx<'_>,
+    table: &Definition,
+    index: &Index,
+    change: &Change<'_>,
+) -> Result<()> {
     let old = change.old.and_then(|item| entry(index, change.key, item));
     let new = change.new.and_then(|item| entry(index, change.key, item));
     if old == new {
-        return;
+        return Ok(());
     }
     if let Some((key, _)) = &old
         && new.as_ref().is_none_or(|(new_key, _)| new_key != key)
     {
         store::delete_row(tx, key);
     }
-    if let Some((key, bytes)) = &new {
-        store::put_row(tx, key, bytes);
+    match &new {
+        Some((key, bytes)) => store::put_row(tx, table, key, bytes),
+        None => Ok(()),
     }
 }
 

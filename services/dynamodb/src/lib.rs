@@ -21,6 +21,7 @@ mod conditions;
 mod convert;
 mod definition;
 pub mod encoding;
+mod encryption;
 mod error;
 pub mod expressions;
 pub mod invalid;
@@ -50,9 +51,9 @@ use fogbank_core::{Op, Service, operations};
 
 /// The implemented operations.
 pub static OPERATIONS: &[Op] = operations! {
-    read  BatchGetItem              => batches::get, access::batch_get;
+    task  BatchGetItem              => batches::get, access::batch_get;
     task  BatchWriteItem            => batches::write, access::batch_write;
-    write CreateTable               => tables::create, access::create;
+    task  CreateTable               => tables::create, access::create;
     task  DeleteItem                => items::delete, access::write;
     write DeleteTable               => tables::delete, access::table;
     read  DescribeContinuousBackups => limits::continuous_backups, access::table;
@@ -60,18 +61,18 @@ pub static OPERATIONS: &[Op] = operations! {
     read  DescribeLimits            => limits::describe, access::all;
     read  DescribeTable             => tables::describe, access::table;
     read  DescribeTimeToLive        => time_to_live::describe, access::table;
-    read  GetItem                   => items::get, access::get;
+    task  GetItem                   => items::get, access::get;
     read  ListTables                => tables::list, access::all;
     read  ListTagsOfResource        => tags::list, access::resource;
     task  PutItem                   => items::put, access::write;
-    read  Query                     => reads::query, access::read;
-    read  Scan                      => reads::scan, access::read;
+    task  Query                     => reads::query, access::read;
+    task  Scan                      => reads::scan, access::read;
     write TagResource               => tags::tag, access::resource;
-    read  TransactGetItems          => transactions::get, access::transact_get;
+    task  TransactGetItems          => transactions::get, access::transact_get;
     task  TransactWriteItems        => transactions::write, access::transact_write;
     write UntagResource             => tags::untag, access::resource;
     task  UpdateItem                => items::update, access::write;
-    write UpdateTable               => tables::update, access::table;
+    task  UpdateTable               => tables::update, access::table;
     write UpdateTimeToLive          => time_to_live::update, access::table;
 };
 
@@ -81,6 +82,7 @@ pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     tables: store::TABLES,
     reset: Some(reset::reset),
+    replaced: Some(encryption::forget),
     ..Service::new(
         &model::SERVICE,
         Style {

@@ -18,6 +18,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::Definition;
+use crate::encryption;
 use crate::error::{Error, Result};
 use crate::keys::{self, Key, KeyRange};
 use crate::names::TableName;
@@ -121,9 +122,79 @@ pub(crate) struct TableRow {
     pub(crate) expiry_attribute: Option<String>,
     /// The tags.
     pub(crate) tags: BTreeMap<String, String>,
+    /// The data keys with which its rows are sealed; the last one is the present one.
+    pub(crate) data_keys: Vec<DataKeyRow>,
+    /// When DynamoDB found that the key of KMS cannot be used.
+    pub(crate) inaccessible_millis: Option<i64>,
 }
 
-row!(TableRow, 1);
+row!(TableRow, 2, older_table);
+
+/// A data key of a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DataKeyRow {
+    /// Its number among those that the table had.
+    pub(crate) number: u32,
+    /// The ARN of the key of KMS that sealed it.
+    pub(crate) key_arn: String,
+    /// The data key as KMS sealed it.
+    pub(crate) sealed: Vec<u8>,
+    /// The grant by which DynamoDB opens it.
+    pub(crate) grant_id: String,
+}
+
+#[derive(Deserialize)]
+struct TableRowV1 {
+    id: u64,
+    uuid: String,
+    name: String,
+    created_millis: i64,
+    attributes: Vec<(String, String)>,
+    key: KeyRow,
+    local_indexes: Vec<IndexRow>,
+    global_indexes: Vec<IndexRow>,
+    is_on_demand: bool,
+    on_demand_since_millis: Option<i64>,
+    throughput: ThroughputRow,
+    on_demand_limits: Option<(Option<i64>, Option<i64>)>,
+    stream: Option<StreamRow>,
+    encryption_key: Option<String>,
+    class: Option<String>,
+    class_changed_millis: Option<i64>,
+    is_protected: bool,
+    expiry_attribute: Option<String>,
+    tags: BTreeMap<String, String>,
+}
+
+fn older_table(version: u8, bytes: &[u8]) -> std::result::Result<TableRow, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: TableRowV1 = store::decode_fields(bytes)?;
+    Ok(TableRow {
+        id: old.id,
+        uuid: old.uuid,
+        name: old.name,
+        created_millis: old.created_millis,
+        attributes: old.attributes,
+        key: old.key,
+        local_indexes: old.local_indexes,
+        global_indexes: old.global_indexes,
+        is_on_demand: old.is_on_demand,
+        on_demand_since_millis: old.on_demand_since_millis,
+        throughput: old.throughput,
+        on_demand_limits: old.on_demand_limits,
+        stream: old.stream,
+        encryption_key: old.encryption_key,
+        class: old.class,
+        class_changed_millis: old.class_changed_millis,
+        is_protected: old.is_protected,
+        expiry_attribute: old.expiry_attribute,
+        tags: old.tags,
+        data_keys: Vec::new(),
+        inaccessible_millis: None,
+    })
+}
 
 /// The names of a key's attributes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -291,6 +362,7 @@ pub(crate) fn put_table(
 pub(crate) fn delete_table(tx: &mut WriteTx<'_>, table: &Definition) -> Result<()> {
     let (account, region) = (table.account.as_str(), table.region.as_str());
     DEFINITIONS.delete(tx, &(account, region, table.row.name.as_str()))?;
+    encryption::retire(tx, &table.row.data_keys)?;
     PLACES.delete(tx, &table.row.id)?;
     purge(tx, table.row.id)?;
     for index in &table.indexes {
@@ -317,6 +389,15 @@ pub(crate) fn delete_stray_expiry(tx: &mut WriteTx<'_>, expiry: &Expiry) -> Resu
         true => Ok(()),
         false => Ok(EXPIRIES.delete(tx, expiry)?),
     }
+}
+
+/// Whether any table has data keys.
+pub(crate) fn any_data_key(tx: &ReadTx<'_>) -> Result<bool> {
+    let mut found = false;
+    for id in all_table_ids(tx)? {
+        found |= table_of_id(tx, id)?.is_some_and(|table| !table.row.data_keys.is_empty());
+    }
+    Ok(found)
 }
 
 /// The numbers of all tables.
@@ -381,17 +462,28 @@ fn row(key: &[u8]) -> Vec<u8> {
 
 /// The bytes of an item.
 pub(crate) fn get_row(tx: &impl Tx, id: u64, key: &Key) -> Result<Option<Bytes>> {
-    Ok(tx.get(&row(&keys::row_key(id, key)))?)
+    get_row_at(tx, &keys::row_key(id, key))
 }
 
 /// The bytes under a key of [`keys`].
 pub(crate) fn get_row_at(tx: &impl Tx, key: &[u8]) -> Result<Option<Bytes>> {
-    Ok(tx.get(&row(key))?)
+    let Some(bytes) = tx.get(&row(key))? else { return Ok(None) };
+    let opened = encryption::open(tx, key, &bytes)?;
+    Ok(Some(opened.unwrap_or(bytes)))
 }
 
-/// Writes an item or an index's entry under a key of [`keys`].
-pub(crate) fn put_row(tx: &mut WriteTx<'_>, key: &[u8], bytes: &[u8]) {
-    tx.put(&row(key), bytes);
+/// Writes an item or an index's entry of a table under a key of [`keys`].
+pub(crate) fn put_row(
+    tx: &mut WriteTx<'_>,
+    table: &Definition,
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<()> {
+    match encryption::seal(tx, table, key, bytes)? {
+        Some(sealed) => tx.put(&row(key), &sealed),
+        None => tx.put(&row(key), bytes),
+    }
+    Ok(())
 }
 
 /// Removes an item or an index's entry.
@@ -401,6 +493,25 @@ pub(crate) fn delete_row(tx: &mut WriteTx<'_>, key: &[u8]) {
 
 /// Visits the items or entries in a range of [`keys`], whose keys it shows as [`keys`] made them.
 pub(crate) fn scan_rows(
+    tx: &(impl Tx + ?Sized),
+    range: &KeyRange,
+    is_reverse: bool,
+    mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<()> {
+    let mut failure = None;
+    scan_stored(tx, range, is_reverse, |key, bytes| match encryption::open(tx, key, bytes) {
+        Ok(None) => visit(key, bytes),
+        Ok(Some(opened)) => visit(key, &opened),
+        Err(error) => {
+            failure = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failure.map_or(Ok(()), Err)
+}
+
+/// The same with bytes as they lie in the store, maybe sealed.
+pub(crate) fn scan_stored(
     tx: &(impl Read + ?Sized),
     range: &KeyRange,
     is_reverse: bool,
@@ -480,7 +591,7 @@ pub(crate) fn some_keys(
     limit: usize,
 ) -> Result<Vec<Vec<u8>>> {
     let mut keys = Vec::new();
-    scan_rows(tx, range, false, |key, _| {
+    scan_stored(tx, range, false, |key, _| {
         keys.push(key.to_vec());
         if keys.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

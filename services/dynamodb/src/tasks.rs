@@ -4,6 +4,7 @@
 //! nobody waits long behind one. What is removed is looked for outside of them, and each look begins where the last one
 //! ended: on a log-structured engine it would walk through all that was removed before.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::changes::{self, Change};
 use crate::definition::Definition;
-use crate::encoding::{decode_item, row_size};
+use crate::encoding::{decode_item, encode_item};
+use crate::encryption;
 use crate::error::Result;
-use crate::keys::KeyRange;
+use crate::keys::{Key, KeyRange, row_key};
 use crate::store::{self, Counted, Expiry};
 use crate::value::Item;
 
@@ -21,6 +23,8 @@ use crate::value::Item;
 pub(crate) const UPKEEP: &str = "dynamodb.upkeep";
 /// Stands for a table's expiries where the number of an index is expected.
 pub(crate) const EXPIRIES: u64 = 0;
+/// Stands for sealing all rows of a table anew where the number of an index is expected.
+pub(crate) const SEALING: u64 = u64::MAX;
 /// How many rows one transaction touches.
 const BATCH: usize = 500;
 /// How many rows a new index is filled with before its creation is answered.
@@ -30,6 +34,8 @@ const FIRST_BATCH: usize = 1000;
 const OLDEST_EXPIRY_SECS: u64 = 5 * 365 * 24 * 60 * 60;
 /// How long a count holds. AWS counts about every six hours.
 const COUNT_MILLIS: i64 = 6 * 60 * 60 * 1000;
+/// How often DynamoDB looks whether it may still use the keys of tables. AWS needs from 13 to 75 minutes to notice.
+const KEYS_MILLIS: u64 = 15 * 60 * 1000;
 /// How many tables are counted before the round rests.
 const COUNTED_TABLES: usize = 100;
 /// How many rows are counted in one view of the store.
@@ -39,12 +45,13 @@ const COUNTED_ROWS: usize = 2_000;
 pub(crate) static TASKS: &[Task] = &[
     Task { name: UPKEEP, every: Duration::from_secs(60), run: upkeep },
     Task { name: "dynamodb.expiry", every: Duration::from_secs(5), run: expire },
+    Task { name: "dynamodb.keys", every: Duration::from_millis(KEYS_MILLIS), run: check_keys },
     Task { name: "dynamodb.counts", every: Duration::from_millis(COUNT_MILLIS as u64), run: count },
 ];
 
 fn upkeep(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
     Box::pin(async move {
-        while cx.write(fill_next).await? {}
+        while unlock_next(&cx).await? && cx.write(fill_next).await? {}
         loop {
             let next = cx.read(|tx| store::first_purge(tx))?;
             let Some(id) = next else { break };
@@ -73,6 +80,54 @@ async fn purge(cx: &Cx, id: u64) -> Result<()> {
         }
         range.start.push(0);
     }
+}
+
+/// Gets what the first backfill needs to be read. False if KMS does not let it; the next round tries again.
+async fn unlock_next(cx: &Cx) -> Result<bool> {
+    let table = cx.read(|tx| match store::first_backfill(tx)? {
+        Some((id, ..)) => store::table_of_id(tx, id),
+        None => Ok(None),
+    })?;
+    let Some(table) = table else { return Ok(true) };
+    may_open(cx, &table).await
+}
+
+/// Gets the data keys of a table; false if KMS refuses.
+async fn may_open(cx: &Cx, table: &Definition) -> Result<bool> {
+    match encryption::unlock_for_upkeep(cx, table).await {
+        Ok(()) => Ok(true),
+        Err(error) if encryption::is_lost(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks whether the keys of tables can be used, and says so in the tables' rows.
+fn check_keys(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
+    Box::pin(async move {
+        if !encryption::is_used(&cx)? {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let ids = cx.read(|tx| store::table_ids(tx, after, COUNTED_TABLES))?;
+            let Some(last) = ids.last().copied() else { return Ok(()) };
+            for id in ids {
+                let Some(table) = cx.read(|tx| store::table_of_id(tx, id))? else { continue };
+                let is_lost = !may_open(&cx, &table).await?;
+                if is_lost != table.row.inaccessible_millis.is_some() {
+                    cx.write(|tx| mark(tx, id, is_lost)).await?;
+                }
+            }
+            after = Some(last);
+        }
+    })
+}
+
+fn mark(tx: &mut WriteTx<'_>, id: u64, is_lost: bool) -> Result<()> {
+    let Some(table) = store::table_of_id(tx, id)? else { return Ok(()) };
+    let mut row = table.row.clone();
+    row.inaccessible_millis = is_lost.then(|| fogbank_core::Tx::now(tx).millis());
+    store::put_table(tx, &table.account, &table.region, &row)
 }
 
 /// Goes on with the first backfill; false if there is none.
@@ -113,10 +168,16 @@ fn fill(
         return store::put_backfill(tx, table.id(), index, last);
     }
     store::put_backfill(tx, table.id(), index, None)?;
+    let mut row = table.row.clone();
+    if index == SEALING {
+        let kept = if row.encryption_key.is_some() { row.data_keys.pop() } else { None };
+        encryption::retire(tx, &row.data_keys)?;
+        row.data_keys = kept.into_iter().collect();
+        return store::put_table(tx, &table.account, &table.region, &row);
+    }
     if index == EXPIRIES {
         return Ok(());
     }
-    let mut row = table.row.clone();
     for found in row.global_indexes.iter_mut().filter(|found| found.id == index) {
         found.is_filling = false;
     }
@@ -147,9 +208,22 @@ fn fill_one(
     }
     let found = table.indexes.iter().find(|found| found.id == index);
     let key = table.key.check_item(item)?;
+    if index == SEALING {
+        return seal_anew(tx, table, &key, item);
+    }
     // An item whose attribute has another type than the index's key is not in the index.
     if let Some((key, bytes)) = found.and_then(|index| changes::entry(index, &key, item)) {
-        store::put_row(tx, &key, &bytes);
+        store::put_row(tx, table, &key, &bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes an item and its entries again, as they are, so that they are sealed as the table is now.
+fn seal_anew(tx: &mut WriteTx<'_>, table: &Definition, key: &Key, item: &Item) -> Result<()> {
+    store::put_row(tx, table, &row_key(table.id(), key), &encode_item(item))?;
+    for (key, bytes) in table.indexes.iter().filter_map(|index| changes::entry(index, key, item)) {
+        // An index that is still being filled gets its entries from that.
+        store::put_row(tx, table, &key, &bytes)?;
     }
     Ok(())
 }
@@ -163,10 +237,31 @@ fn expire(cx: Cx) -> BoxFuture<'static, std::result::Result<(), Fault>> {
             if due.is_empty() {
                 return Ok(());
             }
+            let next = due.last().cloned();
+            retain_open(&cx, &mut due).await?;
             cx.write(|tx| expire_some(tx, &due, now)).await?;
-            last = due.pop();
+            last = next;
         }
     })
+}
+
+/// Leaves out the items of tables whose key cannot be used: they expire when it can.
+async fn retain_open(cx: &Cx, due: &mut Vec<Expiry>) -> Result<()> {
+    if !encryption::is_used(cx)? {
+        return Ok(());
+    }
+    let mut known = BTreeMap::new();
+    for (_, id, _) in due.iter() {
+        if !known.contains_key(id) {
+            let may = match cx.read(|tx| store::table_of_id(tx, *id))? {
+                Some(table) => may_open(cx, &table).await?,
+                None => true,
+            };
+            known.insert(*id, may);
+        }
+    }
+    due.retain(|(_, id, _)| known.get(id) == Some(&true));
+    Ok(())
 }
 
 fn expire_some(tx: &mut WriteTx<'_>, due: &[Expiry], now: u64) -> Result<()> {
@@ -233,10 +328,10 @@ async fn count_one(cx: &Cx, id: u64) -> Result<()> {
         let mut rows = 0;
         let mut last = Vec::new();
         cx.read(|tx| {
-            store::scan_rows(tx, &range, false, |key, row| {
+            store::scan_stored(tx, &range, false, |key, row| {
                 rows += 1;
                 counted.items += 1;
-                counted.bytes += row_size(row).unwrap_or(row.len()) as u64;
+                counted.bytes += encryption::size_of(row).unwrap_or(row.len()) as u64;
                 if rows < COUNTED_ROWS {
                     return ControlFlow::Continue(());
                 }

@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::names::TableName;
 use crate::value::{check_item_nesting, check_put_size, item_size};
-use crate::{conditions, convert, projections, store};
+use crate::{conditions, convert, encryption, projections, store};
 
 /// How many bytes of items a transaction may touch.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -42,6 +42,8 @@ pub(crate) async fn write(
     let digest = token.as_ref().map_or(0, |_| digest(&input.transact_items));
     let writes: Vec<Write> = input.transact_items.into_iter().map(parse).collect::<Result<_>>()?;
     let wanted = (input.return_consumed_capacity, input.return_item_collection_metrics);
+    let tables: Vec<&str> = writes.iter().map(|write| &*write.table).collect();
+    encryption::unlock(cx, &tables).await?;
     cx.write(|tx| {
         if let Some(token) = &token
             && let Some(done) = store::token(tx, token)?
@@ -309,7 +311,13 @@ fn parse_update(update: model::Update) -> Result<Write> {
 }
 
 /// Reads several items in one consistent view.
-pub(crate) fn get(tx: &ReadTx<'_>, input: TransactGetItemsInput) -> Result<TransactGetItemsOutput> {
+pub(crate) async fn get(cx: &Cx, input: TransactGetItemsInput) -> Result<TransactGetItemsOutput> {
+    let tables: Vec<&str> = input.transact_items.iter().map(|item| &*item.get.table_name).collect();
+    encryption::unlock(cx, &tables).await?;
+    cx.read(|tx| get_in(tx, input))
+}
+
+fn get_in(tx: &ReadTx<'_>, input: TransactGetItemsInput) -> Result<TransactGetItemsOutput> {
     let gets = input
         .transact_items
         .into_iter()

@@ -183,6 +183,19 @@ pub(crate) async fn settle(
         Some(method) => (method == Method::DualKms, asked.key_id.as_deref()),
     };
     let key_id = key_id.unwrap_or(MANAGED);
+    // Apart, so that what few objects need makes no write's future larger.
+    Box::pin(with_kms(cx, bucket, at, asked, key_id, is_dual, default_bucket_key)).await
+}
+
+async fn with_kms(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    asked: &Asked,
+    key_id: &str,
+    is_dual: bool,
+    default_bucket_key: bool,
+) -> Result<Sealing, Error> {
     // Two layers have a data key for each object.
     let bucket_key = asked.bucket_key.unwrap_or(default_bucket_key) && !is_dual;
     let context: Vec<_> = asked.context.clone().into_iter().collect();
@@ -213,15 +226,17 @@ pub(crate) async fn open(
     match encryption {
         None => Ok(None),
         Some(Encryption::Customer { .. }) => Ok(customer_key.map(CustomerKey::body_key)),
-        Some(Encryption::Kms(kms)) => {
-            check_signed(cx)?;
-            let region = Arn::parse(&kms.key_arn).map_or(cx.region(), |arn| arn.region);
-            let cx = in_region(cx, region);
-            let key = kms_key(at, &kms.key_arn, kms.bucket_key, &kms.context);
-            let data_key = key.open_data_key(&cx, &kms.data_key).await.map_err(refused)?;
-            Ok(Some(body_key(&cx, kms, data_key.bytes())))
-        }
+        Some(Encryption::Kms(kms)) => Box::pin(open_with_kms(cx, at, kms)).await.map(Some),
     }
+}
+
+async fn open_with_kms(cx: &Cx, at: (&str, &str), kms: &KmsEncryption) -> Result<BodyKey, Error> {
+    check_signed(cx)?;
+    let region = Arn::parse(&kms.key_arn).map_or(cx.region(), |arn| arn.region);
+    let cx = in_region(cx, region);
+    let key = kms_key(at, &kms.key_arn, kms.bucket_key, &kms.context);
+    let data_key = key.open_data_key(&cx, &kms.data_key).await.map_err(refused)?;
+    Ok(body_key(&cx, kms, data_key.bytes()))
 }
 
 fn body_key(cx: &Cx, kms: &KmsEncryption, data_key: &Zeroizing<[u8; KEY_BYTES]>) -> BodyKey {

@@ -13,13 +13,14 @@ use crate::model::{
     ReturnValuesOnConditionCheckFailure as OnFailure,
 };
 use crate::names::TableName;
-use crate::{conditions, convert};
+use crate::{conditions, convert, encryption};
 
 /// Deletes the item under a key, if there is one.
 pub(crate) async fn delete(cx: &Cx, mut input: DeleteItemInput) -> Result<DeleteItemOutput> {
     let write = parse(&mut input)?;
     let returns_old = input.return_values == Some(ReturnValue::AllOld);
     let reports = capacity::is_wanted(input.return_consumed_capacity);
+    encryption::unlock(cx, &[&*write.table]).await?;
     cx.write(|tx| {
         let prepared = write.prepare(tx, returns_old || reports)?;
         prepared.apply(tx)?;

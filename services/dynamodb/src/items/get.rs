@@ -1,6 +1,6 @@
 //! `GetItem`.
 
-use fogbank_core::ReadTx;
+use fogbank_core::{Cx, ReadTx};
 
 use crate::attributes::Attributes;
 use crate::capacity::{self, Consumed, Kind, read_units};
@@ -8,10 +8,15 @@ use crate::encoding::{decode_item, row_size};
 use crate::error::Result;
 use crate::model::{GetItemInput, GetItemOutput};
 use crate::names::TableName;
-use crate::{convert, projections, store};
+use crate::{convert, encryption, projections, store};
 
 /// Reads the item under a key.
-pub(crate) fn get(tx: &ReadTx<'_>, input: GetItemInput) -> Result<GetItemOutput> {
+pub(crate) async fn get(cx: &Cx, input: GetItemInput) -> Result<GetItemOutput> {
+    encryption::unlock(cx, &[&*input.table_name]).await?;
+    cx.read(|tx| get_in(tx, input))
+}
+
+fn get_in(tx: &ReadTx<'_>, input: GetItemInput) -> Result<GetItemOutput> {
     TableName::of_data(&input.table_name)?;
     projections::check_parameters(
         input.projection_expression.as_deref(),

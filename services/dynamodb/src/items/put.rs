@@ -13,13 +13,14 @@ use crate::model::{
 };
 use crate::names::TableName;
 use crate::value::{check_item_nesting, check_put_size};
-use crate::{conditions, convert};
+use crate::{conditions, convert, encryption};
 
 /// Writes an item in place of what was under its key.
 pub(crate) async fn put(cx: &Cx, mut input: PutItemInput) -> Result<PutItemOutput> {
     let write = parse(&mut input)?;
     let returns_old = input.return_values == Some(ReturnValue::AllOld);
     let reports = capacity::is_wanted(input.return_consumed_capacity);
+    encryption::unlock(cx, &[&*write.table]).await?;
     cx.write(|tx| {
         let prepared = write.prepare(tx, returns_old || reports)?;
         prepared.apply(tx)?;

@@ -20,12 +20,13 @@ use crate::model::{
 };
 use crate::names::TableName;
 use crate::value::Item;
-use crate::{conditions, convert};
+use crate::{conditions, convert, encryption};
 
 /// Changes the item under a key, or makes one.
 pub(crate) async fn update(cx: &Cx, mut input: UpdateItemInput) -> Result<UpdateItemOutput> {
     let returns = input.return_values.unwrap_or(ReturnValue::None);
     let (write, projection) = parse(&mut input)?;
+    encryption::unlock(cx, &[&*write.table]).await?;
     cx.write(|tx| {
         let prepared = write.prepare(tx, true)?;
         prepared.apply(tx)?;

@@ -1,6 +1,6 @@
 //! `Query`.
 
-use fogbank_core::ReadTx;
+use fogbank_core::{Cx, ReadTx};
 
 use super::page::Request;
 use super::selection::{self, Notation, Selection};
@@ -15,7 +15,7 @@ use crate::keys::{Key, KeyRange, partition_prefix};
 use crate::model::{QueryInput, QueryOutput};
 use crate::names::TableName;
 use crate::value::Item;
-use crate::{conditions, convert, store};
+use crate::{conditions, convert, encryption, store};
 
 /// A query whose request has been parsed.
 struct Query {
@@ -28,7 +28,12 @@ struct Query {
 }
 
 /// Reads the items of a partition, in the order of their sort keys.
-pub(crate) fn query(tx: &ReadTx<'_>, mut input: QueryInput) -> Result<QueryOutput> {
+pub(crate) async fn query(cx: &Cx, input: QueryInput) -> Result<QueryOutput> {
+    encryption::unlock(cx, &[&*input.table_name]).await?;
+    cx.read(|tx| query_in(tx, input))
+}
+
+fn query_in(tx: &ReadTx<'_>, mut input: QueryInput) -> Result<QueryOutput> {
     let query = parse(&mut input)?;
     let table = store::table(tx, &input.table_name)?;
     let is_consistent = input.consistent_read.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `Scan`.
 
-use fogbank_core::ReadTx;
+use fogbank_core::{Cx, ReadTx};
 
 use super::page::Request;
 use super::query::go_on;
@@ -15,7 +15,7 @@ use crate::keys::{KeyRange, segment_hashes};
 use crate::model::{ScanInput, ScanOutput};
 use crate::names::TableName;
 use crate::value::Item;
-use crate::{convert, store};
+use crate::{convert, encryption, store};
 
 /// A scan whose request has been parsed.
 struct Scan {
@@ -27,7 +27,12 @@ struct Scan {
 }
 
 /// Reads all items, in the order of their partition keys' hashes.
-pub(crate) fn scan(tx: &ReadTx<'_>, mut input: ScanInput) -> Result<ScanOutput> {
+pub(crate) async fn scan(cx: &Cx, input: ScanInput) -> Result<ScanOutput> {
+    encryption::unlock(cx, &[&*input.table_name]).await?;
+    cx.read(|tx| scan_in(tx, input))
+}
+
+fn scan_in(tx: &ReadTx<'_>, mut input: ScanInput) -> Result<ScanOutput> {
     let scan = parse(&mut input)?;
     let table = store::table(tx, &input.table_name)?;
     let is_consistent = input.consistent_read.unwrap_or_default();

@@ -1,9 +1,10 @@
 //! `CreateTable`.
 
-use fogbank_core::{Timestamp, Tx, WriteTx};
+use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 
 use super::{describe, rules};
 use crate::definition::Definition;
+use crate::encryption::{self, Fresh};
 use crate::error::{Error, Result};
 use crate::model::{
     AttributeDefinition, BillingMode, CreateTableInput, CreateTableOutput, KeySchemaElement,
@@ -16,10 +17,29 @@ use crate::tags;
 /// How many tables an account may have in a region.
 const MAX_TABLES: usize = 2500;
 
-/// Creates a table.
-pub(crate) fn create(tx: &mut WriteTx<'_>, input: CreateTableInput) -> Result<CreateTableOutput> {
+/// Creates a table, and the data key of its rows if the request names a key of KMS.
+pub(crate) async fn create(cx: &Cx, input: CreateTableInput) -> Result<CreateTableOutput> {
     let (name, given) = given(&input)?;
-    let key = check(&input, &given)?;
+    check(&input, &given)?;
+    let fresh = match encryption_key(input.sse_specification.as_ref()) {
+        // A table that is there already is for the transaction to find.
+        Some(key_id) if cx.read(|tx| store::find(tx, name))?.is_none() => {
+            let account = name.account.unwrap_or(cx.account());
+            let at = (account, name.region.unwrap_or(cx.region()), name.name);
+            Some(encryption::fresh(cx, at, &key_id).await?)
+        }
+        _ => None,
+    };
+    cx.write(|tx| create_in(tx, &input, fresh.as_ref())).await
+}
+
+fn create_in(
+    tx: &mut WriteTx<'_>,
+    input: &CreateTableInput,
+    fresh: Option<&Fresh>,
+) -> Result<CreateTableOutput> {
+    let (name, given) = given(input)?;
+    let key = check(input, &given)?;
     let (account, region) = (
         name.account.unwrap_or(tx.account()).to_owned(),
         name.region.unwrap_or(tx.region()).to_owned(),
@@ -35,7 +55,10 @@ pub(crate) fn create(tx: &mut WriteTx<'_>, input: CreateTableInput) -> Result<Cr
             "Subscriber limit exceeded: There is a limit of {MAX_TABLES} tables per subscriber"
         )));
     }
-    let row = row(tx, &input, &given, name, key)?;
+    let mut row = row(tx, input, &given, name, key)?;
+    if let Some(fresh) = fresh {
+        fresh.put_into(tx, &mut row);
+    }
     store::put_table(tx, &account, &region, &row)?;
     let table = Definition::new(&account, &region, row)?;
     let description = describe::description(&tx.as_read(), &table, "CREATING")?;
@@ -104,6 +127,7 @@ fn check(input: &CreateTableInput, given: &Given<'_>) -> Result<KeyRow> {
         return Err(Error::invalid("VectorIndexes are not supported by this endpoint"));
     }
     check_stream(input.stream_specification.as_ref())?;
+    check_encryption(input.sse_specification.as_ref())?;
     tags::check(input.tags.as_deref().unwrap_or_default())?;
     Ok(key)
 }
@@ -244,6 +268,8 @@ fn row(
         is_protected: input.deletion_protection_enabled.unwrap_or_default(),
         expiry_attribute: None,
         tags: tags.map(|tag| (tag.key.clone(), tag.value.clone())).collect(),
+        data_keys: Vec::new(),
+        inaccessible_millis: None,
     })
 }
 
@@ -290,11 +316,21 @@ pub(super) fn stream(wire: Option<&StreamSpecification>, now: Timestamp) -> Opti
     })
 }
 
+/// Refuses a specification of encryption that contradicts itself.
+pub(super) fn check_encryption(wire: Option<&SSESpecification>) -> Result<()> {
+    let Some(wire) = wire else { return Ok(()) };
+    let refuse = |what: &str| Err(Error::parameter(what));
+    match (wire.enabled == Some(true), wire.sse_type, &wire.kms_master_key_id) {
+        (false, Some(_), _) => refuse("SSEType can not be specified if Enabled is false"),
+        (false, _, Some(_)) => refuse("KMSMasterKeyId can not be specified if Enabled is false"),
+        (true, Some(SSEType::Aes256), _) => refuse("SSEType AES256 is not supported"),
+        (true, None, Some(_)) => refuse("SSEType KMS is required if KMSMasterKeyId is specified"),
+        _ => Ok(()),
+    }
+}
+
 /// The key of KMS that a request names; empty: DynamoDB's key in KMS.
 pub(super) fn encryption_key(wire: Option<&SSESpecification>) -> Option<String> {
     let wire = wire.filter(|wire| wire.enabled == Some(true))?;
-    if wire.sse_type == Some(SSEType::Aes256) {
-        return None;
-    }
     Some(wire.kms_master_key_id.clone().unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use fogbank_core::{ReadTx, Timestamp};
 
 use crate::definition::Definition;
-use crate::encoding::row_size;
+use crate::encryption;
 use crate::error::Result;
 use crate::keys::KeyRange;
 use crate::model::{
@@ -63,7 +63,10 @@ pub(super) fn description(
         attribute_definitions: Some(attributes(row)),
         table_name: Some(row.name.clone()),
         key_schema: Some(key_schema(&row.key)),
-        table_status: Some(status.to_owned()),
+        table_status: Some(match row.inaccessible_millis {
+            Some(_) if status == "ACTIVE" => "INACCESSIBLE_ENCRYPTION_CREDENTIALS".to_owned(),
+            _ => status.to_owned(),
+        }),
         creation_date_time: Some(Timestamp::from_millis(row.created_millis)),
         provisioned_throughput: Some(throughput(&row.throughput)),
         table_size_bytes: Some(bytes),
@@ -93,9 +96,9 @@ fn contents(tx: &ReadTx<'_>, id: u64) -> Result<(i64, i64)> {
     let (mut items, mut bytes) = (0_u64, 0_u64);
     let range = KeyRange::of_prefix(id.to_be_bytes().to_vec());
     let mut is_large = false;
-    store::scan_rows(tx, &range, false, |_, row| {
+    store::scan_stored(tx, &range, false, |_, row| {
         items += 1;
-        bytes += row_size(row).unwrap_or(row.len()) as u64;
+        bytes += encryption::size_of(row).unwrap_or(row.len()) as u64;
         is_large = items > COUNTED_ROWS || bytes > COUNTED_BYTES;
         if is_large { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
@@ -173,21 +176,15 @@ fn stream(row: &TableRow) -> Option<StreamSpecification> {
 }
 
 fn encryption(table: &Definition) -> Option<SSEDescription> {
-    let key = table.row.encryption_key.as_ref()?;
-    let (region, account) = (&table.region, &table.account);
-    let arn = match key.as_str() {
-        "" => fogbank_core::arn::arn("kms", region, account, "alias/aws/dynamodb"),
-        arn if arn.starts_with("arn:") => arn.to_owned(),
-        alias if alias.starts_with("alias/") => {
-            fogbank_core::arn::arn("kms", region, account, alias)
-        }
-        id => fogbank_core::arn::arn("kms", region, account, format!("key/{id}")),
-    };
+    let arn = encryption::shown_key(table)?;
     Some(SSEDescription {
         status: Some("ENABLED".to_owned()),
         sse_type: Some(SSEType::Kms),
         kms_master_key_arn: Some(arn),
-        inaccessible_encryption_date_time: None,
+        inaccessible_encryption_date_time: table
+            .row
+            .inaccessible_millis
+            .map(Timestamp::from_millis),
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use fogbank_core::{Timestamp, Tx, WriteTx};
+use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 
 use super::{create, describe, rules};
 use crate::definition::Definition;
+use crate::encryption::{self, Fresh};
 use crate::error::{Error, Result};
 use crate::model::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate,
@@ -16,15 +17,37 @@ use crate::store::{self, IndexRow, TableRow, ThroughputRow};
 use crate::tasks;
 
 /// Changes how a table is billed, its indexes, stream, encryption, class or protection.
-pub(crate) fn update(tx: &mut WriteTx<'_>, input: UpdateTableInput) -> Result<UpdateTableOutput> {
-    let table = super::find_checked(tx, input.table_name.as_deref(), || check(&input))?;
+pub(crate) async fn update(cx: &Cx, input: UpdateTableInput) -> Result<UpdateTableOutput> {
+    let table =
+        cx.read(|tx| super::find_checked(tx, input.table_name.as_deref(), || check(&input)))?;
+    let asks_for_rows =
+        input.sse_specification.is_some() || input.global_secondary_index_updates.is_some();
+    if asks_for_rows {
+        encryption::unlock_table(cx, &table).await?;
+    }
+    let fresh = match create::encryption_key(input.sse_specification.as_ref()) {
+        Some(key_id) => {
+            let at = (&*table.account, &*table.region, table.name());
+            Some(encryption::fresh(cx, at, &key_id).await?)
+        }
+        None => None,
+    };
+    cx.write(|tx| update_in(tx, &input, fresh.as_ref())).await
+}
+
+fn update_in(
+    tx: &mut WriteTx<'_>,
+    input: &UpdateTableInput,
+    fresh: Option<&Fresh>,
+) -> Result<UpdateTableOutput> {
+    let table = super::find_checked(tx, input.table_name.as_deref(), || check(input))?;
     let now = tx.now();
     let mut row = table.row.clone();
     let has_indexes = input.global_secondary_index_updates.iter().flatten().next().is_some();
     if has_indexes {
         merge_attributes(&mut row, input.attribute_definitions.as_deref().unwrap_or_default())?;
     }
-    change_billing(&mut row, &input, now)?;
+    change_billing(&mut row, input, now)?;
     let mut removed = Vec::new();
     let mut added = Vec::new();
     for update in input.global_secondary_index_updates.iter().flatten() {
@@ -43,8 +66,11 @@ pub(crate) fn update(tx: &mut WriteTx<'_>, input: UpdateTableInput) -> Result<Up
     if has_indexes {
         forget_attributes(&mut row);
     }
-    change_stream(&mut row, &input, now)?;
-    change_rest(&mut row, &input, now);
+    change_stream(&mut row, input, now)?;
+    change_rest(&mut row, input, now);
+    if let Some(fresh) = fresh {
+        fresh.put_into(tx, &mut row);
+    }
     store::put_table(tx, &table.account, &table.region, &row)?;
     for index in &removed {
         store::purge(tx, index.id)?;
@@ -52,6 +78,9 @@ pub(crate) fn update(tx: &mut WriteTx<'_>, input: UpdateTableInput) -> Result<Up
     let changed = Definition::new(&table.account, &table.region, row)?;
     for id in &added {
         tasks::begin_fill(tx, &changed, *id)?;
+    }
+    if input.sse_specification.is_some() {
+        tasks::begin_fill(tx, &changed, tasks::SEALING)?;
     }
     let description = answer(tx, &table, &changed, &removed)?;
     Ok(UpdateTableOutput { table_description: Some(description) })
@@ -110,6 +139,7 @@ fn check(input: &UpdateTableInput) -> Result<()> {
     }
     input.provisioned_throughput.as_ref().map_or(Ok(()), rules::check_units)?;
     check_index_updates(updates)?;
+    create::check_encryption(input.sse_specification.as_ref())?;
     create::check_stream(input.stream_specification.as_ref())
 }
 

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use fogbank_core::store::Value;
 use fogbank_testkit::{check_row, expect};
 
 use crate::store::{
-    Backfill, Counted, IndexRow, KeyRow, Place, StreamRow, TableRow, ThroughputRow, Token,
+    Backfill, Counted, DataKeyRow, IndexRow, KeyRow, Place, StreamRow, TableRow, ThroughputRow,
+    Token,
 };
 
 fn key() -> KeyRow {
@@ -32,6 +34,18 @@ fn index(name: &str) -> IndexRow {
     }
 }
 
+/// A table of the first version.
+const OLDER_TABLE: [&str; 3] = [
+    "01070175016e80a0d5edee660102706b015302706b000108016c02706b0102736b07494e434c55444501016102040106",
+    "0001010a00010108016702706b0102736b07494e434c554445010161020401060001010a000101010800000000000101",
+    "094b4559535f4f4e4c59017301016b01085354414e44415244010c010105756e74696c0101740176",
+];
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+    (0..text.len()).step_by(2).map(digits).collect()
+}
+
 #[test]
 fn tables() {
     let table = TableRow {
@@ -54,13 +68,25 @@ fn tables() {
         is_protected: true,
         expiry_attribute: Some("until".into()),
         tags: BTreeMap::from([("t".into(), "v".into())]),
+        data_keys: vec![DataKeyRow {
+            number: 300,
+            key_arn: "arn:k".into(),
+            sealed: vec![9, 8],
+            grant_id: "g".into(),
+        }],
+        inaccessible_millis: Some(5),
     };
+    let older = OLDER_TABLE.concat();
+    let older = TableRow::decode_slice(&hex(&older)).expect("the first version");
+    let plain = TableRow { data_keys: Vec::new(), inaccessible_millis: None, ..table.clone() };
+    assert_eq!(older, plain);
     check_row(
         &table,
         expect![[r#"
-        01070175016e80a0d5edee660102706b015302706b000108016c02706b0102736b07494e434c55444501016102040106
-        0001010a00010108016702706b0102736b07494e434c554445010161020401060001010a000101010800000000000101
-        094b4559535f4f4e4c59017301016b01085354414e44415244010c010105756e74696c0101740176"#]],
+            02070175016e80a0d5edee660102706b015302706b000108016c02706b0102736b07494e434c55444501016102040106
+            0001010a00010108016702706b0102736b07494e434c554445010161020401060001010a000101010800000000000101
+            094b4559535f4f4e4c59017301016b01085354414e44415244010c010105756e74696c010174017601ac020561726e3a
+            6b0209080167010a"#]],
     );
     let place = Place { account: "000000000000".into(), region: "r".into(), name: "n".into() };
     check_row(&place, expect!["010c3030303030303030303030300172016e"]);

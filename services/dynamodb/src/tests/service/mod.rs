@@ -2,6 +2,7 @@
 
 mod access;
 mod batches;
+mod encryption;
 mod expiry;
 mod indexes;
 mod items;
@@ -13,7 +14,7 @@ mod transactions;
 use fogbank_core::{Cx, Service};
 use fogbank_testkit::{Value, World, json};
 
-pub(super) static SERVICES: &[&Service] = &[&crate::SERVICE];
+pub(super) static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_kms::SERVICE];
 
 /// A world with the table `music`, whose key is `artist` and `song`, with a local index by `year` and a global one by
 /// `label` that has only `price` besides keys.
