@@ -1,0 +1,85 @@
+"""What was acknowledged under a key of KMS is there, sealed, after `kill -9`."""
+
+import threading
+
+from support import Caller
+
+TEXT = "correct horse battery staple"
+CONTEXT = {"of": "test"}
+
+
+def write_until_killed(number, user, key, known):
+    """Writes one after the other and notes what was acknowledged; the kill ends it."""
+    secrets, parameters, kms = user.client("secretsmanager"), user.client("ssm"), user.client("kms")
+    objects = user.client("s3")
+    try:
+        for n in range(10_000):
+            name = f"w{number}-{n}"
+            secrets.create_secret(Name=name, SecretString=f"{TEXT} {name}", KmsKeyId=key)
+            known["secrets"].append(name)
+            parameters.put_parameter(
+                Name=name, Value=f"{TEXT} {name}", Type="SecureString", KeyId=key)
+            known["parameters"].append(name)
+            sealed = kms.encrypt(
+                KeyId=key, Plaintext=f"{TEXT} {name}".encode(), EncryptionContext=CONTEXT)
+            known["ciphertexts"].append((name, sealed["CiphertextBlob"]))
+            objects.put_object(
+                Bucket="sealed", Key=name, Body=f"{TEXT} {name}".encode(),
+                ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+            known["objects"].append(name)
+            secrets.put_secret_value(SecretId=name, SecretString=f"{TEXT} again {name}")
+            known["versions"].append(name)
+    except Exception:  # The server is gone: what has no answer may be there or not.
+        return
+
+
+def check(user, known):
+    """Everything that was acknowledged is there as it was acknowledged."""
+    secrets, parameters, kms = user.client("secretsmanager"), user.client("ssm"), user.client("kms")
+    objects, again = user.client("s3"), set(known["versions"])
+    for name in known["secrets"]:
+        current = secrets.get_secret_value(SecretId=name)
+        if name in again:
+            assert current["SecretString"] == f"{TEXT} again {name}"
+            current = secrets.get_secret_value(SecretId=name, VersionStage="AWSPREVIOUS")
+            assert current["SecretString"] == f"{TEXT} {name}"
+        else:
+            # The change of the last one may have happened without an answer.
+            assert current["SecretString"] in (f"{TEXT} {name}", f"{TEXT} again {name}")
+    for name in known["parameters"]:
+        read = parameters.get_parameter(Name=name, WithDecryption=True)
+        assert read["Parameter"]["Value"] == f"{TEXT} {name}"
+    for name, sealed in known["ciphertexts"]:
+        opened = kms.decrypt(CiphertextBlob=sealed, EncryptionContext=CONTEXT)
+        assert opened["Plaintext"] == f"{TEXT} {name}".encode()
+    for name in known["objects"]:
+        read = objects.get_object(Bucket="sealed", Key=name)
+        assert read["Body"].read() == f"{TEXT} {name}".encode()
+
+
+def test_what_was_acknowledged_is_readable_after_a_kill(start):
+    cloud = start()
+    user = Caller(cloud.endpoint, "222200000010", "222200000010", "test")
+    key = user.client("kms").create_key()["KeyMetadata"]["Arn"]
+    user.client("s3").create_bucket(Bucket="sealed")
+    known = {kind: [] for kind in ("secrets", "parameters", "ciphertexts", "objects", "versions")}
+    for life in range(2):
+        enough = len(known["versions"]) + 40
+        writers = [
+            threading.Thread(target=write_until_killed, args=(10 * life + n, user, key, known))
+            for n in range(4)
+        ]
+        for writer in writers:
+            writer.start()
+        while len(known["versions"]) < enough and any(writer.is_alive() for writer in writers):
+            writers[0].join(0.01)
+        assert len(known["versions"]) >= enough, "the writers ended by themselves"
+        cloud.kill()
+        for writer in writers:
+            writer.join()
+        cloud.start()
+        check(user, known)
+    cloud.stop()
+    for path in cloud.data.rglob("*"):
+        if path.is_file():
+            assert TEXT.encode() not in path.read_bytes(), f"{path} holds what should be sealed"
