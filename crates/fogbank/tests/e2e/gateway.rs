@@ -146,10 +146,20 @@ fn browsers_cannot_be_made_to_call() {
     assert_eq!(server.raw(rebound.as_bytes()).status, 403);
     let crossed = format!(
         "POST / HTTP/1.1\r\nhost: {}\r\norigin: https://evil.example\r\ncontent-length: 0\r\n\
-         connection: close\r\n\r\n",
+         x-amz-target: AmazonSQS.ListQueues\r\nconnection: close\r\n\r\n",
         server.authority
     );
     assert_eq!(server.raw(crossed.as_bytes()).status, 403);
+    let two_hosts = format!(
+        "GET /_fogbank/health HTTP/1.1\r\nhost: {}\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+        server.authority
+    );
+    assert_eq!(server.raw(two_hosts.as_bytes()).status, 400);
+    let elsewhere = format!(
+        "GET http://evil.example/_fogbank/health HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+        server.authority
+    );
+    assert_eq!(server.raw(elsewhere.as_bytes()).status, 400);
     let made_up = format!(
         "GET /_fogbank/outbox/email?X-Amz-Signature=1 HTTP/1.1\r\nhost: {}\r\n\
          origin: https://evil.example\r\nconnection: close\r\n\r\n",
@@ -194,7 +204,12 @@ fn a_presigned_url_may_carry_headers_in_its_query() {
         server.raw(request.as_bytes())
     };
     assert_eq!(ask("PUT", "/hoisted", "", "").status, 200);
-    let put = ask("PUT", "/hoisted/key", "x-amz-acl=private&x-amz-meta-colour=red", "hello");
+    let put = ask(
+        "PUT",
+        "/hoisted/key",
+        "x-amz-acl=bucket-owner-full-control&x-amz-meta-colour=red",
+        "hello",
+    );
     assert_eq!(put.status, 200, "{put:?}");
     let got = ask("GET", "/hoisted/key", "", "");
     assert!(got.head.contains("x-amz-meta-colour: red"), "{got:?}");
