@@ -182,7 +182,7 @@ proptest! {
         let date = AmzDate::from_unix(secs);
         prop_assert_eq!(AmzDate::parse(date.as_str().as_bytes()), Some(date));
         if let Some(date) = AmzDate::parse(text.as_bytes()) {
-            prop_assert_eq!(date.as_str(), text);
+            prop_assert_eq!(date.as_str(), &text);
         }
         let _ = AmzDate::parse_http(text.as_bytes());
     }
