@@ -162,6 +162,21 @@ impl Client {
         .await
     }
 
+    /// Posts to one of the cloud's own paths.
+    pub async fn admin(&self, path: &str, input: &Value) -> Outcome {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        let (service, query) = ("fogbank", String::new());
+        let (path, body) = (path.to_owned(), input.to_string().into());
+        self.call(Call { service, method: Method::POST, path, query, headers, body }).await
+    }
+
+    /// Lists the snapshots.
+    pub async fn snapshots(&self) -> Outcome {
+        let (service, path) = ("fogbank", crate::lanes::snapshots::SNAPSHOTS.to_owned());
+        let (query, headers, body) = (String::new(), Vec::new(), Bytes::new());
+        self.call(Call { service, method: Method::GET, path, query, headers, body }).await
+    }
+
     /// Calls DynamoDB.
     pub async fn dynamodb(&self, operation: &str, body: &Value) -> Outcome {
         self.json(&format!("DynamoDB_20120810.{operation}"), body).await

@@ -53,6 +53,9 @@ struct Cli {
     /// Cycles after which functions must have seen everything; 0 runs no functions
     #[arg(long, default_value_t = 12)]
     functions_every: u64,
+    /// Cycles after which a snapshot is saved, or gone back to; 0 never does
+    #[arg(long, default_value_t = 4)]
+    travel_every: u64,
     /// Folder for the run's files [default: a new one in the system's folder of temporary files]
     #[arg(long)]
     scratch: Option<PathBuf>,
@@ -87,6 +90,7 @@ fn main() -> anyhow::Result<ExitCode> {
         round: cli.round.max(1),
         drain_every: cli.drain_every,
         functions_every: cli.functions_every,
+        travel_every: cli.travel_every,
         is_loud: !cli.quiet,
     };
     let begun = Instant::now();
@@ -165,9 +169,10 @@ fn print(report: &Report) {
         report.cuts, report.cut.blocks, report.cut.files, report.cut.names
     );
     println!("{:>6} cycles in which the disk failed otherwise", report.met);
+    println!("{:>6} returns to a snapshot", report.returns);
     let all = report.acknowledged;
     println!(
-        "acknowledged: {} writes to S3, {} to DynamoDB, {} to SQS, {} causes of events",
-        all.s3, all.dynamodb, all.sqs, all.events
+        "acknowledged: {} writes to S3, {} to DynamoDB, {} to SQS, {} causes of events, {} snapshots",
+        all.s3, all.dynamodb, all.sqs, all.events, all.snapshots
     );
 }

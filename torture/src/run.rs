@@ -39,6 +39,8 @@ pub struct Settings {
     pub round: u64,
     /// The queues are emptied in every so many-th cycle.
     pub drain_every: u64,
+    /// A snapshot is saved, or gone back to, in every so many-th cycle; 0: never.
+    pub travel_every: u64,
     /// All marks of functions must be there in every so many-th cycle; 0: no functions run.
     pub functions_every: u64,
     /// Says what happens on stderr.
@@ -60,6 +62,8 @@ pub struct Report {
     pub cut: Cut,
     /// Faults of the disk, other than kills, that the cloud met.
     pub met: u64,
+    /// How many times a snapshot was gone back to.
+    pub returns: u64,
     /// What was acknowledged.
     pub acknowledged: Acknowledged,
     /// What went wrong, with the cycle before whose load it was found.
@@ -69,13 +73,15 @@ pub struct Report {
 /// Less than what the cloud is told to keep in reserve, and more than half of it.
 const LOW_BYTES: u64 = (RESERVE_MIB << 20) / 4 * 3;
 
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     settings: &'a Settings,
     launch: Launch,
-    preload: Preload,
-    report: Report,
+    pub(crate) preload: Preload,
+    pub(crate) report: Report,
     failures: Failures,
     sweep: u64,
+    /// The world of which there is a snapshot.
+    pub(crate) past: Option<World>,
 }
 
 /// Runs the cycles and stops at the first that finds a failure; its directory stays.
@@ -94,7 +100,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Report> {
         log: scratch.join("log"),
     };
     let (report, failures) = Default::default();
-    let mut run = Run { settings, launch, preload, report, failures, sweep: 0 };
+    let mut run = Run { settings, launch, preload, report, failures, sweep: 0, past: None };
     let mut world = run.new_world()?;
     // One start more than cycles: the last one looks at what the last cycle left.
     for cycle in settings.first..=settings.first + settings.cycles {
@@ -127,7 +133,8 @@ impl Run<'_> {
         }
     }
 
-    fn new_world(&self) -> anyhow::Result<World> {
+    fn new_world(&mut self) -> anyhow::Result<World> {
+        self.past = None;
         let data = &self.launch.data;
         if data.exists() {
             fs::remove_dir_all(data).context("removing the data directory")?;
@@ -155,16 +162,20 @@ impl Run<'_> {
             world = self.new_world()?;
         }
         self.preload.reset()?;
-        let server = if is_last { self.start_whole()? } else { self.start(&plan)? };
+        let mut server = if is_last { self.start_whole()? } else { self.start(&plan)? };
         let client = server.client();
         let begun = Instant::now();
         if is_new {
             world.set_up(&client).await.context("making what the load needs")?;
         } else {
             let every = |n: u64| n > 0 && cycle.is_multiple_of(n);
-            let drain = is_last || every(self.settings.drain_every);
-            let marks = is_last || every(self.settings.functions_every);
+            let travels = !is_last && every(self.settings.travel_every);
+            let drain = is_last || travels || every(self.settings.drain_every);
+            let marks = is_last || travels || every(self.settings.functions_every);
             self.check(&mut world, &client, Depth { drain, marks }).await?;
+            if travels {
+                (world, server) = self.travel(world, server, &plan).await?;
+            }
         }
         let checked = begun.elapsed();
         if is_last {
@@ -181,7 +192,12 @@ impl Run<'_> {
         Ok(world)
     }
 
-    async fn check(&self, world: &mut World, client: &Client, depth: Depth) -> anyhow::Result<()> {
+    pub(crate) async fn check(
+        &self,
+        world: &mut World,
+        client: &Client,
+        depth: Depth,
+    ) -> anyhow::Result<()> {
         world.check(client, depth, &self.failures).await;
         ensure!(self.failures.is_empty(), "the check failed");
         Ok(())
@@ -193,10 +209,18 @@ impl Run<'_> {
         all.dynamodb += more.dynamodb;
         all.sqs += more.sqs;
         all.events += more.events;
+        all.snapshots += more.snapshots;
+    }
+
+    /// Counts a kill at an operation of the disk, and looks at what was said before it.
+    pub(crate) fn count_kill(&mut self, lines: Vec<String>) -> anyhow::Result<()> {
+        self.report.kills += 1;
+        self.report.kills_at_points += 1;
+        self.end(lines)
     }
 
     /// Starts it upon a whole disk.
-    fn start_whole(&self) -> anyhow::Result<Server> {
+    pub(crate) fn start_whole(&self) -> anyhow::Result<Server> {
         match self.launch.start(None)? {
             Started::Ready(server) => Ok(server),
             Started::Ended(status, lines) => {
@@ -250,7 +274,7 @@ impl Run<'_> {
     }
 
     /// Takes away what a power cut may take, and makes the disk whole.
-    fn cut(&mut self, plan: &Plan) -> anyhow::Result<()> {
+    pub(crate) fn cut(&mut self, plan: &Plan) -> anyhow::Result<()> {
         if let Some(loss) = plan.loss {
             let (log, grave) = (self.preload.log(), self.preload.grave());
             let mut random = plan.random.clone();

@@ -16,6 +16,7 @@ use crate::lanes::items::{self, Items};
 use crate::lanes::money::{self, Money};
 use crate::lanes::objects::{self, Objects};
 use crate::lanes::queues::{self, Messages, Queue};
+use crate::lanes::snapshots::Snapshots;
 use crate::lanes::{Failures, Next, Step};
 
 /// The load and its model.
@@ -27,6 +28,7 @@ pub struct World {
     with_functions: bool,
 }
 
+#[derive(Clone)]
 enum Lane {
     Objects(Objects),
     Items(Items),
@@ -35,6 +37,7 @@ enum Lane {
     Queue(Queue),
     Fifo(Fifo),
     Causes(Causes),
+    Snapshots(Snapshots),
 }
 
 /// How much a check looks at.
@@ -57,6 +60,8 @@ pub struct Acknowledged {
     pub sqs: u64,
     /// Causes of events.
     pub events: u64,
+    /// Snapshots that were saved and removed under load.
+    pub snapshots: u64,
 }
 
 impl World {
@@ -71,8 +76,33 @@ impl World {
         lanes.extend((0..4).map(|lane| Lane::Queue(Queue::new(lane, messages.clone()))));
         lanes.extend((0..3).map(|lane| Lane::Fifo(Fifo::new(lane))));
         lanes.extend((0..2).map(|lane| Lane::Causes(Causes::new(lane, with_functions))));
+        lanes.push(Lane::Snapshots(Snapshots::new()));
         let balances = [money::START; money::COUNT];
         World { lanes, messages, balances, counter: 0, with_functions }
+    }
+
+    /// The same world, to be gone back to.
+    pub fn fork(&self) -> World {
+        let messages = self.messages.fork();
+        let lane = |lane: &Lane| match lane.clone() {
+            Lane::Queue(queue) => Lane::Queue(queue.with(messages.clone())),
+            other => other,
+        };
+        World {
+            lanes: self.lanes.iter().map(lane).collect(),
+            messages: messages.clone(),
+            balances: self.balances,
+            counter: self.counter,
+            with_functions: self.with_functions,
+        }
+    }
+
+    /// An earlier world in the place of this one, of which only stays what is no state: the snapshots.
+    #[must_use]
+    pub fn back_to(self, mut past: World) -> World {
+        past.lanes.retain(|lane| !matches!(lane, Lane::Snapshots(_)));
+        past.lanes.extend(self.lanes.into_iter().filter(|lane| matches!(lane, Lane::Snapshots(_))));
+        past
     }
 
     /// Makes buckets, tables, queues and functions.
@@ -148,6 +178,7 @@ impl World {
                     }
                 }
                 Lane::Causes(lane) => causes.push(lane),
+                Lane::Snapshots(lane) => lane.check(client, failures).await,
             }
         }
         money::check_all(&mut self.balances, &mut monies, client, failures).await;
@@ -174,6 +205,7 @@ impl World {
                 Lane::Queue(lane) => all.sqs += lane.acknowledged,
                 Lane::Fifo(lane) => all.sqs += lane.acknowledged,
                 Lane::Causes(lane) => all.events += lane.acknowledged,
+                Lane::Snapshots(lane) => all.snapshots += lane.acknowledged,
             }
         }
         all
@@ -209,6 +241,7 @@ async fn drive(mut lane: Lane, mut step: Step, stop: Arc<AtomicBool>) -> Lane {
             Lane::Queue(lane) => lane.step(&mut step).await,
             Lane::Fifo(lane) => lane.step(&mut step).await,
             Lane::Causes(lane) => lane.step(&mut step).await,
+            Lane::Snapshots(lane) => lane.step(&mut step).await,
         };
         match next {
             Next::Go => {}

@@ -8,6 +8,7 @@ use super::{Failures, Next, Step, read};
 use crate::client::Client;
 
 /// One lane that adds to the common counter.
+#[derive(Clone)]
 pub struct Counter {
     /// Additions since the last check that were acknowledged.
     sure: u64,

@@ -14,6 +14,7 @@ use crate::client::{Answer, Client, Outcome};
 const GROUPS: u64 = 3;
 
 /// One lane with a queue of its own.
+#[derive(Clone)]
 pub struct Fifo {
     lane: u64,
     groups: BTreeMap<String, Group>,
@@ -22,7 +23,7 @@ pub struct Fifo {
 }
 
 /// What is known of a group.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Group {
     next: u64,
     /// Messages that may be in the queue, in their order, and whether they are for sure.

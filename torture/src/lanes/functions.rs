@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const HANDLER: &str = include_str!("mark.py");
 
 /// One lane of causes.
+#[derive(Clone)]
 pub struct Causes {
     lane: u64,
     made: u64,

@@ -14,6 +14,7 @@ const KEYS: u64 = 16;
 const COLOURS: u64 = 3;
 
 /// One lane of items: one partition.
+#[derive(Clone)]
 pub struct Items {
     lane: u64,
     keys: BTreeMap<u64, BTreeSet<Option<Item>>>,

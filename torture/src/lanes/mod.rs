@@ -11,6 +11,7 @@ pub mod items;
 pub mod money;
 pub mod objects;
 pub mod queues;
+pub mod snapshots;
 
 use std::sync::Arc;
 

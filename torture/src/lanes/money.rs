@@ -19,6 +19,7 @@ pub const COUNT: usize = 8;
 pub const START: i64 = 1000;
 
 /// One lane of transfers.
+#[derive(Clone)]
 pub struct Money {
     lane: u64,
     last: u64,

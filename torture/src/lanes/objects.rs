@@ -16,6 +16,7 @@ pub const BUCKET: &str = "torture";
 const KEYS: u64 = 10;
 
 /// One lane of objects.
+#[derive(Clone)]
 pub struct Objects {
     lane: u64,
     /// What may be under each key; one state if it is known.

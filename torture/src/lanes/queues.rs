@@ -36,6 +36,7 @@ enum State {
 }
 
 /// One lane that uses the queue.
+#[derive(Clone)]
 pub struct Queue {
     lane: u64,
     sent: u64,
@@ -50,6 +51,11 @@ pub fn url(name: &str) -> String {
 }
 
 impl Messages {
+    /// The same knowledge, by itself.
+    pub fn fork(&self) -> Messages {
+        Messages(Arc::new(Mutex::new(self.0.lock().clone())))
+    }
+
     fn set(&self, body: &str, state: State) {
         self.0.lock().insert(body.to_owned(), state);
     }
@@ -76,6 +82,11 @@ impl Queue {
     /// A lane that shares `messages` with others.
     pub fn new(lane: u64, messages: Messages) -> Queue {
         Queue { lane, sent: 0, messages, acknowledged: 0 }
+    }
+
+    /// The same lane, with others' knowledge of the messages.
+    pub fn with(self, messages: Messages) -> Queue {
+        Queue { messages, ..self }
     }
 
     /// One request, or a receive and what is done with its messages.

@@ -17,6 +17,7 @@ fn torture(scratch: &Path, cycles: u64, faults: &[Fault], durability: &str) -> R
         round: cycles,
         drain_every: 3,
         functions_every: 0,
+        travel_every: 2,
         is_loud: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
