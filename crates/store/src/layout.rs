@@ -95,6 +95,7 @@ impl Directory {
             fs::remove_dir_all(&unfinished).map_err(failed)?;
         }
         create(&unfinished)?;
+        sync_folders(&unfinished).map_err(failed)?;
         fs::rename(&unfinished, &rows).map_err(failed)?;
         sync_folder(&self.path).map_err(failed)?;
         Ok(rows)
@@ -114,6 +115,8 @@ impl Directory {
     /// which ones a restart after a power cut would find.
     pub(crate) fn set_current(&self, folder: &Path) -> Result<(), Error> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        sync_folders(folder)
+            .map_err(|error| Error::io(format!("syncing {}", folder.display()), error))?;
         // A program that does not know `CURRENT` must not take the directory for an empty one.
         self.write("FORMAT", &format!("fogbank data {CURRENT_ROWS}\n"))?;
         self.write("CURRENT", &format!("{name}\n")).map_err(|error| {
@@ -270,6 +273,18 @@ fn refused(directory: &Path, doing: String, error: io::Error) -> Error {
         }
         _ => Error::io(doing, error),
     }
+}
+
+/// Makes the names in a folder, and in all below it, survive a power cut: the engine syncs its files, and not every
+/// folder that it makes.
+fn sync_folders(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    sync_folder(path)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
