@@ -1,5 +1,6 @@
 //! One request from its head to its answer.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use fogbank_core::{
     Run, Timestamp,
 };
 use fogbank_sigv4::{
-    Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules, Source,
+    EMPTY_SHA256, Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules,
+    Source, sha256_hex,
 };
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use sha2::{Digest, Sha256};
 
 use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::budget::Reserved;
@@ -310,7 +311,7 @@ impl Exchange<'_> {
                     reserved = self.gateway.budget.reserve(body.len(), limit).await?;
                 }
                 let body = collect(body, limit).await?;
-                let hash = (!is_unsigned(found)).then(|| hex::encode(Sha256::digest(&body)));
+                let hash = (!is_unsigned(found)).then(|| body_hash(&body));
                 (verify(found, hash.as_deref())?, region(found), body.into())
             }
         };
@@ -496,6 +497,14 @@ pub(crate) fn rejected(rejection: &wire::Rejection, protocol: Protocol, entry: &
 fn may_be_anonymous(entry: &Entry, known: Option<&Known>) -> bool {
     matches!(entry.service.model.name, "s3" | "sqs" | "sns")
         || known.is_some_and(|known| known.op.model.unsigned)
+}
+
+/// The SHA-256 of a body as signatures have it; most requests have none.
+fn body_hash(body: &Bytes) -> Cow<'static, str> {
+    match body.is_empty() {
+        true => Cow::Borrowed(EMPTY_SHA256),
+        false => Cow::Owned(sha256_hex(body)),
+    }
 }
 
 /// Whether the signature covers no body.

@@ -4,8 +4,8 @@ use fogbank_core::wire::{Item, Kind, Member, Struct};
 use fogbank_core::{Access, Fault, ReadTx, Request, Timestamp};
 
 use crate::model::{
-    CopyObjectInput, CreateBucketInput, PutObjectLegalHoldInput, PutObjectRetentionInput,
-    PutObjectTaggingInput, UploadPartCopyInput,
+    CopyObjectInput, CreateBucketInput, GetObjectInput, PutObjectLegalHoldInput,
+    PutObjectRetentionInput, PutObjectTaggingInput, UploadPartCopyInput,
 };
 use crate::{rules, versions};
 
@@ -90,6 +90,12 @@ pub(crate) fn to_object(action: &'static str, input: &dyn Struct) -> Allowed {
 
 /// `s3:GetObject` and its like.
 pub(crate) fn get_object(_: &Request, input: &dyn Struct) -> Allowed {
+    if let Some(input) = input.downcast_ref::<GetObjectInput>()
+        && input.version_id.is_none()
+    {
+        let object = object_arn(&input.bucket, &input.key);
+        return Ok(Access::to("s3:GetObject", object).explained(explain));
+    }
     Ok(object_to("s3:GetObject", "s3:GetObjectVersion", input)?.explained(explain))
 }
 
