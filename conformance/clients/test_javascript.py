@@ -35,7 +35,11 @@ def test_the_sdk_for_javascript(root, packages):
         "metadata": {"a": "1"},
         "range": "xy",
         "presigned": [200, "2", "by fetch"],
-        "objects": [["parts", 5 * 1024 * 1024 + 1], ["presigned", 8], ["streamed", 80_000], ["ä b", 4]],
+        "transfer": ["-3", 12 * 1024 * 1024, True],
+        "objects": [
+            ["parts", 5 * 1024 * 1024 + 1], ["presigned", 8], ["stream", 12 * 1024 * 1024], ["streamed", 80_000],
+            ["ä b", 4],
+        ],
         "missing": "NoSuchKey",
         "bytes": [3],
         "scanned": 5,

@@ -56,7 +56,8 @@ def configuration(port):
     for section, account in ACCOUNTS.items():
         lines += [
             f"[{section}]", f"access_key = {account}", "secret_key = test",
-            f"user_id = {account if section == 'iam' else canonical_id(account)}",
+            # Grants of ACLs name the other account by its canonical id.
+            f"user_id = {account if section in ('iam', 'iam root') else canonical_id(account)}",
             f"display_name = {account}", f"email = {section.replace(' ', '-')}@example.com",
         ]
         if section == "s3 main":

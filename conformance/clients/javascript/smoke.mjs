@@ -24,6 +24,7 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
+import { Upload } from "@aws-sdk/lib-storage";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { Readable } from "node:stream";
 
@@ -49,6 +50,16 @@ for (const [at, body] of [Buffer.alloc(5 * 1024 * 1024, "p"), Buffer.from("q")].
   parts.push({ PartNumber: at + 1, ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32 });
 }
 await s3.send(new CompleteMultipartUploadCommand({ ...key, UploadId, MultipartUpload: { Parts: parts } }));
+// The transfer manager: a stream whose length nobody knows, in parts, several at once.
+const mebibyte = Buffer.alloc(1024 * 1024, "m");
+const stream = Readable.from((function* () {
+  for (let number = 0; number < 12; number++) yield mebibyte;
+})());
+const transfer = new Upload({ client: s3, params: { Bucket: name, Key: "stream", Body: stream }, queueSize: 3 });
+const transferred = await transfer.done();
+const whole = await s3.send(new GetObjectCommand({ Bucket: name, Key: "stream" }));
+const returned = await whole.Body.transformToByteArray();
+seen.transfer = [transferred.ETag.slice(-3, -1), returned.length, returned.every((byte) => byte === 109)];
 const upload = new PutObjectCommand({ Bucket: name, Key: "presigned", Metadata: { b: "2" } });
 const answer = await fetch(await getSignedUrl(s3, upload), { method: "PUT", body: "by fetch" });
 const download = await fetch(await getSignedUrl(s3, new GetObjectCommand({ Bucket: name, Key: "presigned" })));

@@ -40,6 +40,15 @@ pub struct Check {
     pub resource: String,
     /// The service's condition keys and their values, such as `s3:prefix`.
     pub context: Vec<(Cow<'static, str>, Vec<String>)>,
+    /// What the service wants to know itself when it is asked for the resource's policy. Policies do not see it.
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl Check {
+    /// A detail of this name.
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        self.details.iter().find(|(known, _)| *known == name).map(|(_, value)| &**value)
+    }
 }
 
 impl Access {
@@ -70,7 +79,8 @@ impl Access {
         action: impl Into<Cow<'static, str>>,
         resource: impl Into<String>,
     ) -> Access {
-        let check = Check { action: action.into(), resource: resource.into(), context: Vec::new() };
+        let (action, resource) = (action.into(), resource.into());
+        let check = Check { action, resource, ..Check::default() };
         self.checks.push(check);
         self
     }
@@ -89,6 +99,22 @@ impl Access {
     ) -> Access {
         if let Some(check) = self.checks.last_mut() {
             check.context.push((key.into(), values.into_iter().collect()));
+        }
+        self
+    }
+
+    /// What the service wants to know itself of all checks so far.
+    pub fn detailed(mut self, name: &'static str, value: &str) -> Access {
+        for check in &mut self.checks {
+            check.details.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    /// What the service wants to know itself of the last check alone.
+    pub fn last_detailed(mut self, name: &'static str, value: &str) -> Access {
+        if let Some(check) = self.checks.last_mut() {
+            check.details.push((name, value.to_owned()));
         }
         self
     }

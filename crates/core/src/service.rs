@@ -10,8 +10,8 @@ use crate::{
     BoxFuture, Check, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy,
 };
 
-/// Finds the policy and owner of the resource with an ARN; `None` if there is no such resource.
-pub type PolicyLookUp = fn(&ReadTx<'_>, &str) -> Result<Option<ResourcePolicy>, Fault>;
+/// Finds the policy and owner of the resource that a check names; `None` if there is no such resource.
+pub type PolicyLookUp = fn(&ReadTx<'_>, &Check) -> Result<Option<ResourcePolicy>, Fault>;
 
 /// Finds the tags of the resource that a permission is asked for; none if it has none or does not exist.
 pub type TagLookUp = fn(&ReadTx<'_>, &Check) -> Result<Vec<(String, String)>, Fault>;

@@ -41,7 +41,7 @@ pub(crate) fn granted(
         let action = if check.action.is_empty() { own } else { &*check.action };
         let service = service_of(&gateway.catalogue, &check.resource);
         let policy = match service.and_then(|service| service.resource_policy) {
-            Some(look_up) => look_up(tx, &check.resource)?,
+            Some(look_up) => look_up(tx, check)?,
             None => None,
         };
         let tags = service.and_then(|service| service.resource_tags);

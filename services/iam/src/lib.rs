@@ -232,7 +232,7 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     tables: fogbank_identity::rows::IAM_TABLES,
-    resource_policy: Some(access::policy_of_root),
+    resource_policy: Some(|tx, check| access::policy_of_root(tx, &check.resource)),
     reset: Some(reset::reset),
     stop: Some(|cx| {
         Box::pin(async move {

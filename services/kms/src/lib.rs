@@ -108,7 +108,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// AWS Key Management Service.
 pub static SERVICE: Service = Service {
-    resource_policy: Some(policies::resource_policy),
+    resource_policy: Some(|tx, check| policies::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
     tasks: &[Task {
         name: tasks::DUE_KEYS,

@@ -11,6 +11,28 @@ use crate::{rules, versions};
 
 type Allowed = Result<Access, Fault>;
 
+/// The detail of a check: the version that is meant, whose ACL counts.
+pub(crate) const VERSION: &str = "version";
+/// The detail of a check: who says to pay for the call.
+pub(crate) const PAYER: &str = "payer";
+
+/// Adds the details that the look at the bucket needs.
+fn detailed(access: Access, given: &Given<'_>) -> Access {
+    let access = match given.text("VersionId") {
+        Some(version) => access.detailed(VERSION, version),
+        None => access,
+    };
+    paid(access, given.text("RequestPayer"))
+}
+
+/// Adds who says to pay.
+pub(crate) fn paid(access: Access, payer: Option<&str>) -> Access {
+    match payer {
+        Some(payer) => access.detailed(PAYER, payer),
+        None => access,
+    }
+}
+
 /// The ARN of a bucket.
 pub(crate) fn bucket_arn(bucket: &str) -> String {
     ["arn:aws:s3:::", bucket].concat()
@@ -80,12 +102,13 @@ pub(crate) fn object_to(
         None => Access::to(action, object),
         Some(version) => Access::to(versioned, object).with("s3:versionid", [version.to_owned()]),
     };
-    Ok(access)
+    Ok(detailed(access, &given))
 }
 
 /// A named action on the object, whichever version is meant.
 pub(crate) fn to_object(action: &'static str, input: &dyn Struct) -> Allowed {
-    Ok(Access::to(action, object_of(input)))
+    let given = Given::of(input);
+    Ok(detailed(Access::to(action, object_in(&given)), &given))
 }
 
 /// `s3:GetObject` and its like.
@@ -116,7 +139,7 @@ pub(crate) fn get_attributes(_: &Request, input: &dyn Struct) -> Allowed {
         None => "s3:GetObjectAttributes",
         Some(_) => "s3:GetObjectVersionAttributes",
     };
-    let access = access.and(action, object_of(input));
+    let access = detailed(access.and(action, object_of(input)), &Given::of(input));
     Ok(match input.text("VersionId") {
         None => access,
         Some(version) => access.last_with("s3:versionid", [version.to_owned()]),
@@ -140,19 +163,19 @@ pub(crate) fn list_to(action: &'static str, input: &dyn Struct) -> Allowed {
     if let Some(Item::Integer(keys)) = input.get("MaxKeys").map(|value| value.item()) {
         access = access.with("s3:max-keys", [keys.to_string()]);
     }
-    Ok(access)
+    Ok(detailed(access, &Given::of(input)))
 }
 
 /// `s3:PutObject`, and what the headers ask for beyond it.
 pub(crate) fn put_object(request: &Request, input: &dyn Struct) -> Allowed {
     let given = Given::of(input);
-    Ok(with_headers(put(request, &given), request, input, &given))
+    Ok(detailed(with_headers(put(request, &given), request, input, &given), &given))
 }
 
 /// Uploading a part, or completing an upload.
 pub(crate) fn upload(request: &Request, input: &dyn Struct) -> Allowed {
     let given = Given::of(input);
-    Ok(with_members(put(request, &given), &given, PUT_HEADERS))
+    Ok(detailed(with_members(put(request, &given), &given, PUT_HEADERS), &given))
 }
 
 /// `s3:PutObject`, and whether the call creates an object: beginning an upload and its parts do not.
@@ -279,9 +302,9 @@ pub(crate) fn delete_object(_: &Request, input: &dyn Struct) -> Allowed {
 /// `s3:PutObject` on the destination, and reading the source.
 pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
     let given = Given::of(input);
-    let access = with_headers(put(request, &given), request, input, &given);
+    let access = detailed(with_headers(put(request, &given), request, input, &given), &given);
     match input.downcast_ref::<CopyObjectInput>() {
-        Some(input) => and_source(access, &input.copy_source),
+        Some(input) => and_source(access, &input.copy_source, input.request_payer.as_deref()),
         None => Ok(access),
     }
 }
@@ -289,20 +312,26 @@ pub(crate) fn copy_object(request: &Request, input: &dyn Struct) -> Allowed {
 /// `s3:PutObject` on the destination, and reading the source.
 pub(crate) fn copy_part(request: &Request, input: &dyn Struct) -> Allowed {
     let given = Given::of(input);
-    let access = with_members(put(request, &given), &given, PUT_HEADERS);
+    let access = detailed(with_members(put(request, &given), &given, PUT_HEADERS), &given);
     match input.downcast_ref::<UploadPartCopyInput>() {
-        Some(input) => and_source(access, &input.copy_source),
+        Some(input) => and_source(access, &input.copy_source, input.request_payer.as_deref()),
         None => Ok(access),
     }
 }
 
-fn and_source(access: Access, header: &str) -> Allowed {
+fn and_source(access: Access, header: &str, payer: Option<&str>) -> Allowed {
     let source = rules::copy_source(header)?;
     let action = match source.version_id {
         None => "s3:GetObject",
         Some(_) => "s3:GetObjectVersion",
     };
-    Ok(access.and(action, object_arn(&source.bucket, &source.key)))
+    let mut access = access.and(action, object_arn(&source.bucket, &source.key));
+    for (name, value) in [(VERSION, source.version_id.as_deref()), (PAYER, payer)] {
+        if let Some(value) = value {
+            access = access.last_detailed(name, value);
+        }
+    }
+    Ok(access)
 }
 
 /// `s3:CreateBucket`, and what the headers ask for beyond it.
@@ -350,7 +379,7 @@ pub(crate) fn put_acl(_: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObjectRetention` with what is asked for.
 pub(crate) fn put_retention(request: &Request, input: &dyn Struct) -> Allowed {
-    let access = Access::to("s3:PutObjectRetention", object_of(input));
+    let access = to_object("s3:PutObjectRetention", input)?;
     let Some(input) = input.downcast_ref::<PutObjectRetentionInput>() else { return Ok(access) };
     let retention = input.retention.clone().unwrap_or_default();
     let mut access = access;
@@ -365,7 +394,7 @@ pub(crate) fn put_retention(request: &Request, input: &dyn Struct) -> Allowed {
 
 /// `s3:PutObjectLegalHold` with what is asked for.
 pub(crate) fn put_legal_hold(_: &Request, input: &dyn Struct) -> Allowed {
-    let access = Access::to("s3:PutObjectLegalHold", object_of(input));
+    let access = to_object("s3:PutObjectLegalHold", input)?;
     let Some(input) = input.downcast_ref::<PutObjectLegalHoldInput>() else { return Ok(access) };
     let status = input.legal_hold.as_ref().and_then(|hold| hold.status.clone());
     Ok(access.last_with("s3:object-lock-legal-hold", status))

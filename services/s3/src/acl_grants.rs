@@ -10,7 +10,9 @@ use fogbank_core::policy::{Document, Kind};
 use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx};
 
 use crate::acls;
-use crate::store::{self, Acl, AclPermission, Bucket};
+use crate::error::Error;
+use crate::store::{Acl, AclPermission, Bucket, Object};
+use crate::versions::{self, Found};
 
 /// The policy that has an effect on these actions for everybody.
 fn document(effect: &str, actions: &[&str]) -> Arc<Document> {
@@ -78,7 +80,7 @@ static DOCUMENTS: LazyLock<Documents> = LazyLock::new(|| Documents {
 /// The policy of a bucket or an object in it, with what the ACLs say to this caller.
 pub(crate) fn add(
     tx: &ReadTx<'_>,
-    (name, key): (&str, Option<&str>),
+    (name, key, version_id): (&str, Option<&str>, Option<&str>),
     bucket: &Bucket,
     document: Option<Arc<Document>>,
 ) -> Result<ResourcePolicy, Fault> {
@@ -87,7 +89,7 @@ pub(crate) fn add(
         return Ok(ResourcePolicy::new(&*bucket.account, document));
     }
     let object = match key {
-        Some(key) if is_of_object(request.operation) => store::object(tx, name, key)?,
+        Some(key) if is_of_object(request.operation) => object(tx, (name, key), version_id)?,
         _ => None,
     };
     let account = &request.principal.account;
@@ -146,6 +148,19 @@ pub(crate) fn add(
     Ok(grants
         .into_iter()
         .fold(policy, |policy, (grant, document)| policy.with_grant(grant, document.clone())))
+}
+
+/// The version that a call is about. What cannot be found is refused by the operation.
+fn object(
+    tx: &ReadTx<'_>,
+    at: versions::At<'_>,
+    version_id: Option<&str>,
+) -> Result<Option<Object>, Fault> {
+    match versions::find(tx, at, version_id) {
+        Ok(Some(Found::Current(object) | Found::Older(_, object))) => Ok(Some(object)),
+        Ok(_) | Err(Error::InvalidArgument { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether the operation looks at an object that is there, whose ACL then counts.

@@ -11,6 +11,7 @@ use crate::model::{
     GetObjectAclOutput, Grant, Grantee, Permission, PutBucketAclInput, PutBucketAclOutput,
     PutObjectAclInput, PutObjectAclOutput, Type,
 };
+use crate::payment;
 use crate::rules;
 use crate::store::{self, Acl, AclGrant, AclGrantee, AclPermission, BUCKETS, Bucket, Ownership};
 use crate::versions;
@@ -412,6 +413,6 @@ pub(crate) fn get_object(
     Ok(GetObjectAclOutput {
         owner: Some(owner(tx, account)),
         grants: Some(shown(tx, acl, account, &bucket)),
-        request_charged: None,
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
     })
 }

@@ -10,6 +10,7 @@ use crate::model::{
     Checksum as ShownChecksum, GetObjectAttributesInput, GetObjectAttributesOutput,
     GetObjectAttributesParts, ObjectPart,
 };
+use crate::payment;
 use crate::store::{self, Object, PARTS};
 use crate::versions;
 
@@ -41,6 +42,7 @@ pub(crate) fn get(
     let mut output = GetObjectAttributesOutput {
         last_modified: Some(listed.modified()),
         version_id: object.version_id(),
+        request_charged: payment::charged_by_name(tx, at.0, input.request_payer.as_deref())?,
         ..GetObjectAttributesOutput::default()
     };
     if wants("ETag") {

@@ -42,7 +42,7 @@ pub(crate) fn create(
         return Err(Error::InvalidBucketName { bucket: name.clone() });
     }
     let is_legacy = tx.cx().settings().has_legacy_buckets;
-    let ownership = ownership(input.object_ownership.as_deref(), is_legacy)?;
+    let ownership = ownership(input.object_ownership.as_deref(), input.acl.as_deref(), is_legacy)?;
     let acl = acl(&input, tx.account(), ownership)?;
     let has_lock = input.object_lock_enabled_for_bucket == Some(true);
     let configuration = input.create_bucket_configuration.unwrap_or_default();
@@ -97,10 +97,16 @@ pub(crate) fn create(
     Ok(output)
 }
 
-/// Who owns what is written to a new bucket.
-fn ownership(given: Option<&str>, is_legacy: bool) -> Result<Option<Ownership>, Error> {
+/// Who owns what is written to a new bucket. Tools that say `private` of a bucket say it of objects, too, and so S3 lets
+/// ACLs count in such a bucket.
+fn ownership(
+    given: Option<&str>,
+    acl: Option<&str>,
+    is_legacy: bool,
+) -> Result<Option<Ownership>, Error> {
     match given {
         None if is_legacy => Ok(None),
+        None if acl == Some("private") => Ok(Some(Ownership::Preferred)),
         None => Ok(Some(Ownership::Enforced)),
         Some(other) => named_ownership(other).map(Some).ok_or_else(|| {
             let message = format!("Invalid x-amz-object-ownership header: {other}");

@@ -13,6 +13,7 @@ use crate::events::{self, Change};
 use crate::lifecycle;
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, WriteConditions};
+use crate::payment;
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
 use crate::store::{
     self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload, VersionName,
@@ -94,6 +95,9 @@ fn answer(
     let listed = &object.listed;
     let url = tx.request().endpoint.url();
     let told = Told::of(object.encryption());
+    let payer = input.request_payer.as_deref();
+    // The bucket was found before.
+    let request_charged = payment::charged_by_name(tx, &input.bucket, payer).unwrap_or_default();
     let mut output = CompleteMultipartUploadOutput {
         location: Some(format!("{url}/{}/{}", input.bucket, crate::rules::url_encode(&input.key))),
         e_tag: Some(listed.e_tag.quoted()),
@@ -101,6 +105,7 @@ fn answer(
         ssekms_key_id: told.key_id,
         bucket_key_enabled: told.bucket_key,
         version_id: object.written_id(),
+        request_charged,
         bucket: Some(input.bucket),
         key: Some(input.key),
         ..CompleteMultipartUploadOutput::default()

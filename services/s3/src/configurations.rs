@@ -231,15 +231,6 @@ pub(crate) fn replication(
     Err(Error::ReplicationConfigurationNotFoundError { bucket: input.bucket })
 }
 
-/// The owner pays.
-pub(crate) fn request_payment(
-    tx: &ReadTx<'_>,
-    input: GetBucketRequestPaymentInput,
-) -> Result<GetBucketRequestPaymentOutput, Error> {
-    looked_up!(tx, input);
-    Ok(GetBucketRequestPaymentOutput { payer: Some(Payer::BucketOwner) })
-}
-
 /// There is no website.
 pub(crate) fn website(
     tx: &ReadTx<'_>,

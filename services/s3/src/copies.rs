@@ -12,6 +12,7 @@ use crate::lifecycle;
 use crate::metadata::{Draft, Writes};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
 use crate::objects::{self, WriteConditions};
+use crate::payment;
 use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
 use crate::store::{self, Bucket, Listed, Object, VersionName};
 use crate::versions;
@@ -51,7 +52,7 @@ pub(crate) fn source(
     let at = (&*source.bucket, &*source.key);
     let object = versions::read(tx, at, source.version_id.as_deref())?;
     let listed = &object.listed;
-    if matches!(listed.class(), "GLACIER" | "DEEP_ARCHIVE") {
+    if listed.check_readable(tx.now()).is_err() {
         let message = "Operation is not valid for the source object's storage class";
         let fault = Fault::new("InvalidObjectState", message).with("StorageClass", listed.class());
         return Err(Error::Fault(fault));
@@ -139,7 +140,9 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         let (version, hashes) = hashes(cx, &plan).await?;
         let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
         if let Some(copied) = written {
-            return Ok(answer(&copied));
+            let payer = input.request_payer.as_deref();
+            let request_charged = payment::charged_after(cx, &input.bucket, payer)?;
+            return Ok(CopyObjectOutput { request_charged, ..answer(&copied) });
         }
     }
     Err(Fault::new("ServiceUnavailable", "Please reduce your request rate.").into())

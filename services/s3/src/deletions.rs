@@ -2,12 +2,13 @@
 
 use fogbank_core::{Access, Cx, Fault, WriteTx};
 
-use crate::access::object_arn;
+use crate::access::{object_arn, paid};
 use crate::error::Error;
 use crate::model::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
 };
 use crate::objects;
+use crate::payment;
 use crate::store;
 use crate::versions::{self, Removal, Removed};
 
@@ -26,12 +27,14 @@ pub(crate) async fn delete(
     let name = &*input.bucket;
     let expected = input.expected_bucket_owner.as_deref();
     cx.read(|tx| store::expected_bucket(tx, name, expected).map(|_| ()))?;
+    let payer = input.request_payer.as_deref();
     let allowed: Vec<Result<(), Error>> =
-        keys.iter().map(|key| Ok(cx.authorise(&access(name, key))?)).collect();
+        keys.iter().map(|key| Ok(cx.authorise(&access(name, key, payer))?)).collect();
     let bypasses = input.bypass_governance_retention == Some(true);
     let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed, bypasses)).await?;
     let is_quiet = input.delete.quiet.unwrap_or_default();
-    let mut output = DeleteObjectsOutput::default();
+    let request_charged = payment::charged_after(cx, name, payer)?;
+    let mut output = DeleteObjectsOutput { request_charged, ..DeleteObjectsOutput::default() };
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     let refusals = allowed.into_iter().map(Result::err);
     for ((key, refusal), outcome) in keys.iter().zip(refusals).zip(outcomes) {
@@ -51,12 +54,12 @@ pub(crate) async fn delete(
     Ok(output)
 }
 
-fn access(bucket: &str, key: &ObjectIdentifier) -> Access {
+fn access(bucket: &str, key: &ObjectIdentifier, payer: Option<&str>) -> Access {
     let action = match key.version_id {
         None => "s3:DeleteObject",
         Some(_) => "s3:DeleteObjectVersion",
     };
-    Access::to(action, object_arn(bucket, &key.key))
+    paid(Access::to(action, object_arn(bucket, &key.key)), payer)
 }
 
 /// Removes what is allowed, and says why not of what remains.

@@ -80,6 +80,11 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// An archived object is restored: begun, there, or over.
+    pub(crate) fn restored(name: &'static str, key: &'a str, object: &Object) -> Change<'a> {
+        Change { group: "ObjectRestore", version: None, ..Change::created(name, key, object) }
+    }
+
     /// A delete marker was made.
     pub(crate) fn marked(key: &'a str, version: u64, version_id: Option<String>) -> Change<'a> {
         Change { name: "DeleteMarkerCreated", ..Change::removed(key, version, version_id) }

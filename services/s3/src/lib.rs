@@ -14,7 +14,7 @@
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
 //! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
-//! * S3 Select, RestoreObject;
+//! * S3 Select;
 //! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
 //!   each is given up after a few tries, which the log says.
 //!
@@ -45,9 +45,11 @@ mod model;
 mod notifications;
 mod objects;
 mod parts;
+mod payment;
 mod policies;
 mod reads;
 mod reset;
+mod restores;
 mod rows;
 mod rules;
 mod store;
@@ -61,7 +63,7 @@ mod versions;
 
 pub use error::Error;
 use fogbank_core::wire::Style;
-use fogbank_core::{Op, Service, operations};
+use fogbank_core::{Job, Op, Service, operations};
 
 /// The operations that are implemented.
 pub static OPERATIONS: &[Op] = operations! {
@@ -90,6 +92,9 @@ pub static OPERATIONS: &[Op] = operations! {
     write CompleteMultipartUpload => completions::complete, access::upload;
     write AbortMultipartUpload => uploads::abort, |_, input| {
         access::object_to("s3:AbortMultipartUpload", "s3:AbortMultipartUpload", input)
+    };
+    write RestoreObject => restores::restore, |_, input| {
+        access::to_object("s3:RestoreObject", input)
     };
     read ListParts => parts::list, |_, input| {
         access::object_to("s3:ListMultipartUploadParts", "s3:ListMultipartUploadParts", input)
@@ -175,7 +180,8 @@ pub static OPERATIONS: &[Op] = operations! {
     read GetBucketReplication => configurations::replication, |_, input| {
         access::bucket_to("s3:GetReplicationConfiguration", input)
     };
-    read GetBucketRequestPayment => configurations::request_payment, access::bucket;
+    read GetBucketRequestPayment => payment::get, access::bucket;
+    write PutBucketRequestPayment => payment::put, access::bucket;
     read GetBucketWebsite => configurations::website, access::bucket;
     read GetObjectLockConfiguration => locks::configuration, |_, input| {
         access::bucket_to("s3:GetBucketObjectLockConfiguration", input)
@@ -196,6 +202,7 @@ pub static OPERATIONS: &[Op] = operations! {
 /// Amazon S3.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
+    jobs: &[Job { name: restores::JOB, run: |cx, input| Box::pin(restores::run(cx, input)) }],
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(tagging::of_resource),
     cross_origin: Some(cors::answer),

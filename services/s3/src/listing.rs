@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fogbank_core::store::Starting;
-use fogbank_core::{ReadTx, page};
+use fogbank_core::{ReadTx, Tx, page};
 
 use crate::buckets::owner;
 use crate::error::Error;
@@ -11,6 +11,8 @@ use crate::model::{
     CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
     Object,
 };
+use crate::payment;
+use crate::restores;
 use crate::rules::{self, group};
 use crate::store::{self, LISTED, Listed};
 
@@ -158,7 +160,9 @@ impl Encoding {
         tx: &ReadTx<'_>,
         objects: Vec<(String, Listed)>,
         account: Option<&str>,
+        tells_restores: bool,
     ) -> Vec<Object> {
+        let now = tx.now();
         objects
             .into_iter()
             .map(|(key, listed)| {
@@ -173,7 +177,7 @@ impl Encoding {
                     storage_class: Some(listed.class().to_owned()),
                     owner: account
                         .map(|account| owner(tx, listed.owner.as_deref().unwrap_or(account))),
-                    restore_status: None,
+                    restore_status: listed.restore_status(now).filter(|_| tells_restores),
                 }
             })
             .collect()
@@ -186,6 +190,7 @@ pub(crate) fn list(
     mut input: ListObjectsInput,
 ) -> Result<ListObjectsOutput, Error> {
     let (max_keys, limit) = limit("max-keys", input.max_keys)?;
+    let tells_restores = restores::is_wanted(input.optional_object_attributes.as_deref());
     input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
@@ -207,10 +212,10 @@ pub(crate) fn list(
         max_keys: Some(max_keys),
         delimiter: input.delimiter.map(|delimiter| encoding.key(delimiter)),
         is_truncated: Some(page.is_truncated),
-        contents: Some(encoding.objects(tx, page.objects, Some(&bucket.account))),
+        contents: Some(encoding.objects(tx, page.objects, Some(&bucket.account), tells_restores)),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
-        request_charged: None,
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
     })
 }
 
@@ -220,6 +225,7 @@ pub(crate) fn list_v2(
     mut input: ListObjectsV2Input,
 ) -> Result<ListObjectsV2Output, Error> {
     let (max_keys, limit) = limit("max-keys", input.max_keys)?;
+    let tells_restores = restores::is_wanted(input.optional_object_attributes.as_deref());
     input.delimiter = input.delimiter.filter(|delimiter| !delimiter.is_empty());
     let encoding = Encoding::read(input.encoding_type.as_deref())?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
@@ -249,9 +255,9 @@ pub(crate) fn list_v2(
         max_keys: Some(max_keys),
         delimiter: input.delimiter.map(|delimiter| encoding.key(delimiter)),
         is_truncated: Some(page.is_truncated),
-        contents: Some(encoding.objects(tx, page.objects, account)),
+        contents: Some(encoding.objects(tx, page.objects, account, tells_restores)),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
-        request_charged: None,
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
     })
 }

@@ -2089,6 +2089,30 @@ impl wire::OperationShape for PutBucketPolicy {
     };
 }
 
+pub struct PutBucketRequestPayment;
+
+impl wire::OperationShape for PutBucketRequestPayment {
+    type Input = PutBucketRequestPaymentInput;
+    type Output = PutBucketRequestPaymentOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketRequestPayment",
+            method: "PUT",
+            uri: "/{Bucket}?requestPayment",
+            status: 200,
+            input: &schema::PUT_BUCKET_REQUEST_PAYMENT_REQUEST,
+            output: &schema::PUT_BUCKET_REQUEST_PAYMENT_OUTPUT,
+            result_wrapper: "",
+            input_root: "RequestPaymentConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketTagging;
 
 impl wire::OperationShape for PutBucketTagging {
@@ -2305,6 +2329,30 @@ impl wire::OperationShape for PutPublicAccessBlock {
             errors: &[],
             unsigned: false,
             checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct RestoreObject;
+
+impl wire::OperationShape for RestoreObject {
+    type Input = RestoreObjectInput;
+    type Output = RestoreObjectOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "RestoreObject",
+            method: "POST",
+            uri: "/{Bucket}/{Key+}?restore",
+            status: 200,
+            input: &schema::RESTORE_OBJECT_REQUEST,
+            output: &schema::RESTORE_OBJECT_OUTPUT,
+            result_wrapper: "",
+            input_root: "RestoreRequest",
+            output_root: "",
+            errors: &["ObjectAlreadyInActiveTierError"],
+            unsigned: false,
+            checksum_required: false,
         };
         &OPERATION
     };
@@ -2559,6 +2607,36 @@ wire::structure!(CORSRule, schema::CORS_RULE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CSVInput {
+    pub file_header_info: Option<FileHeaderInfo>,
+    pub comments: Option<String>,
+    pub quote_escape_character: Option<String>,
+    pub record_delimiter: Option<String>,
+    pub field_delimiter: Option<String>,
+    pub quote_character: Option<String>,
+    pub allow_quoted_record_delimiter: Option<bool>,
+}
+
+wire::structure!(CSVInput, schema::CSV_INPUT, {
+    0 => file_header_info, 1 => comments, 2 => quote_escape_character, 3 => record_delimiter,
+    4 => field_delimiter, 5 => quote_character, 6 => allow_quoted_record_delimiter,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CSVOutput {
+    pub quote_fields: Option<QuoteFields>,
+    pub quote_escape_character: Option<String>,
+    pub record_delimiter: Option<String>,
+    pub field_delimiter: Option<String>,
+    pub quote_character: Option<String>,
+}
+
+wire::structure!(CSVOutput, schema::CSV_OUTPUT, {
+    0 => quote_fields, 1 => quote_escape_character, 2 => record_delimiter, 3 => field_delimiter,
+    4 => quote_character,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checksum {
     pub checksum_crc32: Option<String>,
     pub checksum_crc32_c: Option<String>,
@@ -2686,6 +2764,12 @@ wire::structure!(CompletedPart, schema::COMPLETED_PART, {
     0 => e_tag, 1 => checksum_crc32, 2 => checksum_crc32_c, 3 => checksum_crc64_nvme,
     4 => checksum_sha1, 5 => checksum_sha256, 6 => checksum_sha512, 7 => checksum_md5,
     8 => checksum_xxhash64, 9 => checksum_xxhash3, 10 => checksum_xxhash128, 11 => part_number,
+});
+
+wire::enumeration!(CompressionType {
+    None = "NONE",
+    Gzip = "GZIP",
+    Bzip2 = "BZIP2",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3250,6 +3334,17 @@ wire::structure!(Destination, schema::DESTINATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Encryption {
+    pub encryption_type: String,
+    pub kms_key_id: Option<String>,
+    pub kms_context: Option<String>,
+}
+
+wire::structure!(Encryption, schema::ENCRYPTION, {
+    0 => encryption_type, 1 => kms_key_id, 2 => kms_context,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EncryptionConfiguration {
     pub replica_kms_key_id: Option<String>,
 }
@@ -3338,6 +3433,16 @@ wire::enumeration!(ExistingObjectReplicationStatus {
 wire::enumeration!(ExpirationStatus {
     Enabled = "Enabled",
     Disabled = "Disabled",
+});
+
+wire::enumeration!(ExpressionType {
+    Sql = "SQL",
+});
+
+wire::enumeration!(FileHeaderInfo {
+    Use = "USE",
+    Ignore = "IGNORE",
+    None = "NONE",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3940,6 +4045,15 @@ wire::structure!(GetPublicAccessBlockInput, schema::GET_PUBLIC_ACCESS_BLOCK_REQU
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GlacierJobParameters {
+    pub tier: Tier,
+}
+
+wire::structure!(GlacierJobParameters, schema::GLACIER_JOB_PARAMETERS, {
+    0 => tier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grant {
     pub grantee: Option<Grantee>,
     pub permission: Option<Permission>,
@@ -4108,6 +4222,18 @@ wire::structure!(Initiator, schema::INITIATOR, {
     0 => id, 1 => display_name,
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InputSerialization {
+    pub csv: Option<CSVInput>,
+    pub compression_type: Option<CompressionType>,
+    pub json: Option<JSONInput>,
+    pub parquet: Option<ParquetInput>,
+}
+
+wire::structure!(InputSerialization, schema::INPUT_SERIALIZATION, {
+    0 => csv, 1 => compression_type, 2 => json, 3 => parquet,
+});
+
 wire::enumeration!(IntelligentTieringAccessTier {
     ArchiveAccess = "ARCHIVE_ACCESS",
     DeepArchiveAccess = "DEEP_ARCHIVE_ACCESS",
@@ -4245,6 +4371,29 @@ pub struct InvalidURI {
 
 wire::structure!(InvalidURI, schema::INVALID_URI, {
     0 => uri,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JSONInput {
+    pub r#type: Option<JSONType>,
+}
+
+wire::structure!(JSONInput, schema::JSON_INPUT, {
+    0 => r#type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JSONOutput {
+    pub record_delimiter: Option<String>,
+}
+
+wire::structure!(JSONOutput, schema::JSON_OUTPUT, {
+    0 => record_delimiter,
+});
+
+wire::enumeration!(JSONType {
+    Document = "DOCUMENT",
+    Lines = "LINES",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4607,6 +4756,16 @@ wire::structure!(MaxMessageLengthExceeded, schema::MAX_MESSAGE_LENGTH_EXCEEDED, 
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataEntry {
+    pub name: Option<String>,
+    pub value: Option<String>,
+}
+
+wire::structure!(MetadataEntry, schema::METADATA_ENTRY, {
+    0 => name, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetadataTooLarge {
     pub size: Option<String>,
     pub max_size_allowed: Option<String>,
@@ -4948,6 +5107,25 @@ wire::structure!(ObjectVersion, schema::OBJECT_VERSION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutputLocation {
+    pub s3: Option<S3Location>,
+}
+
+wire::structure!(OutputLocation, schema::OUTPUT_LOCATION, {
+    0 => s3,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutputSerialization {
+    pub csv: Option<CSVOutput>,
+    pub json: Option<JSONOutput>,
+}
+
+wire::structure!(OutputSerialization, schema::OUTPUT_SERIALIZATION, {
+    0 => csv, 1 => json,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Owner {
     pub display_name: Option<String>,
     pub id: Option<String>,
@@ -4987,6 +5165,11 @@ pub struct OwnershipControlsRule {
 wire::structure!(OwnershipControlsRule, schema::OWNERSHIP_CONTROLS_RULE, {
     0 => object_ownership,
 });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ParquetInput {}
+
+wire::structure!(ParquetInput, schema::PARQUET_INPUT, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Part {
@@ -5233,6 +5416,25 @@ pub struct PutBucketPolicyInput {
 wire::structure!(PutBucketPolicyInput, schema::PUT_BUCKET_POLICY_REQUEST, {
     0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => confirm_remove_self_bucket_access,
     4 => policy, 5 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketRequestPaymentOutput {}
+
+wire::structure!(PutBucketRequestPaymentOutput, schema::PUT_BUCKET_REQUEST_PAYMENT_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketRequestPaymentInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub request_payment_configuration: RequestPaymentConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketRequestPaymentInput, schema::PUT_BUCKET_REQUEST_PAYMENT_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => request_payment_configuration,
+    4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5549,6 +5751,11 @@ wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {
     0 => id, 1 => queue_arn, 2 => events, 3 => filter,
 });
 
+wire::enumeration!(QuoteFields {
+    Always = "ALWAYS",
+    Asneeded = "ASNEEDED",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Redirect {
     pub host_name: Option<String>,
@@ -5680,6 +5887,15 @@ wire::enumeration!(RequestCharged {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestPaymentConfiguration {
+    pub payer: Payer,
+}
+
+wire::structure!(RequestPaymentConfiguration, schema::REQUEST_PAYMENT_CONFIGURATION, {
+    0 => payer,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestTimeTooSkewed {
     pub request_time: Option<String>,
     pub server_time: Option<String>,
@@ -5688,6 +5904,53 @@ pub struct RequestTimeTooSkewed {
 
 wire::structure!(RequestTimeTooSkewed, schema::REQUEST_TIME_TOO_SKEWED, {
     0 => request_time, 1 => server_time, 2 => max_allowed_skew_milliseconds,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreObjectOutput {
+    pub request_charged: Option<RequestCharged>,
+    pub restore_output_path: Option<String>,
+    pub status_code: Option<i32>,
+}
+
+wire::structure!(RestoreObjectOutput, schema::RESTORE_OBJECT_OUTPUT, {
+    0 => request_charged, 1 => restore_output_path, 2 => status_code,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreObjectInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub restore_request: Option<RestoreRequest>,
+    pub request_payer: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(RestoreObjectInput, schema::RESTORE_OBJECT_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => restore_request, 4 => request_payer,
+    5 => checksum_algorithm, 6 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreRequest {
+    pub days: Option<i32>,
+    pub glacier_job_parameters: Option<GlacierJobParameters>,
+    pub r#type: Option<RestoreRequestType>,
+    pub tier: Option<Tier>,
+    pub description: Option<String>,
+    pub select_parameters: Option<SelectParameters>,
+    pub output_location: Option<OutputLocation>,
+}
+
+wire::structure!(RestoreRequest, schema::RESTORE_REQUEST, {
+    0 => days, 1 => glacier_job_parameters, 2 => r#type, 3 => tier, 4 => description,
+    5 => select_parameters, 6 => output_location,
+});
+
+wire::enumeration!(RestoreRequestType {
+    Select = "SELECT",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5717,6 +5980,35 @@ pub struct S3KeyFilter {
 
 wire::structure!(S3KeyFilter, schema::S3_KEY_FILTER, {
     0 => filter_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Location {
+    pub bucket_name: String,
+    pub prefix: String,
+    pub encryption: Option<Encryption>,
+    pub canned_acl: Option<String>,
+    pub access_control_list: Option<Vec<Grant>>,
+    pub tagging: Option<Tagging>,
+    pub user_metadata: Option<Vec<MetadataEntry>>,
+    pub storage_class: Option<String>,
+}
+
+wire::structure!(S3Location, schema::S3_LOCATION, {
+    0 => bucket_name, 1 => prefix, 2 => encryption, 3 => canned_acl, 4 => access_control_list,
+    5 => tagging, 6 => user_metadata, 7 => storage_class,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SelectParameters {
+    pub input_serialization: InputSerialization,
+    pub expression_type: ExpressionType,
+    pub expression: String,
+    pub output_serialization: OutputSerialization,
+}
+
+wire::structure!(SelectParameters, schema::SELECT_PARAMETERS, {
+    0 => input_serialization, 1 => expression_type, 2 => expression, 3 => output_serialization,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5840,6 +6132,12 @@ pub struct TargetObjectKeyFormat {
 
 wire::structure!(TargetObjectKeyFormat, schema::TARGET_OBJECT_KEY_FORMAT, {
     0 => simple_prefix, 1 => partitioned_prefix,
+});
+
+wire::enumeration!(Tier {
+    Standard = "Standard",
+    Bulk = "Bulk",
+    Expedited = "Expedited",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6316,6 +6614,30 @@ mod schema {
     );
     pub(super) static CORS_RULES: Schema =
         schema("CORSRules", list(&CORS_RULE, "member", true, false), Constraint::NONE);
+    pub(super) static CSV_INPUT: Schema = schema(
+        "CSVInput",
+        Kind::Structure(&[
+            body("FileHeaderInfo", &FILE_HEADER_INFO, Flags::NONE),
+            body("Comments", &STRING, Flags::NONE),
+            body("QuoteEscapeCharacter", &STRING, Flags::NONE),
+            body("RecordDelimiter", &STRING, Flags::NONE),
+            body("FieldDelimiter", &STRING, Flags::NONE),
+            body("QuoteCharacter", &STRING, Flags::NONE),
+            body("AllowQuotedRecordDelimiter", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CSV_OUTPUT: Schema = schema(
+        "CSVOutput",
+        Kind::Structure(&[
+            body("QuoteFields", &QUOTE_FIELDS, Flags::NONE),
+            body("QuoteEscapeCharacter", &STRING, Flags::NONE),
+            body("RecordDelimiter", &STRING, Flags::NONE),
+            body("FieldDelimiter", &STRING, Flags::NONE),
+            body("QuoteCharacter", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CHECKSUM: Schema = schema(
         "Checksum",
         Kind::Structure(&[
@@ -6474,6 +6796,8 @@ mod schema {
     );
     pub(super) static COMPLETED_PART_LIST: Schema =
         schema("CompletedPartList", list(&COMPLETED_PART, "member", true, false), Constraint::NONE);
+    pub(super) static COMPRESSION_TYPE: Schema =
+        schema("CompressionType", Kind::Enum(super::CompressionType::NAMES), Constraint::NONE);
     pub(super) static CONDITION: Schema = schema(
         "Condition",
         Kind::Structure(&[
@@ -7321,6 +7645,15 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ENCRYPTION: Schema = schema(
+        "Encryption",
+        Kind::Structure(&[
+            body("EncryptionType", &STRING, Flags::REQUIRED),
+            body("KMSKeyId", &SSEKMS_KEY_ID, Flags::NONE),
+            body("KMSContext", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ENCRYPTION_CONFIGURATION: Schema = schema(
         "EncryptionConfiguration",
         Kind::Structure(&[body("ReplicaKmsKeyID", &STRING, Flags::NONE)]),
@@ -7398,6 +7731,10 @@ mod schema {
         schema("ExpiredToken", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static EXPOSE_HEADERS: Schema =
         schema("ExposeHeaders", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static EXPRESSION_TYPE: Schema =
+        schema("ExpressionType", Kind::Enum(super::ExpressionType::NAMES), Constraint::NONE);
+    pub(super) static FILE_HEADER_INFO: Schema =
+        schema("FileHeaderInfo", Kind::Enum(super::FileHeaderInfo::NAMES), Constraint::NONE);
     pub(super) static FILTER_RULE: Schema = schema(
         "FilterRule",
         Kind::Structure(&[body("Name", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
@@ -8177,6 +8514,11 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GLACIER_JOB_PARAMETERS: Schema = schema(
+        "GlacierJobParameters",
+        Kind::Structure(&[body("Tier", &TIER, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static GRANT: Schema = schema(
         "Grant",
         Kind::Structure(&[
@@ -8459,6 +8801,16 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static INPUT_SERIALIZATION: Schema = schema(
+        "InputSerialization",
+        Kind::Structure(&[
+            body("CSV", &CSV_INPUT, Flags::NONE),
+            body("CompressionType", &COMPRESSION_TYPE, Flags::NONE),
+            body("JSON", &JSON_INPUT, Flags::NONE),
+            body("Parquet", &PARQUET_INPUT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static INTELLIGENT_TIERING_ACCESS_TIER: Schema = schema(
         "IntelligentTieringAccessTier",
         Kind::Enum(super::IntelligentTieringAccessTier::NAMES),
@@ -8582,6 +8934,18 @@ mod schema {
     );
     pub(super) static INVALID_WRITE_OFFSET: Schema =
         schema("InvalidWriteOffset", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static JSON_INPUT: Schema = schema(
+        "JSONInput",
+        Kind::Structure(&[body("Type", &JSON_TYPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static JSON_OUTPUT: Schema = schema(
+        "JSONOutput",
+        Kind::Structure(&[body("RecordDelimiter", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static JSON_TYPE: Schema =
+        schema("JSONType", Kind::Enum(super::JSONType::NAMES), Constraint::NONE);
     pub(super) static KEY_TOO_LONG_ERROR: Schema = schema(
         "KeyTooLongError",
         Kind::Structure(&[
@@ -8966,6 +9330,11 @@ mod schema {
         map((&STRING, "key"), (&STRING, "value"), false, false),
         Constraint::NONE,
     );
+    pub(super) static METADATA_ENTRY: Schema = schema(
+        "MetadataEntry",
+        Kind::Structure(&[body("Name", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static METADATA_TOO_LARGE: Schema = schema(
         "MetadataTooLarge",
         Kind::Structure(&[
@@ -9276,6 +9645,19 @@ mod schema {
         list(&STRING, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static OUTPUT_LOCATION: Schema = schema(
+        "OutputLocation",
+        Kind::Structure(&[body("S3", &S3_LOCATION, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static OUTPUT_SERIALIZATION: Schema = schema(
+        "OutputSerialization",
+        Kind::Structure(&[
+            body("CSV", &CSV_OUTPUT, Flags::NONE),
+            body("JSON", &JSON_OUTPUT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static OWNER: Schema = schema(
         "Owner",
         Kind::Structure(&[
@@ -9312,6 +9694,8 @@ mod schema {
         list(&OWNERSHIP_CONTROLS_RULE, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static PARQUET_INPUT: Schema =
+        schema("ParquetInput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PART: Schema = schema(
         "Part",
         Kind::Structure(&[
@@ -9626,6 +10010,40 @@ mod schema {
                 Flags::NONE,
             ),
             bound("Policy", &STRING, Payload, "Policy", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_REQUEST_PAYMENT_OUTPUT: Schema =
+        schema("PutBucketRequestPaymentOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_REQUEST_PAYMENT_REQUEST: Schema = schema(
+        "PutBucketRequestPaymentRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "RequestPaymentConfiguration",
+                    &REQUEST_PAYMENT_CONFIGURATION,
+                    Payload,
+                    "RequestPaymentConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -10175,6 +10593,8 @@ mod schema {
         list(&QUEUE_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static QUOTE_FIELDS: Schema =
+        schema("QuoteFields", Kind::Enum(super::QuoteFields::NAMES), Constraint::NONE);
     pub(super) static REDIRECT: Schema = schema(
         "Redirect",
         Kind::Structure(&[
@@ -10280,6 +10700,11 @@ mod schema {
     );
     pub(super) static REQUEST_CHARGED: Schema =
         schema("RequestCharged", Kind::Enum(super::RequestCharged::NAMES), Constraint::NONE);
+    pub(super) static REQUEST_PAYMENT_CONFIGURATION: Schema = schema(
+        "RequestPaymentConfiguration",
+        Kind::Structure(&[body("Payer", &PAYER, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static REQUEST_TIME_TOO_SKEWED: Schema = schema(
         "RequestTimeTooSkewed",
         Kind::Structure(&[
@@ -10298,6 +10723,61 @@ mod schema {
     );
     pub(super) static RESTORE_ALREADY_IN_PROGRESS: Schema =
         schema("RestoreAlreadyInProgress", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static RESTORE_OBJECT_OUTPUT: Schema = schema(
+        "RestoreObjectOutput",
+        Kind::Structure(&[
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+            bound("RestoreOutputPath", &STRING, Header, "x-amz-restore-output-path", Flags::NONE),
+            bound("StatusCode", &INTEGER, StatusCode, "StatusCode", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESTORE_OBJECT_REQUEST: Schema = schema(
+        "RestoreObjectRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound("RestoreRequest", &RESTORE_REQUEST, Payload, "RestoreRequest", Flags::NONE),
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESTORE_REQUEST: Schema = schema(
+        "RestoreRequest",
+        Kind::Structure(&[
+            body("Days", &INTEGER, Flags::NONE),
+            body("GlacierJobParameters", &GLACIER_JOB_PARAMETERS, Flags::NONE),
+            body("Type", &RESTORE_REQUEST_TYPE, Flags::NONE),
+            body("Tier", &TIER, Flags::NONE),
+            body("Description", &STRING, Flags::NONE),
+            body("SelectParameters", &SELECT_PARAMETERS, Flags::NONE),
+            body("OutputLocation", &OUTPUT_LOCATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESTORE_REQUEST_TYPE: Schema = schema(
+        "RestoreRequestType",
+        Kind::Enum(super::RestoreRequestType::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static RESTORE_STATUS: Schema = schema(
         "RestoreStatus",
         Kind::Structure(&[
@@ -10327,12 +10807,36 @@ mod schema {
         )]),
         Constraint::NONE,
     );
+    pub(super) static S3_LOCATION: Schema = schema(
+        "S3Location",
+        Kind::Structure(&[
+            body("BucketName", &STRING, Flags::REQUIRED),
+            body("Prefix", &STRING, Flags::REQUIRED),
+            body("Encryption", &ENCRYPTION, Flags::NONE),
+            body("CannedACL", &STRING, Flags::NONE),
+            body("AccessControlList", &GRANTS, Flags::NONE),
+            body("Tagging", &TAGGING, Flags::NONE),
+            body("UserMetadata", &USER_METADATA, Flags::NONE),
+            body("StorageClass", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SSE_CUSTOMER_KEY: Schema =
         sensitive(schema("SSECustomerKey", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_ENCRYPTION_CONTEXT: Schema =
         sensitive(schema("SSEKMSEncryptionContext", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_KEY_ID: Schema =
         sensitive(schema("SSEKMSKeyId", Kind::String, Constraint::NONE));
+    pub(super) static SELECT_PARAMETERS: Schema = schema(
+        "SelectParameters",
+        Kind::Structure(&[
+            body("InputSerialization", &INPUT_SERIALIZATION, Flags::REQUIRED),
+            body("ExpressionType", &EXPRESSION_TYPE, Flags::REQUIRED),
+            body("Expression", &STRING, Flags::REQUIRED),
+            body("OutputSerialization", &OUTPUT_SERIALIZATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SERVER_SIDE_ENCRYPTION_BY_DEFAULT: Schema = schema(
         "ServerSideEncryptionByDefault",
         Kind::Structure(&[
@@ -10447,6 +10951,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static TIER: Schema =
+        schema("Tier", Kind::Enum(super::Tier::NAMES), Constraint::NONE);
     pub(super) static TOO_MANY_BUCKETS: Schema =
         schema("TooManyBuckets", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TOO_MANY_PARTS: Schema =
@@ -10743,6 +11249,11 @@ mod schema {
                 Flags::NONE,
             ),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static USER_METADATA: Schema = schema(
+        "UserMetadata",
+        list(&METADATA_ENTRY, "MetadataEntry", false, false),
         Constraint::NONE,
     );
     pub(super) static VERSIONING_CONFIGURATION: Schema = schema(

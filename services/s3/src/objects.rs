@@ -14,6 +14,7 @@ use crate::model::{
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, PutObjectInput, PutObjectOutput,
 };
+use crate::payment;
 use crate::reads::{self, Stored};
 use crate::rules::ETag;
 use crate::store::{self, Listed, Object, VersionName};
@@ -118,6 +119,7 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     let mut object = compose(&mut draft, received, cx.request().now.millis());
     let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
     let mut expiration = None;
+    let mut charged = None;
     cx.write(|tx| {
         let expected = input.expected_bucket_owner.as_deref();
         let bucket = store::expected_shared_bucket(tx, name, expected)?;
@@ -128,10 +130,12 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
         (object.listed.owner, object.more) = draft.settle(tx, &bucket, encryption)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
         expiration = lifecycle::expiration(tx, (name, key), &bucket, &object)?;
+        charged = payment::charged(tx, &bucket, input.request_payer.as_deref());
         events::emit(tx, &bucket, name, &Change::created(event, key, &object))
     })
     .await?;
     let mut output = PutObjectOutput {
+        request_charged: charged,
         e_tag: Some(object.listed.e_tag.quoted()),
         version_id: object.written_id(),
         expiration,
@@ -163,10 +167,7 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
             ..GetObjectOutput::default()
         });
     }
-    if matches!(found.object.listed.class(), "GLACIER" | "DEEP_ARCHIVE") {
-        let class = found.object.listed.class().to_owned();
-        return Err(Error::InvalidObjectState { class });
-    }
+    found.object.listed.check_readable(cx.request().now)?;
     let body = match content {
         Stored::Here(body) => body,
         Stored::Locked(locked) => {
@@ -234,6 +235,7 @@ pub(crate) fn delete(
     let removed = versions::remove(tx, &bucket, at, removal)?;
     let Removed { version_id, is_marker } = removed;
     Ok(DeleteObjectOutput {
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
         version_id,
         delete_marker: is_marker.then_some(true),
         ..DeleteObjectOutput::default()

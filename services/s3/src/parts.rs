@@ -16,6 +16,7 @@ use crate::model::{
     CopyPartResult, ListPartsInput, ListPartsOutput, Part as ListedPart, UploadPartCopyInput,
     UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
+use crate::payment;
 use crate::rules::{self, ETag, MAX_PARTS, MAX_UPLOAD_BYTES};
 use crate::store::{self, Encryption, PARTS, Part, Upload};
 use crate::uploads;
@@ -159,7 +160,9 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
     }
     let tells = received.is_promised || upload.checksum.is_some();
     let part = place.keep(cx, received).await?;
+    let payer = input.request_payer.as_deref();
     let mut output = UploadPartOutput {
+        request_charged: payment::charged_after(cx, &input.bucket, payer)?,
         e_tag: Some(ETag::plain(part.md5).quoted()),
         ..UploadPartOutput::default()
     };
@@ -269,6 +272,7 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOu
     let at = (&*input.bucket, &*input.key);
     let (abort_date, abort_rule_id) =
         lifecycle::abortion(tx, at, &bucket, upload.initiated_millis)?;
+    let request_charged = payment::charged(tx, &bucket, input.request_payer.as_deref());
     Ok(ListPartsOutput {
         abort_date,
         abort_rule_id,
@@ -285,6 +289,7 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOu
         next_part_number_marker: Some(next),
         max_parts: Some(max_parts),
         is_truncated: Some(is_truncated),
+        request_charged,
         ..ListPartsOutput::default()
     })
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fogbank_core::policy::{Document, Kind};
-use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
+use fogbank_core::{Check, Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
 
+use crate::access::VERSION;
 use crate::access::bucket_arn;
 use crate::acl_grants;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::model::{
     GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, PolicyStatus, PutBucketPolicyInput,
     PutBucketPolicyOutput,
 };
+use crate::payment;
 use crate::store::{self, BUCKETS, Bucket, POLICIES};
 
 /// The longest policy, in bytes.
@@ -38,8 +40,8 @@ struct Cache(Mutex<HashMap<String, Compiled>>);
 /// The owner and the policy of the bucket that an ARN of S3 names.
 ///
 /// A bucket that does not exist is said to be so before anybody asks whether the caller may use it, as S3 does.
-pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourcePolicy>, Fault> {
-    let Some(resource) = arn.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
+pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<ResourcePolicy>, Fault> {
+    let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
     let name = resource.split_once('/').map_or(resource, |(bucket, _)| bucket);
     let request = tx.request();
     if request.service == "s3" && request.operation == "CreateBucket" {
@@ -52,6 +54,10 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
         }
         None => return Ok(None),
     };
+    let key = resource.split_once('/').map(|(_, key)| key);
+    if bucket.requester_pays {
+        payment::check(tx, &bucket, key, check)?;
+    }
     let document = match bucket.policy {
         0 => None,
         _ if is_repair(tx, &bucket) => None,
@@ -59,8 +65,7 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, arn: &str) -> Result<Option<ResourceP
             .filter(|policy| !is_restricted(tx, &bucket, policy.is_public))
             .map(|policy| policy.document),
     };
-    let key = resource.split_once('/').map(|(_, key)| key);
-    acl_grants::add(tx, (name, key), &bucket, document).map(Some)
+    acl_grants::add(tx, (name, key, check.detail(VERSION)), &bucket, document).map(Some)
 }
 
 /// Whether the policy means nothing to this call: the owner's root can always repair the policy itself.

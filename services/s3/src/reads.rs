@@ -8,6 +8,8 @@ use crate::checksums::Checksum;
 use crate::ciphers::{self, CustomerKey, Locked};
 use crate::error::Error;
 use crate::lifecycle;
+use crate::model::RequestCharged;
+use crate::payment;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
 use crate::versions;
@@ -21,6 +23,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) conditions: Conditions<'a>,
     pub(crate) range: Option<&'a str>,
     pub(crate) part_number: Option<i32>,
+    pub(crate) payer: Option<&'a str>,
     pub(crate) wants_checksum: bool,
     pub(crate) customer_key: Option<CustomerKey>,
     /// Whether headers of the answer are replaced, which only those who sign may ask.
@@ -43,6 +46,7 @@ macro_rules! asked {
             },
             range: $input.range.as_deref(),
             part_number: $input.part_number,
+            payer: $input.request_payer.as_deref(),
             customer_key: crate::ciphers::CustomerKey::read(crate::ciphers::Headers {
                 algorithm: $input.sse_customer_algorithm.as_deref(),
                 key: $input.sse_customer_key.as_deref(),
@@ -62,7 +66,8 @@ macro_rules! asked {
 /// The answer of GetObject or HeadObject, without a body.
 macro_rules! answer {
     ($output:ident, $input:ident, $found:ident) => {{
-        let crate::reads::Found { object, content, checksum, parts_count } = $found;
+        let crate::reads::Found { object, content, checksum, parts_count, restore, charged } =
+            $found;
         let version_id = object.version_id();
         let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
         let more = more.map(|more| *more).unwrap_or_default();
@@ -87,6 +92,8 @@ macro_rules! answer {
             website_redirect_location: headers.website_redirect,
             metadata: Some(metadata.into_iter().collect()),
             storage_class: listed.storage_class,
+            restore,
+            request_charged: charged,
             version_id,
             object_lock_mode: more.retention.map(|retention| {
                 if retention.is_compliance { "COMPLIANCE" } else { "GOVERNANCE" }.to_owned()
@@ -120,6 +127,10 @@ pub(crate) struct Found {
     pub(crate) content: Content,
     pub(crate) checksum: Option<Checksum>,
     pub(crate) parts_count: Option<i32>,
+    /// `x-amz-restore`.
+    pub(crate) restore: Option<String>,
+    /// `x-amz-request-charged`.
+    pub(crate) charged: Option<RequestCharged>,
 }
 
 /// The bytes to be answered.
@@ -168,6 +179,8 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
     let object = versions::read(tx, (asked.bucket, asked.key), asked.version_id)?;
     ciphers::check(&object, asked.customer_key.as_ref())?;
     let listed = &object.listed;
+    let restore = listed.restore_header(tx.now());
+    let charged = payment::charged_by_name(tx, asked.bucket, asked.payer)?;
     match asked.conditions.evaluate(&listed.e_tag, listed.modified(), tx.now()) {
         Verdict::Holds => {}
         Verdict::Fails(condition) => {
@@ -175,7 +188,14 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
         }
         Verdict::NotModified => {
             let content = Content { range: None, is_unchanged: true };
-            return Ok(Found { object, content, checksum: None, parts_count: None });
+            return Ok(Found {
+                object,
+                content,
+                checksum: None,
+                parts_count: None,
+                restore,
+                charged,
+            });
         }
     }
     if let Some(number) = asked.part_number {
@@ -191,7 +211,7 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
     };
     let tells = asked.wants_checksum && content.range.is_none();
     let checksum = listed.checksum.clone().filter(|_| tells);
-    Ok(Found { object, content, checksum, parts_count: None })
+    Ok(Found { object, content, checksum, parts_count: None, restore, charged })
 }
 
 /// Finds one of the parts in which the object was uploaded.
@@ -201,6 +221,8 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
         let message = "Part number must be an integer between 1 and 10000, inclusive";
         return Err(Error::argument("partNumber", number, message));
     };
+    let restore = object.listed.restore_header(tx.now());
+    let charged = payment::charged_by_name(tx, asked.bucket, asked.payer)?;
     let Some(parts) = &object.parts else {
         if number != 1 {
             return Err(no_part(1, number));
@@ -208,7 +230,7 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
         let size = object.listed.size;
         let content = if size == 0 { Content::WHOLE } else { Content::of(0..size) };
         let checksum = object.listed.checksum.clone().filter(|_| asked.wants_checksum);
-        return Ok(Found { object, content, checksum, parts_count: None });
+        return Ok(Found { object, content, checksum, parts_count: None, restore, charged });
     };
     let count = object.listed.e_tag.parts;
     let Some(bytes) = parts.bytes(number) else { return Err(no_part(count, number)) };
@@ -221,7 +243,7 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
         of_object.is_some_and(|of_object| of_object.algorithm == checksum.algorithm)
     });
     let content = Content::of(bytes);
-    Ok(Found { object, content, checksum, parts_count: Some(i32::from(count)) })
+    Ok(Found { object, content, checksum, parts_count: Some(i32::from(count)), restore, charged })
 }
 
 fn no_part(actual: u16, requested: u16) -> Error {

@@ -18,6 +18,7 @@ use crate::model::{
     CreateMultipartUploadOutput, Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput,
     MultipartUpload, Owner,
 };
+use crate::payment;
 use crate::rules::{self, group};
 use crate::store::{self, Bucket, UPLOADS, Upload};
 
@@ -57,9 +58,11 @@ pub(crate) async fn create(
         Ok::<_, Error>((upload_id, upload, told))
     });
     let (upload_id, upload, (abort_date, abort_rule_id)) = begun.await?;
+    let payer = input.request_payer.as_deref();
     let mut output = CreateMultipartUploadOutput {
         abort_date,
         abort_rule_id,
+        request_charged: payment::charged_after(cx, &input.bucket, payer)?,
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload_id),
@@ -124,7 +127,8 @@ pub(crate) fn abort(
     let upload = store::upload(tx, &bucket, &input.key, &input.upload_id)?;
     UPLOADS.delete(tx, &(bucket.id, &*input.key, &*input.upload_id))?;
     store::free_parts(tx, upload.number)?;
-    Ok(AbortMultipartUploadOutput::default())
+    let request_charged = payment::charged(tx, &bucket, input.request_payer.as_deref());
+    Ok(AbortMultipartUploadOutput { request_charged, ..AbortMultipartUploadOutput::default() })
 }
 
 /// The initiator of an upload on the wire.
@@ -182,7 +186,7 @@ pub(crate) fn list(
         uploads: Some(uploads.collect()),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
-        request_charged: None,
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
     })
 }
 

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
-use fogbank_core::ReadTx;
 use fogbank_core::store::Starting;
+use fogbank_core::{ReadTx, Tx};
 
 use crate::buckets::owner;
 use crate::error::Error;
@@ -12,6 +12,8 @@ use crate::listing::{self, Encoding};
 use crate::model::{
     DeleteMarkerEntry, ListObjectVersionsInput, ListObjectVersionsOutput, ObjectVersion,
 };
+use crate::payment;
+use crate::restores;
 use crate::rules::group;
 use crate::store::{self, Bucket, CURRENT, ListedVersion, NULLS, SHOWN, ShownVersion};
 use crate::versions;
@@ -244,7 +246,8 @@ pub(crate) fn list(
     let start = start(tx, &narrow, marker.clone(), input.version_id_marker.as_deref())?;
     let page = collect(tx, &narrow, start)?;
     let (next_key, next_version) = page.next.filter(|_| page.is_truncated).unzip();
-    let (versions, markers) = shown(tx, page.entries, &bucket, &encoding);
+    let tells_restores = restores::is_wanted(input.optional_object_attributes.as_deref());
+    let (versions, markers) = shown(tx, page.entries, &bucket, &encoding, tells_restores);
     Ok(ListObjectVersionsOutput {
         name: Some(input.bucket),
         prefix: Some(encoding.key(prefix)),
@@ -259,7 +262,7 @@ pub(crate) fn list(
         delete_markers: Some(markers),
         common_prefixes: encoding.prefixes(page.prefixes),
         encoding_type: input.encoding_type,
-        request_charged: None,
+        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
     })
 }
 
@@ -268,7 +271,9 @@ fn shown(
     entries: Vec<Entry>,
     bucket: &Bucket,
     encoding: &Encoding,
+    tells_restores: bool,
 ) -> (Vec<ObjectVersion>, Vec<DeleteMarkerEntry>) {
+    let now = tx.now();
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for entry in entries {
         let version_id = Some(called(&entry));
@@ -288,7 +293,7 @@ fn shown(
                     is_latest,
                     last_modified: Some(listed.modified()),
                     owner: Some(owner(tx, listed.owner.as_ref().unwrap_or(&bucket.account))),
-                    restore_status: None,
+                    restore_status: listed.restore_status(now).filter(|_| tells_restores),
                 });
             }
             ShownVersion::Marker(marker) => markers.push(DeleteMarkerEntry {

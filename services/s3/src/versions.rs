@@ -129,6 +129,22 @@ pub(crate) fn find(
     }))
 }
 
+/// The version that the transaction with this number wrote, if it is still there and an object.
+pub(crate) fn numbered(
+    tx: &(impl Tx + ?Sized),
+    at: At<'_>,
+    number: u64,
+) -> Result<Option<Found>, Error> {
+    let current = store::object(tx, at.0, at.1)?;
+    if let Some(current) = current.filter(|current| current.version == number) {
+        return Ok(Some(Found::Current(current)));
+    }
+    Ok(match VERSIONS.get(tx, &(at.0, at.1, Reverse(number)))? {
+        Some(Version::Object(object)) => Some(Found::Older(number, *object)),
+        _ => None,
+    })
+}
+
 /// The object that a request reads, or S3's error about what is there instead.
 pub(crate) fn read(
     tx: &(impl Tx + ?Sized),

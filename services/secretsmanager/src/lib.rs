@@ -67,7 +67,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// AWS Secrets Manager.
 pub static SERVICE: Service = Service {
-    resource_policy: Some(policies::resource_policy),
+    resource_policy: Some(|tx, check| policies::resource_policy(tx, &check.resource)),
     resource_tags: Some(policies::resource_tags),
     tasks: &[Task {
         name: tasks::DUE,

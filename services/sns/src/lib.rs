@@ -69,7 +69,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon SNS.
 pub static SERVICE: Service = Service {
-    resource_policy: Some(permissions::resource_policy),
+    resource_policy: Some(|tx, check| permissions::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     jobs: tasks::JOBS,

@@ -64,7 +64,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// AWS Systems Manager Parameter Store.
 pub static SERVICE: Service = Service {
-    resource_policy: Some(sharing::resource_policy),
+    resource_policy: Some(|tx, check| sharing::resource_policy(tx, &check.resource)),
     resource_tags: Some(sharing::resource_tags),
     tasks: &[Task {
         name: tasks::DUE,

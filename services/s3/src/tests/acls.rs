@@ -50,6 +50,36 @@ async fn canned_acls_open_what_they_name() {
 }
 
 #[tokio::test]
+async fn a_version_is_judged_by_its_own_acl() {
+    let world = open().await;
+    let versioning = json!({"VersioningConfiguration": {"Status": "Enabled"}});
+    call(&world, "PutBucketVersioning", versioning).await.expect("versioned");
+    let mut ids = Vec::new();
+    for acl in ["public-read", "private"] {
+        let input = json!({"Key": "a", "ACL": acl});
+        let told = send(&world, "PutObject", input, "x".to_owned()).await.expect("written");
+        ids.push(told["VersionId"].clone());
+    }
+    let read = async |version: &Value| {
+        let input = json!({"Key": "a", "VersionId": version});
+        outcome(&world, Principal::root(OTHER), "GetObject", input).await
+    };
+    assert_eq!(read(&ids[0]).await, "");
+    assert_eq!(read(&ids[1]).await, "AccessDenied");
+    let current = json!({"Key": "a"});
+    let told = outcome(&world, Principal::root(OTHER), "GetObject", current).await;
+    assert_eq!(told, "AccessDenied");
+    let copy = json!({"Bucket": "copies", "Key": "b"});
+    let other = || Principal::root(OTHER);
+    world.call_as(other(), "s3:CreateBucket", json!({"Bucket": "copies"})).await.expect("made");
+    for (version, expected) in [(&ids[0], ""), (&ids[1], "AccessDenied")] {
+        let source = format!("photos/a?versionId={}", version.as_str().expect("an id"));
+        let input = super::with(copy.clone(), json!({"CopySource": source}));
+        assert_eq!(outcome(&world, other(), "CopyObject", input).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn writers_own_what_they_write() {
     let world = open().await;
     call(&world, "PutBucketAcl", json!({"ACL": "public-read-write"})).await.expect("opened");
@@ -94,6 +124,17 @@ async fn an_enforced_bucket_takes_no_acl_but_its_owners_full_control() {
     write(full).await.expect("written");
     let read = json!({"Key": "a", "GrantRead": format!("id={id}")});
     assert!(refused(write(read).await).starts_with("AccessControlListNotSupported"));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_created_private_takes_acls() {
+    let world = World::new(SERVICES);
+    call(&world, "CreateBucket", json!({"ACL": "private"})).await.expect("made");
+    let told = call(&world, "GetBucketOwnershipControls", json!({})).await.expect("told");
+    let rules = json!([{"ObjectOwnership": "BucketOwnerPreferred"}]);
+    assert_eq!(told["OwnershipControls"]["Rules"], rules);
+    let input = json!({"Key": "a", "ACL": "private"});
+    send(&world, "PutObject", input, "x".to_owned()).await.expect("written");
 }
 
 #[tokio::test]

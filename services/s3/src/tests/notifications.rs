@@ -227,3 +227,26 @@ async fn configurations_that_cannot_be() {
     let none = call(&world, "GetBucketNotificationConfiguration", json!({})).await.expect("none");
     assert_eq!(none, json!({}));
 }
+
+#[tokio::test]
+async fn restores_tell_when_they_begin_end_and_are_over() {
+    let world = with_bucket().await;
+    let queue = queue(&["s3:ObjectRestore:*"]);
+    configure(&world, json!({"QueueConfigurations": [queue]})).await.expect("set");
+    let input = json!({"Key": "a", "StorageClass": "GLACIER"});
+    super::send(&world, "PutObject", input, "cold".to_owned()).await.expect("written");
+    let request = json!({"Key": "a", "RestoreRequest": {"Days": 1}});
+    call(&world, "RestoreObject", request).await.expect("begun");
+    let mut names = Vec::new();
+    for wait in [5 * 3_600_000, 2 * 86_400_000, 0] {
+        let effects = effects(&world).await;
+        let told = effects.iter().filter(|effect| effect.target == "sqs:SendMessage");
+        names.extend(told.map(|effect| message(effect)["Records"][0]["eventName"].clone()));
+        world.clock().advance(wait);
+        for job in effects.iter().filter(|effect| effect.target == "s3:restore") {
+            let cx = fogbank_core::Cx::background(world.cloud().clone(), "s3", "restore");
+            crate::restores::run(cx, job.input().expect("an input")).await.expect("done");
+        }
+    }
+    assert_eq!(names, ["ObjectRestore:Post", "ObjectRestore:Completed", "ObjectRestore:Delete"]);
+}

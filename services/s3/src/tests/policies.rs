@@ -1,6 +1,6 @@
 //! Policies of buckets, and who gets in by them.
 
-use fogbank_core::{Principal, ReadTx};
+use fogbank_core::{Check, Principal, ReadTx};
 use fogbank_testkit::{Value, World, json};
 
 use super::{call, put, refused, with_bucket};
@@ -40,7 +40,8 @@ fn told(world: &World, principal: Principal, arn: &str) -> Option<(String, bool)
     request.principal = principal;
     cx = fogbank_core::Cx::new(world.cloud().clone(), request);
     let view = world.cloud().db().snapshot();
-    let policy = crate::policies::of_resource(&ReadTx::new(&view, &cx), arn).expect("an answer");
+    let check = Check { resource: arn.to_owned(), ..Check::default() };
+    let policy = crate::policies::of_resource(&ReadTx::new(&view, &cx), &check).expect("an answer");
     policy.map(|policy| (policy.owner, policy.document.is_some()))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fogbank_core::policy::{Document, Kind as PolicyKind};
 use fogbank_core::wire::{self, Constraint, Flags, Kind, Location, Member, Schema, Style};
 use fogbank_core::{
-    Access, Cx, Fault, Op, Principal, ReadTx, Request, ResourcePolicy, Run, Service, Tx,
+    Access, Check, Cx, Fault, Op, Principal, ReadTx, Request, ResourcePolicy, Run, Service, Tx,
 };
 use fogbank_testkit::{Value, json};
 use parking_lot::Mutex;
@@ -136,7 +136,7 @@ fn access(_: &Request, input: &dyn wire::Struct) -> Result<Access, Fault> {
     Ok(Access::to("lambda:InvokeFunction", input.text("FunctionName").unwrap_or_default()))
 }
 
-fn policy(tx: &ReadTx<'_>, _: &str) -> Result<Option<ResourcePolicy>, Fault> {
+fn policy(tx: &ReadTx<'_>, _: &Check) -> Result<Option<ResourcePolicy>, Fault> {
     let statement = json!({
         "Effect": "Allow",
         "Principal": {"Service": "secretsmanager.amazonaws.com"},
