@@ -1,5 +1,6 @@
 """What is set for a whole bucket of S3, as boto3 and browsers meet it."""
 
+import json
 import subprocess
 import time
 
@@ -111,3 +112,53 @@ def test_a_lifecycle_expires_moves_and_gives_up(binary, own):
     advance(binary, own, "40d")
     eventually(lambda: [row["Key"] for row in s3.list_object_versions(Bucket="cycle")["Versions"]] == ["b"])
     eventually(lambda: "DeleteMarkers" not in s3.list_object_versions(Bucket="cycle"))
+
+
+def test_a_website_for_everybody(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="index.html", Body=b"<h1>hi</h1>", ContentType="text/html")
+    s3.put_object(Bucket=bucket, Key="sorry.html", Body=b"sorry")
+    site = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "sorry.html"}}
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=site)
+    got = s3.get_bucket_website(Bucket=bucket)
+    assert {name: got[name] for name in site} == site
+    endpoint = s3.meta.endpoint_url
+    path = f"{endpoint}/_website/{bucket}/"
+    assert fetch(path)[0] == 403
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:ListBucket"],
+                 "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}  # fmt: skip
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    host = {"Host": f"{bucket}.s3-website.us-east-1.localhost:4566"}
+    for url, headers in ((path, {}), (endpoint + "/", host)):
+        status, headers, body = fetch(url, headers=headers)
+        assert (status, headers["Content-Type"], body) == (200, "text/html", b"<h1>hi</h1>")
+    status, headers, body = fetch(path + "none")
+    assert (status, headers["x-amz-error-code"], body) == (404, "NoSuchKey", b"sorry")
+    s3.delete_bucket_website(Bucket=bucket)
+    assert fetch(path)[0] == 404
+
+
+def test_an_access_log_is_delivered(binary, own):
+    s3 = own.client("s3")
+    for name in ("seen", "logs"):
+        s3.create_bucket(Bucket=name)
+    statement = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject",
+                 "Resource": "arn:aws:s3:::logs/*", "Condition": {
+                     "ArnLike": {"aws:SourceArn": "arn:aws:s3:::seen"},
+                     "StringEquals": {"aws:SourceAccount": "000000000000"}}}  # fmt: skip
+    s3.put_bucket_policy(Bucket="logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    enabled = {"TargetBucket": "logs", "TargetPrefix": "seen/",
+               "TargetObjectKeyFormat": {"PartitionedPrefix": {"PartitionDateSource": "DeliveryTime"}}}  # fmt: skip
+    s3.put_bucket_logging(Bucket="seen", BucketLoggingStatus={"LoggingEnabled": enabled})
+    assert s3.get_bucket_logging(Bucket="seen")["LoggingEnabled"] == enabled
+
+    def logged():
+        s3.put_object(Bucket="seen", Key="a", Body=b"12345")
+        advance(binary, own, "6m")
+        return s3.list_objects_v2(Bucket="logs").get("Contents")
+
+    eventually(logged)
+    key = s3.list_objects_v2(Bucket="logs")["Contents"][0]["Key"]
+    assert key.startswith("seen/000000000000/us-east-1/seen/")
+    line = s3.get_object(Bucket="logs", Key=key)["Body"].read().decode().splitlines()[0]
+    assert ' REST.PUT.OBJECT a "PUT /seen/a HTTP/1.1" 200 - - 5 ' in line and " SigV4 - AuthHeader " in line

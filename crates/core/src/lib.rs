@@ -40,8 +40,8 @@ pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request, RequestSignature};
 pub use root_key::RootKey;
 pub use service::{
-    CrossOrigin, CrossOriginLookUp, DataPlane, Job, PolicyLookUp, Reset, Service, TagLookUp, Task,
-    TimeWentBack,
+    Answered, CrossOrigin, CrossOriginLookUp, DataPlane, Job, Observer, PolicyLookUp, Reset,
+    Service, TagLookUp, Task, TimeWentBack,
 };
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};

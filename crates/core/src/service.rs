@@ -7,7 +7,8 @@ use fogbank_wire::Style;
 use serde_json::Value;
 
 use crate::{
-    BoxFuture, Check, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, ResourcePolicy,
+    BoxFuture, Check, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, Request,
+    ResourcePolicy,
 };
 
 /// Finds the policy and owner of the resource that a check names; `None` if there is no such resource.
@@ -30,6 +31,41 @@ pub struct CrossOrigin<'a> {
 
 /// The headers that let a page of another origin read the answer to its request, or why it may not make it.
 pub type CrossOriginLookUp = fn(&ReadTx<'_>, &CrossOrigin<'_>) -> Result<http::HeaderMap, Fault>;
+
+/// Hears of requests from the network when they were answered.
+pub struct Observer {
+    /// Whether it wants to hear of a request, told from the labels of its path, still percent-encoded. It is asked of
+    /// every request, before it runs.
+    pub watches: fn(&Cloud, &[(&'static str, String)]) -> bool,
+    /// Hears how a request was answered.
+    pub answered: fn(&Cloud, &Answered<'_>),
+}
+
+/// A request from the network, and how it was answered.
+pub struct Answered<'a> {
+    /// The facts of the call; the principal is anonymous if nobody was found who signed it.
+    pub request: &'a Request,
+    /// The method of HTTP.
+    pub method: &'a str,
+    /// Path and query as they were sent.
+    pub uri: &'a str,
+    /// The labels of the path, still percent-encoded.
+    pub labels: &'a [(&'static str, String)],
+    /// The version of the signature, and whether it stood in `AuthHeader` or `QueryString`.
+    pub signature: Option<(&'static str, &'static str)>,
+    /// How many bytes the request said that its body has, without the chunks' framing.
+    pub received: Option<u64>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The code of the error, if it is one.
+    pub error_code: Option<&'a str>,
+    /// The answer's headers.
+    pub headers: &'a http::HeaderMap,
+    /// How many bytes the answer's body has, where it is known.
+    pub sent: Option<u64>,
+    /// How long it took until the answer was there.
+    pub took: Duration,
+}
 
 /// Puts right what waits for a time that the clock has left and that has to come again.
 pub type TimeWentBack = fn(Cx) -> BoxFuture<'static, Result<(), Fault>>;
@@ -54,6 +90,8 @@ pub struct Service {
     /// Lets pages of other origins call the service as far as it says, without a signature too. Others may not be called
     /// by pages that do not sign.
     pub cross_origin: Option<CrossOriginLookUp>,
+    /// Hears of the service's requests from the network.
+    pub observer: Option<&'static Observer>,
     /// HTTP that is not an AWS API: what users reach under a resource's own host or path.
     pub data_planes: &'static [DataPlane],
     /// Told when the clock went back: what rows put off until a time that they knew would else wait for that time to
@@ -89,6 +127,7 @@ impl Service {
             resource_policy: None,
             resource_tags: None,
             cross_origin: None,
+            observer: None,
             data_planes: &[],
             time_went_back: None,
             stop: None,

@@ -26,6 +26,7 @@ mod quirks;
 mod route;
 mod server;
 mod tls;
+mod watched;
 
 use std::sync::Arc;
 

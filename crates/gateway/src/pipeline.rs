@@ -25,6 +25,7 @@ use crate::budget::Reserved;
 use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
+use crate::watched::Watched;
 use crate::{Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts, quirks};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
@@ -220,7 +221,15 @@ impl Exchange<'_> {
         let known = route.entry.operation(&route.operation);
         let service = route.entry.service.model.name;
         let protocol = route.protocol;
-        let answer = match self.prepare(&view, (presented, old), route, body, reserved).await {
+        let observer = route.entry.service.observer;
+        let mut watched = observer
+            .filter(|observer| (observer.watches)(&self.gateway.cloud, &route.labels))
+            .map(|observer| Watched::new(observer, &route.labels, &presented, old.is_some()));
+        let prepared = self.prepare(&view, (presented, old), route, body, reserved).await;
+        if let (Some(watched), Ok(call)) = (&mut watched, &prepared) {
+            watched.principal = call.caller.principal.clone();
+        }
+        let answer = match prepared {
             // A panic ends this request and not the others of its connection.
             Ok(call) => AssertUnwindSafe(self.run(&parts, &head, call))
                 .catch_unwind()
@@ -230,8 +239,15 @@ impl Exchange<'_> {
         };
         let response = answer.unwrap_or_else(|fault| {
             self.log(service, &parts, &fault);
+            if let Some(watched) = &mut watched {
+                watched.error_code = Some(fault.name().to_owned());
+            }
             failures::render(&fault, &form)
         });
+        if let Some(watched) = watched {
+            let operation = known.map_or("", |known| known.op.model.name);
+            watched.tell(self, (service, operation), &parts, &response, begun);
+        }
         if let Some(known) = known {
             self.count(known, service, response.status, begun);
         }

@@ -9,10 +9,10 @@ use std::sync::{Arc, LazyLock};
 use fogbank_core::policy::{Document, Kind};
 use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx};
 
-use crate::acls;
 use crate::error::Error;
 use crate::store::{Acl, AclPermission, Bucket, Object};
 use crate::versions::{self, Found};
+use crate::{access_logs, acls, logging};
 
 /// The policy that has an effect on these actions for everybody.
 fn document(effect: &str, actions: &[&str]) -> Arc<Document> {
@@ -85,7 +85,15 @@ pub(crate) fn add(
     document: Option<Arc<Document>>,
 ) -> Result<ResourcePolicy, Fault> {
     let request = tx.request();
-    if bucket.is_enforced() || matches!(request.principal.kind, PrincipalKind::Service { .. }) {
+    if let PrincipalKind::Service { name } = &request.principal.kind {
+        let delivers = name == access_logs::DELIVERER && logging::lets_delivery_in(bucket);
+        let policy = ResourcePolicy::new(&*bucket.account, document);
+        return Ok(match delivers && !bucket.is_enforced() {
+            true => policy.with_grant("the bucket's ACL: log delivery", DOCUMENTS.write.clone()),
+            false => policy,
+        });
+    }
+    if bucket.is_enforced() {
         return Ok(ResourcePolicy::new(&*bucket.account, document));
     }
     let object = match key {

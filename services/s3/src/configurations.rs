@@ -213,15 +213,6 @@ pub(crate) fn acceleration(
     Ok(GetBucketAccelerateConfigurationOutput::default())
 }
 
-/// Nothing is logged.
-pub(crate) fn logging(
-    tx: &ReadTx<'_>,
-    input: GetBucketLoggingInput,
-) -> Result<GetBucketLoggingOutput, Error> {
-    looked_up!(tx, input);
-    Ok(GetBucketLoggingOutput::default())
-}
-
 /// Nothing is replicated.
 pub(crate) fn replication(
     tx: &ReadTx<'_>,
@@ -229,13 +220,4 @@ pub(crate) fn replication(
 ) -> Result<GetBucketReplicationOutput, Error> {
     looked_up!(tx, input);
     Err(Error::ReplicationConfigurationNotFoundError { bucket: input.bucket })
-}
-
-/// There is no website.
-pub(crate) fn website(
-    tx: &ReadTx<'_>,
-    input: GetBucketWebsiteInput,
-) -> Result<GetBucketWebsiteOutput, Error> {
-    looked_up!(tx, input);
-    Err(Error::NoSuchWebsiteConfiguration { bucket: input.bucket })
 }

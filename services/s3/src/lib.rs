@@ -8,7 +8,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * replication, inventory, analytics, websites, logging, access points;
+//! * replication, inventory, analytics, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
@@ -21,6 +21,7 @@
 //! Requests of every region are answered by every endpoint; there are no redirects between regions.
 
 mod access;
+mod access_logs;
 mod acl_grants;
 mod acls;
 mod attributes;
@@ -40,6 +41,7 @@ mod events;
 mod lifecycle;
 mod listing;
 mod locks;
+mod logging;
 mod metadata;
 mod model;
 mod notifications;
@@ -60,6 +62,7 @@ mod tests;
 mod uploads;
 mod version_listing;
 mod versions;
+mod websites;
 
 pub use error::Error;
 use fogbank_core::wire::Style;
@@ -176,13 +179,16 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketLifecycle => lifecycle::delete, |_, input| {
         access::bucket_to("s3:PutLifecycleConfiguration", input)
     };
-    read GetBucketLogging => configurations::logging, access::bucket;
+    read GetBucketLogging => logging::get, access::bucket;
+    write PutBucketLogging => logging::put, access::bucket;
     read GetBucketReplication => configurations::replication, |_, input| {
         access::bucket_to("s3:GetReplicationConfiguration", input)
     };
     read GetBucketRequestPayment => payment::get, access::bucket;
     write PutBucketRequestPayment => payment::put, access::bucket;
-    read GetBucketWebsite => configurations::website, access::bucket;
+    read GetBucketWebsite => websites::get, access::bucket;
+    write PutBucketWebsite => websites::put, access::bucket;
+    write DeleteBucketWebsite => websites::delete, access::bucket;
     read GetObjectLockConfiguration => locks::configuration, |_, input| {
         access::bucket_to("s3:GetBucketObjectLockConfiguration", input)
     };
@@ -206,6 +212,9 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(tagging::of_resource),
     cross_origin: Some(cors::answer),
+    observer: Some(&access_logs::OBSERVER),
+    data_planes: websites::PLANES,
+    stop: Some(access_logs::stop),
     tables: store::TABLES,
     reset: Some(reset::reset),
     ..Service::new(&model::SERVICE, Style::S3, OPERATIONS)

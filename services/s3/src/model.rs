@@ -1057,6 +1057,30 @@ impl wire::OperationShape for DeleteBucketTagging {
     };
 }
 
+pub struct DeleteBucketWebsite;
+
+impl wire::OperationShape for DeleteBucketWebsite {
+    type Input = DeleteBucketWebsiteInput;
+    type Output = DeleteBucketWebsiteOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketWebsite",
+            method: "DELETE",
+            uri: "/{Bucket}?website",
+            status: 204,
+            input: &schema::DELETE_BUCKET_WEBSITE_REQUEST,
+            output: &schema::DELETE_BUCKET_WEBSITE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteObject;
 
 impl wire::OperationShape for DeleteObject {
@@ -2017,6 +2041,30 @@ impl wire::OperationShape for PutBucketLifecycleConfiguration {
     };
 }
 
+pub struct PutBucketLogging;
+
+impl wire::OperationShape for PutBucketLogging {
+    type Input = PutBucketLoggingInput;
+    type Output = PutBucketLoggingOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketLogging",
+            method: "PUT",
+            uri: "/{Bucket}?logging",
+            status: 200,
+            input: &schema::PUT_BUCKET_LOGGING_REQUEST,
+            output: &schema::PUT_BUCKET_LOGGING_OUTPUT,
+            result_wrapper: "",
+            input_root: "BucketLoggingStatus",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketNotificationConfiguration;
 
 impl wire::OperationShape for PutBucketNotificationConfiguration {
@@ -2152,6 +2200,30 @@ impl wire::OperationShape for PutBucketVersioning {
             output: &schema::PUT_BUCKET_VERSIONING_OUTPUT,
             result_wrapper: "",
             input_root: "VersioningConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketWebsite;
+
+impl wire::OperationShape for PutBucketWebsite {
+    type Input = PutBucketWebsiteInput;
+    type Output = PutBucketWebsiteOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketWebsite",
+            method: "PUT",
+            uri: "/{Bucket}?website",
+            status: 200,
+            input: &schema::PUT_BUCKET_WEBSITE_REQUEST,
+            output: &schema::PUT_BUCKET_WEBSITE_OUTPUT,
+            result_wrapper: "",
+            input_root: "WebsiteConfiguration",
             output_root: "",
             errors: &[],
             unsigned: false,
@@ -2546,6 +2618,15 @@ pub struct BucketLifecycleConfiguration {
 
 wire::structure!(BucketLifecycleConfiguration, schema::BUCKET_LIFECYCLE_CONFIGURATION, {
     0 => rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketLoggingStatus {
+    pub logging_enabled: Option<LoggingEnabled>,
+}
+
+wire::structure!(BucketLoggingStatus, schema::BUCKET_LOGGING_STATUS, {
+    0 => logging_enabled,
 });
 
 wire::enumeration!(BucketLogsPermission {
@@ -3181,6 +3262,21 @@ pub struct DeleteBucketTaggingInput {
 }
 
 wire::structure!(DeleteBucketTaggingInput, schema::DELETE_BUCKET_TAGGING_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketWebsiteOutput {}
+
+wire::structure!(DeleteBucketWebsiteOutput, schema::DELETE_BUCKET_WEBSITE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketWebsiteInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketWebsiteInput, schema::DELETE_BUCKET_WEBSITE_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
 });
 
@@ -5357,6 +5453,25 @@ wire::structure!(PutBucketLifecycleConfigurationInput, schema::PUT_BUCKET_LIFECY
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLoggingOutput {}
+
+wire::structure!(PutBucketLoggingOutput, schema::PUT_BUCKET_LOGGING_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketLoggingInput {
+    pub bucket: String,
+    pub bucket_logging_status: BucketLoggingStatus,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketLoggingInput, schema::PUT_BUCKET_LOGGING_REQUEST, {
+    0 => bucket, 1 => bucket_logging_status, 2 => content_md5, 3 => checksum_algorithm,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketNotificationConfigurationOutput {}
 
 wire::structure!(
@@ -5474,6 +5589,25 @@ pub struct PutBucketVersioningInput {
 wire::structure!(PutBucketVersioningInput, schema::PUT_BUCKET_VERSIONING_REQUEST, {
     0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => mfa, 4 => versioning_configuration,
     5 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketWebsiteOutput {}
+
+wire::structure!(PutBucketWebsiteOutput, schema::PUT_BUCKET_WEBSITE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketWebsiteInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub website_configuration: WebsiteConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketWebsiteInput, schema::PUT_BUCKET_WEBSITE_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => website_configuration,
+    4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6306,6 +6440,18 @@ wire::structure!(VersioningConfiguration, schema::VERSIONING_CONFIGURATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct WebsiteConfiguration {
+    pub error_document: Option<ErrorDocument>,
+    pub index_document: Option<IndexDocument>,
+    pub redirect_all_requests_to: Option<RedirectAllRequestsTo>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+
+wire::structure!(WebsiteConfiguration, schema::WEBSITE_CONFIGURATION, {
+    0 => error_document, 1 => index_document, 2 => redirect_all_requests_to, 3 => routing_rules,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct XAmzContentSHA256Mismatch {
     pub client_computed_content_sha256: Option<String>,
     pub s3_computed_content_sha256: Option<String>,
@@ -6548,6 +6694,11 @@ mod schema {
             "Rule",
             Flags::REQUIRED.and(Flags::FLATTENED),
         )]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_LOGGING_STATUS: Schema = schema(
+        "BucketLoggingStatus",
+        Kind::Structure(&[body("LoggingEnabled", &LOGGING_ENABLED, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static BUCKET_LOGS_PERMISSION: Schema = schema(
@@ -7459,6 +7610,22 @@ mod schema {
         schema("DeleteBucketTaggingOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_TAGGING_REQUEST: Schema = schema(
         "DeleteBucketTaggingRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_WEBSITE_OUTPUT: Schema =
+        schema("DeleteBucketWebsiteOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_WEBSITE_REQUEST: Schema = schema(
+        "DeleteBucketWebsiteRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
             bound(
@@ -9921,6 +10088,40 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_BUCKET_LOGGING_OUTPUT: Schema =
+        schema("PutBucketLoggingOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_LOGGING_REQUEST: Schema = schema(
+        "PutBucketLoggingRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "BucketLoggingStatus",
+                    &BUCKET_LOGGING_STATUS,
+                    Payload,
+                    "BucketLoggingStatus",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_OUTPUT: Schema =
         schema("PutBucketNotificationConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_NOTIFICATION_CONFIGURATION_REQUEST: Schema = schema(
@@ -10104,6 +10305,40 @@ mod schema {
                     &VERSIONING_CONFIGURATION,
                     Payload,
                     "VersioningConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_WEBSITE_OUTPUT: Schema =
+        schema("PutBucketWebsiteOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_WEBSITE_REQUEST: Schema = schema(
+        "PutBucketWebsiteRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "WebsiteConfiguration",
+                    &WEBSITE_CONFIGURATION,
+                    Payload,
+                    "WebsiteConfiguration",
                     Flags::REQUIRED,
                 ),
             ),
@@ -11261,6 +11496,16 @@ mod schema {
         Kind::Structure(&[
             bound("MFADelete", &MFA_DELETE, Body, "MfaDelete", Flags::NONE),
             body("Status", &BUCKET_VERSIONING_STATUS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static WEBSITE_CONFIGURATION: Schema = schema(
+        "WebsiteConfiguration",
+        Kind::Structure(&[
+            body("ErrorDocument", &ERROR_DOCUMENT, Flags::NONE),
+            body("IndexDocument", &INDEX_DOCUMENT, Flags::NONE),
+            body("RedirectAllRequestsTo", &REDIRECT_ALL_REQUESTS_TO, Flags::NONE),
+            body("RoutingRules", &ROUTING_RULES, Flags::NONE),
         ]),
         Constraint::NONE,
     );

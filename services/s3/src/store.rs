@@ -59,6 +59,9 @@ pub(crate) static PARTS: Table<(u64, u16), Part> = Table::new("s3.parts", 0x0221
 /// The lifecycles of buckets that have one: how far each is swept.
 pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycles", 0x0230);
 
+/// The buckets that have an access log.
+pub(crate) static LOGGED: Table<String, ()> = Table::new("s3.logged-buckets", 0x0231);
+
 /// All tables; `LISTED`, `CURRENT` and `SHOWN` are other views of the objects and versions.
 pub(crate) static TABLES: &[TableLabel] = &[
     BUCKETS.label(),
@@ -75,6 +78,7 @@ pub(crate) static TABLES: &[TableLabel] = &[
     UPLOADS.label(),
     PARTS.label(),
     LIFECYCLES.label(),
+    LOGGED.label(),
 ];
 
 /// How many parts one transaction removes.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
+use crate::access_logs;
 use crate::error::Error;
 use crate::lifecycle;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
@@ -16,6 +17,7 @@ pub(crate) static TASKS: &[Task] = &[
     Task { name: PARTS, every: Duration::from_secs(3600), run: remove_parts },
     // Whether a midnight has come is looked up for each bucket with a lifecycle.
     Task { name: lifecycle::SWEEP, every: Duration::from_secs(900), run: lifecycle::run },
+    Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },
 ];
 
 /// Removes the parts of uploads that are gone, and the uploads of buckets that are gone.

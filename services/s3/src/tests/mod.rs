@@ -1,5 +1,6 @@
 //! The operations through the whole pipeline, in process.
 
+mod access_logs;
 mod acls;
 mod buckets;
 mod conditions;
@@ -22,6 +23,7 @@ mod restores;
 mod tagging;
 mod uploads;
 mod versions;
+mod websites;
 
 use fogbank_core::bytes::Bytes;
 use fogbank_core::{Body, Fault, Principal, Service};
