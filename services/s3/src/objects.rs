@@ -238,7 +238,6 @@ pub(crate) fn delete(
         request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
         version_id,
         delete_marker: is_marker.then_some(true),
-        ..DeleteObjectOutput::default()
     })
 }
 
