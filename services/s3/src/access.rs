@@ -116,8 +116,8 @@ pub(crate) fn get_object(_: &Request, input: &dyn Struct) -> Allowed {
     if let Some(input) = input.downcast_ref::<GetObjectInput>()
         && input.version_id.is_none()
     {
-        let object = object_arn(&input.bucket, &input.key);
-        return Ok(Access::to("s3:GetObject", object).explained(explain));
+        let access = Access::to("s3:GetObject", object_arn(&input.bucket, &input.key));
+        return Ok(paid(access, input.request_payer.as_deref()).explained(explain));
     }
     Ok(object_to("s3:GetObject", "s3:GetObjectVersion", input)?.explained(explain))
 }
