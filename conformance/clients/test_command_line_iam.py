@@ -9,7 +9,7 @@ import time
 import pytest
 from certificates import Certificate
 from command_line import CommandLine
-from support import Caller, allow, policy
+from support import Caller, allow, policy, receive_all
 from test_identity import code
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -43,6 +43,7 @@ def test_every_operation(iam, other, tmp_path):
     reports(iam)
     outbound(iam)
     organization(iam)
+    delegation(iam, iam.as_(other))
     assert iam.missing() == []
 
 
@@ -380,3 +381,76 @@ def organization(iam):
     report = iam("get-organizations-access-report", job_id=job, sort_key="SERVICE_NAMESPACE_DESCENDING")
     names = [row["ServiceNamespace"] for row in report["AccessDetails"]]
     assert names == sorted(names, reverse=True) and "s3" in names
+
+
+def request_of(partner, account, workflow):
+    """Another account asks for access, and hears of it by a topic whose queue is returned with the request's id."""
+    topic, queue = heard(partner.caller)
+    name = f"template-{workflow}"
+    template = partner.caller.client("iam").create_policy(
+        PolicyName=name, PolicyDocument=policy(allow("iam:GetUser", on="arn:aws:iam::*:user/@{username}"))
+    )["Policy"]["Arn"]
+    made = partner(
+        "create-delegation-request",
+        owner_account_id=account,
+        description="to set things up",
+        permissions={
+            "PolicyTemplateArn": template,
+            "Parameters": [{"Name": "username", "Values": ["dan"], "Type": "string"}],
+        },
+        requestor_workflow_id=workflow,
+        notification_channel=topic,
+        session_duration=900,
+    )
+    return made["DelegationRequestId"], queue
+
+
+def heard(caller):
+    """A topic that IAM may publish to, and a queue that hears of it."""
+    sns, sqs = caller.client("sns"), caller.client("sqs")
+    topic = sns.create_topic(Name="heard")["TopicArn"]
+    publish = dict(Effect="Allow", Principal={"Service": "iam.amazonaws.com"}, Action="sns:Publish", Resource=topic)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy(publish))
+    queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    deliver = dict(Effect="Allow", Principal={"Service": "sns.amazonaws.com"}, Action="sqs:SendMessage", Resource=arn)
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(deliver)})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return topic, queue
+
+
+def delegation(iam, partner):
+    rejected, _ = request_of(partner, iam.caller.account, "workflow-1")
+    iam("associate-delegation-request", delegation_request_id=rejected)
+    iam("reject-delegation-request", delegation_request_id=rejected, notes="too much")
+    shown = iam("get-delegation-request", delegation_request_id=rejected)["DelegationRequest"]
+    assert (shown["State"], shown["RejectionReason"]) == ("REJECTED", "too much")
+
+    request, queue = request_of(partner, iam.caller.account, "workflow-2")
+    of = {"delegation_request_id": request}
+    iam("associate-delegation-request", **of)
+    iam("update-delegation-request", **of, notes="please look")
+    assert {row["DelegationRequestId"] for row in iam("list-delegation-requests")["DelegationRequests"]} == {
+        rejected,
+        request,
+    }
+    arn = f"arn:aws:iam::{iam.caller.account}:delegation-request/{request}"
+    assert iam("get-human-readable-summary", entity_arn=arn)["SummaryState"] == "NOT_AVAILABLE"
+    assert "(InvalidInput)" in iam.fails("accept-delegation-request", **of), "the root cannot be limited"
+    iam.as_(iam.caller.user("approver", allow("iam:*")))("accept-delegation-request", **of)
+    iam("send-delegation-token", **of)
+
+    message = receive_all(partner.caller.client("sqs"), queue, 1)[0]
+    token = json.loads(message["Body"])["exchangeToken"]
+    sts = CommandLine(partner.caller, "sts", iam.folder)
+    made = sts("get-delegated-access-token", trade_in_token=token)
+    assert made["AssumedPrincipal"].endswith(":user/approver")
+    made = made["Credentials"]
+    acting = iam.as_(
+        Caller(
+            iam.caller.endpoint, iam.caller.account, made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]
+        )
+    )
+    iam("create-user", user_name="dan")
+    assert acting("get-user", user_name="dan")["User"]["UserName"] == "dan"
+    assert "(AccessDenied)" in acting.fails("list-users")

@@ -47,6 +47,7 @@ def test_every_operation(sts):
     saml(sts)
     outbound(sts)
     messages(sts)
+    delegation(sts)
     roots(sts)
     assert sts.missing() == []
 
@@ -127,6 +128,11 @@ def outbound(sts):
 def messages(sts):
     """No service here makes such messages."""
     sts.only_refuses("decode-authorization-message", "InvalidAuthorizationMessageException", encoded_message="AAAA")
+
+
+def delegation(sts):
+    """What trades in is told by the walk through IAM; here the token is another's."""
+    sts.only_refuses("get-delegated-access-token", "AccessDenied", trade_in_token="AAAA")
 
 
 def roots(sts):

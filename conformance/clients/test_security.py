@@ -62,6 +62,9 @@ SERVICE_HINTS = {
         "TransactItems": [{"Delete": {"TableName": "plausible", "Key": {"id": {"S": "plausible"}}}}]
     },
     "iam": {"EntityPath": "o-plausible0/r-plau"},
+    "iam:CreateDelegationRequest": {
+        "Permissions": {"PolicyTemplateArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    },
     "sts:AssumeRoot": {"TaskPolicyArn": {"arn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"}},
     "kms": {"KeyId": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000"},
     "lambda": {

@@ -336,12 +336,15 @@ fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>
     !is_limited && account.is_none_or(|account| account == principal.account)
 }
 
-/// Credentials of GetSessionToken, which no policy limits as it does those of AssumeRoot, cannot call IAM without a second factor, those of GetFederationToken not at all; and
+/// Credentials of GetSessionToken, which no policy limits as it does those of AssumeRoot and of delegation, cannot call IAM without a second factor, those of GetFederationToken not at all; and
 /// neither can call of STS what is not open to everybody.
 fn refuse_bare_session(principal: &Principal, action: &str) -> Result<(), Fault> {
     let is_federated = matches!(principal.kind, PrincipalKind::Federated { .. });
     let is_users = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
-        && principal.session.as_ref().is_some_and(|session| session.policy_arns.is_empty());
+        && principal
+            .session
+            .as_ref()
+            .is_some_and(|session| session.policies.is_empty() && session.policy_arns.is_empty());
     if !is_federated && !is_users {
         return Ok(());
     }

@@ -11,11 +11,13 @@ use crate::Identities;
 pub use crate::decisions::{DENIALS, Denial, OBSERVED, Observation, Sighting};
 
 mod credentials;
+mod delegations;
 mod outbound;
 mod resources;
 mod secrets;
 
 pub use credentials::*;
+pub use delegations::*;
 pub use outbound::*;
 pub use resources::*;
 pub use secrets::Secret;
@@ -81,6 +83,9 @@ pub static IAM_TABLES: &[TableLabel] = &[
     ISSUERS.label(),
     ROOT_FEATURES.label(),
     ORGANIZATION_REPORTS.label(),
+    DELEGATION_REQUESTS.label(),
+    OWNED_DELEGATIONS.label(),
+    DELEGATION_WORKFLOWS.label(),
     GENERATION.label(),
     DENIALS.label(),
     OBSERVED.label(),

@@ -6,6 +6,7 @@ use fogbank_core::wire::{Item, Struct};
 use fogbank_core::{Access, Check, Fault, PrincipalKind, ReadTx, Request, ResourcePolicy, Tx};
 use fogbank_identity::rows;
 
+use crate::model::CreateDelegationRequestInput;
 use crate::rules::linked;
 
 type Outcome = Result<Access, Fault>;
@@ -294,6 +295,72 @@ pub(crate) fn policy_source(_: &Request, input: &dyn Struct) -> Outcome {
 /// What a report is about.
 pub(crate) fn by_arn(_: &Request, input: &dyn Struct) -> Outcome {
     Ok(Access::on(name(input, "Arn")))
+}
+
+/// A delegation request that does not exist yet.
+pub(crate) fn new_delegation(request: &Request, input: &dyn Struct) -> Outcome {
+    let access = Access::on(resource(request, "delegation-request/*"));
+    let Some(input) = input.downcast_ref::<CreateDelegationRequestInput>() else {
+        return Ok(access);
+    };
+    let template = input.permissions.policy_template_arn.clone();
+    Ok(access
+        .with("iam:DelegationDuration", [input.session_duration.to_string()])
+        .with("iam:NotificationChannel", [input.notification_channel.clone()])
+        .with("iam:TemplateArn", template))
+}
+
+/// The delegation request that the input names.
+pub(crate) fn delegation(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(Access::on(delegation_arn(request, input)).refined(delegation_owner))
+}
+
+/// The same, which its owner needs no permission for.
+pub(crate) fn own_delegation(request: &Request, input: &dyn Struct) -> Outcome {
+    Ok(delegation(request, input)?.located(open_to_owner))
+}
+
+/// The delegation requests of an owner.
+pub(crate) fn delegations(_: &Request, input: &dyn Struct) -> Outcome {
+    let owner = input.text("OwnerId").map(str::to_owned);
+    let access = Access::on_all();
+    Ok(match owner {
+        Some(owner) => access.with("iam:DelegationRequestOwner", [owner]),
+        None => access,
+    })
+}
+
+fn delegation_arn(request: &Request, input: &dyn Struct) -> String {
+    match input.text("DelegationRequestId") {
+        Some(id) => resource(request, format_args!("delegation-request/{id}")),
+        None => name(input, "EntityArn").to_owned(),
+    }
+}
+
+fn delegation_row(
+    tx: &ReadTx<'_>,
+    check: &Check,
+) -> Result<Option<rows::DelegationRequest>, Fault> {
+    let id = check.resource.rsplit('/').next().unwrap_or_default();
+    Ok(rows::DELEGATION_REQUESTS.get(tx, id)?)
+}
+
+fn open_to_owner(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut Vec<Check>) -> Result<(), Fault> {
+    let Some(check) = checks.first() else { return Ok(()) };
+    let owner = delegation_row(tx, check)?.and_then(|row| row.owner);
+    if owner.is_some_and(|owner| owner == tx.request().principal.arn) {
+        checks.clear();
+    }
+    Ok(())
+}
+
+fn delegation_owner(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+    for check in checks {
+        if let Some(owner) = delegation_row(tx, check)?.and_then(|row| row.owner) {
+            check.context.push(("iam:DelegationRequestOwner".into(), vec![owner]));
+        }
+    }
+    Ok(())
 }
 
 /// The entity and the policy that an organization's report is about.

@@ -9,7 +9,7 @@
 //! act as themselves and not in their service-linked roles, which are there with the policies that AWS gives them. Of the
 //! versions of AWS's managed policies there is the one in force.
 //!
-//! What is missing: delegation requests, role templates, encrypted SAML assertions. Last accesses by action name those that
+//! What is missing: role templates, restrictions of roles by delegation requests, encrypted SAML assertions. Last accesses by action name those that
 //! were seen, without their regions.
 
 mod access;
@@ -19,6 +19,7 @@ mod aliases;
 mod attached_policies;
 mod authorization_details;
 mod boundaries;
+mod delegation_requests;
 mod error;
 mod groups;
 mod holders;
@@ -226,6 +227,15 @@ pub static OPERATIONS: &[Op] = operations! {
     read  ListOrganizationsFeatures => root_features::list, access::account;
     write GenerateOrganizationsAccessReport => organization_reports::generate, access::organization_report;
     read  GetOrganizationsAccessReport => organization_reports::get, access::account;
+    write CreateDelegationRequest => delegation_requests::create, access::new_delegation;
+    write AssociateDelegationRequest => delegation_requests::associate, access::delegation;
+    read  GetDelegationRequest => delegation_requests::get, access::own_delegation;
+    read  ListDelegationRequests => delegation_requests::list, access::delegations;
+    write UpdateDelegationRequest => delegation_requests::update, access::own_delegation;
+    write AcceptDelegationRequest => delegation_requests::accept, access::delegation;
+    write RejectDelegationRequest => delegation_requests::reject, access::delegation;
+    write SendDelegationToken => delegation_requests::send_token, access::delegation;
+    read  GetHumanReadableSummary => delegation_requests::summary, access::own_delegation;
 };
 
 /// IAM.

@@ -500,6 +500,34 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct AcceptDelegationRequest;
+
+impl wire::OperationShape for AcceptDelegationRequest {
+    type Input = AcceptDelegationRequestInput;
+    type Output = AcceptDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AcceptDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ACCEPT_DELEGATION_REQUEST_REQUEST,
+            output: &schema::ACCEPT_DELEGATION_REQUEST_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct AddClientIDToOpenIDConnectProvider;
 
 impl wire::OperationShape for AddClientIDToOpenIDConnectProvider {
@@ -577,6 +605,35 @@ impl wire::OperationShape for AddUserToGroup {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "LimitExceededException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct AssociateDelegationRequest;
+
+impl wire::OperationShape for AssociateDelegationRequest {
+    type Input = AssociateDelegationRequestInput;
+    type Output = AssociateDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssociateDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSOCIATE_DELEGATION_REQUEST_REQUEST,
+            output: &schema::ASSOCIATE_DELEGATION_REQUEST_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+                "InvalidInputException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -751,6 +808,36 @@ impl wire::OperationShape for CreateAccountAlias {
                 "EntityAlreadyExistsException",
                 "LimitExceededException",
                 "ServiceFailureException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateDelegationRequest;
+
+impl wire::OperationShape for CreateDelegationRequest {
+    type Input = CreateDelegationRequestInput;
+    type Output = CreateDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_DELEGATION_REQUEST_REQUEST,
+            output: &schema::CREATE_DELEGATION_REQUEST_RESPONSE,
+            result_wrapper: "CreateDelegationRequestResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "EntityAlreadyExistsException",
+                "ServiceFailureException",
+                "InvalidInputException",
+                "LimitExceededException",
+                "ConcurrentModificationException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -2307,6 +2394,30 @@ impl wire::OperationShape for GetCredentialReport {
     };
 }
 
+pub struct GetDelegationRequest;
+
+impl wire::OperationShape for GetDelegationRequest {
+    type Input = GetDelegationRequestInput;
+    type Output = GetDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_DELEGATION_REQUEST_REQUEST,
+            output: &schema::GET_DELEGATION_REQUEST_RESPONSE,
+            result_wrapper: "GetDelegationRequestResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetGroup;
 
 impl wire::OperationShape for GetGroup {
@@ -2348,6 +2459,30 @@ impl wire::OperationShape for GetGroupPolicy {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetHumanReadableSummary;
+
+impl wire::OperationShape for GetHumanReadableSummary {
+    type Input = GetHumanReadableSummaryInput;
+    type Output = GetHumanReadableSummaryOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetHumanReadableSummary",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_HUMAN_READABLE_SUMMARY_REQUEST,
+            output: &schema::GET_HUMAN_READABLE_SUMMARY_RESPONSE,
+            result_wrapper: "GetHumanReadableSummaryResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidInputException", "NoSuchEntityException", "ServiceFailureException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -2900,6 +3035,30 @@ impl wire::OperationShape for ListAttachedUserPolicies {
             input_root: "",
             output_root: "",
             errors: &["NoSuchEntityException", "InvalidInputException", "ServiceFailureException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListDelegationRequests;
+
+impl wire::OperationShape for ListDelegationRequests {
+    type Input = ListDelegationRequestsInput;
+    type Output = ListDelegationRequestsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListDelegationRequests",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_DELEGATION_REQUESTS_REQUEST,
+            output: &schema::LIST_DELEGATION_REQUESTS_RESPONSE,
+            result_wrapper: "ListDelegationRequestsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchEntityException", "ServiceFailureException", "InvalidInputException"],
             unsigned: false,
             checksum_required: false,
         };
@@ -3779,6 +3938,35 @@ impl wire::OperationShape for PutUserPolicy {
     };
 }
 
+pub struct RejectDelegationRequest;
+
+impl wire::OperationShape for RejectDelegationRequest {
+    type Input = RejectDelegationRequestInput;
+    type Output = RejectDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "RejectDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::REJECT_DELEGATION_REQUEST_REQUEST,
+            output: &schema::REJECT_DELEGATION_REQUEST_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+                "InvalidInputException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct RemoveClientIDFromOpenIDConnectProvider;
 
 impl wire::OperationShape for RemoveClientIDFromOpenIDConnectProvider {
@@ -3907,6 +4095,35 @@ impl wire::OperationShape for ResyncMFADevice {
                 "LimitExceededException",
                 "ServiceFailureException",
                 "ConcurrentModificationException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct SendDelegationToken;
+
+impl wire::OperationShape for SendDelegationToken {
+    type Input = SendDelegationTokenInput;
+    type Output = SendDelegationTokenOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SendDelegationToken",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::SEND_DELEGATION_TOKEN_REQUEST,
+            output: &schema::SEND_DELEGATION_TOKEN_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+                "InvalidInputException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -4578,6 +4795,35 @@ impl wire::OperationShape for UpdateAssumeRolePolicy {
     };
 }
 
+pub struct UpdateDelegationRequest;
+
+impl wire::OperationShape for UpdateDelegationRequest {
+    type Input = UpdateDelegationRequestInput;
+    type Output = UpdateDelegationRequestOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateDelegationRequest",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_DELEGATION_REQUEST_REQUEST,
+            output: &schema::UPDATE_DELEGATION_REQUEST_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NoSuchEntityException",
+                "ServiceFailureException",
+                "ConcurrentModificationException",
+                "InvalidInputException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateGroup;
 
 impl wire::OperationShape for UpdateGroup {
@@ -4992,6 +5238,20 @@ pub type SimulateCustomPolicyOutput = SimulatePolicyResponse;
 
 pub type SimulatePrincipalPolicyOutput = SimulatePolicyResponse;
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptDelegationRequestOutput {}
+
+wire::structure!(AcceptDelegationRequestOutput, schema::ACCEPT_DELEGATION_REQUEST_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AcceptDelegationRequestInput {
+    pub delegation_request_id: String,
+}
+
+wire::structure!(AcceptDelegationRequestInput, schema::ACCEPT_DELEGATION_REQUEST_REQUEST, {
+    0 => delegation_request_id,
+});
+
 wire::enumeration!(AccessAdvisorUsageGranularityType {
     ServiceLevel = "SERVICE_LEVEL",
     ActionLevel = "ACTION_LEVEL",
@@ -5095,6 +5355,20 @@ pub struct AddUserToGroupInput {
 
 wire::structure!(AddUserToGroupInput, schema::ADD_USER_TO_GROUP_REQUEST, {
     0 => group_name, 1 => user_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDelegationRequestOutput {}
+
+wire::structure!(AssociateDelegationRequestOutput, schema::ASSOCIATE_DELEGATION_REQUEST_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateDelegationRequestInput {
+    pub delegation_request_id: String,
+}
+
+wire::structure!(AssociateDelegationRequestInput, schema::ASSOCIATE_DELEGATION_REQUEST_REQUEST, {
+    0 => delegation_request_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5239,6 +5513,35 @@ pub struct CreateAccountAliasInput {
 
 wire::structure!(CreateAccountAliasInput, schema::CREATE_ACCOUNT_ALIAS_REQUEST, {
     0 => account_alias,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDelegationRequestInput {
+    pub owner_account_id: Option<String>,
+    pub description: String,
+    pub permissions: DelegationPermission,
+    pub request_message: Option<String>,
+    pub requestor_workflow_id: String,
+    pub redirect_url: Option<String>,
+    pub notification_channel: String,
+    pub session_duration: i32,
+    pub only_send_by_owner: Option<bool>,
+}
+
+wire::structure!(CreateDelegationRequestInput, schema::CREATE_DELEGATION_REQUEST_REQUEST, {
+    0 => owner_account_id, 1 => description, 2 => permissions, 3 => request_message,
+    4 => requestor_workflow_id, 5 => redirect_url, 6 => notification_channel, 7 => session_duration,
+    8 => only_send_by_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateDelegationRequestOutput {
+    pub console_deep_link: Option<String>,
+    pub delegation_request_id: Option<String>,
+}
+
+wire::structure!(CreateDelegationRequestOutput, schema::CREATE_DELEGATION_REQUEST_RESPONSE, {
+    0 => console_deep_link, 1 => delegation_request_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5507,6 +5810,48 @@ pub struct DeactivateMFADeviceInput {
 
 wire::structure!(DeactivateMFADeviceInput, schema::DEACTIVATE_MFA_DEVICE_REQUEST, {
     0 => user_name, 1 => serial_number,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DelegationPermission {
+    pub policy_template_arn: Option<String>,
+    pub parameters: Option<Vec<PolicyParameter>>,
+}
+
+wire::structure!(DelegationPermission, schema::DELEGATION_PERMISSION, {
+    0 => policy_template_arn, 1 => parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DelegationRequest {
+    pub delegation_request_id: Option<String>,
+    pub owner_account_id: Option<String>,
+    pub description: Option<String>,
+    pub request_message: Option<String>,
+    pub permissions: Option<DelegationPermission>,
+    pub permission_policy: Option<String>,
+    pub role_permission_restriction_arns: Option<Vec<String>>,
+    pub owner_id: Option<String>,
+    pub approver_id: Option<String>,
+    pub state: Option<String>,
+    pub expiration_time: Option<wire::Timestamp>,
+    pub requestor_id: Option<String>,
+    pub requestor_name: Option<String>,
+    pub create_date: Option<wire::Timestamp>,
+    pub session_duration: Option<i32>,
+    pub redirect_url: Option<String>,
+    pub notes: Option<String>,
+    pub rejection_reason: Option<String>,
+    pub only_send_by_owner: Option<bool>,
+    pub updated_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DelegationRequest, schema::DELEGATION_REQUEST, {
+    0 => delegation_request_id, 1 => owner_account_id, 2 => description, 3 => request_message,
+    4 => permissions, 5 => permission_policy, 6 => role_permission_restriction_arns, 7 => owner_id,
+    8 => approver_id, 9 => state, 10 => expiration_time, 11 => requestor_id, 12 => requestor_name,
+    13 => create_date, 14 => session_duration, 15 => redirect_url, 16 => notes,
+    17 => rejection_reason, 18 => only_send_by_owner, 19 => updated_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6276,6 +6621,27 @@ wire::structure!(GetCredentialReportOutput, schema::GET_CREDENTIAL_REPORT_RESPON
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDelegationRequestInput {
+    pub delegation_request_id: String,
+    pub delegation_permission_check: Option<bool>,
+}
+
+wire::structure!(GetDelegationRequestInput, schema::GET_DELEGATION_REQUEST_REQUEST, {
+    0 => delegation_request_id, 1 => delegation_permission_check,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDelegationRequestOutput {
+    pub delegation_request: Option<DelegationRequest>,
+    pub permission_check_status: Option<String>,
+    pub permission_check_result: Option<String>,
+}
+
+wire::structure!(GetDelegationRequestOutput, schema::GET_DELEGATION_REQUEST_RESPONSE, {
+    0 => delegation_request, 1 => permission_check_status, 2 => permission_check_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetGroupPolicyInput {
     pub group_name: String,
     pub policy_name: String,
@@ -6317,6 +6683,27 @@ pub struct GetGroupOutput {
 
 wire::structure!(GetGroupOutput, schema::GET_GROUP_RESPONSE, {
     0 => group, 1 => users, 2 => is_truncated, 3 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetHumanReadableSummaryInput {
+    pub entity_arn: String,
+    pub locale: Option<String>,
+}
+
+wire::structure!(GetHumanReadableSummaryInput, schema::GET_HUMAN_READABLE_SUMMARY_REQUEST, {
+    0 => entity_arn, 1 => locale,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetHumanReadableSummaryOutput {
+    pub summary_content: Option<String>,
+    pub locale: Option<String>,
+    pub summary_state: Option<String>,
+}
+
+wire::structure!(GetHumanReadableSummaryOutput, schema::GET_HUMAN_READABLE_SUMMARY_RESPONSE, {
+    0 => summary_content, 1 => locale, 2 => summary_state,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6868,6 +7255,28 @@ pub struct ListAttachedUserPoliciesOutput {
 
 wire::structure!(ListAttachedUserPoliciesOutput, schema::LIST_ATTACHED_USER_POLICIES_RESPONSE, {
     0 => attached_policies, 1 => is_truncated, 2 => marker,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDelegationRequestsInput {
+    pub owner_id: Option<String>,
+    pub marker: Option<String>,
+    pub max_items: Option<i32>,
+}
+
+wire::structure!(ListDelegationRequestsInput, schema::LIST_DELEGATION_REQUESTS_REQUEST, {
+    0 => owner_id, 1 => marker, 2 => max_items,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDelegationRequestsOutput {
+    pub delegation_requests: Option<Vec<DelegationRequest>>,
+    pub marker: Option<String>,
+    pub is_truncated: Option<bool>,
+}
+
+wire::structure!(ListDelegationRequestsOutput, schema::LIST_DELEGATION_REQUESTS_RESPONSE, {
+    0 => delegation_requests, 1 => marker, 2 => is_truncated,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -7705,6 +8114,22 @@ wire::enumeration!(PolicyIdentifierPolicyType {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PolicyParameter {
+    pub name: Option<String>,
+    pub values: Option<Vec<String>>,
+    pub r#type: Option<PolicyParameterTypeEnum>,
+}
+
+wire::structure!(PolicyParameter, schema::POLICY_PARAMETER, {
+    0 => name, 1 => values, 2 => r#type,
+});
+
+wire::enumeration!(PolicyParameterTypeEnum {
+    String = "string",
+    StringList = "stringList",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyRole {
     pub role_name: Option<String>,
     pub role_id: Option<String>,
@@ -7829,6 +8254,21 @@ pub struct PutUserPolicyInput {
 
 wire::structure!(PutUserPolicyInput, schema::PUT_USER_POLICY_REQUEST, {
     0 => user_name, 1 => policy_name, 2 => policy_document,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectDelegationRequestOutput {}
+
+wire::structure!(RejectDelegationRequestOutput, schema::REJECT_DELEGATION_REQUEST_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RejectDelegationRequestInput {
+    pub delegation_request_id: String,
+    pub notes: Option<String>,
+}
+
+wire::structure!(RejectDelegationRequestInput, schema::REJECT_DELEGATION_REQUEST_REQUEST, {
+    0 => delegation_request_id, 1 => notes,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8046,6 +8486,20 @@ pub struct SSHPublicKeyMetadata {
 
 wire::structure!(SSHPublicKeyMetadata, schema::SSH_PUBLIC_KEY_METADATA, {
     0 => user_name, 1 => ssh_public_key_id, 2 => status, 3 => upload_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDelegationTokenOutput {}
+
+wire::structure!(SendDelegationTokenOutput, schema::SEND_DELEGATION_TOKEN_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDelegationTokenInput {
+    pub delegation_request_id: String,
+}
+
+wire::structure!(SendDelegationTokenInput, schema::SEND_DELEGATION_TOKEN_REQUEST, {
+    0 => delegation_request_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8582,6 +9036,21 @@ wire::structure!(UpdateAssumeRolePolicyInput, schema::UPDATE_ASSUME_ROLE_POLICY_
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateDelegationRequestOutput {}
+
+wire::structure!(UpdateDelegationRequestOutput, schema::UPDATE_DELEGATION_REQUEST_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateDelegationRequestInput {
+    pub delegation_request_id: String,
+    pub notes: Option<String>,
+}
+
+wire::structure!(UpdateDelegationRequestInput, schema::UPDATE_DELEGATION_REQUEST_REQUEST, {
+    0 => delegation_request_id, 1 => notes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGroupOutput {}
 
 wire::structure!(UpdateGroupOutput, schema::UPDATE_GROUP_OUTPUT, {});
@@ -9024,6 +9493,17 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ACCEPT_DELEGATION_REQUEST_OUTPUT: Schema =
+        schema("AcceptDelegationRequestOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCEPT_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "AcceptDelegationRequestRequest",
+        Kind::Structure(&[body(
+            "DelegationRequestId",
+            &DELEGATION_REQUEST_ID_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static ACCESS_ADVISOR_USAGE_GRANULARITY_TYPE: Schema = schema(
         "AccessAdvisorUsageGranularityType",
         Kind::Enum(super::AccessAdvisorUsageGranularityType::NAMES),
@@ -9117,6 +9597,17 @@ mod schema {
     );
     pub(super) static ARN_LIST_TYPE: Schema =
         schema("ArnListType", list(&ARN_TYPE, "member", false, false), Constraint::NONE);
+    pub(super) static ASSOCIATE_DELEGATION_REQUEST_OUTPUT: Schema =
+        schema("AssociateDelegationRequestOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ASSOCIATE_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "AssociateDelegationRequestRequest",
+        Kind::Structure(&[body(
+            "DelegationRequestId",
+            &DELEGATION_REQUEST_ID_TYPE,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static ATTACH_GROUP_POLICY_OUTPUT: Schema =
         schema("AttachGroupPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ATTACH_GROUP_POLICY_REQUEST: Schema = schema(
@@ -9237,6 +9728,29 @@ mod schema {
     pub(super) static CREATE_ACCOUNT_ALIAS_REQUEST: Schema = schema(
         "CreateAccountAliasRequest",
         Kind::Structure(&[body("AccountAlias", &ACCOUNT_ALIAS_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "CreateDelegationRequestRequest",
+        Kind::Structure(&[
+            body("OwnerAccountId", &ACCOUNT_ID_TYPE, Flags::NONE),
+            body("Description", &DELEGATION_REQUEST_DESCRIPTION_TYPE, Flags::REQUIRED),
+            body("Permissions", &DELEGATION_PERMISSION, Flags::REQUIRED),
+            body("RequestMessage", &REQUEST_MESSAGE_TYPE, Flags::NONE),
+            body("RequestorWorkflowId", &REQUESTOR_WORKFLOW_ID_TYPE, Flags::REQUIRED),
+            body("RedirectUrl", &REDIRECT_URL_TYPE, Flags::NONE),
+            body("NotificationChannel", &NOTIFICATION_CHANNEL_TYPE, Flags::REQUIRED),
+            body("SessionDuration", &SESSION_DURATION_TYPE, Flags::REQUIRED),
+            body("OnlySendByOwner", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_DELEGATION_REQUEST_RESPONSE: Schema = schema(
+        "CreateDelegationRequestResponse",
+        Kind::Structure(&[
+            body("ConsoleDeepLink", &STRING, Flags::NONE),
+            body("DelegationRequestId", &DELEGATION_REQUEST_ID_TYPE, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static CREATE_GROUP_REQUEST: Schema = schema(
@@ -9448,6 +9962,44 @@ mod schema {
         Kind::Structure(&[
             body("UserName", &EXISTING_USER_NAME_TYPE, Flags::NONE),
             body("SerialNumber", &SERIAL_NUMBER_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELEGATION_PERMISSION: Schema = schema(
+        "DelegationPermission",
+        Kind::Structure(&[
+            body("PolicyTemplateArn", &ARN_TYPE, Flags::NONE),
+            body("Parameters", &POLICY_PARAMETER_LIST_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELEGATION_REQUEST: Schema = schema(
+        "DelegationRequest",
+        Kind::Structure(&[
+            body("DelegationRequestId", &DELEGATION_REQUEST_ID_TYPE, Flags::NONE),
+            body("OwnerAccountId", &ACCOUNT_ID_TYPE, Flags::NONE),
+            body("Description", &DELEGATION_REQUEST_DESCRIPTION_TYPE, Flags::NONE),
+            body("RequestMessage", &REQUEST_MESSAGE_TYPE, Flags::NONE),
+            body("Permissions", &DELEGATION_PERMISSION, Flags::NONE),
+            body("PermissionPolicy", &STRING, Flags::NONE),
+            body(
+                "RolePermissionRestrictionArns",
+                &ROLE_PERMISSION_RESTRICTION_ARN_LIST_TYPE,
+                Flags::NONE,
+            ),
+            body("OwnerId", &OWNER_ID_TYPE, Flags::NONE),
+            body("ApproverId", &ARN_TYPE, Flags::NONE),
+            body("State", &STRING, Flags::NONE),
+            body("ExpirationTime", &TIMESTAMP, Flags::NONE),
+            body("RequestorId", &ACCOUNT_ID_TYPE, Flags::NONE),
+            body("RequestorName", &STRING, Flags::NONE),
+            body("CreateDate", &TIMESTAMP, Flags::NONE),
+            body("SessionDuration", &SESSION_DURATION_TYPE, Flags::NONE),
+            body("RedirectUrl", &REDIRECT_URL_TYPE, Flags::NONE),
+            body("Notes", &NOTES_TYPE, Flags::NONE),
+            body("RejectionReason", &NOTES_TYPE, Flags::NONE),
+            body("OnlySendByOwner", &BOOLEAN, Flags::NONE),
+            body("UpdatedTime", &TIMESTAMP, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -9968,6 +10520,23 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "GetDelegationRequestRequest",
+        Kind::Structure(&[
+            body("DelegationRequestId", &DELEGATION_REQUEST_ID_TYPE, Flags::REQUIRED),
+            body("DelegationPermissionCheck", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_DELEGATION_REQUEST_RESPONSE: Schema = schema(
+        "GetDelegationRequestResponse",
+        Kind::Structure(&[
+            body("DelegationRequest", &DELEGATION_REQUEST, Flags::NONE),
+            body("PermissionCheckStatus", &STRING, Flags::NONE),
+            body("PermissionCheckResult", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_GROUP_POLICY_REQUEST: Schema = schema(
         "GetGroupPolicyRequest",
         Kind::Structure(&[
@@ -10001,6 +10570,23 @@ mod schema {
             body("Users", &USER_LIST_TYPE, Flags::REQUIRED),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_HUMAN_READABLE_SUMMARY_REQUEST: Schema = schema(
+        "GetHumanReadableSummaryRequest",
+        Kind::Structure(&[
+            body("EntityArn", &ARN_TYPE, Flags::REQUIRED),
+            body("Locale", &LOCALE_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_HUMAN_READABLE_SUMMARY_RESPONSE: Schema = schema(
+        "GetHumanReadableSummaryResponse",
+        Kind::Structure(&[
+            body("SummaryContent", &STRING, Flags::NONE),
+            body("Locale", &LOCALE_TYPE, Flags::NONE),
+            body("SummaryState", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -10449,6 +11035,24 @@ mod schema {
             body("AttachedPolicies", &ATTACHED_POLICIES_LIST_TYPE, Flags::NONE),
             body("IsTruncated", &BOOLEAN, Flags::NONE),
             body("Marker", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_DELEGATION_REQUESTS_REQUEST: Schema = schema(
+        "ListDelegationRequestsRequest",
+        Kind::Structure(&[
+            body("OwnerId", &OWNER_ID_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("MaxItems", &MAX_ITEMS_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_DELEGATION_REQUESTS_RESPONSE: Schema = schema(
+        "ListDelegationRequestsResponse",
+        Kind::Structure(&[
+            body("DelegationRequests", &DELEGATION_REQUESTS_LIST_TYPE, Flags::NONE),
+            body("Marker", &MARKER_TYPE, Flags::NONE),
+            body("isTruncated", &BOOLEAN, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -11202,6 +11806,20 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static POLICY_PARAMETER: Schema = schema(
+        "PolicyParameter",
+        Kind::Structure(&[
+            body("Name", &POLICY_PARAMETER_NAME_TYPE, Flags::NONE),
+            body("Values", &POLICY_PARAMETER_VALUES_LIST_TYPE, Flags::NONE),
+            body("Type", &POLICY_PARAMETER_TYPE_ENUM, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static POLICY_PARAMETER_TYPE_ENUM: Schema = schema(
+        "PolicyParameterTypeEnum",
+        Kind::Enum(super::PolicyParameterTypeEnum::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static POLICY_ROLE: Schema = schema(
         "PolicyRole",
         Kind::Structure(&[
@@ -11292,6 +11910,16 @@ mod schema {
             body("UserName", &EXISTING_USER_NAME_TYPE, Flags::REQUIRED),
             body("PolicyName", &POLICY_NAME_TYPE, Flags::REQUIRED),
             body("PolicyDocument", &POLICY_DOCUMENT_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REJECT_DELEGATION_REQUEST_OUTPUT: Schema =
+        schema("RejectDelegationRequestOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static REJECT_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "RejectDelegationRequestRequest",
+        Kind::Structure(&[
+            body("DelegationRequestId", &DELEGATION_REQUEST_ID_TYPE, Flags::REQUIRED),
+            body("Notes", &NOTES_TYPE, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -11513,6 +12141,17 @@ mod schema {
             body("Status", &STATUS_TYPE, Flags::REQUIRED),
             body("UploadDate", &TIMESTAMP, Flags::REQUIRED),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static SEND_DELEGATION_TOKEN_OUTPUT: Schema =
+        schema("SendDelegationTokenOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SEND_DELEGATION_TOKEN_REQUEST: Schema = schema(
+        "SendDelegationTokenRequest",
+        Kind::Structure(&[body(
+            "DelegationRequestId",
+            &DELEGATION_REQUEST_ID_TYPE,
+            Flags::REQUIRED,
+        )]),
         Constraint::NONE,
     );
     pub(super) static SERVER_CERTIFICATE: Schema = schema(
@@ -11936,6 +12575,16 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static UPDATE_DELEGATION_REQUEST_OUTPUT: Schema =
+        schema("UpdateDelegationRequestOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_DELEGATION_REQUEST_REQUEST: Schema = schema(
+        "UpdateDelegationRequestRequest",
+        Kind::Structure(&[
+            body("DelegationRequestId", &DELEGATION_REQUEST_ID_TYPE, Flags::REQUIRED),
+            body("Notes", &NOTES_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_GROUP_OUTPUT: Schema =
         schema("UpdateGroupOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPDATE_GROUP_REQUEST: Schema = schema(
@@ -12181,6 +12830,8 @@ mod schema {
             "^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$",
         ),
     );
+    pub(super) static ACCOUNT_ID_TYPE: Schema =
+        schema("accountIdType", Kind::String, matching(None, None, r"\d{12}", "[0-9]{12}"));
     pub(super) static ARN_TYPE: Schema =
         schema("arnType", Kind::String, limits(Some(20), Some(2048)));
     pub(super) static ASSERTION_ENCRYPTION_MODE_TYPE: Schema = schema(
@@ -12244,6 +12895,26 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
+    pub(super) static DELEGATION_REQUEST_DESCRIPTION_TYPE: Schema = schema(
+        "delegationRequestDescriptionType",
+        Kind::String,
+        matching(
+            None,
+            Some(1000),
+            r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
+            r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*",
+        ),
+    );
+    pub(super) static DELEGATION_REQUEST_ID_TYPE: Schema = schema(
+        "delegationRequestIdType",
+        Kind::String,
+        matching(Some(16), Some(128), r"[\w-]+", r"[a-zA-Z0-9_\-]+"),
+    );
+    pub(super) static DELEGATION_REQUESTS_LIST_TYPE: Schema = schema(
+        "delegationRequestsListType",
+        list(&DELEGATION_REQUEST, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static ENCODING_TYPE: Schema =
         schema("encodingType", Kind::Enum(super::EncodingType::NAMES), Constraint::NONE);
     pub(super) static ENTITY_DETAILS_LIST_TYPE: Schema = schema(
@@ -12297,6 +12968,8 @@ mod schema {
         list(&LIST_POLICIES_GRANTING_SERVICE_ACCESS_ENTRY, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static LOCALE_TYPE: Schema =
+        schema("localeType", Kind::String, limits(Some(2), Some(12)));
     pub(super) static MARKER_TYPE: Schema = schema(
         "markerType",
         Kind::String,
@@ -12310,6 +12983,21 @@ mod schema {
         schema("mfaDeviceListType", list(&MFA_DEVICE, "member", false, false), Constraint::NONE);
     pub(super) static MINIMUM_PASSWORD_LENGTH_TYPE: Schema =
         schema("minimumPasswordLengthType", Kind::Integer, limits(Some(6), Some(128)));
+    pub(super) static NOTES_TYPE: Schema = schema(
+        "notesType",
+        Kind::String,
+        matching(
+            None,
+            Some(500),
+            r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
+            r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*",
+        ),
+    );
+    pub(super) static NOTIFICATION_CHANNEL_TYPE: Schema = schema(
+        "notificationChannelType",
+        Kind::String,
+        matching(Some(2), Some(400), "^[a-zA-Z0-9:_.-]+$", r"^[a-zA-Z0-9:_.\-]+$"),
+    );
     pub(super) static ORGANIZATIONS_ENTITY_PATH_TYPE: Schema = schema(
         "organizationsEntityPathType",
         Kind::String,
@@ -12324,6 +13012,11 @@ mod schema {
         "organizationsPolicyIdType",
         Kind::String,
         matching(None, None, "^p-[0-9a-zA-Z_]{8,128}$", "^p-[0-9a-zA-Z_]{8,128}$"),
+    );
+    pub(super) static OWNER_ID_TYPE: Schema = schema(
+        "ownerIdType",
+        Kind::String,
+        matching(Some(20), Some(2048), "^[a-zA-Z0-9:/+=,.@_-]+$", r"^[a-zA-Z0-9:/+=,.@_\-]+$"),
     );
     pub(super) static PASSWORD_REUSE_PREVENTION_TYPE: Schema =
         schema("passwordReusePreventionType", Kind::Integer, limits(Some(1), Some(24)));
@@ -12391,6 +13084,26 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(128), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
     );
+    pub(super) static POLICY_PARAMETER_LIST_TYPE: Schema = schema(
+        "policyParameterListType",
+        list(&POLICY_PARAMETER, "member", false, false),
+        limits(None, Some(50)),
+    );
+    pub(super) static POLICY_PARAMETER_NAME_TYPE: Schema = schema(
+        "policyParameterNameType",
+        Kind::String,
+        matching(Some(5), Some(256), "[ -~]+", r"[ -\~]+"),
+    );
+    pub(super) static POLICY_PARAMETER_VALUE_TYPE: Schema = schema(
+        "policyParameterValueType",
+        Kind::String,
+        matching(None, None, "[ -~]+", r"[ -\~]+"),
+    );
+    pub(super) static POLICY_PARAMETER_VALUES_LIST_TYPE: Schema = schema(
+        "policyParameterValuesListType",
+        list(&POLICY_PARAMETER_VALUE_TYPE, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static POLICY_PATH_TYPE: Schema = schema(
         "policyPathType",
         Kind::String,
@@ -12440,6 +13153,36 @@ mod schema {
             r"[\x{9}\x{A}\x{D} -\x{FF}]+",
         ),
     );
+    pub(super) static REDIRECT_URL_TYPE: Schema = schema(
+        "redirectUrlType",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(255),
+            r"^http(s?)://[a-zA-Z0-9._/-]*(\?[a-zA-Z0-9._=&-]*)?(#[a-zA-Z0-9._/-]*)?$",
+            r"^http(s?)://[a-zA-Z0-9._/\-]*(\?[a-zA-Z0-9._=\&\-]*)?(#[a-zA-Z0-9._/\-]*)?$",
+        ),
+    );
+    pub(super) static REQUEST_MESSAGE_TYPE: Schema = schema(
+        "requestMessageType",
+        Kind::String,
+        matching(
+            None,
+            Some(200),
+            r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
+            r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]*",
+        ),
+    );
+    pub(super) static REQUESTOR_WORKFLOW_ID_TYPE: Schema = schema(
+        "requestorWorkflowIdType",
+        Kind::String,
+        matching(
+            Some(5),
+            Some(400),
+            r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]+",
+            r"[\x{9}\x{A}\x{D} -\~\x{A1}-\x{FF}]+",
+        ),
+    );
     pub(super) static ROLE_DESCRIPTION_TYPE: Schema = schema(
         "roleDescriptionType",
         Kind::String,
@@ -12460,6 +13203,11 @@ mod schema {
         "roleNameType",
         Kind::String,
         matching(Some(1), Some(64), r"[\w+=,.@-]+", r"[a-zA-Z0-9_+=,.@\-]+"),
+    );
+    pub(super) static ROLE_PERMISSION_RESTRICTION_ARN_LIST_TYPE: Schema = schema(
+        "rolePermissionRestrictionArnListType",
+        list(&ARN_TYPE, "member", false, false),
+        Constraint::NONE,
     );
     pub(super) static SERIAL_NUMBER_TYPE: Schema = schema(
         "serialNumberType",
@@ -12495,6 +13243,8 @@ mod schema {
         Kind::String,
         matching(Some(20), Some(128), r"[\w]+", "[a-zA-Z0-9_]+"),
     );
+    pub(super) static SESSION_DURATION_TYPE: Schema =
+        schema("sessionDurationType", Kind::Integer, limits(Some(300), Some(43200)));
     pub(super) static SORT_KEY_TYPE: Schema =
         schema("sortKeyType", Kind::Enum(super::SortKeyType::NAMES), Constraint::NONE);
     pub(super) static STATUS_TYPE: Schema =

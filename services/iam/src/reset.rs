@@ -39,6 +39,10 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
                 add_accounts(tx, &ACCESS_REPORTS, &mut accounts)?;
                 add_accounts(tx, &ORGANIZATION_REPORTS, &mut accounts)?;
                 accounts.extend(OUTBOUND_FEDERATIONS.range(&()).keys(tx)?);
+                rows::DELEGATION_REQUESTS.range(&()).visit(tx, |_, row| {
+                    accounts.insert(row.requestor);
+                    ControlFlow::Continue(())
+                })?;
                 accounts.extend(PASSWORD_POLICIES.range(&()).keys(tx)?);
                 accounts.extend(ACCOUNT_ALIASES.range(&()).keys(tx)?);
                 accounts.extend(CREDENTIAL_REPORTS.range(&()).keys(tx)?);
@@ -93,6 +97,7 @@ async fn reset_account(cx: &Cx) -> Result<(), Fault> {
     remove_all(cx, &SERVER_CERTIFICATES).await?;
     remove_all(cx, &ROLE_DELETIONS).await?;
     remove_all(cx, &ACCESS_REPORTS).await?;
+    remove_delegations(cx).await?;
     remove_all(cx, &ORGANIZATION_REPORTS).await?;
     cx.write(remove_settings).await?;
     let remove_role = |tx: &mut WriteTx<'_>, _: &(String, String), role: &rows::Role| {
@@ -106,6 +111,22 @@ async fn reset_account(cx: &Cx) -> Result<(), Fault> {
         rows::changed(tx)
     };
     each(cx, &POLICIES, |key, _| key.0 == account, remove_policy).await
+}
+
+/// Removes the delegation requests that the context's account has made or taken on.
+async fn remove_delegations(cx: &Cx) -> Result<(), Fault> {
+    let account = cx.account();
+    let is_ours = |_: &String, row: &rows::DelegationRequest| {
+        row.requestor == account || row.owner_account.as_deref() == Some(account)
+    };
+    let remove = |tx: &mut WriteTx<'_>, id: &String, row: &rows::DelegationRequest| {
+        rows::DELEGATION_WORKFLOWS.delete(tx, &(&*row.requestor, &*row.workflow))?;
+        if let Some(owner) = &row.owner_account {
+            rows::OWNED_DELEGATIONS.delete(tx, &(&**owner, &**id))?;
+        }
+        Ok::<_, Fault>(rows::DELEGATION_REQUESTS.delete(tx, id)?)
+    };
+    each(cx, &rows::DELEGATION_REQUESTS, is_ours, remove).await
 }
 
 /// Removes all rows of a table that the context's account has.

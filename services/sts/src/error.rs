@@ -12,7 +12,9 @@ fogbank_core::errors! {
         IDPCommunicationErrorException,
         #[error("{0}")]
         IDPRejectedClaimException(String),
-        // The texts of these four are the documentation's, or a guess after it.
+        #[error("The trade-in token has expired and can no longer be exchanged for credentials. Request a new token.")]
+        ExpiredTradeInTokenException,
+        // The texts of these and the one above are the documentation's, or a guess after it.
         #[error("The error returned if the message passed to DecodeAuthorizationMessage was invalid.")]
         InvalidAuthorizationMessageException,
         #[error("The requested token payload size exceeds the maximum allowed size. Reduce the number of request tags included in the GetWebIdentityToken API call to reduce the token payload size.")]

@@ -7,11 +7,12 @@
 //! which are fetched from it or stand in its metadata, issuer, audience and times. Signatures with SHA-1, RSA keys below
 //! 2,048 bits, the curve P-521 and encrypted assertions are refused.
 //!
-//! Outbound tokens are signed by keys of the account, which are made once and not rotated. What is missing: tokens for
-//! delegation; encoded authorization messages, which only EC2 makes on AWS, are decoded if one has them. The packed size of policies is that of their plain text, because AWS's packing is not known.
+//! Outbound tokens are signed by keys of the account, which are made once and not rotated. Encoded
+//! authorization messages, which only EC2 makes on AWS, are decoded if one has them. The packed size of policies is that of their plain text, because AWS's packing is not known.
 
 mod access;
 mod callers;
+mod delegations;
 mod error;
 mod federated_users;
 mod federation;
@@ -47,6 +48,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write GetFederationToken => federated_users::get_token, access::federated_user;
     write AssumeRoot => roots::assume, access::root;
     read  DecodeAuthorizationMessage => messages::decode, access::all;
+    write GetDelegatedAccessToken => delegations::get_token, access::all;
     task  GetWebIdentityToken => outbound::get_token, access::web_identity_token;
 };
 

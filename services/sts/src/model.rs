@@ -334,6 +334,34 @@ impl wire::OperationShape for GetCallerIdentity {
     };
 }
 
+pub struct GetDelegatedAccessToken;
+
+impl wire::OperationShape for GetDelegatedAccessToken {
+    type Input = GetDelegatedAccessTokenInput;
+    type Output = GetDelegatedAccessTokenOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetDelegatedAccessToken",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_DELEGATED_ACCESS_TOKEN_REQUEST,
+            output: &schema::GET_DELEGATED_ACCESS_TOKEN_RESPONSE,
+            result_wrapper: "GetDelegatedAccessTokenResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ExpiredTradeInTokenException",
+                "RegionDisabledException",
+                "PackedPolicyTooLargeException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetFederationToken;
 
 impl wire::OperationShape for GetFederationToken {
@@ -632,6 +660,26 @@ pub struct GetCallerIdentityOutput {
 
 wire::structure!(GetCallerIdentityOutput, schema::GET_CALLER_IDENTITY_RESPONSE, {
     0 => user_id, 1 => account, 2 => arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDelegatedAccessTokenInput {
+    pub trade_in_token: String,
+}
+
+wire::structure!(GetDelegatedAccessTokenInput, schema::GET_DELEGATED_ACCESS_TOKEN_REQUEST, {
+    0 => trade_in_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDelegatedAccessTokenOutput {
+    pub credentials: Option<Credentials>,
+    pub packed_policy_size: Option<i32>,
+    pub assumed_principal: Option<String>,
+}
+
+wire::structure!(GetDelegatedAccessTokenOutput, schema::GET_DELEGATED_ACCESS_TOKEN_RESPONSE, {
+    0 => credentials, 1 => packed_policy_size, 2 => assumed_principal,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1010,6 +1058,20 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_DELEGATED_ACCESS_TOKEN_REQUEST: Schema = schema(
+        "GetDelegatedAccessTokenRequest",
+        Kind::Structure(&[body("TradeInToken", &TRADE_IN_TOKEN_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_DELEGATED_ACCESS_TOKEN_RESPONSE: Schema = schema(
+        "GetDelegatedAccessTokenResponse",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("PackedPolicySize", &INTEGER, Flags::NONE),
+            body("AssumedPrincipal", &ARN_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_FEDERATION_TOKEN_REQUEST: Schema = schema(
         "GetFederationTokenRequest",
         Kind::Structure(&[
@@ -1247,6 +1309,8 @@ mod schema {
     );
     pub(super) static TOKEN_CODE_TYPE: Schema =
         schema("tokenCodeType", Kind::String, matching(Some(6), Some(6), r"[\d]*", "[0-9]*"));
+    pub(super) static TRADE_IN_TOKEN_TYPE: Schema =
+        sensitive(schema("tradeInTokenType", Kind::String, Constraint::NONE));
     pub(super) static UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: Schema = schema(
         "unrestrictedSessionPolicyDocumentType",
         Kind::String,

@@ -47,6 +47,12 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "arn:aws:iam::000000000000:access-key/${Id}",
         "stands for its user",
     ),
+    ("iam:*", "iam:DelegationRequestOwner", ROWS),
+    (
+        "iam:UpdateDelegationRequest",
+        "iam:UpdateDelegationRequest",
+        "the reference at hand is older than the operation",
+    ),
     ("iam:EnableMFADevice", "iam:FIDO-FIPS-140-2-certification", VIRTUAL),
     ("iam:EnableMFADevice", "iam:FIDO-FIPS-140-3-certification", VIRTUAL),
     ("iam:EnableMFADevice", "iam:FIDO-certification", VIRTUAL),

@@ -147,6 +147,8 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("ssm", "*", "ParameterFilters", Value::Null),
         ("ssm", "*", "KeyId", json!(key)),
         ("ssm", "*", "Type", json!("SecureString")),
+        ("iam", "*", "RedirectUrl", json!("https://plausible.example")),
+        ("iam", "*", "EntityArn", json!("arn:aws:iam::000000000000:delegation-request/plausible0")),
         ("iam", "*", "EntityPath", json!("o-plausible0/r-plau/ou-plau-plausible")),
         ("iam", "*", "OrganizationsPolicyId", json!("p-plausible0")),
         ("sts", "*", "TargetPrincipal", json!("000000000000")),

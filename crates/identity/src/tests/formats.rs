@@ -5,12 +5,12 @@ use fogbank_core::store::Value;
 use fogbank_core::{Principal, Session};
 
 use crate::rows::{
-    AccessKey, AccessReport, Account, CredentialReport, Denial, EnabledDevice, Entity, Grants,
-    Group, InlinePolicy, InstanceProfile, Kind, LastUse, LoginProfile, ManagedPolicy, MfaDevice,
-    Observation, OidcProvider, OrganizationReport, OutboundFederation, PasswordHash,
-    PasswordPolicy, PolicyVersion, Role, RoleDeletion, RootFeatures, SamlProvider, Secret,
-    ServerCertificate, ServiceAccess, ServiceCredential, Sighting, SigningCertificate, SigningKey,
-    SshPublicKey, TemporaryCredential, User,
+    AccessKey, AccessReport, Account, CredentialReport, DelegationRequest, Denial, EnabledDevice,
+    Entity, Grants, Group, InlinePolicy, InstanceProfile, Kind, LastUse, LoginProfile,
+    ManagedPolicy, MfaDevice, Observation, OidcProvider, OrganizationReport, OutboundFederation,
+    PasswordHash, PasswordPolicy, PolicyVersion, Role, RoleDeletion, RootFeatures, SamlProvider,
+    Secret, ServerCertificate, ServiceAccess, ServiceCredential, Sighting, SigningCertificate,
+    SigningKey, SshPublicKey, TemporaryCredential, User,
 };
 
 pub(super) fn check<V: Value>(row: &V, expected: Expect) {
@@ -307,6 +307,32 @@ fn outbound_federation() {
         created_secs: 1,
     };
     check(&key, expect!["01054553333834010107027b7d02"]);
+    let request = DelegationRequest {
+        requestor: "1".into(),
+        owner_account: Some("2".into()),
+        owner: Some("arn:o".into()),
+        approver: Some(Principal::root("2")),
+        description: "d".into(),
+        message: None,
+        workflow: "w".into(),
+        template: "arn:t".into(),
+        parameters: vec![("p".into(), vec!["v".into()], true)],
+        policy: "{}".into(),
+        redirect_url: None,
+        channel: "arn:c".into(),
+        session_secs: 300,
+        only_by_owner: false,
+        state: "ACCEPTED".into(),
+        notes: None,
+        rejection: None,
+        created_secs: 1,
+        updated_secs: 2,
+        expires_secs: 3,
+        finalized_secs: None,
+    };
+    check(&request, expect![[r#"
+        010131010132010561726e3a6f010001321361726e3a6177733a69616d3a3a323a726f6f740132000001640001770561
+        726e3a7401017001017601027b7d000561726e3a63ac0200084143434550544544000002040600"#]]);
     check(&RootFeatures { credentials: true, sessions: false }, expect!["010100"]);
 }
 

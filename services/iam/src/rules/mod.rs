@@ -5,6 +5,7 @@ pub(crate) mod passwords;
 pub(crate) mod qr;
 pub(crate) mod ssh;
 pub(crate) mod statements;
+pub(crate) mod templates;
 
 use fogbank_core::page;
 use fogbank_core::policy::{Document, Kind};

@@ -66,10 +66,17 @@ async fn every_operation_asks_for_permission() {
         "ServiceSpecificCredentialId": "x".repeat(20), "AccountAlias": "alias", "OldPassword": "x", "NewPassword": "x",
         "Password": "x", "GlobalEndpointTokenVersion": "v2Token", "ClientID": "c", "ThumbprintList": [],
         "PolicySourceArn": arn, "Arn": arn, "PolicyInputList": [], "ActionNames": [], "ServiceNamespaces": ["s3"],
-        "JobId": "x".repeat(36), "ServiceNamespace": "s3", "Description": "", "EntityPath": "o-aaaaaaaaaa/r-aaaa",
+        "JobId": "x".repeat(36), "ServiceNamespace": "s3", "Description": "",
     });
-    if let (Some(all), Some(more)) = (everything.as_object_mut(), more.as_object()) {
-        all.extend(more.clone());
+    let third = json!({
+        "EntityPath": "o-aaaaaaaaaa/r-aaaa",
+        "DelegationRequestId": "x".repeat(16), "EntityArn": arn, "Permissions": {}, "RequestorWorkflowId": "workflow",
+        "NotificationChannel": "arn:aws:sns:us-east-1:000000000000:t", "SessionDuration": 300,
+    });
+    for more in [more, third] {
+        if let (Some(all), Some(more)) = (everything.as_object_mut(), more.as_object()) {
+            all.extend(more.clone());
+        }
     }
     for op in crate::OPERATIONS {
         let fogbank_core::wire::Kind::Structure(members) = &op.model.input.kind else {

@@ -2,6 +2,7 @@
 
 mod callers;
 mod credentials;
+mod delegations;
 mod federation;
 mod outbound;
 mod reset;
