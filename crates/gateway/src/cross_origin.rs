@@ -23,7 +23,8 @@ pub(crate) struct Crossing<'a> {
     is_preflight: bool,
 }
 
-/// Whether a request is one that a page of another origin makes, and to whom.
+/// Whether a request is one that a page of another origin makes, and to whom. It names what the page wants: the endpoint
+/// itself is open to no page.
 pub(crate) fn find<'a>(gateway: &'a Inner, parts: &'a Parts, host: &str) -> Option<Crossing<'a>> {
     let is_preflight = parts.method == Method::OPTIONS;
     if !is_preflight && !parts.headers.contains_key(ORIGIN) {
@@ -31,6 +32,9 @@ pub(crate) fn find<'a>(gateway: &'a Inner, parts: &'a Parts, host: &str) -> Opti
     }
     let bucket = hosts::bucket(host);
     let path = with_bucket(bucket, parts.uri.path());
+    if path == "/" {
+        return None;
+    }
     let head = Head {
         method: parts.method.as_str(),
         path: &path,

@@ -193,7 +193,12 @@ fn check(bucket: &str, policy: &str) -> Result<(), Error> {
         return Err(malformed("Missing required field Resource"));
     }
     let arn = bucket_arn(bucket);
-    if !document.resources().all(|resource| resource.starts_with(&arn)) {
+    let is_in_bucket = |resource: &str| {
+        resource
+            .strip_prefix(&*arn)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*', '?']))
+    };
+    if !document.resources().all(is_in_bucket) {
         return Err(malformed("Policy has invalid resource"));
     }
     let is_ours = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");

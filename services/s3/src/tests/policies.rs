@@ -31,6 +31,13 @@ async fn policies_come_back_as_they_were_put() {
     assert!(refused(outcome).starts_with("NoSuchBucketPolicy: "));
     let outcome = call(&world, "PutBucketPolicy", json!({"Policy": "{}"})).await;
     assert_eq!(refused(outcome), "MalformedPolicy: Missing required field Statement");
+    for resource in ["arn:aws:s3:::photos-of-others", "arn:aws:s3:::photos2/*", "*"] {
+        let policy = allowing(json!({"AWS": "111111111111"}), "s3:GetObject", resource);
+        let outcome = call(&world, "PutBucketPolicy", json!({"Policy": policy})).await;
+        assert_eq!(refused(outcome), "MalformedPolicy: Policy has invalid resource", "{resource}");
+    }
+    let policy = allowing(json!({"AWS": "111111111111"}), "s3:*", "arn:aws:s3:::photos*");
+    call(&world, "PutBucketPolicy", json!({"Policy": policy})).await.expect("set");
 }
 
 /// What the gateway is told of a resource.
