@@ -330,9 +330,12 @@ fn outbound_federation() {
         expires_secs: 3,
         finalized_secs: None,
     };
-    check(&request, expect![[r#"
+    check(
+        &request,
+        expect![[r#"
         010131010132010561726e3a6f010001321361726e3a6177733a69616d3a3a323a726f6f740132000001640001770561
-        726e3a7401017001017601027b7d000561726e3a63ac0200084143434550544544000002040600"#]]);
+        726e3a7401017001017601027b7d000561726e3a63ac0200084143434550544544000002040600"#]],
+    );
     check(&RootFeatures { credentials: true, sessions: false }, expect!["010100"]);
 }
 
