@@ -155,8 +155,8 @@ impl Scale<'_> {
 
     pub(super) async fn delete(&mut self) -> anyhow::Result<()> {
         let authority = self.authority.to_owned();
-        let mut connection = Connection::open(&authority).await?;
-        connection.exchange(&data::create_table(&authority, data::DELETED)).await?;
+        let create = data::create_table(&authority, data::DELETED);
+        Connection::open(&authority).await?.exchange(&create).await?;
         self.fill_table(data::DELETED, self.options.passing).await?;
         self.server.rest(PATIENCE).await;
         let puts = self.scattered(SPREAD, FEW, |host, n| data::put(host, data::SMALL, n));
@@ -166,6 +166,8 @@ impl Scale<'_> {
             ("PurgeQueue", data::purge_queue(&authority, data::LONG)),
         ];
         for (name, request) in victims {
+            // One that has rested for long is closed.
+            let mut connection = Connection::open(&authority).await?;
             let begun = Instant::now();
             let status = connection.exchange(&request).await?;
             ensure!(status == 200, "{name} answered {status}");

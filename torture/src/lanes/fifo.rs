@@ -22,6 +22,9 @@ pub struct Fifo {
     pub acknowledged: u64,
 }
 
+/// The server counts whole milliseconds, and its clock may be set forward a little.
+const ROUNDING_MILLIS: u64 = 20;
+
 /// What is known of a group.
 #[derive(Clone, Default)]
 struct Group {
@@ -139,6 +142,7 @@ impl Fifo {
         answer: &Answer,
         begun: Instant,
     ) -> Vec<(String, u64, String)> {
+        let answered = Instant::now();
         let mut handles = Vec::new();
         let mut places: BTreeMap<String, usize> = BTreeMap::new();
         for (body, handle) in super::queues::parse(&answer.json()) {
@@ -148,8 +152,9 @@ impl Fifo {
             };
             let queue = self.queue();
             let Some(group) = self.groups.get_mut(&name) else { continue };
-            if !places.contains_key(&name) && group.hidden_until.is_some_and(|until| begun < until)
-            {
+            // The request may have been carried out at any moment until its answer.
+            let is_hidden = group.hidden_until.is_some_and(|until| answered < until);
+            if is_hidden && !places.contains_key(&name) {
                 failures.add(format!("{queue}: {body} came while its group was hidden"));
             }
             let place = places.entry(name.clone()).or_default();
@@ -181,8 +186,7 @@ impl Fifo {
             }
             handles.push((name, number, handle));
         }
-        // Half the time, so that a slow request does not make a mistake of it.
-        let until = begun + Duration::from_millis(HIDDEN_SECS * 500);
+        let until = begun + Duration::from_millis(HIDDEN_SECS * 1000 - ROUNDING_MILLIS);
         for name in places.keys() {
             if let Some(group) = self.groups.get_mut(name) {
                 group.hidden_until = Some(until);
