@@ -150,7 +150,7 @@ pub(crate) fn expiration_of_read(
     if version_id.is_some() {
         return Ok(None);
     }
-    match BUCKETS.get(tx, at.0)? {
+    match BUCKETS.get_shared(tx, at.0)? {
         Some(bucket) if bucket.has_lifecycle => expiration(tx, at, &bucket, object),
         _ => Ok(None),
     }

@@ -106,8 +106,9 @@ pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectO
     }
     let mut draft = input.draft()?;
     let (name, key) = (&*input.bucket, &*input.key);
-    let bucket =
-        cx.read(|tx| store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref()))?;
+    let bucket = cx.read(|tx| {
+        store::expected_shared_bucket(tx, name, input.expected_bucket_owner.as_deref())
+    })?;
     let sealing = encryption::settle(cx, &bucket, (name, key), &draft.encryption).await?;
     let conditions = WriteConditions::read(input.if_match.take(), input.if_none_match.take())?;
     let body = std::mem::take(&mut input.body);
@@ -219,7 +220,7 @@ pub(crate) fn delete(
         }
     }
     let name = &*input.bucket;
-    let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    let bucket = store::expected_shared_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     let bypasses_governance = input.bypass_governance_retention == Some(true);
     if bypasses_governance && !bucket.has_lock {
         let name = "x-amz-bypass-governance-retention";
