@@ -12,6 +12,7 @@ use crate::model::{
     PutObjectAclInput, PutObjectAclOutput, Type,
 };
 use crate::payment;
+use crate::replication;
 use crate::rules;
 use crate::store::{self, Acl, AclGrant, AclGrantee, AclPermission, BUCKETS, Bucket, Ownership};
 use crate::versions;
@@ -381,6 +382,7 @@ pub(crate) fn put_object(
         object.more_mut().acl = given(&asked, input.access_control_policy, &owner, &bucket)?;
         let change = Change::acl(at.1, object);
         events::emit(tx, &bucket, at.0, &change)?;
+        replication::changed(tx, &bucket, at, object)?;
     }
     versions::save(tx, at, found)?;
     Ok(PutObjectAclOutput::default())

@@ -212,12 +212,3 @@ pub(crate) fn acceleration(
     looked_up!(tx, input);
     Ok(GetBucketAccelerateConfigurationOutput::default())
 }
-
-/// Nothing is replicated.
-pub(crate) fn replication(
-    tx: &ReadTx<'_>,
-    input: GetBucketReplicationInput,
-) -> Result<GetBucketReplicationOutput, Error> {
-    looked_up!(tx, input);
-    Err(Error::ReplicationConfigurationNotFoundError { bucket: input.bucket })
-}

@@ -216,6 +216,42 @@ async fn with_kms(
     Ok(Sealing::Kms(kms, key))
 }
 
+/// Gets what a replica of what KMS encrypts is to be encrypted with: a data key that `key_id` seals. As on AWS, either
+/// permission is enough: to encrypt a data key of our own, or to have one generated.
+pub(crate) async fn of_replica(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    key_id: &str,
+    of: &KmsEncryption,
+) -> Result<Sealing, Error> {
+    let bucket_key = match bucket.encryption {
+        DefaultEncryption::Kms { bucket_key, .. } => bucket_key && !of.is_dual,
+        _ => of.bucket_key,
+    };
+    let cx = in_region(cx, &bucket.region);
+    let key = kms_key(at, key_id, bucket_key, &of.context);
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    cx.ids().fill(&mut bytes[..]);
+    let input = serde_json::json!({"KeyId": key_id, "Plaintext": STANDARD.encode(&bytes[..])});
+    let (bytes, sealed, key_arn) = match key.call(&cx, "Encrypt", input).await {
+        Ok(output) => {
+            let text = |member: &str| output[member].as_str().unwrap_or_default();
+            let sealed = STANDARD.decode(text("CiphertextBlob")).map_err(Fault::internal)?;
+            (bytes, sealed, text("KeyId").to_owned())
+        }
+        Err(fault) if fault.name().starts_with("AccessDenied") => {
+            let made = key.data_key(&cx).await.map_err(refused)?;
+            (made.bytes().clone(), made.sealed.clone(), made.kms_key_arn.clone())
+        }
+        Err(fault) => return Err(refused(fault)),
+    };
+    let nonce = Nonce::default();
+    let kms = KmsEncryption { key_arn, bucket_key, data_key: sealed, nonce, ..of.clone() };
+    let key = body_key(&cx, &kms, &bytes);
+    Ok(Sealing::Kms(kms, key))
+}
+
 /// Gets the key that opens the body of an object at this place, or of parts for it.
 pub(crate) async fn open(
     cx: &Cx,

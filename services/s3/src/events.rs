@@ -36,6 +36,18 @@ pub(crate) struct Change<'a> {
     version_id: Option<String>,
     /// The storage class to which the object moved.
     class: Option<&'static str>,
+    replicated: Option<Replicated>,
+}
+
+/// What an event tells of a replication.
+#[derive(Debug)]
+pub(crate) struct Replicated {
+    pub(crate) rule_id: String,
+    /// The bucket that the object was to be copied to.
+    pub(crate) destination: String,
+    /// When the copy was asked for.
+    pub(crate) asked_millis: i64,
+    pub(crate) failure_reason: Option<&'static str>,
 }
 
 impl<'a> Change<'a> {
@@ -50,6 +62,7 @@ impl<'a> Change<'a> {
             version: Some(object.version),
             version_id: object.version_id(),
             class: None,
+            replicated: None,
         }
     }
 
@@ -60,6 +73,17 @@ impl<'a> Change<'a> {
             class: Some(class),
             ..Change::created("", key, object)
         }
+    }
+
+    /// An object was not copied to another bucket, or not in time.
+    pub(crate) fn replicated(
+        name: &'static str,
+        key: &'a str,
+        object: &Object,
+        replicated: Replicated,
+    ) -> Change<'a> {
+        let replicated = Some(replicated);
+        Change { group: "Replication", replicated, ..Change::created(name, key, object) }
     }
 
     /// The same, done by somebody else than a caller.
@@ -101,6 +125,7 @@ impl<'a> Change<'a> {
             version: Some(version),
             version_id,
             class: None,
+            replicated: None,
         }
     }
 
@@ -115,6 +140,7 @@ impl<'a> Change<'a> {
             version: None,
             version_id: object.version_id(),
             class: None,
+            replicated: None,
         }
     }
 
@@ -122,6 +148,7 @@ impl<'a> Change<'a> {
     fn event_version(&self) -> &'static str {
         match self.group {
             "ObjectCreated" | "ObjectRemoved" => "2.1",
+            "Replication" => "2.2",
             _ => "2.3",
         }
     }
@@ -261,6 +288,31 @@ struct Record<'a> {
     s3: Subject<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lifecycle_event_data: Option<LifecycleEventData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication_event_data: Option<ReplicationEventData<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplicationEventData<'a> {
+    replication_rule_id: &'a str,
+    destination_bucket: String,
+    s3_operation: &'static str,
+    request_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<&'static str>,
+}
+
+impl<'a> ReplicationEventData<'a> {
+    fn of(replicated: &'a Replicated) -> ReplicationEventData<'a> {
+        ReplicationEventData {
+            replication_rule_id: &replicated.rule_id,
+            destination_bucket: bucket_arn(&replicated.destination),
+            s3_operation: "OBJECT_PUT",
+            request_time: iso(Timestamp::from_millis(replicated.asked_millis)),
+            failure_reason: replicated.failure_reason,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -364,6 +416,7 @@ fn message(
         lifecycle_event_data: change.class.map(|destination_storage_class| LifecycleEventData {
             transition_event_data: TransitionEventData { destination_storage_class },
         }),
+        replication_event_data: change.replicated.as_ref().map(ReplicationEventData::of),
     };
     // Texts and numbers always have a JSON.
     serde_json::to_string(&Message { records: [record] }).unwrap_or_default()

@@ -8,7 +8,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * replication, inventory, analytics, access points;
+//! * inventory, analytics, access points;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
@@ -50,6 +50,7 @@ mod parts;
 mod payment;
 mod policies;
 mod reads;
+mod replication;
 mod reset;
 mod restores;
 mod rows;
@@ -181,8 +182,12 @@ pub static OPERATIONS: &[Op] = operations! {
     };
     read GetBucketLogging => logging::get, access::bucket;
     write PutBucketLogging => logging::put, access::bucket;
-    read GetBucketReplication => configurations::replication, |_, input| {
+    read GetBucketReplication => replication::get, |_, input| {
         access::bucket_to("s3:GetReplicationConfiguration", input)
+    };
+    write PutBucketReplication => replication::put, replication::access;
+    write DeleteBucketReplication => replication::delete, |_, input| {
+        access::bucket_to("s3:PutReplicationConfiguration", input)
     };
     read GetBucketRequestPayment => payment::get, access::bucket;
     write PutBucketRequestPayment => payment::put, access::bucket;
@@ -208,7 +213,11 @@ pub static OPERATIONS: &[Op] = operations! {
 /// Amazon S3.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
-    jobs: &[Job { name: restores::JOB, run: |cx, input| Box::pin(restores::run(cx, input)) }],
+    jobs: &[
+        Job { name: restores::JOB, run: |cx, input| Box::pin(restores::run(cx, input)) },
+        Job { name: replication::JOB, run: |cx, input| Box::pin(replication::run(cx, input)) },
+        Job { name: replication::LATE_JOB, run: replication::is_late },
+    ],
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(tagging::of_resource),
     cross_origin: Some(cors::answer),

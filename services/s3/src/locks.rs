@@ -12,6 +12,7 @@ use crate::model::{
     PutObjectLegalHoldOutput, PutObjectLockConfigurationInput, PutObjectLockConfigurationOutput,
     PutObjectRetentionInput, PutObjectRetentionOutput,
 };
+use crate::replication;
 use crate::store::{self, BUCKETS, Bucket, DefaultRetention, Object, Retention, Versioning};
 use crate::versions::{self, At, Found, Removal};
 
@@ -227,18 +228,19 @@ pub(crate) fn configuration(
     })
 }
 
-/// The version whose lock is meant, in a bucket that locks.
+/// The version whose lock is meant, and its bucket, which locks.
 fn locked(
     tx: &(impl Tx + ?Sized),
     at: At<'_>,
     version_id: Option<&str>,
     owner: Option<&str>,
-) -> Result<Found, Error> {
+) -> Result<(Bucket, Found), Error> {
     let bucket = store::expected_bucket(tx, at.0, owner)?;
     if !bucket.has_lock {
         return Err(Error::request("Bucket is missing Object Lock Configuration"));
     }
-    found(tx, at, version_id)
+    let found = found(tx, at, version_id)?;
+    Ok((bucket, found))
 }
 
 /// A version that is an object.
@@ -264,7 +266,7 @@ pub(crate) fn put_retention(
 ) -> Result<PutObjectRetentionOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let mut found = locked(tx, at, input.version_id.as_deref(), owner)?;
+    let (bucket, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let given = input.retention.unwrap_or_default();
     if given.event_hold.is_some() || given.event_hold_duration.is_some() {
         return Err(Error::header("EventHold", "Fogbank's S3 has no event holds yet"));
@@ -300,6 +302,7 @@ pub(crate) fn put_retention(
     }
     if let Some(object) = found.object_mut() {
         object.more_mut().retention = asked;
+        replication::changed(tx, &bucket, at, object)?;
     }
     versions::save(tx, at, found)?;
     Ok(PutObjectRetentionOutput::default())
@@ -312,7 +315,7 @@ pub(crate) fn get_retention(
 ) -> Result<GetObjectRetentionOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let mut found = locked(tx, at, input.version_id.as_deref(), owner)?;
+    let (_, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let retention = found.object_mut().and_then(|object| object.more.as_ref()?.retention);
     let Some(retention) = retention else { return Err(no_lock(&input.key)) };
     Ok(GetObjectRetentionOutput {
@@ -336,7 +339,7 @@ pub(crate) fn put_legal_hold(
 ) -> Result<PutObjectLegalHoldOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let mut found = locked(tx, at, input.version_id.as_deref(), owner)?;
+    let (bucket, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let status = input.legal_hold.and_then(|hold| hold.status);
     let legal_hold = match status.as_deref() {
         Some("ON") => true,
@@ -345,6 +348,7 @@ pub(crate) fn put_legal_hold(
     };
     if let Some(object) = found.object_mut() {
         object.more_mut().legal_hold = legal_hold;
+        replication::changed(tx, &bucket, at, object)?;
     }
     versions::save(tx, at, found)?;
     Ok(PutObjectLegalHoldOutput::default())
@@ -357,7 +361,7 @@ pub(crate) fn get_legal_hold(
 ) -> Result<GetObjectLegalHoldOutput, Error> {
     let at = (&*input.bucket, &*input.key);
     let owner = input.expected_bucket_owner.as_deref();
-    let mut found = locked(tx, at, input.version_id.as_deref(), owner)?;
+    let (_, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let Some(more) = found.object_mut().and_then(|object| object.more.as_ref()) else {
         return Err(no_lock(&input.key));
     };

@@ -1033,6 +1033,30 @@ impl wire::OperationShape for DeleteBucketPolicy {
     };
 }
 
+pub struct DeleteBucketReplication;
+
+impl wire::OperationShape for DeleteBucketReplication {
+    type Input = DeleteBucketReplicationInput;
+    type Output = DeleteBucketReplicationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketReplication",
+            method: "DELETE",
+            uri: "/{Bucket}?replication",
+            status: 204,
+            input: &schema::DELETE_BUCKET_REPLICATION_REQUEST,
+            output: &schema::DELETE_BUCKET_REPLICATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketTagging;
 
 impl wire::OperationShape for DeleteBucketTagging {
@@ -2128,6 +2152,30 @@ impl wire::OperationShape for PutBucketPolicy {
             output: &schema::PUT_BUCKET_POLICY_OUTPUT,
             result_wrapper: "",
             input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketReplication;
+
+impl wire::OperationShape for PutBucketReplication {
+    type Input = PutBucketReplicationInput;
+    type Output = PutBucketReplicationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketReplication",
+            method: "PUT",
+            uri: "/{Bucket}?replication",
+            status: 200,
+            input: &schema::PUT_BUCKET_REPLICATION_REQUEST,
+            output: &schema::PUT_BUCKET_REPLICATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "ReplicationConfiguration",
             output_root: "",
             errors: &[],
             unsigned: false,
@@ -3237,6 +3285,21 @@ pub struct DeleteBucketPolicyInput {
 }
 
 wire::structure!(DeleteBucketPolicyInput, schema::DELETE_BUCKET_POLICY_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketReplicationOutput {}
+
+wire::structure!(DeleteBucketReplicationOutput, schema::DELETE_BUCKET_REPLICATION_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketReplicationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketReplicationInput, schema::DELETE_BUCKET_REPLICATION_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
 });
 
@@ -5534,6 +5597,26 @@ wire::structure!(PutBucketPolicyInput, schema::PUT_BUCKET_POLICY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketReplicationOutput {}
+
+wire::structure!(PutBucketReplicationOutput, schema::PUT_BUCKET_REPLICATION_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketReplicationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub replication_configuration: ReplicationConfiguration,
+    pub token: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketReplicationInput, schema::PUT_BUCKET_REPLICATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => replication_configuration,
+    4 => token, 5 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketRequestPaymentOutput {}
 
 wire::structure!(PutBucketRequestPaymentOutput, schema::PUT_BUCKET_REQUEST_PAYMENT_OUTPUT, {});
@@ -7580,6 +7663,22 @@ mod schema {
         schema("DeleteBucketPolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_POLICY_REQUEST: Schema = schema(
         "DeleteBucketPolicyRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_REPLICATION_OUTPUT: Schema =
+        schema("DeleteBucketReplicationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_REPLICATION_REQUEST: Schema = schema(
+        "DeleteBucketReplicationRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
             bound(
@@ -10211,6 +10310,41 @@ mod schema {
                 Flags::NONE,
             ),
             bound("Policy", &STRING, Payload, "Policy", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_REPLICATION_OUTPUT: Schema =
+        schema("PutBucketReplicationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_REPLICATION_REQUEST: Schema = schema(
+        "PutBucketReplicationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "ReplicationConfiguration",
+                    &REPLICATION_CONFIGURATION,
+                    Payload,
+                    "ReplicationConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound("Token", &STRING, Header, "x-amz-bucket-object-lock-token", Flags::NONE),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,

@@ -102,6 +102,7 @@ macro_rules! answer {
                 .retention
                 .map(|retention| fogbank_core::Timestamp::from_millis(retention.until_millis)),
             object_lock_legal_hold_status: more.legal_hold.then(|| "ON".to_owned()),
+            replication_status: crate::replication::told(&more),
             parts_count,
             tag_count: i32::try_from(tags.len()).ok().filter(|count| *count > 0),
             ..$output::default()

@@ -11,6 +11,7 @@ use crate::model::{
     GetObjectTaggingInput, GetObjectTaggingOutput, PutBucketTaggingInput, PutBucketTaggingOutput,
     PutObjectTaggingInput, PutObjectTaggingOutput,
 };
+use crate::replication;
 use crate::rules;
 use crate::store::{self, BUCKET_TAGS, Bucket, Tags};
 use crate::versions::{self, At, Found};
@@ -57,6 +58,7 @@ fn set(
     object.tags = tags;
     let version_id = object.version_id();
     events::emit(tx, bucket, at.0, &Change::tagged(event, at.1, object))?;
+    replication::changed(tx, bucket, at, object)?;
     versions::save(tx, at, found)?;
     Ok(version_id)
 }

@@ -15,6 +15,7 @@ use crate::model::{
     PutBucketVersioningInput, PutBucketVersioningOutput,
 };
 use crate::objects;
+use crate::replication;
 use crate::store::{
     self, BUCKETS, Bucket, Marker, NULLS, OBJECTS, Object, VERSIONS, Version, VersionName,
     Versioning,
@@ -218,11 +219,12 @@ pub(crate) fn put(
         Versioning::Suspended => VersionName::Null,
     };
     make_way(tx, bucket, at, old)?;
+    replication::written(tx, bucket, at, object)?;
     Ok(OBJECTS.put(tx, &at, object)?)
 }
 
 /// Takes the current object out of the way of a new version.
-fn make_way(
+pub(crate) fn make_way(
     tx: &mut WriteTx<'_>,
     bucket: &Bucket,
     at: At<'_>,
@@ -337,6 +339,10 @@ fn mark(tx: &mut WriteTx<'_>, bucket: &Bucket, at: At<'_>, cause: Cause) -> Resu
     }
     let change = Change::marked(at.1, number, removed.version_id.clone()).of(cause);
     events::emit(tx, bucket, at.0, &change)?;
+    // What lifecycles do is done by those of each bucket.
+    if cause == Cause::Caller {
+        replication::marked(tx, bucket, at, number)?;
+    }
     Ok(removed)
 }
 

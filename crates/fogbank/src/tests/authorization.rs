@@ -96,6 +96,12 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("organizations:AcceptHandshake", "iam:CreateServiceLinkedRole", "it makes no such role"),
     ("organizations:CreateOrganization", "iam:CreateServiceLinkedRole", "it makes no such role"),
     ("organizations:*", "organizations:PolicyType", "rows tell"),
+    ("s3:DeleteBucketReplication", "iam:PassRole", "no role is given away"),
+    (
+        "s3:PutReplicationConfiguration",
+        "s3:isReplicationPauseRequest",
+        "nobody pauses replication for an experiment",
+    ),
     ("s3:*", "s3:AccessGrantsInstanceArn", "there are no access grants"),
     ("s3:*", "s3:AccessPointNetworkOrigin", "there are no access points"),
     ("s3:*", "s3:AccessPointTag/${TagKey}", "there are no access points"),

@@ -18,6 +18,8 @@ mod notifications;
 mod objects;
 mod payment;
 mod policies;
+mod replication;
+mod replication_rules;
 mod reset;
 mod restores;
 mod tagging;
