@@ -1,6 +1,7 @@
 """CloudWatch Logs and Rekognition as boto3 uses them."""
 
 import io
+import json
 import os
 import time
 from pathlib import Path
@@ -36,6 +37,45 @@ def test_events_are_kept_in_order_and_found(logs):
     assert found == sorted(f"{stream} {number} ä" for stream in ("one", "two") for number in (7, 17, 27))
     ranged = logs.filter_log_events(logGroupName="/app", startTime=now + 5, endTime=now + 6, logStreamNames=["two"])
     assert [event["message"] for event in ranged["events"]] == ["two 5 ä", "two 6 ä"]
+
+
+def logs_may_use(account):
+    """The key policy that AWS's documentation asks for."""
+    principals = {"AWS": f"arn:aws:iam::{account}:root"}, {"Service": "logs.us-east-1.amazonaws.com"}
+    actions = ["kms:*"], ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    group = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:us-east-1:{account}:log-group:/sealed"}
+    conditions = {}, {"ArnEquals": group}
+    statements = [
+        {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*", "Condition": condition}
+        for principal, action, condition in zip(principals, actions, conditions, strict=True)
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def test_a_group_with_a_key(root, logs):
+    kms, now = root.client("kms"), int(time.time() * 1000)
+    key = kms.create_key(Policy=logs_may_use(root.account))["KeyMetadata"]["Arn"]
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    with refused("AccessDeniedException", 400) as refusal:
+        logs.create_log_group(logGroupName="/sealed", kmsKeyId=other)
+    arn = f"arn:aws:logs:us-east-1:{root.account}:log-group:/sealed"
+    assert refusal.message == f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
+    logs.create_log_group(logGroupName="/sealed", kmsKeyId=key)
+    (group,) = logs.describe_log_groups(logGroupNamePrefix="/sealed")["logGroups"]
+    assert group["kmsKeyId"] == key
+    logs.create_log_stream(logGroupName="/sealed", logStreamName="s")
+    events = [{"timestamp": now + number, "message": f"{number}"} for number in range(3)]
+    logs.put_log_events(logGroupName="/sealed", logStreamName="s", logEvents=events)
+    logs.disassociate_kms_key(logGroupName="/sealed")
+    logs.associate_kms_key(resourceIdentifier=arn, kmsKeyId=key)
+    kms.disable_key(KeyId=key)
+    with refused("InvalidParameterException", 400):
+        logs.associate_kms_key(logGroupName="/sealed", kmsKeyId=key)
+    kms.enable_key(KeyId=key)
+    found = logs.filter_log_events(logGroupName="/sealed", filterPattern="1")["events"]
+    assert [event["message"] for event in found] == ["1"]
+    got = logs.get_log_events(logGroupName="/sealed", logStreamName="s", startFromHead=True)["events"]
+    assert [event["message"] for event in got] == ["0", "1", "2"]
 
 
 def test_groups_and_streams(root, logs):

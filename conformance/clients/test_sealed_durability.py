@@ -1,18 +1,25 @@
 """What was acknowledged under a key of KMS is there, sealed, after `kill -9`."""
 
+import json
 import threading
+import time
 
 from support import Caller
 
 TEXT = "correct horse battery staple"
 CONTEXT = {"of": "test"}
+KINDS = "secrets", "parameters", "ciphertexts", "objects", "events", "versions"
+PRINCIPALS = {"AWS": "arn:aws:iam::222200000010:root", "Service": "logs.us-east-1.amazonaws.com"}
+STATEMENT = {"Effect": "Allow", "Principal": PRINCIPALS, "Action": "kms:*", "Resource": "*"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 
 
 def write_until_killed(number, user, key, known):
     """Writes one after the other and notes what was acknowledged; the kill ends it."""
     secrets, parameters, kms = user.client("secretsmanager"), user.client("ssm"), user.client("kms")
-    objects = user.client("s3")
+    objects, logs = user.client("s3"), user.client("logs")
     try:
+        logs.create_log_stream(logGroupName="sealed", logStreamName=f"w{number}")
         for n in range(10_000):
             name = f"w{number}-{n}"
             secrets.create_secret(Name=name, SecretString=f"{TEXT} {name}", KmsKeyId=key)
@@ -27,6 +34,9 @@ def write_until_killed(number, user, key, known):
                 Bucket="sealed", Key=name, Body=f"{TEXT} {name}".encode(),
                 ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
             known["objects"].append(name)
+            event = {"timestamp": int(time.time() * 1000), "message": f"{TEXT} {name}"}
+            logs.put_log_events(logGroupName="sealed", logStreamName=f"w{number}", logEvents=[event])
+            known["events"].append((f"w{number}", event["message"]))
             secrets.put_secret_value(SecretId=name, SecretString=f"{TEXT} again {name}")
             known["versions"].append(name)
     except Exception:  # The server is gone: what has no answer may be there or not.
@@ -55,14 +65,20 @@ def check(user, known):
     for name in known["objects"]:
         read = objects.get_object(Bucket="sealed", Key=name)
         assert read["Body"].read() == f"{TEXT} {name}".encode()
+    logs = user.client("logs")
+    for stream in {stream for stream, _ in known["events"]}:
+        read = logs.get_log_events(logGroupName="sealed", logStreamName=stream, startFromHead=True)
+        kept = {(stream, event["message"]) for event in read["events"]}
+        assert kept >= {event for event in known["events"] if event[0] == stream}
 
 
 def test_what_was_acknowledged_is_readable_after_a_kill(start):
     cloud = start()
     user = Caller(cloud.endpoint, "222200000010", "222200000010", "test")
-    key = user.client("kms").create_key()["KeyMetadata"]["Arn"]
+    key = user.client("kms").create_key(Policy=POLICY)["KeyMetadata"]["Arn"]
+    user.client("logs").create_log_group(logGroupName="sealed", kmsKeyId=key)
     user.client("s3").create_bucket(Bucket="sealed")
-    known = {kind: [] for kind in ("secrets", "parameters", "ciphertexts", "objects", "versions")}
+    known = {kind: [] for kind in KINDS}
     for life in range(2):
         enough = len(known["versions"]) + 40
         writers = [

@@ -2,7 +2,8 @@
 //! and the sealed data key lies in front of the sealed value.
 //!
 //! KMS is called as the caller, through the service (`kms:ViaService`), so that the key policy and the caller's own
-//! policies decide. A service that seals many small values asks for a data key once for a while and says for how long:
+//! policies decide. CloudWatch Logs asks as itself ([`Cx::as_service`]), so that the key policy alone decides. A service that
+//! seals many small values asks for a data key once for a while and says for how long:
 //! what the same caller does for the same resource with the same key then shares it, as on AWS.
 //!
 //! A service that must read any part of a value without the rest, as S3 must, takes the data key's bytes for a cipher of its
@@ -21,7 +22,7 @@ use fogbank_seal::{KEY_BYTES, Key, NONCE_BYTES, Zeroizing};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::{Cloud, Cx, Fault};
+use crate::{Cloud, Cx, Fault, Principal, PrincipalKind};
 
 const VERSION: u8 = 1;
 /// How many data keys are remembered.
@@ -77,15 +78,26 @@ pub fn forget(cloud: &Cloud) {
 }
 
 impl KmsKey<'_> {
-    /// Calls an operation of KMS as the caller, through the service.
+    /// Calls an operation of KMS as the caller, through the service; directly if the caller is the service itself.
     pub async fn call(&self, cx: &Cx, operation: &str, mut input: Value) -> Result<Value, Fault> {
         if !self.context.is_empty() {
             input["EncryptionContext"] = json!(self.context);
         }
         let principal = cx.request().principal.clone();
         let mut call = cx.prepare(principal, &format!("kms:{operation}"), input);
-        call.via = Some(format!("{}.amazonaws.com", self.service));
+        match &cx.request().source {
+            Some(source) if self.is_caller(&cx.request().principal) => {
+                call.source = Some(source.clone());
+            }
+            _ => call.via = Some(format!("{}.amazonaws.com", self.service)),
+        }
         Ok(cx.cloud().call(call).await?.output)
+    }
+
+    /// Whether this is the service by itself, under its name or that of a region, such as `logs.us-east-1.amazonaws.com`.
+    fn is_caller(&self, principal: &Principal) -> bool {
+        let PrincipalKind::Service { name } = &principal.kind else { return false };
+        name.split('.').next() == Some(self.service)
     }
 
     fn name(&self, cx: &Cx, what: &str) -> String {

@@ -64,6 +64,16 @@ impl Cx {
         Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
     }
 
+    /// The same context for what the service does by itself and not as its caller: as `principal`, by which policies know
+    /// the service, on behalf of its resource with this ARN.
+    pub fn as_service(&self, principal: &str, resource_arn: &str) -> Cx {
+        let mut request = (*self.request).clone();
+        request.principal = Principal::service(principal);
+        request.source = Some((resource_arn.to_owned(), request.account.clone()));
+        request.via = Vec::new();
+        Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
+    }
+
     /// The cloud.
     pub fn cloud(&self) -> &Cloud {
         &self.cloud

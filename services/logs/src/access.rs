@@ -56,7 +56,8 @@ pub(crate) fn all(_: &Request, _: &dyn Struct) -> Result<Access, Fault> {
 }
 
 fn group_name(input: &dyn Struct) -> &str {
-    let identifier = input.text("logGroupName").or_else(|| input.text("logGroupIdentifier"));
+    let names = ["logGroupName", "logGroupIdentifier", "resourceIdentifier"];
+    let identifier = names.into_iter().find_map(|name| input.text(name));
     identifier.map(crate::rules::group_name).unwrap_or_default()
 }
 

@@ -2,16 +2,17 @@
 
 use std::ops::ControlFlow;
 
-use fogbank_core::{ReadTx, Tx, WriteTx, page};
+use fogbank_core::{Cx, ReadTx, Tx, WriteTx, page};
 
+use crate::encryption::{Ring, Stop, StreamKeys};
 use crate::error::Error;
 use crate::model::{
     FilterLogEventsInput, FilterLogEventsOutput, FilteredLogEvent, GetLogEventsInput,
-    GetLogEventsOutput, OutputLogEvent, PutLogEventsInput, PutLogEventsOutput,
+    GetLogEventsOutput, InputLogEvent, OutputLogEvent, PutLogEventsInput, PutLogEventsOutput,
     RejectedLogEventsInfo,
 };
 use crate::rules::{self, Pattern, Position};
-use crate::store::{self, EVENTS, Event, GROUPS, STREAMS, Stream};
+use crate::store::{self, EVENTS, Event, Message, STREAMS, Stream};
 
 /// How many events a page has at most.
 const PAGE: i32 = 10_000;
@@ -19,18 +20,31 @@ const PAGE: i32 = 10_000;
 const PAGE_BYTES: usize = 1_048_576;
 
 /// Appends events to a stream.
-pub(crate) fn put(
+pub(crate) async fn put(cx: &Cx, input: PutLogEventsInput) -> Result<PutLogEventsOutput, Error> {
+    let group = store::group_key_of(cx, &input.log_group_name);
+    let mut ring = Ring::default();
+    loop {
+        let tried = cx.write(|tx| try_put(tx, &input, &ring)).await;
+        if let Some(output) = ring.settle(cx, &group, tried).await? {
+            return Ok(output);
+        }
+    }
+}
+
+fn try_put(
     tx: &mut WriteTx<'_>,
-    input: PutLogEventsInput,
-) -> Result<PutLogEventsOutput, Error> {
+    input: &PutLogEventsInput,
+    ring: &Ring,
+) -> Result<PutLogEventsOutput, Stop> {
     let key = store::stream_key(tx, &input.log_group_name, &input.log_stream_name);
     let mut stream = store::stream(tx, &key)?;
     let group = store::group(tx, &store::group_key(tx, &input.log_group_name))?;
-    check_batch(&input)?;
+    check_batch(input)?;
     let now = tx.now().millis();
     let kept_since = group.retention_days.map(|days| now - i64::from(days) * 24 * 3600 * 1000);
     let mut rejected = RejectedLogEventsInfo::default();
-    for (index, event) in input.log_events.into_iter().enumerate() {
+    let mut keys = StreamKeys::new(ring, &group, stream.id);
+    for (index, event) in input.log_events.iter().enumerate() {
         let at = index as i32;
         let millis = event.timestamp;
         if millis > now + rules::NEWEST_MILLIS {
@@ -40,7 +54,7 @@ pub(crate) fn put(
         } else if kept_since.is_some_and(|since| millis < since) {
             rejected.expired_log_event_end_index = Some(at + 1);
         } else {
-            append(tx, &mut stream, millis, event.message, now)?;
+            append(tx, &mut stream, &mut keys, event)?;
         }
     }
     stream.last_ingestion_millis = Some(now);
@@ -56,19 +70,21 @@ pub(crate) fn put(
 fn append(
     tx: &mut WriteTx<'_>,
     stream: &mut Stream,
-    millis: i64,
-    message: String,
-    now: i64,
-) -> Result<(), Error> {
+    keys: &mut StreamKeys<'_>,
+    event: &InputLogEvent,
+) -> Result<(), Stop> {
+    let millis = event.timestamp;
     let place = stream.next_place;
     stream.next_place += 1;
-    stream.stored_bytes += (message.len() + rules::EVENT_OVERHEAD) as i64;
+    stream.stored_bytes += (event.message.len() + rules::EVENT_OVERHEAD) as i64;
     let first = stream.first_event_millis.unwrap_or(millis);
     stream.first_event_millis = Some(first.min(millis));
     let last = stream.last_event_millis.unwrap_or(millis);
     stream.last_event_millis = Some(last.max(millis));
     let key = (stream.id, millis.max(0).unsigned_abs(), place);
-    Ok(EVENTS.put(tx, &key, &Event { message, ingestion_millis: now })?)
+    let message = keys.seal(tx, &key, &event.message)?;
+    let ingestion_millis = tx.now().millis();
+    Ok(EVENTS.put(tx, &key, &Event { message, ingestion_millis })?)
 }
 
 fn check_batch(input: &PutLogEventsInput) -> Result<(), Error> {
@@ -95,12 +111,36 @@ pub(crate) fn sequence_token(stream: &Stream) -> String {
 }
 
 /// Reads a stream's events, the latest first unless told otherwise.
-pub(crate) fn get(tx: &ReadTx<'_>, input: GetLogEventsInput) -> Result<GetLogEventsOutput, Error> {
-    let identifier = input.log_group_name.or(input.log_group_identifier);
+pub(crate) async fn get(cx: &Cx, input: GetLogEventsInput) -> Result<GetLogEventsOutput, Error> {
+    let group = identified(&input.log_group_name, &input.log_group_identifier)?;
+    let group = store::group_key_of(cx, group);
+    let mut ring = Ring::default();
+    loop {
+        let tried = cx.read(|tx| try_get(tx, &group, &input, &ring));
+        if let Some(output) = ring.settle(cx, &group, tried).await? {
+            return Ok(output);
+        }
+    }
+}
+
+/// The group that a request names in one way or the other.
+pub(crate) fn identified<'a>(
+    name: &'a Option<String>,
+    identifier: &'a Option<String>,
+) -> Result<&'a str, Error> {
+    let identifier = name.as_ref().or(identifier.as_ref());
     let identifier = identifier
         .ok_or_else(|| Error::invalid("Either logGroupName or logGroupIdentifier is required."))?;
-    let group = rules::group_name(&identifier);
-    let stream = store::stream(tx, &store::stream_key(tx, group, &input.log_stream_name))?;
+    Ok(rules::group_name(identifier))
+}
+
+fn try_get(
+    tx: &ReadTx<'_>,
+    group: &store::GroupKey,
+    input: &GetLogEventsInput,
+    ring: &Ring,
+) -> Result<GetLogEventsOutput, Stop> {
+    let stream = store::stream(tx, &store::stream_key(tx, &group.2, &input.log_stream_name))?;
     let token = match &input.next_token {
         Some(token) => Some(
             rules::parse_token(token)
@@ -113,19 +153,42 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetLogEventsInput) -> Result<GetLogEve
         None => input.start_from_head.unwrap_or_default(),
     };
     let start = input.start_time.unwrap_or(0).max(0).unsigned_abs();
+    let mut found = page(tx, input, stream.id, token, forward)?;
+    if !forward {
+        found.reverse();
+    }
+    // At either end the token repeats itself: readers stop when they get back what they sent.
+    let here = token.map_or((start, 0), |(_, position)| position);
+    let first = found.first().map_or(here, |(position, _)| *position);
+    let last = found.last().map_or(here, |(position, _)| *position);
+    Ok(GetLogEventsOutput {
+        events: Some(opened(tx, group, stream.id, found, ring)?),
+        next_forward_token: Some(rules::token('f', last)),
+        next_backward_token: Some(rules::token('b', first)),
+    })
+}
+
+/// The events of a page in the order in which they are found.
+fn page(
+    tx: &ReadTx<'_>,
+    input: &GetLogEventsInput,
+    id: u64,
+    token: Option<(char, Position)>,
+    forward: bool,
+) -> Result<Vec<(Position, Event)>, Error> {
+    let start = input.start_time.unwrap_or(0).max(0).unsigned_abs();
     let end = input.end_time.map_or(u64::MAX, |end| end.max(0).unsigned_abs());
-    let mut range =
-        EVENTS.range(&(stream.id,)).from(&(stream.id, start, 0)).before(&(stream.id, end, 0));
+    let mut range = EVENTS.range(&(id,)).from(&(id, start, 0)).before(&(id, end, 0));
     range = match token {
-        Some(('f', (millis, place))) => range.after(&(stream.id, millis, place)),
-        Some((_, (millis, place))) => range.before(&(stream.id, millis, place)),
+        Some(('f', (millis, place))) => range.after(&(id, millis, place)),
+        Some((_, (millis, place))) => range.before(&(id, millis, place)),
         None => range,
     };
     if !forward {
         range = range.reverse();
     }
     let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
-    let mut found: Vec<(Position, Event)> = Vec::new();
+    let mut found = Vec::new();
     let mut bytes = 0;
     range.visit(tx, |(_, millis, place), event| {
         bytes += event.message.len() + rules::EVENT_OVERHEAD;
@@ -135,47 +198,62 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetLogEventsInput) -> Result<GetLogEve
         found.push(((millis, place), event));
         ControlFlow::Continue(())
     })?;
-    if !forward {
-        found.reverse();
-    }
-    // At either end the token repeats itself: readers stop when they get back what they sent.
-    let here = token.map_or((start, 0), |(_, position)| position);
-    let first = found.first().map_or(here, |(position, _)| *position);
-    let last = found.last().map_or(here, |(position, _)| *position);
-    Ok(GetLogEventsOutput {
-        events: Some(found.into_iter().map(shown).collect()),
-        next_forward_token: Some(rules::token('f', last)),
-        next_backward_token: Some(rules::token('b', first)),
-    })
+    Ok(found)
 }
 
-fn shown(((millis, _), event): (Position, Event)) -> OutputLogEvent {
-    OutputLogEvent {
-        timestamp: i64::try_from(millis).ok(),
-        message: Some(event.message),
-        ingestion_time: Some(event.ingestion_millis),
-    }
+fn opened(
+    tx: &ReadTx<'_>,
+    group: &store::GroupKey,
+    id: u64,
+    found: Vec<(Position, Event)>,
+    ring: &Ring,
+) -> Result<Vec<OutputLogEvent>, Stop> {
+    let any_sealed = found.iter().any(|(_, event)| event.message.is_sealed());
+    let group = if any_sealed { Some(store::group(tx, group)?) } else { None };
+    let mut keys = group.as_ref().map(|group| StreamKeys::new(ring, group, id));
+    let shown = found.into_iter().map(|((millis, place), event)| {
+        let ingestion_time = Some(event.ingestion_millis);
+        let message = match (event.message, &mut keys) {
+            (message, Some(keys)) => keys.open(&(id, millis, place), message)?,
+            (Message::Plain(message), None) => message,
+            (Message::Sealed { .. }, None) => unreachable!("a group with sealed events is read"),
+        };
+        let timestamp = i64::try_from(millis).ok();
+        Ok(OutputLogEvent { timestamp, message: Some(message), ingestion_time })
+    });
+    shown.collect()
 }
 
-/// An event of any stream, as it is merged: time, stream, place.
-type Merged = ((u64, String, u64), Event);
+/// An event of any stream, as it is merged: time, stream, place; what it says, and when it came.
+type Merged = ((u64, String, u64), (String, i64));
 
 /// Reads the events of a group's streams by time, those that fit a pattern.
-pub(crate) fn filter(
-    tx: &ReadTx<'_>,
+pub(crate) async fn filter(
+    cx: &Cx,
     input: FilterLogEventsInput,
 ) -> Result<FilterLogEventsOutput, Error> {
-    let identifier = input.log_group_name.as_ref().or(input.log_group_identifier.as_ref());
-    let identifier = identifier
-        .ok_or_else(|| Error::invalid("Either logGroupName or logGroupIdentifier is required."))?;
-    let group = store::group_key(tx, rules::group_name(identifier));
-    if !GROUPS.contains(tx, &group)? {
-        return Err(Error::no_group());
+    let group = identified(&input.log_group_name, &input.log_group_identifier)?;
+    let group = store::group_key_of(cx, group);
+    let mut ring = Ring::default();
+    loop {
+        let tried = cx.read(|tx| try_filter(tx, &group, &input, &ring));
+        if let Some(output) = ring.settle(cx, &group, tried).await? {
+            return Ok(output);
+        }
     }
+}
+
+fn try_filter(
+    tx: &ReadTx<'_>,
+    group_key: &store::GroupKey,
+    input: &FilterLogEventsInput,
+    ring: &Ring,
+) -> Result<FilterLogEventsOutput, Stop> {
+    let group = store::group(tx, group_key)?;
     if input.log_stream_names.is_some() && input.log_stream_name_prefix.is_some() {
-        return Err(Error::invalid(
-            "The logStreamNames and logStreamNamePrefix parameters are mutually exclusive.",
-        ));
+        let message =
+            "The logStreamNames and logStreamNamePrefix parameters are mutually exclusive.";
+        return Err(Error::invalid(message).into());
     }
     let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or_default())?;
     let after = match &input.next_token {
@@ -187,9 +265,10 @@ pub(crate) fn filter(
     };
     let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
     let mut merged: Vec<Merged> = Vec::new();
-    for (name, stream) in chosen_streams(tx, &group, &input)? {
-        let search = Search { pattern: &pattern, after: after.as_ref(), limit, input: &input };
-        search.collect(tx, &name, &stream, &mut merged)?;
+    for (name, stream) in chosen_streams(tx, group_key, input)? {
+        let keys = StreamKeys::new(ring, &group, stream.id);
+        let search = Search { pattern: &pattern, after: after.as_ref(), limit, input };
+        search.collect(tx, &name, &stream, keys, &mut merged)?;
         // What cannot be on this page need not be kept.
         merged.sort_by(|left, right| left.0.cmp(&right.0));
         merged.truncate(limit + 1);
@@ -242,8 +321,9 @@ impl Search<'_> {
         tx: &ReadTx<'_>,
         name: &str,
         stream: &Stream,
+        mut keys: StreamKeys<'_>,
         merged: &mut Vec<Merged>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         let start = self.input.start_time.unwrap_or(0).max(0).unsigned_abs();
         let start = self.after.map_or(start, |(millis, _, _)| start.max(*millis));
         // Unlike GetLogEvents, the end is part of the span.
@@ -251,27 +331,36 @@ impl Search<'_> {
         let range =
             EVENTS.range(&(stream.id,)).from(&(stream.id, start, 0)).before(&(stream.id, end, 0));
         let mut taken = 0;
-        range.visit(tx, |(_, millis, place), event| {
+        let mut stopped = Ok(());
+        range.visit(tx, |at @ (_, millis, place), event| {
             let key = (millis, name.to_owned(), place);
-            if self.after.is_some_and(|after| key <= *after)
-                || !self.pattern.matches(&event.message)
-            {
+            if self.after.is_some_and(|after| key <= *after) {
                 return ControlFlow::Continue(());
             }
-            merged.push((key, event));
+            let message = match keys.open(&at, event.message) {
+                Ok(message) => message,
+                Err(stop) => {
+                    stopped = Err(stop);
+                    return ControlFlow::Break(());
+                }
+            };
+            if !self.pattern.matches(&message) {
+                return ControlFlow::Continue(());
+            }
+            merged.push((key, (message, event.ingestion_millis)));
             taken += 1;
             if taken > self.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        Ok(())
+        stopped
     }
 }
 
-fn filtered(((millis, stream, place), event): Merged) -> FilteredLogEvent {
+fn filtered(((millis, stream, place), (message, ingestion_millis)): Merged) -> FilteredLogEvent {
     FilteredLogEvent {
         log_stream_name: Some(stream),
         timestamp: i64::try_from(millis).ok(),
-        message: Some(event.message),
-        ingestion_time: Some(event.ingestion_millis),
+        message: Some(message),
+        ingestion_time: Some(ingestion_millis),
         event_id: Some(format!("{millis:036}{place:020}")),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use fogbank_core::{Fault, ReadTx, Tx, WriteTx, page};
+use fogbank_core::store::Read;
+use fogbank_core::{Cx, Fault, ReadTx, Tx, WriteTx, page};
 
 use crate::error::Error;
 use crate::model::{
@@ -13,32 +14,46 @@ use crate::model::{
 };
 use crate::rules::NamePattern;
 use crate::store::{self, GROUPS, Group, GroupKey, STREAMS};
-use crate::{rules, streams};
+use crate::{encryption, rules, streams};
 
 /// How many groups a page has at most.
 const PAGE: i32 = 50;
 
 /// Creates a group.
-pub(crate) fn create(
-    tx: &mut WriteTx<'_>,
+pub(crate) async fn create(
+    cx: &Cx,
     input: CreateLogGroupInput,
 ) -> Result<CreateLogGroupOutput, Error> {
-    let key = store::group_key(tx, &input.log_group_name);
-    if GROUPS.contains(tx, &key)? {
-        return Err(Error::ResourceAlreadyExistsException(
-            "The specified log group already exists",
-        ));
-    }
-    let group = Group {
-        created_millis: tx.now().millis(),
+    let key = store::group_key_of(cx, &input.log_group_name);
+    let mut group = Group {
+        created_millis: cx.request().now.millis(),
         retention_days: None,
-        kms_key_id: input.kms_key_id,
+        kms_key_id: None,
         class: input.log_group_class.unwrap_or_default().as_str().to_owned(),
         deletion_protection: input.deletion_protection_enabled.unwrap_or_default(),
         tags: input.tags.unwrap_or_default(),
+        data_keys: Vec::new(),
     };
-    GROUPS.put(tx, &key, &group)?;
+    if let Some(key_id) = &input.kms_key_id {
+        cx.read(|tx| check_is_new(tx, &key))?;
+        encryption::use_key(&mut group, encryption::fresh(cx, &key, key_id).await?);
+    }
+    cx.write(|tx| {
+        check_is_new(tx, &key)?;
+        Ok::<_, Error>(GROUPS.put(tx, &key, &group)?)
+    })
+    .await?;
     Ok(CreateLogGroupOutput {})
+}
+
+fn check_is_new(rows: &impl Read, key: &GroupKey) -> Result<(), Error> {
+    match GROUPS.contains(rows, key)? {
+        true => {
+            let message = "The specified log group already exists";
+            Err(Error::ResourceAlreadyExistsException(message))
+        }
+        false => Ok(()),
+    }
 }
 
 /// Deletes a group with its streams; their events go in the background.

@@ -2,12 +2,15 @@
 //!
 //! Nouns: log groups (retention, tags), log streams in a group, events in a stream by time. Lambda's output lands here.
 //!
+//! Messages of a group with a key of KMS lie sealed: `encryption.rs`.
+//!
 //! Limits are AWS's: 10,000 events and 1 MiB a call, events at most 14 days old and 2 hours ahead.
 //!
-//! What is missing: metric and subscription filters, Insights, exports; filter patterns for JSON (`{ … }`) and
+//! What is missing: keys for the results of queries; metric and subscription filters, Insights, exports; filter patterns for JSON (`{ … }`) and
 //! space-delimited (`[ … ]`) events, and groups by data source or field index, answer `NotImplemented`.
 
 mod access;
+mod encryption;
 mod error;
 mod events;
 mod groups;
@@ -28,18 +31,20 @@ use fogbank_core::{Op, Service, Task, operations};
 
 /// The implemented operations.
 pub static OPERATIONS: &[Op] = operations! {
-    write CreateLogGroup        => groups::create,            access::tagged_group;
+    task  CreateLogGroup        => groups::create,            access::tagged_group;
     write DeleteLogGroup        => groups::delete,            access::group;
     read  DescribeLogGroups     => groups::describe,          access::group;
     read  ListLogGroups         => groups::list,              access::all;
     write PutRetentionPolicy    => groups::put_retention,     access::group;
     write DeleteRetentionPolicy => groups::delete_retention,  access::group;
+    task  AssociateKmsKey       => encryption::associate,     access::group;
+    write DisassociateKmsKey    => encryption::disassociate,  access::group;
     write CreateLogStream       => streams::create,           access::stream;
     write DeleteLogStream       => streams::delete,           access::stream;
     read  DescribeLogStreams    => streams::describe,         access::group;
-    write PutLogEvents          => events::put,               access::stream;
-    read  GetLogEvents          => events::get,               access::stream;
-    read  FilterLogEvents       => events::filter,            access::group;
+    task  PutLogEvents          => events::put,               access::stream;
+    task  GetLogEvents          => events::get,               access::stream;
+    task  FilterLogEvents       => events::filter,            access::group;
     write TagLogGroup           => tags::tag_group,           access::tagged_group;
     write UntagLogGroup         => tags::untag_group,         access::tagged_group;
     read  ListTagsLogGroup      => tags::list_of_group,       access::group;

@@ -313,6 +313,35 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct AssociateKmsKey;
+
+impl wire::OperationShape for AssociateKmsKey {
+    type Input = AssociateKmsKeyInput;
+    type Output = AssociateKmsKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssociateKmsKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSOCIATE_KMS_KEY_REQUEST,
+            output: &schema::ASSOCIATE_KMS_KEY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterException",
+                "ResourceNotFoundException",
+                "OperationAbortedException",
+                "ServiceUnavailableException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateLogGroup;
 
 impl wire::OperationShape for CreateLogGroup {
@@ -504,6 +533,35 @@ impl wire::OperationShape for DescribeLogStreams {
             errors: &[
                 "InvalidParameterException",
                 "ResourceNotFoundException",
+                "ServiceUnavailableException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DisassociateKmsKey;
+
+impl wire::OperationShape for DisassociateKmsKey {
+    type Input = DisassociateKmsKeyInput;
+    type Output = DisassociateKmsKeyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisassociateKmsKey",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISASSOCIATE_KMS_KEY_REQUEST,
+            output: &schema::DISASSOCIATE_KMS_KEY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterException",
+                "ResourceNotFoundException",
+                "OperationAbortedException",
                 "ServiceUnavailableException",
             ],
             unsigned: false,
@@ -811,6 +869,22 @@ impl wire::OperationShape for UntagResource {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateKmsKeyOutput {}
+
+wire::structure!(AssociateKmsKeyOutput, schema::ASSOCIATE_KMS_KEY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateKmsKeyInput {
+    pub log_group_name: Option<String>,
+    pub kms_key_id: String,
+    pub resource_identifier: Option<String>,
+}
+
+wire::structure!(AssociateKmsKeyInput, schema::ASSOCIATE_KMS_KEY_REQUEST, {
+    0 => log_group_name, 1 => kms_key_id, 2 => resource_identifier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateLogGroupOutput {}
 
 wire::structure!(CreateLogGroupOutput, schema::CREATE_LOG_GROUP_OUTPUT, {});
@@ -958,6 +1032,21 @@ pub struct DescribeLogStreamsOutput {
 
 wire::structure!(DescribeLogStreamsOutput, schema::DESCRIBE_LOG_STREAMS_RESPONSE, {
     0 => log_streams, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateKmsKeyOutput {}
+
+wire::structure!(DisassociateKmsKeyOutput, schema::DISASSOCIATE_KMS_KEY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateKmsKeyInput {
+    pub log_group_name: Option<String>,
+    pub resource_identifier: Option<String>,
+}
+
+wire::structure!(DisassociateKmsKeyInput, schema::DISASSOCIATE_KMS_KEY_REQUEST, {
+    0 => log_group_name, 1 => resource_identifier,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1492,6 +1581,17 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(1011), r"[\w+=/:,.@-]*", r"[a-zA-Z0-9_+=/:,.@\-]*"),
     );
+    pub(super) static ASSOCIATE_KMS_KEY_OUTPUT: Schema =
+        schema("AssociateKmsKeyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ASSOCIATE_KMS_KEY_REQUEST: Schema = schema(
+        "AssociateKmsKeyRequest",
+        Kind::Structure(&[
+            body("logGroupName", &LOG_GROUP_NAME, Flags::NONE),
+            body("kmsKeyId", &KMS_KEY_ID, Flags::REQUIRED),
+            body("resourceIdentifier", &RESOURCE_IDENTIFIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CONFLICT_EXCEPTION: Schema =
         schema("ConflictException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static CREATE_LOG_GROUP_OUTPUT: Schema =
@@ -1606,6 +1706,16 @@ mod schema {
         Kind::Structure(&[
             body("logStreams", &LOG_STREAMS, Flags::NONE),
             body("nextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DISASSOCIATE_KMS_KEY_OUTPUT: Schema =
+        schema("DisassociateKmsKeyOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DISASSOCIATE_KMS_KEY_REQUEST: Schema = schema(
+        "DisassociateKmsKeyRequest",
+        Kind::Structure(&[
+            body("logGroupName", &LOG_GROUP_NAME, Flags::NONE),
+            body("resourceIdentifier", &RESOURCE_IDENTIFIER, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -1975,6 +2085,11 @@ mod schema {
     );
     pub(super) static RESOURCE_ALREADY_EXISTS_EXCEPTION: Schema =
         schema("ResourceAlreadyExistsException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static RESOURCE_IDENTIFIER: Schema = schema(
+        "ResourceIdentifier",
+        Kind::String,
+        matching(Some(1), Some(2048), r"[\w+=/:,.@\-\*]*", r"[a-zA-Z0-9_+=/:,.@\-*]*"),
+    );
     pub(super) static RESOURCE_NOT_FOUND_EXCEPTION: Schema =
         schema("ResourceNotFoundException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static SEARCHED_LOG_STREAM: Schema = schema(

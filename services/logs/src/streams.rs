@@ -1,5 +1,6 @@
 //! Log streams.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use fogbank_core::{ReadTx, Tx, WriteTx, page};
@@ -9,8 +10,8 @@ use crate::model::{
     CreateLogStreamInput, CreateLogStreamOutput, DeleteLogStreamInput, DeleteLogStreamOutput,
     DescribeLogStreamsInput, DescribeLogStreamsOutput, LogStream, OrderBy,
 };
-use crate::store::{self, DOOMED, Doomed, STREAMS, Stream, StreamKey};
-use crate::{rules, tasks};
+use crate::store::{self, DOOMED, Doomed, GroupKey, STREAMS, Stream, StreamKey};
+use crate::{events, tasks};
 
 /// How many streams a page has at most.
 const PAGE: i32 = 50;
@@ -63,10 +64,7 @@ pub(crate) fn describe(
     tx: &ReadTx<'_>,
     input: DescribeLogStreamsInput,
 ) -> Result<DescribeLogStreamsOutput, Error> {
-    let identifier = input.log_group_name.or(input.log_group_identifier);
-    let identifier = identifier
-        .ok_or_else(|| Error::invalid("Either logGroupName or logGroupIdentifier is required."))?;
-    let group = rules::group_name(&identifier);
+    let group = events::identified(&input.log_group_name, &input.log_group_identifier)?;
     let group_key = store::group_key(tx, group);
     store::group(tx, &group_key)?;
     let by_time = input.order_by == Some(OrderBy::LastEventTime);
@@ -74,36 +72,110 @@ pub(crate) fn describe(
         let message = "Cannot order by LastEventTime with a logStreamNamePrefix.";
         return Err(Error::invalid(message));
     }
-    let prefix = input.log_stream_name_prefix.unwrap_or_default();
-    let mut found: Vec<(String, Stream)> = Vec::new();
-    STREAMS.scan(tx, &group_key, |(_, _, _, name), stream| {
-        if name.starts_with(&prefix) {
-            found.push((name, stream));
-        }
-        ControlFlow::Continue(())
-    })?;
-    if by_time {
-        found.sort_by_key(|(_, stream)| stream.last_event_millis.unwrap_or(stream.created_millis));
-    }
-    if input.descending.unwrap_or_default() {
-        found.reverse();
-    }
-    let skipped = match &input.next_token {
-        Some(token) => {
-            let last = page::parse_text(token)
-                .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?;
-            found.iter().position(|(name, _)| *name == last).map_or(found.len(), |at| at + 1)
-        }
-        None => 0,
+    let page = Page {
+        descending: input.descending.unwrap_or_default(),
+        // One more, which tells whether there is another page.
+        limit: input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize + 1,
+        after: match &input.next_token {
+            Some(token) => Some(
+                page::parse_text(token)
+                    .ok_or_else(|| Error::invalid("The specified nextToken is invalid."))?,
+            ),
+            None => None,
+        },
     };
-    let limit = input.limit.unwrap_or(PAGE).clamp(1, PAGE) as usize;
-    let rest = &found[skipped..];
-    let shown_part = &rest[..rest.len().min(limit)];
-    let more = rest.len() > limit;
-    let next_token = shown_part.last().filter(|_| more).map(|(name, _)| page::text_token(name));
-    let log_streams =
-        shown_part.iter().map(|(name, stream)| shown(tx, group, name, stream)).collect();
+    let mut found = match by_time {
+        true => page.by_time(tx, &group_key)?,
+        false => page.by_name(tx, &group_key, input.log_stream_name_prefix.as_deref())?,
+    };
+    let more = found.len() == page.limit;
+    found.truncate(page.limit - 1);
+    let token = |(name, stream): &(String, Stream)| match by_time {
+        true => page::text_token(&format!("{}/{name}", time(stream))),
+        false => page::text_token(name),
+    };
+    let next_token = found.last().filter(|_| more).map(token);
+    let log_streams = found.iter().map(|(name, stream)| shown(tx, group, name, stream)).collect();
     Ok(DescribeLogStreamsOutput { log_streams: Some(log_streams), next_token })
+}
+
+/// When a stream had its last event, as AWS sorts streams.
+fn time(stream: &Stream) -> i64 {
+    stream.last_event_millis.unwrap_or(stream.created_millis)
+}
+
+/// Which streams are listed: so many, from one end or after a place.
+struct Page {
+    descending: bool,
+    limit: usize,
+    after: Option<String>,
+}
+
+impl Page {
+    fn by_name(
+        &self,
+        tx: &ReadTx<'_>,
+        group: &GroupKey,
+        prefix: Option<&str>,
+    ) -> Result<Vec<(String, Stream)>, Error> {
+        let prefix = prefix.unwrap_or_default();
+        let key = |name: &str| store::stream_key(tx, &group.2, name);
+        let mut range = STREAMS.range(group).from(&key(prefix));
+        if self.descending {
+            range = range.reverse();
+        }
+        range = match &self.after {
+            Some(name) if self.descending => range.before(&key(name)),
+            Some(name) => range.after(&key(name)),
+            None => range,
+        };
+        let mut found = Vec::new();
+        range.visit(tx, |(_, _, _, name), stream| {
+            match name.starts_with(prefix) {
+                true => found.push((name, stream)),
+                // From the other end, names beyond those with the prefix come first.
+                false if self.descending => {}
+                false => return ControlFlow::Break(()),
+            }
+            if found.len() == self.limit {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Looks at every stream, and keeps no more than the page has.
+    fn by_time(&self, tx: &ReadTx<'_>, group: &GroupKey) -> Result<Vec<(String, Stream)>, Error> {
+        let after = self.after.as_deref().map(|token| {
+            let place = token
+                .split_once('/')
+                .and_then(|(millis, name)| Some((millis.parse::<i64>().ok()?, name.to_owned())));
+            place.ok_or_else(|| Error::invalid("The specified nextToken is invalid."))
+        });
+        let after = after.transpose()?;
+        let mut kept = BTreeMap::new();
+        STREAMS.scan(tx, group, |(_, _, _, name), stream| {
+            let place = (time(&stream), name);
+            let follows = |after: &(i64, String)| match self.descending {
+                true => place < *after,
+                false => place > *after,
+            };
+            if after.as_ref().is_none_or(follows) {
+                kept.insert(place, stream);
+            }
+            if kept.len() > self.limit {
+                let _ = if self.descending { kept.pop_first() } else { kept.pop_last() };
+            }
+            ControlFlow::Continue(())
+        })?;
+        let named = |((_, name), stream)| (name, stream);
+        Ok(match self.descending {
+            true => kept.into_iter().rev().map(named).collect(),
+            false => kept.into_iter().map(named).collect(),
+        })
+    }
 }
 
 fn shown(tx: &ReadTx<'_>, group: &str, name: &str, stream: &Stream) -> LogStream {
@@ -114,7 +186,7 @@ fn shown(tx: &ReadTx<'_>, group: &str, name: &str, stream: &Stream) -> LogStream
         last_event_timestamp: stream.last_event_millis,
         last_ingestion_time: stream.last_ingestion_millis,
         // AWS has answered a token that nobody needs since 2023.
-        upload_sequence_token: Some(crate::events::sequence_token(stream)),
+        upload_sequence_token: Some(events::sequence_token(stream)),
         arn: Some(tx.arn(&format_args!("log-group:{group}:log-stream:{name}"))),
         // AWS has answered 0 here since 2019.
         stored_bytes: Some(0),

@@ -148,3 +148,39 @@ async fn listing_refuses_what_it_cannot_honour() {
     let refused = world.call_as(nobody, "logs:ListLogGroups", json!({})).await;
     expected.assert_eq(&refused.expect_err("not allowed").to_string());
 }
+
+#[tokio::test]
+async fn streams_are_listed_by_time_in_pages() {
+    let world = World::new(SERVICES);
+    world.call("logs:CreateLogGroup", json!({ "logGroupName": "g" })).await.expect("created");
+    for (name, offset) in [("a", 30), ("b", 10), ("c", 20), ("d", 20), ("e", 0)] {
+        let mut input = json!({ "logGroupName": "g", "logStreamName": name });
+        world.call("logs:CreateLogStream", input.clone()).await.expect("created");
+        if offset > 0 {
+            input["logEvents"] = json!([{ "timestamp": super::NOW + offset, "message": "x" }]);
+            world.call("logs:PutLogEvents", input).await.expect("put");
+        }
+    }
+    for (descending, expected) in [(false, "ebcda"), (true, "adcbe")] {
+        let mut seen = String::new();
+        let mut token = json!(null);
+        loop {
+            let input = json!({
+                "logGroupName": "g", "orderBy": "LastEventTime", "descending": descending,
+                "limit": 2, "nextToken": token,
+            });
+            let page = world.call("logs:DescribeLogStreams", input).await.expect("a page");
+            let streams = page["logStreams"].as_array().expect("streams");
+            assert!(streams.len() <= 2);
+            seen.extend(streams.iter().filter_map(|stream| stream["logStreamName"].as_str()));
+            token = page["nextToken"].clone();
+            if token.is_null() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected);
+    }
+    let prefixed = json!({ "logGroupName": "g", "logStreamNamePrefix": "d", "descending": true });
+    let page = world.call("logs:DescribeLogStreams", prefixed).await.expect("a page");
+    assert_eq!(page["logStreams"].as_array().map(Vec::len), Some(1));
+}

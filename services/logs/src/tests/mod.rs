@@ -1,5 +1,6 @@
 //! Operations through the whole pipeline.
 
+mod encryption;
 mod events;
 mod formats;
 mod groups;
