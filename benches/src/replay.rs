@@ -89,7 +89,7 @@ impl Connection {
 
     /// Sends a request and reads the whole answer; returns its status.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<u16> {
-        self.exchange_into(request, None).await
+        self.exchange_into(request, |_| ()).await
     }
 
     /// The same with the answer's body.
@@ -98,14 +98,15 @@ impl Connection {
         request: &[u8],
     ) -> anyhow::Result<(u16, Vec<u8>)> {
         let mut body = Vec::new();
-        let status = self.exchange_into(request, Some(&mut body)).await?;
+        let status = self.exchange_into(request, |bytes| body.extend_from_slice(bytes)).await?;
         Ok((status, body))
     }
 
-    async fn exchange_into(
+    /// The same with the answer's body as it comes, piece by piece.
+    pub(crate) async fn exchange_into(
         &mut self,
         request: &[u8],
-        mut body: Option<&mut Vec<u8>>,
+        mut take: impl FnMut(&[u8]),
     ) -> anyhow::Result<u16> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
@@ -123,9 +124,7 @@ impl Connection {
                 bail!("the answer's head is too long");
             }
         };
-        if let Some(body) = &mut body {
-            body.extend_from_slice(&self.buffer[head..filled]);
-        }
+        take(&self.buffer[head..filled]);
         let mut remaining = (head + len).saturating_sub(filled);
         while remaining > 0 {
             let room = remaining.min(self.buffer.len());
@@ -133,9 +132,7 @@ impl Connection {
             if count == 0 {
                 bail!("the server closed the connection");
             }
-            if let Some(body) = &mut body {
-                body.extend_from_slice(&self.buffer[..count]);
-            }
+            take(&self.buffer[..count]);
             remaining -= count;
         }
         Ok(status)

@@ -170,6 +170,27 @@ fn s3(host: &str, method: &str, path: &str, body: &[u8]) -> Bytes {
     request(host, "s3", Rules::S3, (method, path), HeaderMap::new(), body)
 }
 
+/// A request of S3 with a query and headers, signed.
+pub(crate) fn s3_with(
+    host: &str,
+    (method, path): (&str, &str),
+    headers: &[(&'static str, String)],
+    body: &[u8],
+) -> Bytes {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            map.insert(*name, value);
+        }
+    }
+    request(host, "s3", Rules::S3, (method, path), map, body)
+}
+
+/// A call of Fogbank's own, signed.
+pub(crate) fn own(host: &str, path: &str, body: &str) -> Bytes {
+    request(host, "fogbank", Rules::Other, ("POST", path), HeaderMap::new(), body.as_bytes())
+}
+
 /// Signs a request as the root of the default account and writes it out.
 fn request(
     host: &str,
@@ -188,7 +209,8 @@ fn request(
         rules,
     };
     let empty = HeaderMap::new();
-    let view = RequestView { method, raw_path: path, raw_query: "", host, headers: &empty };
+    let (raw_path, raw_query) = path.split_once('?').unwrap_or((path, ""));
+    let view = RequestView { method, raw_path, raw_query, host, headers: &empty };
     let hash = hex::encode(Sha256::digest(body));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let signed = signer.sign(&view, &mut headers, &hash, now as i64);

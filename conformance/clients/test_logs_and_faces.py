@@ -1,5 +1,6 @@
 """CloudWatch Logs and Rekognition as boto3 uses them."""
 
+import gzip
 import io
 import json
 import os
@@ -76,6 +77,28 @@ def test_a_group_with_a_key(root, logs):
     assert [event["message"] for event in found] == ["1"]
     got = logs.get_log_events(logGroupName="/sealed", logStreamName="s", startFromHead=True)["events"]
     assert [event["message"] for event in got] == ["0", "1", "2"]
+
+
+def test_events_come_packed_as_agents_send_them(root):
+    logs = root.client("logs")
+    logs.create_log_group(logGroupName="/packed")
+    logs.create_log_stream(logGroupName="/packed", logStreamName="s")
+
+    def pack(request, **_):
+        request.headers["Content-Encoding"] = "gzip"
+        request.data = gzip.compress(request.data)[sent]
+
+    # The signature covers what is sent.
+    logs.meta.events.register_first("before-sign.cloudwatch-logs.PutLogEvents", pack)
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": f"packed {number} ä" * 100} for number in range(100)]
+    sent = slice(None)
+    logs.put_log_events(logGroupName="/packed", logStreamName="s", logEvents=events)
+    got = logs.get_log_events(logGroupName="/packed", logStreamName="s", startFromHead=True)["events"]
+    assert [event["message"] for event in got] == [event["message"] for event in events]
+    sent = slice(-9)
+    with refused("SerializationException", 400):
+        logs.put_log_events(logGroupName="/packed", logStreamName="s", logEvents=events)
 
 
 def test_groups_and_streams(root, logs):

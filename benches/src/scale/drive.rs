@@ -28,7 +28,7 @@ pub(super) async fn send_all(
                 let request = (next.borrow_mut())();
                 let Some(request) = request else { return anyhow::Ok(()) };
                 let status = connection.exchange(&request).await?;
-                if status != 200 {
+                if !matches!(status, 200..=299) {
                     bail!("the answer was {status}");
                 }
             }

@@ -4,8 +4,11 @@
 //! and messages through the service, the others measure. Costs are CPU time of the server for each request, and include the
 //! work in the background that the requests caused: the clock runs until the server rests.
 
+mod bucket;
 mod data;
 mod drive;
+mod large;
+mod objects;
 mod parts;
 
 use std::path::PathBuf;
@@ -20,8 +23,8 @@ use crate::workload;
 /// What `scale` does.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The parts, in this order; all of them if none is named
-    #[arg(long, value_delimiter = ',')]
+    /// The parts, in this order; those of tables and queues if none is named
+    #[arg(long, value_delimiter = ',', default_values_t = Part::ROWS)]
     parts: Vec<Part>,
     /// Items of the large table
     #[arg(long, default_value_t = 5_000_000)]
@@ -32,6 +35,12 @@ pub(crate) struct Options {
     /// Items of the table that is deleted, and messages that go through one queue
     #[arg(long, default_value_t = 1_000_000)]
     passing: u64,
+    /// Objects of the large bucket
+    #[arg(long, default_value_t = 2_000_000)]
+    objects: u64,
+    /// Size of the large object, in GiB
+    #[arg(long, default_value_t = 20)]
+    large_gib: u64,
 }
 
 /// A part of the measurement.
@@ -49,6 +58,27 @@ enum Part {
     Restart,
     /// DeleteTable and PurgeQueue of much
     Delete,
+    /// Writes the objects
+    Objects,
+    /// Listings of a bucket of a thousand objects and of all
+    Listing,
+    /// A lifecycle that expires half of the objects
+    Sweep,
+    /// Page by page listed and removed by DeleteObjects, then DeleteBucket
+    Removal,
+    /// An object of many gigabytes, up in parts and down as a whole and in ranges
+    Large,
+}
+
+impl Part {
+    const ROWS: [Part; 6] =
+        [Part::Fill, Part::Items, Part::Queue, Part::Churn, Part::Restart, Part::Delete];
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&format!("{self:?}").to_lowercase())
+    }
 }
 
 /// What the parts work with.
@@ -72,11 +102,7 @@ pub(crate) async fn run(
     let server = Server::attach(Some(command), None)?;
     workload::wait_until_ready(authority).await?;
     let mut scale = Scale { authority, command, seconds, options, server, json: Vec::new() };
-    let all = [Part::Fill, Part::Items, Part::Queue, Part::Churn, Part::Restart, Part::Delete];
-    for part in all {
-        if !options.parts.is_empty() && !options.parts.contains(&part) {
-            continue;
-        }
+    for part in Part::value_variants().iter().filter(|part| options.parts.contains(part)) {
         scale.server.forget_peak();
         match part {
             Part::Fill => scale.fill().await,
@@ -85,9 +111,14 @@ pub(crate) async fn run(
             Part::Churn => scale.churn().await,
             Part::Restart => scale.restart().await,
             Part::Delete => scale.delete().await,
+            Part::Objects => scale.objects().await,
+            Part::Listing => scale.listing().await,
+            Part::Sweep => scale.sweep().await,
+            Part::Removal => scale.removal().await,
+            Part::Large => scale.large().await,
         }
-        .with_context(|| format!("the part {part:?}"))?;
-        scale.memory(&format!("{part:?}").to_lowercase());
+        .with_context(|| format!("the part {part}"))?;
+        scale.memory(&part.to_string());
     }
     if let Some(path) = json {
         std::fs::write(path, serde_json::to_string_pretty(&scale.json)?)?;

@@ -9,7 +9,7 @@ use super::{Scale, drive};
 use crate::replay::{self, Bytes, Connection};
 
 /// How long the server may work after the last answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How many different requests a run goes through.
 const SPREAD: u64 = 100_000;
 
@@ -51,15 +51,26 @@ impl Scale<'_> {
         drive::send_all(self.authority, drive::steps(messages, 10, make)).await
     }
 
-    /// Replays the requests and returns the microseconds of CPU that each cost, with the work that it left behind.
     async fn cost(&mut self, what: &str, requests: &[Bytes]) -> anyhow::Result<f64> {
+        self.cost_to(drive::CLIENTS, what, requests).await
+    }
+
+    /// Has so many clients replay the requests and returns the microseconds of CPU that each cost, with the work that it
+    /// left behind.
+    pub(super) async fn cost_to(
+        &mut self,
+        clients: usize,
+        what: &str,
+        requests: &[Bytes],
+    ) -> anyhow::Result<f64> {
         let span = Duration::from_secs(self.seconds);
         let before = self.server.rest(PATIENCE).await;
-        let run = replay::run(self.authority, requests, drive::CLIENTS, span).await?;
+        let run = replay::run(self.authority, requests, clients, span).await?;
         ensure!(run.errors == 0, "{} of {} requests failed", run.errors, run.done);
         let cost = (self.server.rest(PATIENCE).await - before) * 1e6 / run.done as f64;
         let rate = run.done as f64 / run.took.as_secs_f64();
         self.say(&format!("{what}: requests a second"), rate, "/s");
+        self.say(&format!("{what}: median"), f64::from(run.percentile(50)) / 1000.0, "ms");
         self.say(&format!("{what}: 99 % below"), f64::from(run.percentile(99)) / 1000.0, "ms");
         self.say(&format!("{what}: 99.9 % below"), f64::from(run.permille(999)) / 1000.0, "ms");
         self.say(&format!("{what}: slowest"), f64::from(run.permille(1000)) / 1000.0, "ms");
@@ -160,7 +171,7 @@ impl Scale<'_> {
         self.fill_table(data::DELETED, self.options.passing).await?;
         self.server.rest(PATIENCE).await;
         let puts = self.scattered(SPREAD, FEW, |host, n| data::put(host, data::SMALL, n));
-        self.beside("nothing", &puts).await?;
+        self.beside("PutItem", "nothing", &puts).await?;
         let victims = [
             ("DeleteTable", data::delete_table(&authority, data::DELETED)),
             ("PurgeQueue", data::purge_queue(&authority, data::LONG)),
@@ -176,7 +187,7 @@ impl Scale<'_> {
                 begun.elapsed().as_secs_f64() * 1e3,
                 "ms",
             );
-            self.beside(name, &puts).await?;
+            self.beside("PutItem", name, &puts).await?;
             let begun = Instant::now();
             self.server.rest(Duration::from_secs(120)).await;
             self.say(&format!("{name}: rests after"), begun.elapsed().as_secs_f64(), "s");
@@ -184,14 +195,21 @@ impl Scale<'_> {
         Ok(())
     }
 
-    /// The latency of four clients' writes while something else goes on.
-    async fn beside(&mut self, what: &str, puts: &[Bytes]) -> anyhow::Result<()> {
-        let run = replay::run(self.authority, puts, 4, Duration::from_secs(self.seconds)).await?;
+    /// The latency of four clients' requests while something else goes on.
+    pub(super) async fn beside(
+        &mut self,
+        operation: &str,
+        what: &str,
+        requests: &[Bytes],
+    ) -> anyhow::Result<()> {
+        let span = Duration::from_secs(self.seconds);
+        let run = replay::run(self.authority, requests, 4, span).await?;
+        ensure!(run.errors == 0, "{} of {} requests failed", run.errors, run.done);
         let rate = run.done as f64 / run.took.as_secs_f64();
-        self.say(&format!("PutItem beside {what}: requests a second"), rate, "/s");
+        self.say(&format!("{operation} beside {what}: requests a second"), rate, "/s");
         for (name, part) in [("median", 500), ("99 % below", 990), ("slowest", 1000)] {
             let millis = f64::from(run.permille(part)) / 1000.0;
-            self.say(&format!("PutItem beside {what}: {name}"), millis, "ms");
+            self.say(&format!("{operation} beside {what}: {name}"), millis, "ms");
         }
         Ok(())
     }

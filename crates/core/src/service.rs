@@ -78,6 +78,8 @@ pub struct Service {
     pub style: Style,
     /// The implemented operations.
     pub operations: &'static [Op],
+    /// The operations whose requests may come in `Content-Encoding: gzip`.
+    pub packed: &'static [&'static str],
     /// Work that goes on in the background.
     pub tasks: &'static [Task],
     /// Work that effects of the outbox ask for.
@@ -122,6 +124,7 @@ impl Service {
             model,
             style,
             operations,
+            packed: &[],
             tasks: &[],
             jobs: &[],
             resource_policy: None,

@@ -15,19 +15,61 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, Sleep};
 
 use crate::authenticate;
+use crate::readers::{Answers, Turn};
 
 /// A body as hyper wants it, with its length where it is known.
-pub(crate) struct Outgoing(Body);
+pub(crate) struct Outgoing {
+    body: Body,
+    watched: Option<Box<Watched>>,
+}
+
+/// What is watched of an answer that shares its connection with others.
+struct Watched {
+    turn: Arc<Turn>,
+    /// What is left of a frame that was too large to be given away at once.
+    rest: Bytes,
+}
+
+/// The largest frame that a stream of HTTP/2 is given, in bytes: it may lie there when the client stops reading.
+const STREAM_FRAME: usize = 64 * 1024;
 
 impl Outgoing {
     pub(crate) fn response(response: HttpResponse) -> http::Response<Outgoing> {
-        response.map(Outgoing)
+        response.map(Outgoing::from)
+    }
+
+    /// The same as one of several answers on a connection.
+    pub(crate) fn one_of(response: HttpResponse, answers: &Answers) -> http::Response<Outgoing> {
+        response.map(|body| {
+            let watched = (!body.is_empty())
+                .then(|| Box::new(Watched { turn: answers.begin(), rest: Bytes::new() }));
+            Outgoing { body, watched }
+        })
     }
 }
 
 impl From<Body> for Outgoing {
     fn from(body: Body) -> Outgoing {
-        Outgoing(body)
+        Outgoing { body, watched: None }
+    }
+}
+
+impl Watched {
+    fn poll(
+        &mut self,
+        body: &mut Body,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.turn.ours();
+        if self.rest.is_empty() {
+            match ready!(body.poll_frame(context)) {
+                Some(Ok(frame)) => self.rest = frame,
+                other => return Poll::Ready(other),
+            }
+        }
+        let frame = self.rest.split_to(self.rest.len().min(STREAM_FRAME));
+        self.turn.clients(frame.len());
+        Poll::Ready(Some(Ok(frame)))
     }
 }
 
@@ -39,15 +81,21 @@ impl HttpBody for Outgoing {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        self.0.poll_frame(context).map(|frame| frame.map(|bytes| bytes.map(Frame::data)))
+        let this = &mut *self;
+        let frame = match &mut this.watched {
+            None => this.body.poll_frame(context),
+            Some(watched) => watched.poll(&mut this.body, context),
+        };
+        frame.map(|frame| frame.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.body.is_empty() && self.watched.as_ref().is_none_or(|watched| watched.rest.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.len().map(SizeHint::with_exact).unwrap_or_default()
+        let rest = self.watched.as_ref().map_or(0, |watched| watched.rest.len() as u64);
+        self.body.len().map(|len| SizeHint::with_exact(len + rest)).unwrap_or_default()
     }
 }
 

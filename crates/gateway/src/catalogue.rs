@@ -26,6 +26,8 @@ pub(crate) struct Known {
     pub(crate) op: &'static Op,
     /// Whether the request's body goes to the handler as a stream.
     pub(crate) streams_in: bool,
+    /// Whether the request's body may be packed by gzip.
+    pub(crate) may_be_packed: bool,
     /// The action that authorises it, unless its access says otherwise.
     pub(crate) action: String,
     pub(crate) counters: Counters,
@@ -71,6 +73,7 @@ impl Entry {
         let known = |op: &'static Op| Known {
             op,
             streams_in: wire::streaming_member(op.model.input).is_some(),
+            may_be_packed: service.packed.contains(&op.model.name),
             action: format!("{}:{}", service.model.name, op.model.name),
             counters: Counters::default(),
         };

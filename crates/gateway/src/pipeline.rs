@@ -26,7 +26,9 @@ use crate::catalogue::{Entry, Known};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
 use crate::watched::Watched;
-use crate::{Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts, quirks};
+use crate::{
+    Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts, packed, quirks,
+};
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
 const BODY_LIMIT: usize = 20 * 1024 * 1024;
@@ -351,6 +353,9 @@ impl Exchange<'_> {
             if !streams {
                 call.body = collect(call.body, limit).await?.into();
             }
+        }
+        if known.may_be_packed && packed::is_packed(view.headers) {
+            call.body = packed::unpack(&collect(call.body, limit).await?, limit)?.into();
         }
         Ok(call)
     }

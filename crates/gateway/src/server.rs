@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::service::service_fn;
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::net::sockopt::set_tcp_congestion;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::bodies::{self, Outgoing};
 use crate::pipeline::{self, Peer};
+use crate::readers::{Answers, Patient};
 use crate::tls::Certificates;
 use crate::{Gateway, Inner};
 
@@ -126,39 +128,67 @@ impl Connection {
     {
         let peer = Peer { address: Some(self.address), tls };
         let gateway = self.gateway;
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let answers = is_http2.then(Answers::default);
+        let known = answers.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
-            let peer = peer.clone();
+            let (peer, answers) = (peer.clone(), known.clone());
             async move {
                 let (request, told) = bodies::request(request);
                 let mut response = pipeline::handle(&gateway, request, peer).await;
-                // HTTP/2 has streams to end, and no such header.
-                if let Some(told) = told.filter(|_| !is_http2) {
-                    told.end_unless_told(&mut response);
-                }
-                Ok::<_, std::convert::Infallible>(Outgoing::response(response))
+                Ok::<_, std::convert::Infallible>(match answers {
+                    Some(answers) => Outgoing::one_of(response, &answers),
+                    None => {
+                        // HTTP/2 has streams to end, and no such header.
+                        if let Some(told) = told {
+                            told.end_unless_told(&mut response);
+                        }
+                        Outgoing::response(response)
+                    }
+                })
             }
         });
-        let stream = TokioIo::new(stream);
-        let outcome = if is_http2 {
-            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            builder
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(256)
-                .max_header_list_size(HEAD_LIMIT as u32)
-                .keep_alive_interval(Some(HEADER_TIME));
-            self.watcher.watch(builder.serve_connection(stream, service)).await
-        } else {
-            let mut builder = hyper::server::conn::http1::Builder::new();
-            builder
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIME)
-                .max_buf_size(HEAD_LIMIT);
-            self.watcher.watch(builder.serve_connection(stream, service)).await
+        let outcome = match answers {
+            Some(answers) => serve_streams(stream, service, self.watcher, &answers).await,
+            None => {
+                let mut builder = hyper::server::conn::http1::Builder::new();
+                builder
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_TIME)
+                    .max_buf_size(HEAD_LIMIT);
+                let stream = TokioIo::new(Patient::new(stream));
+                self.watcher.watch(builder.serve_connection(stream, service)).await
+            }
         };
         if let Err(error) = outcome {
             tracing::debug!(%error, peer = %self.address, "a connection ended early");
         }
+    }
+}
+
+/// Serves a connection of HTTP/2 until its end, or until one of its answers is not read.
+async fn serve_streams<S, H>(
+    stream: S,
+    service: H,
+    watcher: Watcher,
+    answers: &Answers,
+) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: HttpService<Incoming, ResBody = Outgoing, Error = std::convert::Infallible>,
+    H::Future: Send + 'static,
+{
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .max_header_list_size(HEAD_LIMIT as u32)
+        .keep_alive_interval(Some(HEADER_TIME));
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream)), service);
+    tokio::select! {
+        outcome = watcher.watch(connection) => outcome,
+        // What goes with it are the other streams of a client that stopped reading one.
+        () = answers.overdue() => Ok(()),
     }
 }
 
@@ -171,5 +201,80 @@ async fn peek(stream: &TcpStream, first: &mut [u8; 4]) -> io::Result<usize> {
             return Ok(count);
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use fogbank_core::wire::Body;
+    use http_body_util::{BodyExt, Empty};
+
+    use super::*;
+
+    /// Serves HTTP/2 with answers of a mebibyte; the path `/stream` has them in pieces. Says when the connection ends.
+    fn streams() -> (tokio::io::DuplexStream, tokio::task::JoinHandle<Duration>) {
+        let (client, server) = tokio::io::duplex(1 << 20);
+        let answers = Answers::default();
+        let known = answers.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let body = if request.uri().path() == "/stream" {
+                let piece = || Some((Ok(Bytes::from(vec![0; 4096])), ()));
+                Body::stream(
+                    None,
+                    futures_util::stream::unfold((), move |()| async move { piece() }),
+                )
+            } else {
+                Body::from(Bytes::from(vec![0; 1 << 20]))
+            };
+            let answer = Outgoing::one_of(http::Response::new(body), &known);
+            async { Ok::<_, std::convert::Infallible>(answer) }
+        });
+        let served = tokio::spawn(async move {
+            let begun = tokio::time::Instant::now();
+            let graceful = GracefulShutdown::new();
+            let _ = serve_streams(server, service, graceful.watcher(), &answers).await;
+            begun.elapsed()
+        });
+        (client, served)
+    }
+
+    async fn ask(client: tokio::io::DuplexStream, path: &str) -> http::Response<Incoming> {
+        let stream = TokioIo::new(client);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+                .await
+                .expect("HTTP/2");
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        let request = hyper::Request::get(path).body(Empty::<Bytes>::new()).expect("a request");
+        let response = sender.send_request(request).await.expect("an answer");
+        tokio::spawn(async move {
+            // The client stays, and answers pings.
+            let _sender = sender;
+            std::future::pending::<()>().await;
+        });
+        response
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_not_read_ends_its_connection() {
+        let (client, served) = streams();
+        let unread = ask(client, "http://fogbank/stream").await;
+        let lived = served.await.expect("the server").as_secs();
+        assert!((60..=75).contains(&lived), "{lived} seconds");
+        drop(unread);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_read_comes_whole() {
+        let (client, served) = streams();
+        let answer = ask(client, "http://fogbank/").await;
+        assert_eq!(answer.headers()["content-length"], "1048576");
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(body.len(), 1 << 20);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(!served.is_finished(), "an answer that was read is no reason to end");
     }
 }

@@ -55,6 +55,8 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon CloudWatch Logs.
 pub static SERVICE: Service = Service {
+    // So do the CloudWatch agent and OpenTelemetry's exporter send them.
+    packed: &["PutLogEvents"],
     resource_tags: Some(tags::of_resource),
     tasks: &[
         Task {
