@@ -103,8 +103,9 @@ impl KmsKey<'_> {
     fn name(&self, cx: &Cx, what: &str) -> String {
         let request = cx.request();
         let caller = &request.principal.arn;
+        let source = request.source.as_ref().map_or("", |(arn, _)| arn);
         let place = format!("{}\0{}\0{}\0{caller}", self.service, request.account, request.region);
-        format!("{place}\0{}\0{:?}\0{what}", self.key_id, self.context)
+        format!("{place}\0{source}\0{}\0{:?}\0{what}", self.key_id, self.context)
     }
 
     fn ends(&self, cx: &Cx) -> i64 {

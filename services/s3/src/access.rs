@@ -1,11 +1,11 @@
 //! What each operation must be allowed to do: actions, ARNs and condition keys of S3.
 
 use fogbank_core::wire::{Item, Kind, Member, Struct};
-use fogbank_core::{Access, Fault, ReadTx, Request, Timestamp};
+use fogbank_core::{Access, Fault, PrincipalKind, ReadTx, Request, Timestamp};
 
 use crate::model::{
-    CopyObjectInput, CreateBucketInput, GetObjectInput, PutObjectLegalHoldInput,
-    PutObjectRetentionInput, PutObjectTaggingInput, UploadPartCopyInput,
+    CopyObjectInput, CreateBucketInput, GetObjectInput, PutBucketInventoryConfigurationInput,
+    PutObjectLegalHoldInput, PutObjectRetentionInput, PutObjectTaggingInput, UploadPartCopyInput,
 };
 use crate::{rules, versions};
 
@@ -242,7 +242,11 @@ fn with_headers(
     if given.text("Tagging").is_some() {
         access = with_object_tags(access.and("s3:PutObjectTagging", object()), given);
     }
-    if has_acl(given) {
+    // The policies that AWS documents for what its services deliver allow them no more than to write, and they give all of it
+    // to the bucket's owner.
+    let is_delivery = matches!(request.principal.kind, PrincipalKind::Service { .. })
+        && given.text("ACL") == Some("bucket-owner-full-control");
+    if has_acl(given) && !is_delivery {
         access = with_members(access.and("s3:PutObjectAcl", object()), given, ACL_HEADERS);
     }
     if given.text("ObjectLockMode").is_some() {
@@ -366,6 +370,17 @@ pub(crate) fn create_bucket(_: &Request, input: &dyn Struct) -> Allowed {
         access = access.and("s3:PutBucketOwnershipControls", bucket);
     }
     Ok(access)
+}
+
+/// `s3:PutInventoryConfiguration` with the fields that the lists are to show.
+pub(crate) fn put_inventory(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = bucket_to("s3:PutInventoryConfiguration", input)?;
+    let Some(input) = input.downcast_ref::<PutBucketInventoryConfigurationInput>() else {
+        return Ok(access);
+    };
+    let fields = input.inventory_configuration.optional_fields.iter().flatten();
+    let fields = fields.map(|field| field.as_str().to_owned());
+    Ok(access.last_with("s3:InventoryAccessibleOptionalFields", fields))
 }
 
 /// `s3:PutBucketAcl` or `s3:PutObjectAcl` with what it grants.

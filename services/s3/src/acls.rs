@@ -234,7 +234,12 @@ fn shown_permission(permission: AclPermission) -> Permission {
 }
 
 /// The grants of an ACL. Which come first means nothing; where display names are told, it is those of groups.
-fn shown(tx: &ReadTx<'_>, acl: Option<&Acl>, owner: &str, bucket: &Bucket) -> Vec<Grant> {
+pub(crate) fn shown(
+    tx: &ReadTx<'_>,
+    acl: Option<&Acl>,
+    owner: &str,
+    bucket: &Bucket,
+) -> Vec<Grant> {
     let of_user = |id: String| {
         let known = [owner, &bucket.account, tx.account()];
         let account = known.into_iter().find(|account| rules::canonical_id(account) == id);

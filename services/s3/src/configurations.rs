@@ -203,12 +203,3 @@ pub(crate) fn delete_encryption(
     update(tx, &input.bucket, bucket, |bucket| bucket.encryption = encryption)?;
     Ok(DeleteBucketEncryptionOutput {})
 }
-
-/// Transfer acceleration was never enabled.
-pub(crate) fn acceleration(
-    tx: &ReadTx<'_>,
-    input: GetBucketAccelerateConfigurationInput,
-) -> Result<GetBucketAccelerateConfigurationOutput, Error> {
-    looked_up!(tx, input);
-    Ok(GetBucketAccelerateConfigurationOutput::default())
-}

@@ -65,6 +65,7 @@ errors! {
     InvalidBucketName { bucket = "BucketName" }: "The specified bucket is not valid.";
     InvalidBucketOwnerAWSAccountID { account }:
         "The value of the expected bucket owner parameter must be an AWS Account ID... [{account}]";
+    InvalidConfigurationId: "The specified configuration id is invalid.";
     InvalidDigest { digest = "Content-MD5" }: "The Content-MD5 you specified was invalid.";
     InvalidLocationConstraint { constraint = "LocationConstraint" }:
         "The specified location-constraint is not valid";
@@ -79,6 +80,7 @@ errors! {
     InvalidRange { requested = "RangeRequested", size = "ActualObjectSize" }:
         "The requested range is not satisfiable";
     InvalidRequest { message }: "{message}";
+    InvalidS3DestinationBucket { message }: "{message}";
     InvalidStorageClass { class = "StorageClassRequested" }:
         "The storage class you specified is not valid";
     InvalidTag { message, key = "TagKey", value = "TagValue" }: "{message}";
@@ -113,6 +115,8 @@ errors! {
         "At least one of the pre-conditions you specified did not hold";
     ReplicationConfigurationNotFoundError { bucket = "BucketName" }:
         "The replication configuration was not found";
+    TooManyConfigurations:
+        "You are attempting to create a new configuration but have already reached the 1,000-configuration limit.";
 }
 
 impl Error {

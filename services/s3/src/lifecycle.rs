@@ -140,6 +140,18 @@ pub(crate) fn expiration(
     }))
 }
 
+/// When a current object expires, if a rule lets it.
+pub(crate) fn expires_millis(
+    tx: &(impl Tx + ?Sized),
+    (name, key): (&str, &str),
+    bucket: &Bucket,
+    object: &Object,
+) -> Result<Option<i64>, Error> {
+    let Some(rules) = compiled(tx, name, bucket)? else { return Ok(None) };
+    let expiry = rules.expiry(&rules::Subject::of(key, object));
+    Ok(expiry.map(|(millis, _)| millis))
+}
+
 /// The same for a read, which learns it of the current object only.
 pub(crate) fn expiration_of_read(
     tx: &ReadTx<'_>,

@@ -277,6 +277,7 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::HEADERS_NOT_SIGNED,
         ),
+        error("IdMismatch", ("IdMismatch", "IdMismatch"), 400, true, &schema::ID_MISMATCH),
         error(
             "IdempotencyParameterMismatch",
             ("IdempotencyParameterMismatch", "IdempotencyParameterMismatch"),
@@ -369,6 +370,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INVALID_BUCKET_STATE,
         ),
         error(
+            "InvalidConfigurationId",
+            ("InvalidConfigurationId", "InvalidConfigurationId"),
+            400,
+            true,
+            &schema::INVALID_CONFIGURATION_ID,
+        ),
+        error(
             "InvalidDigest",
             ("InvalidDigest", "InvalidDigest"),
             400,
@@ -439,6 +447,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::INVALID_RETENTION_PERIOD,
+        ),
+        error(
+            "InvalidS3DestinationBucket",
+            ("InvalidS3DestinationBucket", "InvalidS3DestinationBucket"),
+            400,
+            true,
+            &schema::INVALID_S3_DESTINATION_BUCKET,
         ),
         error(
             "InvalidStorageClass",
@@ -719,6 +734,13 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::TOO_MANY_BUCKETS,
         ),
+        error(
+            "TooManyConfigurations",
+            ("TooManyConfigurations", "TooManyConfigurations"),
+            400,
+            true,
+            &schema::TOO_MANY_CONFIGURATIONS,
+        ),
         error("TooManyParts", ("TooManyParts", "TooManyParts"), 400, true, &schema::TOO_MANY_PARTS),
         error(
             "UnexpectedContent",
@@ -913,6 +935,30 @@ impl wire::OperationShape for DeleteBucket {
     };
 }
 
+pub struct DeleteBucketAnalyticsConfiguration;
+
+impl wire::OperationShape for DeleteBucketAnalyticsConfiguration {
+    type Input = DeleteBucketAnalyticsConfigurationInput;
+    type Output = DeleteBucketAnalyticsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketAnalyticsConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?analytics",
+            status: 204,
+            input: &schema::DELETE_BUCKET_ANALYTICS_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketCors;
 
 impl wire::OperationShape for DeleteBucketCors {
@@ -961,6 +1007,54 @@ impl wire::OperationShape for DeleteBucketEncryption {
     };
 }
 
+pub struct DeleteBucketIntelligentTieringConfiguration;
+
+impl wire::OperationShape for DeleteBucketIntelligentTieringConfiguration {
+    type Input = DeleteBucketIntelligentTieringConfigurationInput;
+    type Output = DeleteBucketIntelligentTieringConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketIntelligentTieringConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?intelligent-tiering",
+            status: 204,
+            input: &schema::DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteBucketInventoryConfiguration;
+
+impl wire::OperationShape for DeleteBucketInventoryConfiguration {
+    type Input = DeleteBucketInventoryConfigurationInput;
+    type Output = DeleteBucketInventoryConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketInventoryConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?inventory",
+            status: 204,
+            input: &schema::DELETE_BUCKET_INVENTORY_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_INVENTORY_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteBucketLifecycle;
 
 impl wire::OperationShape for DeleteBucketLifecycle {
@@ -974,6 +1068,30 @@ impl wire::OperationShape for DeleteBucketLifecycle {
             status: 204,
             input: &schema::DELETE_BUCKET_LIFECYCLE_REQUEST,
             output: &schema::DELETE_BUCKET_LIFECYCLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteBucketMetricsConfiguration;
+
+impl wire::OperationShape for DeleteBucketMetricsConfiguration {
+    type Input = DeleteBucketMetricsConfigurationInput;
+    type Output = DeleteBucketMetricsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketMetricsConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?metrics",
+            status: 204,
+            input: &schema::DELETE_BUCKET_METRICS_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_METRICS_CONFIGURATION_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -1249,6 +1367,30 @@ impl wire::OperationShape for GetBucketAcl {
     };
 }
 
+pub struct GetBucketAnalyticsConfiguration;
+
+impl wire::OperationShape for GetBucketAnalyticsConfiguration {
+    type Input = GetBucketAnalyticsConfigurationInput;
+    type Output = GetBucketAnalyticsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketAnalyticsConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?analytics",
+            status: 200,
+            input: &schema::GET_BUCKET_ANALYTICS_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "AnalyticsConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetBucketCors;
 
 impl wire::OperationShape for GetBucketCors {
@@ -1289,6 +1431,54 @@ impl wire::OperationShape for GetBucketEncryption {
             result_wrapper: "",
             input_root: "",
             output_root: "ServerSideEncryptionConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketIntelligentTieringConfiguration;
+
+impl wire::OperationShape for GetBucketIntelligentTieringConfiguration {
+    type Input = GetBucketIntelligentTieringConfigurationInput;
+    type Output = GetBucketIntelligentTieringConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketIntelligentTieringConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?intelligent-tiering",
+            status: 200,
+            input: &schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "IntelligentTieringConfiguration",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketInventoryConfiguration;
+
+impl wire::OperationShape for GetBucketInventoryConfiguration {
+    type Input = GetBucketInventoryConfigurationInput;
+    type Output = GetBucketInventoryConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketInventoryConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?inventory",
+            status: 200,
+            input: &schema::GET_BUCKET_INVENTORY_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_INVENTORY_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "InventoryConfiguration",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1361,6 +1551,30 @@ impl wire::OperationShape for GetBucketLogging {
             result_wrapper: "",
             input_root: "",
             output_root: "BucketLoggingStatus",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketMetricsConfiguration;
+
+impl wire::OperationShape for GetBucketMetricsConfiguration {
+    type Input = GetBucketMetricsConfigurationInput;
+    type Output = GetBucketMetricsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketMetricsConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?metrics",
+            status: 200,
+            input: &schema::GET_BUCKET_METRICS_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_METRICS_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "MetricsConfiguration",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -1825,6 +2039,102 @@ impl wire::OperationShape for HeadObject {
     };
 }
 
+pub struct ListBucketAnalyticsConfigurations;
+
+impl wire::OperationShape for ListBucketAnalyticsConfigurations {
+    type Input = ListBucketAnalyticsConfigurationsInput;
+    type Output = ListBucketAnalyticsConfigurationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListBucketAnalyticsConfigurations",
+            method: "GET",
+            uri: "/{Bucket}?analytics",
+            status: 200,
+            input: &schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_REQUEST,
+            output: &schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListBucketAnalyticsConfigurationResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListBucketIntelligentTieringConfigurations;
+
+impl wire::OperationShape for ListBucketIntelligentTieringConfigurations {
+    type Input = ListBucketIntelligentTieringConfigurationsInput;
+    type Output = ListBucketIntelligentTieringConfigurationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListBucketIntelligentTieringConfigurations",
+            method: "GET",
+            uri: "/{Bucket}?intelligent-tiering",
+            status: 200,
+            input: &schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_REQUEST,
+            output: &schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListBucketIntelligentTieringConfigurationsOutput",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListBucketInventoryConfigurations;
+
+impl wire::OperationShape for ListBucketInventoryConfigurations {
+    type Input = ListBucketInventoryConfigurationsInput;
+    type Output = ListBucketInventoryConfigurationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListBucketInventoryConfigurations",
+            method: "GET",
+            uri: "/{Bucket}?inventory",
+            status: 200,
+            input: &schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_REQUEST,
+            output: &schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListInventoryConfigurationsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListBucketMetricsConfigurations;
+
+impl wire::OperationShape for ListBucketMetricsConfigurations {
+    type Input = ListBucketMetricsConfigurationsInput;
+    type Output = ListBucketMetricsConfigurationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListBucketMetricsConfigurations",
+            method: "GET",
+            uri: "/{Bucket}?metrics",
+            status: 200,
+            input: &schema::LIST_BUCKET_METRICS_CONFIGURATIONS_REQUEST,
+            output: &schema::LIST_BUCKET_METRICS_CONFIGURATIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListMetricsConfigurationsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListBuckets;
 
 impl wire::OperationShape for ListBuckets {
@@ -1969,6 +2279,30 @@ impl wire::OperationShape for ListParts {
     };
 }
 
+pub struct PutBucketAccelerateConfiguration;
+
+impl wire::OperationShape for PutBucketAccelerateConfiguration {
+    type Input = PutBucketAccelerateConfigurationInput;
+    type Output = PutBucketAccelerateConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketAccelerateConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?accelerate",
+            status: 200,
+            input: &schema::PUT_BUCKET_ACCELERATE_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "AccelerateConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketAcl;
 
 impl wire::OperationShape for PutBucketAcl {
@@ -1988,6 +2322,30 @@ impl wire::OperationShape for PutBucketAcl {
             errors: &[],
             unsigned: false,
             checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketAnalyticsConfiguration;
+
+impl wire::OperationShape for PutBucketAnalyticsConfiguration {
+    type Input = PutBucketAnalyticsConfigurationInput;
+    type Output = PutBucketAnalyticsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketAnalyticsConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?analytics",
+            status: 200,
+            input: &schema::PUT_BUCKET_ANALYTICS_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "AnalyticsConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
         };
         &OPERATION
     };
@@ -2041,6 +2399,54 @@ impl wire::OperationShape for PutBucketEncryption {
     };
 }
 
+pub struct PutBucketIntelligentTieringConfiguration;
+
+impl wire::OperationShape for PutBucketIntelligentTieringConfiguration {
+    type Input = PutBucketIntelligentTieringConfigurationInput;
+    type Output = PutBucketIntelligentTieringConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketIntelligentTieringConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?intelligent-tiering",
+            status: 200,
+            input: &schema::PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "IntelligentTieringConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketInventoryConfiguration;
+
+impl wire::OperationShape for PutBucketInventoryConfiguration {
+    type Input = PutBucketInventoryConfigurationInput;
+    type Output = PutBucketInventoryConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketInventoryConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?inventory",
+            status: 200,
+            input: &schema::PUT_BUCKET_INVENTORY_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_INVENTORY_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "InventoryConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketLifecycleConfiguration;
 
 impl wire::OperationShape for PutBucketLifecycleConfiguration {
@@ -2084,6 +2490,30 @@ impl wire::OperationShape for PutBucketLogging {
             errors: &[],
             unsigned: false,
             checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutBucketMetricsConfiguration;
+
+impl wire::OperationShape for PutBucketMetricsConfiguration {
+    type Input = PutBucketMetricsConfigurationInput;
+    type Output = PutBucketMetricsConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketMetricsConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?metrics",
+            status: 200,
+            input: &schema::PUT_BUCKET_METRICS_CONFIGURATION_REQUEST,
+            output: &schema::PUT_BUCKET_METRICS_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "MetricsConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
         };
         &OPERATION
     };
@@ -2563,6 +2993,15 @@ wire::structure!(AbortMultipartUploadInput, schema::ABORT_MULTIPART_UPLOAD_REQUE
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccelerateConfiguration {
+    pub status: Option<BucketAccelerateStatus>,
+}
+
+wire::structure!(AccelerateConfiguration, schema::ACCELERATE_CONFIGURATION, {
+    0 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessControlPolicy {
     pub grants: Option<Vec<Grant>>,
     pub owner: Option<Owner>,
@@ -2579,6 +3018,58 @@ pub struct AccessControlTranslation {
 
 wire::structure!(AccessControlTranslation, schema::ACCESS_CONTROL_TRANSLATION, {
     0 => owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnalyticsAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(AnalyticsAndOperator, schema::ANALYTICS_AND_OPERATOR, {
+    0 => prefix, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnalyticsConfiguration {
+    pub id: String,
+    pub filter: Option<AnalyticsFilter>,
+    pub storage_class_analysis: StorageClassAnalysis,
+}
+
+wire::structure!(AnalyticsConfiguration, schema::ANALYTICS_CONFIGURATION, {
+    0 => id, 1 => filter, 2 => storage_class_analysis,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnalyticsExportDestination {
+    pub s3_bucket_destination: AnalyticsS3BucketDestination,
+}
+
+wire::structure!(AnalyticsExportDestination, schema::ANALYTICS_EXPORT_DESTINATION, {
+    0 => s3_bucket_destination,
+});
+
+wire::union!(AnalyticsFilter, schema::ANALYTICS_FILTER, {
+    0 => Prefix(String),
+    1 => Tag(Tag),
+    2 => And(AnalyticsAndOperator),
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnalyticsS3BucketDestination {
+    pub format: AnalyticsS3ExportFileFormat,
+    pub bucket_account_id: Option<String>,
+    pub bucket: String,
+    pub prefix: Option<String>,
+}
+
+wire::structure!(AnalyticsS3BucketDestination, schema::ANALYTICS_S3_BUCKET_DESTINATION, {
+    0 => format, 1 => bucket_account_id, 2 => bucket, 3 => prefix,
+});
+
+wire::enumeration!(AnalyticsS3ExportFileFormat {
+    Csv = "CSV",
 });
 
 wire::enumeration!(AnnotationDirective {
@@ -3205,6 +3696,26 @@ wire::structure!(Delete, schema::DELETE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketAnalyticsConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketAnalyticsConfigurationOutput,
+    schema::DELETE_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketAnalyticsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketAnalyticsConfigurationInput, schema::DELETE_BUCKET_ANALYTICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketCorsOutput {}
 
 wire::structure!(DeleteBucketCorsOutput, schema::DELETE_BUCKET_CORS_OUTPUT, {});
@@ -3235,6 +3746,46 @@ wire::structure!(DeleteBucketEncryptionInput, schema::DELETE_BUCKET_ENCRYPTION_R
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketIntelligentTieringConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketIntelligentTieringConfigurationOutput,
+    schema::DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketIntelligentTieringConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketIntelligentTieringConfigurationInput, schema::DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketInventoryConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketInventoryConfigurationOutput,
+    schema::DELETE_BUCKET_INVENTORY_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketInventoryConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketInventoryConfigurationInput, schema::DELETE_BUCKET_INVENTORY_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteBucketLifecycleOutput {}
 
 wire::structure!(DeleteBucketLifecycleOutput, schema::DELETE_BUCKET_LIFECYCLE_OUTPUT, {});
@@ -3247,6 +3798,26 @@ pub struct DeleteBucketLifecycleInput {
 
 wire::structure!(DeleteBucketLifecycleInput, schema::DELETE_BUCKET_LIFECYCLE_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetricsConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketMetricsConfigurationOutput,
+    schema::DELETE_BUCKET_METRICS_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetricsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketMetricsConfigurationInput, schema::DELETE_BUCKET_METRICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3656,6 +4227,26 @@ wire::structure!(GetBucketAclInput, schema::GET_BUCKET_ACL_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAnalyticsConfigurationOutput {
+    pub analytics_configuration: Option<AnalyticsConfiguration>,
+}
+
+wire::structure!(GetBucketAnalyticsConfigurationOutput, schema::GET_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT, {
+    0 => analytics_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAnalyticsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketAnalyticsConfigurationInput, schema::GET_BUCKET_ANALYTICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetBucketCorsOutput {
     pub cors_rules: Option<Vec<CORSRule>>,
 }
@@ -3691,6 +4282,46 @@ pub struct GetBucketEncryptionInput {
 
 wire::structure!(GetBucketEncryptionInput, schema::GET_BUCKET_ENCRYPTION_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketIntelligentTieringConfigurationOutput {
+    pub intelligent_tiering_configuration: Option<IntelligentTieringConfiguration>,
+}
+
+wire::structure!(GetBucketIntelligentTieringConfigurationOutput, schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT, {
+    0 => intelligent_tiering_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketIntelligentTieringConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketIntelligentTieringConfigurationInput, schema::GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketInventoryConfigurationOutput {
+    pub inventory_configuration: Option<InventoryConfiguration>,
+}
+
+wire::structure!(GetBucketInventoryConfigurationOutput, schema::GET_BUCKET_INVENTORY_CONFIGURATION_OUTPUT, {
+    0 => inventory_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketInventoryConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketInventoryConfigurationInput, schema::GET_BUCKET_INVENTORY_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3749,6 +4380,26 @@ pub struct GetBucketLoggingInput {
 
 wire::structure!(GetBucketLoggingInput, schema::GET_BUCKET_LOGGING_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetricsConfigurationOutput {
+    pub metrics_configuration: Option<MetricsConfiguration>,
+}
+
+wire::structure!(GetBucketMetricsConfigurationOutput, schema::GET_BUCKET_METRICS_CONFIGURATION_OUTPUT, {
+    0 => metrics_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetricsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketMetricsConfigurationInput, schema::GET_BUCKET_METRICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4399,6 +5050,44 @@ wire::enumeration!(IntelligentTieringAccessTier {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntelligentTieringAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(IntelligentTieringAndOperator, schema::INTELLIGENT_TIERING_AND_OPERATOR, {
+    0 => prefix, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntelligentTieringConfiguration {
+    pub id: String,
+    pub filter: Option<IntelligentTieringFilter>,
+    pub status: IntelligentTieringStatus,
+    pub tierings: Vec<Tiering>,
+}
+
+wire::structure!(IntelligentTieringConfiguration, schema::INTELLIGENT_TIERING_CONFIGURATION, {
+    0 => id, 1 => filter, 2 => status, 3 => tierings,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntelligentTieringFilter {
+    pub prefix: Option<String>,
+    pub tag: Option<Tag>,
+    pub and: Option<IntelligentTieringAndOperator>,
+}
+
+wire::structure!(IntelligentTieringFilter, schema::INTELLIGENT_TIERING_FILTER, {
+    0 => prefix, 1 => tag, 2 => and,
+});
+
+wire::enumeration!(IntelligentTieringStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvalidAccessKeyId {
     pub aws_access_key_id: Option<String>,
 }
@@ -4533,6 +5222,110 @@ wire::structure!(InvalidURI, schema::INVALID_URI, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryConfiguration {
+    pub destination: InventoryDestination,
+    pub is_enabled: bool,
+    pub filter: Option<InventoryFilter>,
+    pub id: String,
+    pub included_object_versions: InventoryIncludedObjectVersions,
+    pub optional_fields: Option<Vec<InventoryOptionalField>>,
+    pub schedule: InventorySchedule,
+}
+
+wire::structure!(InventoryConfiguration, schema::INVENTORY_CONFIGURATION, {
+    0 => destination, 1 => is_enabled, 2 => filter, 3 => id, 4 => included_object_versions,
+    5 => optional_fields, 6 => schedule,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryDestination {
+    pub s3_bucket_destination: InventoryS3BucketDestination,
+}
+
+wire::structure!(InventoryDestination, schema::INVENTORY_DESTINATION, {
+    0 => s3_bucket_destination,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryEncryption {
+    pub sses3: Option<SSES3>,
+    pub ssekms: Option<SSEKMS>,
+}
+
+wire::structure!(InventoryEncryption, schema::INVENTORY_ENCRYPTION, {
+    0 => sses3, 1 => ssekms,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryFilter {
+    pub prefix: String,
+}
+
+wire::structure!(InventoryFilter, schema::INVENTORY_FILTER, {
+    0 => prefix,
+});
+
+wire::enumeration!(InventoryFormat {
+    Csv = "CSV",
+    Orc = "ORC",
+    Parquet = "Parquet",
+});
+
+wire::enumeration!(InventoryFrequency {
+    Daily = "Daily",
+    Weekly = "Weekly",
+});
+
+wire::enumeration!(InventoryIncludedObjectVersions {
+    All = "All",
+    Current = "Current",
+});
+
+wire::enumeration!(InventoryOptionalField {
+    Size = "Size",
+    LastModifiedDate = "LastModifiedDate",
+    StorageClass = "StorageClass",
+    ETag = "ETag",
+    IsMultipartUploaded = "IsMultipartUploaded",
+    ReplicationStatus = "ReplicationStatus",
+    EncryptionStatus = "EncryptionStatus",
+    ObjectLockRetainUntilDate = "ObjectLockRetainUntilDate",
+    ObjectLockMode = "ObjectLockMode",
+    ObjectLockLegalHoldStatus = "ObjectLockLegalHoldStatus",
+    ObjectLockEventHoldStatus = "ObjectLockEventHoldStatus",
+    ObjectLockEventHoldDuration = "ObjectLockEventHoldDuration",
+    IntelligentTieringAccessTier = "IntelligentTieringAccessTier",
+    BucketKeyStatus = "BucketKeyStatus",
+    ChecksumAlgorithm = "ChecksumAlgorithm",
+    ObjectAccessControlList = "ObjectAccessControlList",
+    ObjectOwner = "ObjectOwner",
+    LifecycleExpirationDate = "LifecycleExpirationDate",
+    IntelligentTieringReferenceDate = "IntelligentTieringReferenceDate",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryS3BucketDestination {
+    pub account_id: Option<String>,
+    pub bucket: String,
+    pub format: InventoryFormat,
+    pub prefix: Option<String>,
+    pub encryption: Option<InventoryEncryption>,
+}
+
+wire::structure!(InventoryS3BucketDestination, schema::INVENTORY_S3_BUCKET_DESTINATION, {
+    0 => account_id, 1 => bucket, 2 => format, 3 => prefix, 4 => encryption,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventorySchedule {
+    pub frequency: InventoryFrequency,
+}
+
+wire::structure!(InventorySchedule, schema::INVENTORY_SCHEDULE, {
+    0 => frequency,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JSONInput {
     pub r#type: Option<JSONType>,
 }
@@ -4630,6 +5423,102 @@ pub struct LifecycleRuleFilter {
 
 wire::structure!(LifecycleRuleFilter, schema::LIFECYCLE_RULE_FILTER, {
     0 => prefix, 1 => tag, 2 => object_size_greater_than, 3 => object_size_less_than, 4 => and,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketAnalyticsConfigurationsOutput {
+    pub is_truncated: Option<bool>,
+    pub continuation_token: Option<String>,
+    pub next_continuation_token: Option<String>,
+    pub analytics_configuration_list: Option<Vec<AnalyticsConfiguration>>,
+}
+
+wire::structure!(ListBucketAnalyticsConfigurationsOutput, schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_OUTPUT, {
+    0 => is_truncated, 1 => continuation_token, 2 => next_continuation_token,
+    3 => analytics_configuration_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketAnalyticsConfigurationsInput {
+    pub bucket: String,
+    pub continuation_token: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(ListBucketAnalyticsConfigurationsInput, schema::LIST_BUCKET_ANALYTICS_CONFIGURATIONS_REQUEST, {
+    0 => bucket, 1 => continuation_token, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketIntelligentTieringConfigurationsOutput {
+    pub is_truncated: Option<bool>,
+    pub continuation_token: Option<String>,
+    pub next_continuation_token: Option<String>,
+    pub intelligent_tiering_configuration_list: Option<Vec<IntelligentTieringConfiguration>>,
+}
+
+wire::structure!(ListBucketIntelligentTieringConfigurationsOutput, schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_OUTPUT, {
+    0 => is_truncated, 1 => continuation_token, 2 => next_continuation_token,
+    3 => intelligent_tiering_configuration_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketIntelligentTieringConfigurationsInput {
+    pub bucket: String,
+    pub continuation_token: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(ListBucketIntelligentTieringConfigurationsInput, schema::LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_REQUEST, {
+    0 => bucket, 1 => continuation_token, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketInventoryConfigurationsOutput {
+    pub continuation_token: Option<String>,
+    pub inventory_configuration_list: Option<Vec<InventoryConfiguration>>,
+    pub is_truncated: Option<bool>,
+    pub next_continuation_token: Option<String>,
+}
+
+wire::structure!(ListBucketInventoryConfigurationsOutput, schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_OUTPUT, {
+    0 => continuation_token, 1 => inventory_configuration_list, 2 => is_truncated,
+    3 => next_continuation_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketInventoryConfigurationsInput {
+    pub bucket: String,
+    pub continuation_token: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(ListBucketInventoryConfigurationsInput, schema::LIST_BUCKET_INVENTORY_CONFIGURATIONS_REQUEST, {
+    0 => bucket, 1 => continuation_token, 2 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketMetricsConfigurationsOutput {
+    pub is_truncated: Option<bool>,
+    pub continuation_token: Option<String>,
+    pub next_continuation_token: Option<String>,
+    pub metrics_configuration_list: Option<Vec<MetricsConfiguration>>,
+}
+
+wire::structure!(ListBucketMetricsConfigurationsOutput, schema::LIST_BUCKET_METRICS_CONFIGURATIONS_OUTPUT, {
+    0 => is_truncated, 1 => continuation_token, 2 => next_continuation_token,
+    3 => metrics_configuration_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListBucketMetricsConfigurationsInput {
+    pub bucket: String,
+    pub continuation_token: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(ListBucketMetricsConfigurationsInput, schema::LIST_BUCKET_METRICS_CONFIGURATIONS_REQUEST, {
+    0 => bucket, 1 => continuation_token, 2 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4952,6 +5841,34 @@ pub struct Metrics {
 
 wire::structure!(Metrics, schema::METRICS, {
     0 => status, 1 => event_threshold,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricsAndOperator {
+    pub prefix: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub access_point_arn: Option<String>,
+}
+
+wire::structure!(MetricsAndOperator, schema::METRICS_AND_OPERATOR, {
+    0 => prefix, 1 => tags, 2 => access_point_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricsConfiguration {
+    pub id: String,
+    pub filter: Option<MetricsFilter>,
+}
+
+wire::structure!(MetricsConfiguration, schema::METRICS_CONFIGURATION, {
+    0 => id, 1 => filter,
+});
+
+wire::union!(MetricsFilter, schema::METRICS_FILTER, {
+    0 => Prefix(String),
+    1 => Tag(Tag),
+    2 => AccessPointArn(String),
+    3 => And(MetricsAndOperator),
 });
 
 wire::enumeration!(MetricsStatus {
@@ -5429,6 +6346,27 @@ wire::structure!(PublicAccessBlockConfiguration, schema::PUBLIC_ACCESS_BLOCK_CON
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAccelerateConfigurationOutput {}
+
+wire::structure!(
+    PutBucketAccelerateConfigurationOutput,
+    schema::PUT_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAccelerateConfigurationInput {
+    pub bucket: String,
+    pub accelerate_configuration: AccelerateConfiguration,
+    pub expected_bucket_owner: Option<String>,
+    pub checksum_algorithm: Option<String>,
+}
+
+wire::structure!(PutBucketAccelerateConfigurationInput, schema::PUT_BUCKET_ACCELERATE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => accelerate_configuration, 2 => expected_bucket_owner, 3 => checksum_algorithm,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketAclOutput {}
 
 wire::structure!(PutBucketAclOutput, schema::PUT_BUCKET_ACL_OUTPUT, {});
@@ -5452,6 +6390,27 @@ wire::structure!(PutBucketAclInput, schema::PUT_BUCKET_ACL_REQUEST, {
     0 => acl, 1 => access_control_policy, 2 => bucket, 3 => content_md5, 4 => checksum_algorithm,
     5 => grant_full_control, 6 => grant_read, 7 => grant_read_acp, 8 => grant_write,
     9 => grant_write_acp, 10 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAnalyticsConfigurationOutput {}
+
+wire::structure!(
+    PutBucketAnalyticsConfigurationOutput,
+    schema::PUT_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAnalyticsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub analytics_configuration: AnalyticsConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketAnalyticsConfigurationInput, schema::PUT_BUCKET_ANALYTICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => analytics_configuration, 3 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5490,6 +6449,48 @@ pub struct PutBucketEncryptionInput {
 wire::structure!(PutBucketEncryptionInput, schema::PUT_BUCKET_ENCRYPTION_REQUEST, {
     0 => bucket, 1 => content_md5, 2 => checksum_algorithm,
     3 => server_side_encryption_configuration, 4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketIntelligentTieringConfigurationOutput {}
+
+wire::structure!(
+    PutBucketIntelligentTieringConfigurationOutput,
+    schema::PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketIntelligentTieringConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub expected_bucket_owner: Option<String>,
+    pub intelligent_tiering_configuration: IntelligentTieringConfiguration,
+}
+
+wire::structure!(PutBucketIntelligentTieringConfigurationInput, schema::PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => expected_bucket_owner, 3 => intelligent_tiering_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketInventoryConfigurationOutput {}
+
+wire::structure!(
+    PutBucketInventoryConfigurationOutput,
+    schema::PUT_BUCKET_INVENTORY_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketInventoryConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub inventory_configuration: InventoryConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketInventoryConfigurationInput, schema::PUT_BUCKET_INVENTORY_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => inventory_configuration, 3 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5532,6 +6533,27 @@ pub struct PutBucketLoggingInput {
 wire::structure!(PutBucketLoggingInput, schema::PUT_BUCKET_LOGGING_REQUEST, {
     0 => bucket, 1 => bucket_logging_status, 2 => content_md5, 3 => checksum_algorithm,
     4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketMetricsConfigurationOutput {}
+
+wire::structure!(
+    PutBucketMetricsConfigurationOutput,
+    schema::PUT_BUCKET_METRICS_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketMetricsConfigurationInput {
+    pub bucket: String,
+    pub id: String,
+    pub metrics_configuration: MetricsConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutBucketMetricsConfigurationInput, schema::PUT_BUCKET_METRICS_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => id, 2 => metrics_configuration, 3 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6217,6 +7239,20 @@ wire::structure!(S3Location, schema::S3_LOCATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSEKMS {
+    pub key_id: String,
+}
+
+wire::structure!(SSEKMS, schema::SSEKMS, {
+    0 => key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSES3 {}
+
+wire::structure!(SSES3, schema::SSES3, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelectParameters {
     pub input_serialization: InputSerialization,
     pub expression_type: ExpressionType,
@@ -6313,6 +7349,29 @@ wire::enumeration!(SseKmsEncryptedObjectsStatus {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct StorageClassAnalysis {
+    pub data_export: Option<StorageClassAnalysisDataExport>,
+}
+
+wire::structure!(StorageClassAnalysis, schema::STORAGE_CLASS_ANALYSIS, {
+    0 => data_export,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StorageClassAnalysisDataExport {
+    pub output_schema_version: StorageClassAnalysisSchemaVersion,
+    pub destination: AnalyticsExportDestination,
+}
+
+wire::structure!(StorageClassAnalysisDataExport, schema::STORAGE_CLASS_ANALYSIS_DATA_EXPORT, {
+    0 => output_schema_version, 1 => destination,
+});
+
+wire::enumeration!(StorageClassAnalysisSchemaVersion {
+    V1 = "V_1",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
     pub key: String,
     pub value: String,
@@ -6355,6 +7414,16 @@ wire::enumeration!(Tier {
     Standard = "Standard",
     Bulk = "Bulk",
     Expedited = "Expedited",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tiering {
+    pub days: i32,
+    pub access_tier: IntelligentTieringAccessTier,
+}
+
+wire::structure!(Tiering, schema::TIERING, {
+    0 => days, 1 => access_tier,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6677,6 +7746,11 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ACCELERATE_CONFIGURATION: Schema = schema(
+        "AccelerateConfiguration",
+        Kind::Structure(&[body("Status", &BUCKET_ACCELERATE_STATUS, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static ACCESS_CONTROL_LIST_NOT_SUPPORTED: Schema =
         schema("AccessControlListNotSupported", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ACCESS_CONTROL_POLICY: Schema = schema(
@@ -6704,6 +7778,61 @@ mod schema {
         schema("AllowedMethods", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static ALLOWED_ORIGINS: Schema =
         schema("AllowedOrigins", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static ANALYTICS_AND_OPERATOR: Schema = schema(
+        "AnalyticsAndOperator",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            bound("Tags", &TAG_SET, Body, "Tag", Flags::FLATTENED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_CONFIGURATION: Schema = schema(
+        "AnalyticsConfiguration",
+        Kind::Structure(&[
+            body("Id", &STRING, Flags::REQUIRED),
+            body("Filter", &ANALYTICS_FILTER, Flags::NONE),
+            body("StorageClassAnalysis", &STORAGE_CLASS_ANALYSIS, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_CONFIGURATION_LIST: Schema = schema(
+        "AnalyticsConfigurationList",
+        list(&ANALYTICS_CONFIGURATION, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_EXPORT_DESTINATION: Schema = schema(
+        "AnalyticsExportDestination",
+        Kind::Structure(&[body(
+            "S3BucketDestination",
+            &ANALYTICS_S3_BUCKET_DESTINATION,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_FILTER: Schema = schema(
+        "AnalyticsFilter",
+        Kind::Union(&[
+            body("Prefix", &STRING, Flags::NONE),
+            body("Tag", &TAG, Flags::NONE),
+            body("And", &ANALYTICS_AND_OPERATOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_S3_BUCKET_DESTINATION: Schema = schema(
+        "AnalyticsS3BucketDestination",
+        Kind::Structure(&[
+            body("Format", &ANALYTICS_S3_EXPORT_FILE_FORMAT, Flags::REQUIRED),
+            body("BucketAccountId", &STRING, Flags::NONE),
+            body("Bucket", &STRING, Flags::REQUIRED),
+            body("Prefix", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANALYTICS_S3_EXPORT_FILE_FORMAT: Schema = schema(
+        "AnalyticsS3ExportFileFormat",
+        Kind::Enum(super::AnalyticsS3ExportFileFormat::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static ANNOTATION_DIRECTIVE: Schema = schema(
         "AnnotationDirective",
         Kind::Enum(super::AnnotationDirective::NAMES),
@@ -7593,6 +8722,23 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT: Schema =
+        schema("DeleteBucketAnalyticsConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_ANALYTICS_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketAnalyticsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_BUCKET_CORS_OUTPUT: Schema =
         schema("DeleteBucketCorsOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_CORS_REQUEST: Schema = schema(
@@ -7625,12 +8771,66 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT: Schema = schema(
+        "DeleteBucketIntelligentTieringConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketIntelligentTieringConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_INVENTORY_CONFIGURATION_OUTPUT: Schema =
+        schema("DeleteBucketInventoryConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_INVENTORY_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketInventoryConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_BUCKET_LIFECYCLE_OUTPUT: Schema =
         schema("DeleteBucketLifecycleOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_LIFECYCLE_REQUEST: Schema = schema(
         "DeleteBucketLifecycleRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_METRICS_CONFIGURATION_OUTPUT: Schema =
+        schema("DeleteBucketMetricsConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_METRICS_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketMetricsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -8053,6 +9253,32 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketAnalyticsConfigurationOutput",
+        Kind::Structure(&[bound(
+            "AnalyticsConfiguration",
+            &ANALYTICS_CONFIGURATION,
+            Payload,
+            "AnalyticsConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ANALYTICS_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketAnalyticsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_BUCKET_CORS_OUTPUT: Schema = schema(
         "GetBucketCorsOutput",
         Kind::Structure(&[bound("CORSRules", &CORS_RULES, Body, "CORSRule", Flags::FLATTENED)]),
@@ -8087,6 +9313,58 @@ mod schema {
         "GetBucketEncryptionRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketIntelligentTieringConfigurationOutput",
+        Kind::Structure(&[bound(
+            "IntelligentTieringConfiguration",
+            &INTELLIGENT_TIERING_CONFIGURATION,
+            Payload,
+            "IntelligentTieringConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketIntelligentTieringConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_INVENTORY_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketInventoryConfigurationOutput",
+        Kind::Structure(&[bound(
+            "InventoryConfiguration",
+            &INVENTORY_CONFIGURATION,
+            Payload,
+            "InventoryConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_INVENTORY_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketInventoryConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -8153,6 +9431,32 @@ mod schema {
         "GetBucketLoggingRequest",
         Kind::Structure(&[
             bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METRICS_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketMetricsConfigurationOutput",
+        Kind::Structure(&[bound(
+            "MetricsConfiguration",
+            &METRICS_CONFIGURATION,
+            Payload,
+            "MetricsConfiguration",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METRICS_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketMetricsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -9036,6 +10340,8 @@ mod schema {
     );
     pub(super) static HEADERS_NOT_SIGNED: Schema =
         schema("HeadersNotSigned", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ID_MISMATCH: Schema =
+        schema("IdMismatch", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static IDEMPOTENCY_PARAMETER_MISMATCH: Schema =
         schema("IdempotencyParameterMismatch", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static IF_MATCH_INITIATED_TIME: Schema = schema(
@@ -9082,6 +10388,49 @@ mod schema {
         Kind::Enum(super::IntelligentTieringAccessTier::NAMES),
         Constraint::NONE,
     );
+    pub(super) static INTELLIGENT_TIERING_AND_OPERATOR: Schema = schema(
+        "IntelligentTieringAndOperator",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            bound("Tags", &TAG_SET, Body, "Tag", Flags::FLATTENED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INTELLIGENT_TIERING_CONFIGURATION: Schema = schema(
+        "IntelligentTieringConfiguration",
+        Kind::Structure(&[
+            body("Id", &STRING, Flags::REQUIRED),
+            body("Filter", &INTELLIGENT_TIERING_FILTER, Flags::NONE),
+            body("Status", &INTELLIGENT_TIERING_STATUS, Flags::REQUIRED),
+            bound(
+                "Tierings",
+                &TIERING_LIST,
+                Body,
+                "Tiering",
+                Flags::REQUIRED.and(Flags::FLATTENED),
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INTELLIGENT_TIERING_CONFIGURATION_LIST: Schema = schema(
+        "IntelligentTieringConfigurationList",
+        list(&INTELLIGENT_TIERING_CONFIGURATION, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static INTELLIGENT_TIERING_FILTER: Schema = schema(
+        "IntelligentTieringFilter",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            body("Tag", &TAG, Flags::NONE),
+            body("And", &INTELLIGENT_TIERING_AND_OPERATOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INTELLIGENT_TIERING_STATUS: Schema = schema(
+        "IntelligentTieringStatus",
+        Kind::Enum(super::IntelligentTieringStatus::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static INTERNAL_ERROR: Schema =
         schema("InternalError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_ACCESS_KEY_ID: Schema = schema(
@@ -9112,6 +10461,8 @@ mod schema {
         schema("InvalidBucketOwnerAWSAccountID", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_BUCKET_STATE: Schema =
         schema("InvalidBucketState", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_CONFIGURATION_ID: Schema =
+        schema("InvalidConfigurationId", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_DIGEST: Schema = schema(
         "InvalidDigest",
         Kind::Structure(&[body("Content-MD5", &STRING, Flags::NONE)]),
@@ -9176,6 +10527,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_S3_DESTINATION_BUCKET: Schema =
+        schema("InvalidS3DestinationBucket", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_STORAGE_CLASS: Schema = schema(
         "InvalidStorageClass",
         Kind::Structure(&[body("StorageClassRequested", &STRING, Flags::NONE)]),
@@ -9200,6 +10553,84 @@ mod schema {
     );
     pub(super) static INVALID_WRITE_OFFSET: Schema =
         schema("InvalidWriteOffset", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVENTORY_CONFIGURATION: Schema = schema(
+        "InventoryConfiguration",
+        Kind::Structure(&[
+            body("Destination", &INVENTORY_DESTINATION, Flags::REQUIRED),
+            body("IsEnabled", &BOOLEAN, Flags::REQUIRED),
+            body("Filter", &INVENTORY_FILTER, Flags::NONE),
+            body("Id", &STRING, Flags::REQUIRED),
+            body("IncludedObjectVersions", &INVENTORY_INCLUDED_OBJECT_VERSIONS, Flags::REQUIRED),
+            body("OptionalFields", &INVENTORY_OPTIONAL_FIELDS, Flags::NONE),
+            body("Schedule", &INVENTORY_SCHEDULE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_CONFIGURATION_LIST: Schema = schema(
+        "InventoryConfigurationList",
+        list(&INVENTORY_CONFIGURATION, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_DESTINATION: Schema = schema(
+        "InventoryDestination",
+        Kind::Structure(&[body(
+            "S3BucketDestination",
+            &INVENTORY_S3_BUCKET_DESTINATION,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_ENCRYPTION: Schema = schema(
+        "InventoryEncryption",
+        Kind::Structure(&[
+            bound("SSES3", &SSES3, Body, "SSE-S3", Flags::NONE),
+            bound("SSEKMS", &SSEKMS, Body, "SSE-KMS", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_FILTER: Schema = schema(
+        "InventoryFilter",
+        Kind::Structure(&[body("Prefix", &STRING, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_FORMAT: Schema =
+        schema("InventoryFormat", Kind::Enum(super::InventoryFormat::NAMES), Constraint::NONE);
+    pub(super) static INVENTORY_FREQUENCY: Schema = schema(
+        "InventoryFrequency",
+        Kind::Enum(super::InventoryFrequency::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_INCLUDED_OBJECT_VERSIONS: Schema = schema(
+        "InventoryIncludedObjectVersions",
+        Kind::Enum(super::InventoryIncludedObjectVersions::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_OPTIONAL_FIELD: Schema = schema(
+        "InventoryOptionalField",
+        Kind::Enum(super::InventoryOptionalField::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_OPTIONAL_FIELDS: Schema = schema(
+        "InventoryOptionalFields",
+        list(&INVENTORY_OPTIONAL_FIELD, "Field", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_S3_BUCKET_DESTINATION: Schema = schema(
+        "InventoryS3BucketDestination",
+        Kind::Structure(&[
+            body("AccountId", &STRING, Flags::NONE),
+            body("Bucket", &STRING, Flags::REQUIRED),
+            body("Format", &INVENTORY_FORMAT, Flags::REQUIRED),
+            body("Prefix", &STRING, Flags::NONE),
+            body("Encryption", &INVENTORY_ENCRYPTION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_SCHEDULE: Schema = schema(
+        "InventorySchedule",
+        Kind::Structure(&[body("Frequency", &INVENTORY_FREQUENCY, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static JSON_INPUT: Schema = schema(
         "JSONInput",
         Kind::Structure(&[body("Type", &JSON_TYPE, Flags::NONE)]),
@@ -9293,6 +10724,130 @@ mod schema {
     );
     pub(super) static LIFECYCLE_RULES: Schema =
         schema("LifecycleRules", list(&LIFECYCLE_RULE, "member", true, false), Constraint::NONE);
+    pub(super) static LIST_BUCKET_ANALYTICS_CONFIGURATIONS_OUTPUT: Schema = schema(
+        "ListBucketAnalyticsConfigurationsOutput",
+        Kind::Structure(&[
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("ContinuationToken", &STRING, Flags::NONE),
+            body("NextContinuationToken", &STRING, Flags::NONE),
+            bound(
+                "AnalyticsConfigurationList",
+                &ANALYTICS_CONFIGURATION_LIST,
+                Body,
+                "AnalyticsConfiguration",
+                Flags::FLATTENED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_ANALYTICS_CONFIGURATIONS_REQUEST: Schema = schema(
+        "ListBucketAnalyticsConfigurationsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_OUTPUT: Schema = schema(
+        "ListBucketIntelligentTieringConfigurationsOutput",
+        Kind::Structure(&[
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("ContinuationToken", &STRING, Flags::NONE),
+            body("NextContinuationToken", &STRING, Flags::NONE),
+            bound(
+                "IntelligentTieringConfigurationList",
+                &INTELLIGENT_TIERING_CONFIGURATION_LIST,
+                Body,
+                "IntelligentTieringConfiguration",
+                Flags::FLATTENED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_INTELLIGENT_TIERING_CONFIGURATIONS_REQUEST: Schema = schema(
+        "ListBucketIntelligentTieringConfigurationsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_INVENTORY_CONFIGURATIONS_OUTPUT: Schema = schema(
+        "ListBucketInventoryConfigurationsOutput",
+        Kind::Structure(&[
+            body("ContinuationToken", &STRING, Flags::NONE),
+            bound(
+                "InventoryConfigurationList",
+                &INVENTORY_CONFIGURATION_LIST,
+                Body,
+                "InventoryConfiguration",
+                Flags::FLATTENED,
+            ),
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("NextContinuationToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_INVENTORY_CONFIGURATIONS_REQUEST: Schema = schema(
+        "ListBucketInventoryConfigurationsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_METRICS_CONFIGURATIONS_OUTPUT: Schema = schema(
+        "ListBucketMetricsConfigurationsOutput",
+        Kind::Structure(&[
+            body("IsTruncated", &BOOLEAN, Flags::NONE),
+            body("ContinuationToken", &STRING, Flags::NONE),
+            body("NextContinuationToken", &STRING, Flags::NONE),
+            bound(
+                "MetricsConfigurationList",
+                &METRICS_CONFIGURATION_LIST,
+                Body,
+                "MetricsConfiguration",
+                Flags::FLATTENED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_BUCKET_METRICS_CONFIGURATIONS_REQUEST: Schema = schema(
+        "ListBucketMetricsConfigurationsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_BUCKETS_OUTPUT: Schema = schema(
         "ListBucketsOutput",
         Kind::Structure(&[
@@ -9622,6 +11177,38 @@ mod schema {
         Kind::Structure(&[
             body("Status", &METRICS_STATUS, Flags::REQUIRED),
             body("EventThreshold", &REPLICATION_TIME_VALUE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METRICS_AND_OPERATOR: Schema = schema(
+        "MetricsAndOperator",
+        Kind::Structure(&[
+            body("Prefix", &STRING, Flags::NONE),
+            bound("Tags", &TAG_SET, Body, "Tag", Flags::FLATTENED),
+            body("AccessPointArn", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METRICS_CONFIGURATION: Schema = schema(
+        "MetricsConfiguration",
+        Kind::Structure(&[
+            body("Id", &STRING, Flags::REQUIRED),
+            body("Filter", &METRICS_FILTER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METRICS_CONFIGURATION_LIST: Schema = schema(
+        "MetricsConfigurationList",
+        list(&METRICS_CONFIGURATION, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static METRICS_FILTER: Schema = schema(
+        "MetricsFilter",
+        Kind::Union(&[
+            body("Prefix", &STRING, Flags::NONE),
+            body("Tag", &TAG, Flags::NONE),
+            body("AccessPointArn", &STRING, Flags::NONE),
+            body("And", &METRICS_AND_OPERATOR, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -10030,6 +11617,39 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT: Schema =
+        schema("PutBucketAccelerateConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_ACCELERATE_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketAccelerateConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "AccelerateConfiguration",
+                    &ACCELERATE_CONFIGURATION,
+                    Payload,
+                    "AccelerateConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static PUT_BUCKET_ACL_OUTPUT: Schema =
         schema("PutBucketAclOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_BUCKET_ACL_REQUEST: Schema = schema(
@@ -10060,6 +11680,33 @@ mod schema {
             bound("GrantReadACP", &STRING, Header, "x-amz-grant-read-acp", Flags::NONE),
             bound("GrantWrite", &STRING, Header, "x-amz-grant-write", Flags::NONE),
             bound("GrantWriteACP", &STRING, Header, "x-amz-grant-write-acp", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_ANALYTICS_CONFIGURATION_OUTPUT: Schema =
+        schema("PutBucketAnalyticsConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_ANALYTICS_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketAnalyticsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "AnalyticsConfiguration",
+                    &ANALYTICS_CONFIGURATION,
+                    Payload,
+                    "AnalyticsConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,
@@ -10125,6 +11772,63 @@ mod schema {
                     &SERVER_SIDE_ENCRYPTION_CONFIGURATION,
                     Payload,
                     "ServerSideEncryptionConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_OUTPUT: Schema = schema(
+        "PutBucketIntelligentTieringConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_INTELLIGENT_TIERING_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketIntelligentTieringConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "IntelligentTieringConfiguration",
+                    &INTELLIGENT_TIERING_CONFIGURATION,
+                    Payload,
+                    "IntelligentTieringConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_INVENTORY_CONFIGURATION_OUTPUT: Schema =
+        schema("PutBucketInventoryConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_INVENTORY_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketInventoryConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "InventoryConfiguration",
+                    &INVENTORY_CONFIGURATION,
+                    Payload,
+                    "InventoryConfiguration",
                     Flags::REQUIRED,
                 ),
             ),
@@ -10210,6 +11914,33 @@ mod schema {
                 Header,
                 "x-amz-sdk-checksum-algorithm",
                 Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_METRICS_CONFIGURATION_OUTPUT: Schema =
+        schema("PutBucketMetricsConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_METRICS_CONFIGURATION_REQUEST: Schema = schema(
+        "PutBucketMetricsConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Id", &STRING, Query, "id", Flags::REQUIRED),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "MetricsConfiguration",
+                    &METRICS_CONFIGURATION,
+                    Payload,
+                    "MetricsConfiguration",
+                    Flags::REQUIRED,
+                ),
             ),
             bound(
                 "ExpectedBucketOwner",
@@ -11192,10 +12923,16 @@ mod schema {
     );
     pub(super) static SSE_CUSTOMER_KEY: Schema =
         sensitive(schema("SSECustomerKey", Kind::String, Constraint::NONE));
+    pub(super) static SSEKMS: Schema = schema(
+        "SSEKMS",
+        Kind::Structure(&[body("KeyId", &SSEKMS_KEY_ID, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static SSEKMS_ENCRYPTION_CONTEXT: Schema =
         sensitive(schema("SSEKMSEncryptionContext", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_KEY_ID: Schema =
         sensitive(schema("SSEKMSKeyId", Kind::String, Constraint::NONE));
+    pub(super) static SSES3: Schema = schema("SSES3", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static SELECT_PARAMETERS: Schema = schema(
         "SelectParameters",
         Kind::Structure(&[
@@ -11284,6 +13021,24 @@ mod schema {
         Kind::Enum(super::SseKmsEncryptedObjectsStatus::NAMES),
         Constraint::NONE,
     );
+    pub(super) static STORAGE_CLASS_ANALYSIS: Schema = schema(
+        "StorageClassAnalysis",
+        Kind::Structure(&[body("DataExport", &STORAGE_CLASS_ANALYSIS_DATA_EXPORT, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static STORAGE_CLASS_ANALYSIS_DATA_EXPORT: Schema = schema(
+        "StorageClassAnalysisDataExport",
+        Kind::Structure(&[
+            body("OutputSchemaVersion", &STORAGE_CLASS_ANALYSIS_SCHEMA_VERSION, Flags::REQUIRED),
+            body("Destination", &ANALYTICS_EXPORT_DESTINATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static STORAGE_CLASS_ANALYSIS_SCHEMA_VERSION: Schema = schema(
+        "StorageClassAnalysisSchemaVersion",
+        Kind::Enum(super::StorageClassAnalysisSchemaVersion::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static TAG: Schema = schema(
         "Tag",
         Kind::Structure(&[
@@ -11322,8 +13077,20 @@ mod schema {
     );
     pub(super) static TIER: Schema =
         schema("Tier", Kind::Enum(super::Tier::NAMES), Constraint::NONE);
+    pub(super) static TIERING: Schema = schema(
+        "Tiering",
+        Kind::Structure(&[
+            body("Days", &INTEGER, Flags::REQUIRED),
+            body("AccessTier", &INTELLIGENT_TIERING_ACCESS_TIER, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TIERING_LIST: Schema =
+        schema("TieringList", list(&TIERING, "member", true, false), Constraint::NONE);
     pub(super) static TOO_MANY_BUCKETS: Schema =
         schema("TooManyBuckets", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TOO_MANY_CONFIGURATIONS: Schema =
+        schema("TooManyConfigurations", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TOO_MANY_PARTS: Schema =
         schema("TooManyParts", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TOPIC_CONFIGURATION: Schema = schema(

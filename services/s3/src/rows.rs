@@ -190,6 +190,40 @@ pub(crate) struct Lifecycle {
 
 row!(Lifecycle, 1);
 
+/// How far the reports of an inventory are that is enabled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Inventory {
+    /// The number of the transaction that set the configuration.
+    pub(crate) number: u64,
+    /// For when the last report was, or when the inventory was enabled.
+    pub(crate) since_millis: i64,
+    pub(crate) has_reported: bool,
+    /// The report that is being written.
+    pub(crate) begun: Option<Begun>,
+}
+
+row!(Inventory, 1);
+
+/// A report of which something is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    /// For when it is.
+    pub(crate) due_millis: i64,
+    pub(crate) files: Vec<ReportFile>,
+    /// The key and number of the last version that stands in the files.
+    pub(crate) after: Option<(String, u64)>,
+    /// Whether only the manifests are left to be written.
+    pub(crate) is_whole: bool,
+}
+
+/// A file of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReportFile {
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    pub(crate) md5: [u8; 16],
+}
+
 /// Where a bucket sends its events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notifications {

@@ -62,6 +62,10 @@ pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycl
 /// The buckets that have an access log.
 pub(crate) static LOGGED: Table<String, ()> = Table::new("s3.logged-buckets", 0x0231);
 
+/// How far the inventories are that are enabled, by bucket and id.
+pub(crate) static INVENTORIES: Table<(String, String), Inventory> =
+    Table::new("s3.inventories", 0x0240);
+
 /// All tables; `LISTED`, `CURRENT` and `SHOWN` are other views of the objects and versions.
 pub(crate) static TABLES: &[TableLabel] = &[
     BUCKETS.label(),
@@ -79,6 +83,7 @@ pub(crate) static TABLES: &[TableLabel] = &[
     PARTS.label(),
     LIFECYCLES.label(),
     LOGGED.label(),
+    INVENTORIES.label(),
 ];
 
 /// How many parts one transaction removes.

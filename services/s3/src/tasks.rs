@@ -6,6 +6,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::access_logs;
 use crate::error::Error;
+use crate::inventory;
 use crate::lifecycle;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
 
@@ -17,6 +18,8 @@ pub(crate) static TASKS: &[Task] = &[
     Task { name: PARTS, every: Duration::from_secs(3600), run: remove_parts },
     // Whether a midnight has come is looked up for each bucket with a lifecycle.
     Task { name: lifecycle::SWEEP, every: Duration::from_secs(900), run: lifecycle::run },
+    // Whether a report is due is looked up for each inventory.
+    Task { name: inventory::REPORTS, every: Duration::from_secs(900), run: inventory::run },
     Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },
 ];
 

@@ -24,16 +24,16 @@ const FIRST_LOOK: usize = 16;
 const LONGEST_LOOK: usize = 512;
 
 /// What the listing is narrowed to.
-struct Narrow<'a> {
-    bucket: &'a str,
-    prefix: &'a str,
-    delimiter: Option<&'a str>,
-    limit: usize,
+pub(crate) struct Narrow<'a> {
+    pub(crate) bucket: &'a str,
+    pub(crate) prefix: &'a str,
+    pub(crate) delimiter: Option<&'a str>,
+    pub(crate) limit: usize,
 }
 
 /// Where a look begins.
 #[derive(Clone)]
-enum Start {
+pub(crate) enum Start {
     First,
     /// Behind all versions of this key.
     PastKey(String),
@@ -44,11 +44,11 @@ enum Start {
 }
 
 /// A version in the listing.
-struct Entry {
-    key: String,
-    number: u64,
-    is_latest: bool,
-    shown: ShownVersion,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) number: u64,
+    pub(crate) is_latest: bool,
+    pub(crate) shown: ShownVersion,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ struct Page {
 }
 
 /// Both tables from one place on, each read a look at a time.
-struct Merge<'a> {
+pub(crate) struct Merge<'a> {
     narrow: &'a Narrow<'a>,
     current: VecDeque<(String, ListedVersion)>,
     older: VecDeque<(String, u64, ShownVersion)>,
@@ -72,7 +72,7 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn new(narrow: &'a Narrow<'a>, start: Start) -> Merge<'a> {
+    pub(crate) fn new(narrow: &'a Narrow<'a>, start: Start) -> Merge<'a> {
         Merge {
             narrow,
             current: VecDeque::new(),
@@ -125,7 +125,7 @@ impl<'a> Merge<'a> {
     }
 
     /// The next version; whether it is the latest of its key is not known yet unless it is current.
-    fn next(&mut self, tx: &ReadTx<'_>) -> Result<Option<Entry>, Error> {
+    pub(crate) fn next(&mut self, tx: &ReadTx<'_>) -> Result<Option<Entry>, Error> {
         if (self.current.is_empty() && self.next_current.is_some())
             || (self.older.is_empty() && self.next_older.is_some())
         {

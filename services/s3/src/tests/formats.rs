@@ -7,10 +7,10 @@ use fogbank_testkit::{check_row, expect};
 use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 use crate::store::{
-    Acl, AclGrant, AclGrantee, AclPermission, Bucket, DefaultEncryption, DefaultRetention,
-    Destination, DestinationKind, Encryption, Headers, KmsEncryption, Lifecycle, Listed,
+    Acl, AclGrant, AclGrantee, AclPermission, Begun, Bucket, DefaultEncryption, DefaultRetention,
+    Destination, DestinationKind, Encryption, Headers, Inventory, KmsEncryption, Lifecycle, Listed,
     ListedVersion, Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess,
-    Restored, Retention, ShownVersion, Tags, Upload, Version, VersionName, Versioning,
+    ReportFile, Restored, Retention, ShownVersion, Tags, Upload, Version, VersionName, Versioning,
 };
 
 fn headers() -> Headers {
@@ -27,6 +27,22 @@ fn headers() -> Headers {
 
 fn pairs() -> Vec<(String, String)> {
     vec![("k".into(), "v".into())]
+}
+
+#[test]
+fn inventories() {
+    let file = ReportFile { key: "d/k".into(), size: 300, md5: [7; 16] };
+    let begun = Begun {
+        due_millis: 1_767_229_200_000,
+        files: vec![file],
+        after: Some(("a".into(), 9)),
+        is_whole: false,
+    };
+    let row = Inventory { number: 300, since_millis: 1, has_reported: true, begun: Some(begun) };
+    check_row(
+        &row,
+        expect!["01ac0202010180da8cf1ee660103642f6bac02070707070707070707070707070707070101610900"],
+    );
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod cors;
 mod customer_keys;
 mod formats;
 mod http;
+mod identified;
+mod inventory;
 mod kms;
 mod lifecycle;
 mod listing;
