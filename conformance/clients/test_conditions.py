@@ -177,6 +177,32 @@ def test_tags_of_objects_that_are_there_decide(root, bucket):
     mine.get_object_acl(Bucket=bucket, Key="k")
 
 
+@pytest.mark.parametrize("name", ["aws:ResourceTag/team", "s3:BucketTag/team"])
+def test_tags_of_buckets_decide_where_their_owner_says_so(root, bucket, name):
+    owner, s3 = root.client("s3"), root.user("u", allow("s3:*", Condition=when("StringEquals", name, "a"))).client("s3")
+    owner.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "team", "Value": "a"}]})
+    calls = [
+        lambda: s3.list_objects_v2(Bucket=bucket),
+        lambda: s3.get_object(Bucket=bucket, Key="k"),
+        lambda: s3.put_object(Bucket=bucket, Key="n", Body=b"x"),
+    ]
+    for status, is_allowed in [("Disabled", False), ("Enabled", True), ("Disabled", False)]:
+        owner.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": status})
+        assert owner.get_bucket_abac(Bucket=bucket)["AbacStatus"] == {"Status": status}
+        for call in calls:
+            if is_allowed:
+                call()
+            else:
+                with refused("AccessDenied", 403):
+                    call()
+    # With the bucket's tags denied, it is the other way round.
+    root.grant("u", allow("s3:*"), deny("s3:*", Condition=when("StringEquals", name, "a")))
+    calls[1]()
+    owner.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": "Enabled"})
+    with refused("AccessDenied", 403):
+        calls[1]()
+
+
 def test_a_bucket_policy_may_open_what_is_tagged(root, bucket):
     s3 = root.client("s3")
     s3.delete_public_access_block(Bucket=bucket)

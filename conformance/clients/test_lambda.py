@@ -228,6 +228,25 @@ def handler(event, context):
     assert f"User: {who} is not authorized to perform: dynamodb:PutItem on resource" in error
 
 
+def test_a_role_may_be_good_for_one_function_alone(functions, module_root):
+    meant = f"arn:aws:lambda:us-east-1:{module_root.account}:function:meant"
+    only = allow("sqs:ListQueues", Condition={"ArnEquals": {"lambda:SourceFunctionArn": meant}})
+    role = module_root.role("lister", LAMBDA, only)
+    code = archive(app__py="""
+import boto3
+def handler(event, context):
+    try:
+        boto3.client("sqs").list_queues()
+        return "listed"
+    except Exception as error:
+        return str(error)
+""")
+    for name in ("meant", "other"):
+        make_function(module_root, name, role, code, Timeout=20)
+    assert json.loads(invoke(functions, "meant")["Payload"]) == "listed"
+    assert "is not authorized to perform: sqs:listqueues" in json.loads(invoke(functions, "other")["Payload"])
+
+
 def test_a_queue_feeds_a_function(functions, module_root):
     sqs = module_root.client("sqs")
     source, target = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("source", "target"))

@@ -14,7 +14,7 @@ pub struct Access {
     /// The single permissions; all must be granted.
     pub checks: Vec<Check>,
     /// Adds condition keys that only rows tell, such as the value of a table's partition key. Asked only where
-    /// policies are looked at, which is not the case for an account's root.
+    /// policies are looked at, which for an account's root is seldom the case.
     pub refine: Option<Refine>,
     /// Finds what the call is about, where only rows tell: which key an alias stands for. Asked for every caller.
     pub locate: Option<Locate>,
@@ -189,6 +189,9 @@ pub struct ResourcePolicy {
     /// What else allows as the policy does, such as the grants of a key to the caller, each with a name. A `Deny` in
     /// them counts as one in the policy.
     pub grants: Vec<(String, Arc<Document>)>,
+    /// Whether AWS made the resource for its own use, as it makes the AWS-managed keys of KMS: resource control
+    /// policies do not concern it.
+    pub is_managed_by_aws: bool,
 }
 
 impl ResourcePolicy {

@@ -1,5 +1,6 @@
 //! Who calls.
 
+use fogbank_policy::Caller;
 use serde::{Deserialize, Serialize};
 
 /// An authenticated caller, or a service acting for itself.
@@ -78,6 +79,23 @@ pub struct Session {
 }
 
 impl Principal {
+    /// The caller as policies see it.
+    pub fn caller(&self) -> Caller {
+        let Principal { account, arn, id, .. } = self;
+        match &self.kind {
+            PrincipalKind::Root => Caller::root(account),
+            PrincipalKind::User { .. } => Caller::user(account, arn, id),
+            PrincipalKind::Role { role_arn, .. } => {
+                Caller::assumed_role(account, role_arn, arn, id)
+            }
+            PrincipalKind::Federated { user_arn, .. } => {
+                Caller::federated_user(account, user_arn, arn, id)
+            }
+            PrincipalKind::Service { name } => Caller::service(name),
+            PrincipalKind::Anonymous => Caller::anonymous(),
+        }
+    }
+
     /// The root of an account.
     pub fn root(account: &str) -> Principal {
         Principal {

@@ -86,9 +86,11 @@ pub struct Service {
     pub jobs: &'static [Job],
     /// The policy and owner of the resource with this ARN, for services with resource policies.
     pub resource_policy: Option<PolicyLookUp>,
-    /// The tags of a resource, for the condition keys `aws:ResourceTag/…` and S3's `s3:ExistingObjectTag/…`. Asked only
-    /// if a policy has such a condition and the call's own access does not say.
+    /// The tags of a resource, for the condition key `aws:ResourceTag/…`. Asked only if a policy has such a condition
+    /// and the call's own access does not say.
     pub resource_tags: Option<TagLookUp>,
+    /// The tags of an object that is there already, for S3's condition key `s3:ExistingObjectTag/…`, likewise.
+    pub object_tags: Option<TagLookUp>,
     /// Lets pages of other origins call the service as far as it says, without a signature too. Others may not be called
     /// by pages that do not sign.
     pub cross_origin: Option<CrossOriginLookUp>,
@@ -129,6 +131,7 @@ impl Service {
             jobs: &[],
             resource_policy: None,
             resource_tags: None,
+            object_tags: None,
             cross_origin: None,
             observer: None,
             data_planes: &[],

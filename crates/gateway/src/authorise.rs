@@ -2,6 +2,7 @@
 
 use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Arn, Fault, PrincipalKind, ReadTx, Service, Tx};
+use fogbank_identity::TagsOf;
 
 use crate::Inner;
 use crate::catalogue::{Catalogue, Known};
@@ -19,7 +20,7 @@ pub(crate) fn authorise(
         locate(tx, input, &mut access.checks)?;
     }
     if let Some(refine) = access.refine
-        && !matches!(request.principal.kind, PrincipalKind::Root)
+        && (request.principal.kind != PrincipalKind::Root || is_judged(gateway, tx, &access)?)
     {
         refine(tx, input, &mut access.checks)?;
     }
@@ -28,6 +29,24 @@ pub(crate) fn authorise(
         (Err(refusal), Some(explain)) => Err(explain(tx, input, refusal)),
         (outcome, _) => outcome,
     }
+}
+
+/// Whether a policy may say something of a call of an account's root: its organization's, its session's or a resource's.
+fn is_judged(gateway: &Inner, tx: &ReadTx<'_>, access: &Access) -> Result<bool, Fault> {
+    if gateway.directory.is_limited(tx, &tx.request().principal)? {
+        return Ok(true);
+    }
+    for check in &access.checks {
+        let service = service_of(&gateway.catalogue, &check.resource);
+        let policy = match service.and_then(|service| service.resource_policy) {
+            Some(look_up) => look_up(tx, check)?,
+            None => None,
+        };
+        if policy.is_some_and(|policy| policy.document.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Refuses unless every check is granted; `own` is the action of checks that name none.
@@ -44,11 +63,15 @@ pub(crate) fn granted(
             Some(look_up) => look_up(tx, check)?,
             None => None,
         };
-        let tags = service.and_then(|service| service.resource_tags);
-        let find_tags = tags.map(|look_up| move || look_up(tx, check));
-        let find_tags = find_tags.as_ref().map(|find| find as &dyn Fn() -> _);
+        let find_tags = |whose: TagsOf| {
+            let look_up = service.and_then(|service| match whose {
+                TagsOf::Resource => service.resource_tags,
+                TagsOf::Object => service.object_tags,
+            });
+            look_up.map_or_else(|| Ok(Vec::new()), |look_up| look_up(tx, check))
+        };
         let (policy, request) = (policy.as_ref(), tx.cx().shared_request());
-        gateway.directory.authorise(tx, request, action, check, policy, find_tags)?;
+        gateway.directory.authorise(tx, request, action, check, policy, Some(&find_tags))?;
     }
     Ok(())
 }

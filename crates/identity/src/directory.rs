@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use fogbank_core::store::{self, Db, Read};
 use fogbank_core::{
-    Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Timestamp,
+    Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Session, Timestamp,
 };
 
 use crate::decisions::{CAPACITY as KEPT, Enforcement, FindTags, Outcome, Question};
@@ -198,6 +198,11 @@ impl Directory {
         Ok(())
     }
 
+    /// Whether policies of its session or its organization limit the caller.
+    pub fn is_limited(&self, rows: &dyn Read, principal: &Principal) -> Result<bool, Fault> {
+        Ok(is_limited(principal) || self.identities().place(rows, &principal.account)?.is_some())
+    }
+
     /// Why no policy need be asked, if that is so.
     fn open(
         &self,
@@ -329,22 +334,24 @@ fn is_own(principal: &Principal, resource: &str, policy: Option<&ResourcePolicy>
         Some(policy) => Some(&*policy.owner),
         None => resource.split(':').nth(4).filter(|account| !account.is_empty()),
     };
-    let is_limited = principal
-        .session
-        .as_ref()
-        .is_some_and(|session| !session.policies.is_empty() || !session.policy_arns.is_empty());
-    !is_limited && account.is_none_or(|account| account == principal.account)
+    !is_limited(principal) && account.is_none_or(|account| account == principal.account)
 }
 
-/// Credentials of GetSessionToken, which no policy limits as it does those of AssumeRoot and of delegation, cannot call IAM without a second factor, those of GetFederationToken not at all; and
-/// neither can call of STS what is not open to everybody.
+/// Whether policies limit the caller's session.
+fn is_limited(principal: &Principal) -> bool {
+    let has_policies =
+        |session: &Session| !session.policies.is_empty() || !session.policy_arns.is_empty();
+    principal.session.as_deref().is_some_and(has_policies)
+}
+
+/// Credentials of GetSessionToken, which no policy limits as it does those of AssumeRoot and of delegation, cannot call
+/// IAM without a second factor, those of GetFederationToken not at all; and neither can call of STS what is not open to
+/// everybody.
 fn refuse_bare_session(principal: &Principal, action: &str) -> Result<(), Fault> {
     let is_federated = matches!(principal.kind, PrincipalKind::Federated { .. });
     let is_users = matches!(principal.kind, PrincipalKind::User { .. } | PrincipalKind::Root)
-        && principal
-            .session
-            .as_ref()
-            .is_some_and(|session| session.policies.is_empty() && session.policy_arns.is_empty());
+        && principal.session.is_some()
+        && !is_limited(principal);
     if !is_federated && !is_users {
         return Ok(());
     }

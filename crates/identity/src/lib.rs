@@ -27,7 +27,7 @@ pub mod trust;
 mod tests;
 
 pub use decisions::{
-    Enforcement, FindTags, KeptDecisions, Observed, decode as decode_authorization_message,
+    Enforcement, FindTags, KeptDecisions, Observed, TagsOf, decode as decode_authorization_message,
     encode as encode_authorization_message,
 };
 pub use directory::{Credential, Directory, LookUp, Mode};

@@ -3,7 +3,8 @@
 //! Follows "Policy evaluation logic" of the IAM User Guide: an explicit deny in any layer wins; control policies
 //! must allow; then, within an account, a resource policy or an identity policy suffices, and across accounts both
 //! must allow. Boundaries and session policies limit what identity policies grant, and what a resource policy
-//! grants to a role, but not what it grants to a user, to a session or to everybody.
+//! grants to a role, but not what it grants to a user, to a session or to everybody. A session of a root is limited
+//! by its policies, whoever grants.
 
 use crate::context::{Context, Facts};
 use crate::document::{Document, Effect, Statement};
@@ -310,8 +311,8 @@ impl<'a> Verdict<'a> {
 
 /// What every layer has to say, once none denies explicitly.
 pub(crate) struct Scan<'a> {
-    scps_allow: bool,
     rcps_allow: bool,
+    scps_allow: bool,
     resource_layer: Layer,
     resource: Option<Allowance<'a>>,
     identity: Option<Allowance<'a>>,
@@ -328,8 +329,8 @@ impl<'a> Scan<'a> {
         let scps = if has_account { policies.scps } else { &[] };
         let resource_layer = policies.resource_layer();
         Ok(Scan {
-            scps_allow: request.scan_levels(Layer::ServiceControlPolicy, scps)?,
             rcps_allow: request.scan_levels(Layer::ResourceControlPolicy, policies.rcps)?,
+            scps_allow: request.scan_levels(Layer::ServiceControlPolicy, scps)?,
             resource_layer,
             resource: request.scan_resource(resource_layer, policies)?,
             identity: request.scan(Layer::IdentityPolicy, policies.identity)?,
@@ -359,11 +360,11 @@ impl<'a> Scan<'a> {
         policies: &Policies<'a>,
         same_account: bool,
     ) -> Verdict<'a> {
-        if !self.scps_allow {
-            return Verdict::missing(Layer::ServiceControlPolicy);
-        }
         if !self.rcps_allow {
             return Verdict::missing(Layer::ResourceControlPolicy);
+        }
+        if !self.scps_allow {
+            return Verdict::missing(Layer::ServiceControlPolicy);
         }
         if !caller.has_account() {
             return self.by_resource_policy();
@@ -376,12 +377,16 @@ impl<'a> Scan<'a> {
             };
         }
         let must_be_named = policies.mode != ResourcePolicyMode::Ordinary;
+        // What names an account means its root, which stands behind its sessions as a role does behind its own.
+        let is_behind = caller.kind == CallerKind::Root;
         match self.resource {
-            Some(Allowance { grant: Grant::Direct, .. }) => self.by_resource_policy(),
-            Some(Allowance { grant: Grant::Behind, .. }) => match self.limits(caller, policies) {
-                Some(layer) => Verdict::missing(layer),
-                None => self.by_resource_policy(),
-            },
+            Some(Allowance { grant: Grant::Direct, .. }) if !is_behind => self.by_resource_policy(),
+            Some(Allowance { grant: Grant::Direct | Grant::Behind, .. }) => {
+                match self.limits(caller, policies) {
+                    Some(layer) => Verdict::missing(layer),
+                    None => self.by_resource_policy(),
+                }
+            }
             None if must_be_named => Verdict::missing(self.resource_layer),
             Some(_) | None => self.by_identity(caller, policies),
         }
@@ -395,15 +400,14 @@ impl<'a> Scan<'a> {
     }
 
     fn by_identity(&self, caller: &Caller, policies: &Policies<'a>) -> Verdict<'a> {
-        if caller.kind == CallerKind::Root {
-            return Verdict::allowed(Layer::AccountRoot, None);
-        }
-        let Some(allowance) = self.identity else {
-            return Verdict::missing(Layer::IdentityPolicy);
+        let (layer, statement) = match self.identity {
+            _ if caller.kind == CallerKind::Root => (Layer::AccountRoot, None),
+            Some(allowance) => (Layer::IdentityPolicy, Some(allowance.statement)),
+            None => return Verdict::missing(Layer::IdentityPolicy),
         };
         match self.limits(caller, policies) {
             Some(layer) => Verdict::missing(layer),
-            None => Verdict::allowed(Layer::IdentityPolicy, Some(allowance.statement)),
+            None => Verdict::allowed(layer, statement),
         }
     }
 

@@ -46,6 +46,7 @@ pub(crate) fn resource_policy(
     let at = (account, arn.region.to_owned(), id);
     let Some(key) = KEYS.get(tx, &at)? else { return Ok(None) };
     let mut policy = ResourcePolicy::of_key(at.0.clone(), Some(parsed(tx, &key.policy)?));
+    policy.is_managed_by_aws = key.managed_by.is_some();
     for (id, grant) in grants::of_caller(tx, &at)? {
         policy = policy.with_grant(format!("grant {id}"), parsed(tx, &granted(&grant))?);
     }
@@ -68,7 +69,8 @@ fn unused_managed(
         return Ok(None);
     }
     let text = policy::managed(service, account, arn.region);
-    Ok(Some(ResourcePolicy::of_key(account, Some(parsed(tx, &text)?))))
+    let policy = ResourcePolicy::of_key(account, Some(parsed(tx, &text)?));
+    Ok(Some(ResourcePolicy { is_managed_by_aws: true, ..policy }))
 }
 
 fn granted(grant: &Grant) -> String {

@@ -9,8 +9,9 @@ use fogbank_identity::organizations::{self as rows, ACCOUNTS, ORGANIZATIONS};
 
 use crate::model::{
     CreateAccountInput, CreateOrganizationalUnitInput, CreatePolicyInput,
-    InviteAccountToOrganizationInput, TagResourceInput, UntagResourceInput,
+    InviteAccountToOrganizationInput, PutResourcePolicyInput, TagResourceInput, UntagResourceInput,
 };
+use crate::resource_policies;
 use crate::store::is_account;
 
 type Outcome = Result<Access, Fault>;
@@ -34,6 +35,7 @@ fn arn(request: &Request, input: &dyn Struct, id: &str) -> String {
     let resource = match id.split('-').next().unwrap_or_default() {
         "r" => format!("root/{UNKNOWN}/{id}"),
         "ou" => format!("ou/{UNKNOWN}/{id}"),
+        "rp" => format!("resourcepolicy/{UNKNOWN}/{id}"),
         "h" => format!("handshake/{UNKNOWN}/invite/{id}"),
         "p" => {
             let kind = ["Filter", "Type", "PolicyType"].iter().find_map(|name| input.text(name));
@@ -51,8 +53,10 @@ fn locate(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<(), F
     let Some(account) = ACCOUNTS.get(tx, tx.account())? else { return Ok(()) };
     let id = account.organization;
     let Some(organization) = ORGANIZATIONS.get(tx, &id)? else { return Ok(()) };
+    let owner = resource_policies::owner(tx)?;
     for check in checks {
         let Some((start, end)) = check.resource.split_once(UNKNOWN) else { continue };
+        let start = start.replacen(tx.account(), &owner, 1);
         let policy = check.resource.rsplit('/').next().filter(|last| last.starts_with("p-"));
         let kind = match policy {
             Some(policy) => match rows::managed(policy) {
@@ -104,6 +108,8 @@ fn with_tags(access: Access, input: &dyn Struct) -> Access {
     } else if let Some(input) = input.downcast_ref::<CreatePolicyInput>() {
         input.tags.as_ref()
     } else if let Some(input) = input.downcast_ref::<InviteAccountToOrganizationInput>() {
+        input.tags.as_ref()
+    } else if let Some(input) = input.downcast_ref::<PutResourcePolicyInput>() {
         input.tags.as_ref()
     } else {
         None
@@ -175,6 +181,12 @@ pub(crate) fn effective(request: &Request, input: &dyn Struct) -> Outcome {
             Ok(with_facts(access, input))
         }
     }
+}
+
+/// The organization's own policy, which has no id before it is made.
+pub(crate) fn resource_policy(request: &Request, input: &dyn Struct) -> Outcome {
+    let access = Access::on(arn(request, input, "rp-*")).refined(locate);
+    Ok(with_tags(access, input))
 }
 
 /// The resource that `ResourceId` names.

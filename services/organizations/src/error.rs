@@ -68,6 +68,8 @@ fogbank_core::errors! {
         PolicyTypeAlreadyEnabledException,
         #[error("The specified policy type isn't currently enabled in this root.")]
         PolicyTypeNotEnabledException,
+        #[error("We can't find a resource policy request with the parameter that you specified.")]
+        ResourcePolicyNotFoundException,
         #[error("You specified a root that doesn't exist.")]
         RootNotFoundException,
         #[error("You specified a source container that doesn't exist, or that doesn't hold the account.")]

@@ -5,9 +5,11 @@
 //! are merged and shown, and no service obeys them. A created account is a number like any other, with a role in it that the management account may
 //! assume.
 //!
-//! What is missing: consolidated billing alone, invitations by email, other types of policies, transfers of billing,
-//! the organization's own resource policy. A closed account stays `SUSPENDED`; AWS forgets it after 90 days. Delegated administrators and trusted services are
-//! kept and may read, but no service acts on them.
+//! The organization's own policy lets members look at it and manage policies; other operations it can't let them do.
+//!
+//! What is missing: consolidated billing alone, invitations by email, other types of policies, transfers of billing. A
+//! closed account stays `SUSPENDED`; AWS forgets it after 90 days. Delegated administrators and trusted services are kept
+//! and may read, but no service acts on them.
 
 mod access;
 mod accounts;
@@ -20,6 +22,7 @@ mod model;
 mod organization;
 mod policies;
 mod reset;
+mod resource_policies;
 mod rules;
 mod store;
 mod tags;
@@ -70,6 +73,9 @@ pub static OPERATIONS: &[Op] = operations! {
     read  ListPoliciesForTarget => policies::list_for_target, access::target;
     write EnablePolicyType => organization::enable_policy_type, access::root;
     write DisablePolicyType => organization::disable_policy_type, access::root;
+    write PutResourcePolicy => resource_policies::put, access::resource_policy;
+    read  DescribeResourcePolicy => resource_policies::describe, access::all;
+    write DeleteResourcePolicy => resource_policies::delete, access::all;
     write TagResource => tags::tag, access::resource;
     write UntagResource => tags::untag, access::resource;
     read  ListTagsForResource => tags::list, access::resource;
@@ -92,6 +98,8 @@ pub static OPERATIONS: &[Op] = operations! {
 /// Organizations.
 pub static SERVICE: Service = Service {
     jobs: &[Job { name: "create-account", run: accounts::perform }],
+    resource_policy: Some(|tx, check| resource_policies::of_resource(tx, &check.resource)),
+    resource_tags: Some(tags::of_resource),
     tables: fogbank_identity::organizations::TABLES,
     reset: Some(reset::reset),
     ..Service::new(

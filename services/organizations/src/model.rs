@@ -885,6 +885,39 @@ impl wire::OperationShape for DeletePolicy {
     };
 }
 
+pub struct DeleteResourcePolicy;
+
+impl wire::OperationShape for DeleteResourcePolicy {
+    type Input = DeleteResourcePolicyInput;
+    type Output = DeleteResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteResourcePolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_RESOURCE_POLICY_INPUT,
+            output: &schema::DELETE_RESOURCE_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "ServiceException",
+                "UnsupportedAPIEndpointException",
+                "TooManyRequestsException",
+                "ConcurrentModificationException",
+                "ConstraintViolationException",
+                "AWSOrganizationsNotInUseException",
+                "ResourcePolicyNotFoundException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeregisterDelegatedAdministrator;
 
 impl wire::OperationShape for DeregisterDelegatedAdministrator {
@@ -1133,6 +1166,38 @@ impl wire::OperationShape for DescribePolicy {
                 "ServiceException",
                 "TooManyRequestsException",
                 "UnsupportedAPIEndpointException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeResourcePolicy;
+
+impl wire::OperationShape for DescribeResourcePolicy {
+    type Input = DescribeResourcePolicyInput;
+    type Output = DescribeResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeResourcePolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_RESOURCE_POLICY_INPUT,
+            output: &schema::DESCRIBE_RESOURCE_POLICY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "ServiceException",
+                "UnsupportedAPIEndpointException",
+                "TooManyRequestsException",
+                "AWSOrganizationsNotInUseException",
+                "ResourcePolicyNotFoundException",
+                "ConstraintViolationException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -2022,6 +2087,39 @@ impl wire::OperationShape for MoveAccount {
     };
 }
 
+pub struct PutResourcePolicy;
+
+impl wire::OperationShape for PutResourcePolicy {
+    type Input = PutResourcePolicyInput;
+    type Output = PutResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutResourcePolicy",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::PUT_RESOURCE_POLICY_REQUEST,
+            output: &schema::PUT_RESOURCE_POLICY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "AccessDeniedException",
+                "ServiceException",
+                "UnsupportedAPIEndpointException",
+                "TooManyRequestsException",
+                "ConcurrentModificationException",
+                "InvalidInputException",
+                "ConstraintViolationException",
+                "AWSOrganizationsNotInUseException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct RegisterDelegatedAdministrator;
 
 impl wire::OperationShape for RegisterDelegatedAdministrator {
@@ -2543,6 +2641,16 @@ wire::structure!(DeletePolicyInput, schema::DELETE_POLICY_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteResourcePolicyInput {}
+
+wire::structure!(DeleteResourcePolicyInput, schema::DELETE_RESOURCE_POLICY_INPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteResourcePolicyOutput {}
+
+wire::structure!(DeleteResourcePolicyOutput, schema::DELETE_RESOURCE_POLICY_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterDelegatedAdministratorOutput {}
 
 wire::structure!(
@@ -2682,6 +2790,20 @@ pub struct DescribePolicyOutput {
 
 wire::structure!(DescribePolicyOutput, schema::DESCRIBE_POLICY_RESPONSE, {
     0 => policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeResourcePolicyInput {}
+
+wire::structure!(DescribeResourcePolicyInput, schema::DESCRIBE_RESOURCE_POLICY_INPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeResourcePolicyOutput {
+    pub resource_policy: Option<ResourcePolicy>,
+}
+
+wire::structure!(DescribeResourcePolicyOutput, schema::DESCRIBE_RESOURCE_POLICY_RESPONSE, {
+    0 => resource_policy,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3445,6 +3567,25 @@ wire::structure!(PolicyTypeSummary, schema::POLICY_TYPE_SUMMARY, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutResourcePolicyInput {
+    pub content: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(PutResourcePolicyInput, schema::PUT_RESOURCE_POLICY_REQUEST, {
+    0 => content, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutResourcePolicyOutput {
+    pub resource_policy: Option<ResourcePolicy>,
+}
+
+wire::structure!(PutResourcePolicyOutput, schema::PUT_RESOURCE_POLICY_RESPONSE, {
+    0 => resource_policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterDelegatedAdministratorOutput {}
 
 wire::structure!(
@@ -3479,6 +3620,26 @@ pub struct RemoveAccountFromOrganizationInput {
 
 wire::structure!(RemoveAccountFromOrganizationInput, schema::REMOVE_ACCOUNT_FROM_ORGANIZATION_REQUEST, {
     0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourcePolicy {
+    pub resource_policy_summary: Option<ResourcePolicySummary>,
+    pub content: Option<String>,
+}
+
+wire::structure!(ResourcePolicy, schema::RESOURCE_POLICY, {
+    0 => resource_policy_summary, 1 => content,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResourcePolicySummary {
+    pub id: Option<String>,
+    pub arn: Option<String>,
+}
+
+wire::structure!(ResourcePolicySummary, schema::RESOURCE_POLICY_SUMMARY, {
+    0 => id, 1 => arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3993,6 +4154,10 @@ mod schema {
         Kind::Structure(&[body("PolicyId", &POLICY_ID, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_RESOURCE_POLICY_INPUT: Schema =
+        schema("DeleteResourcePolicyInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_RESOURCE_POLICY_OUTPUT: Schema =
+        schema("DeleteResourcePolicyOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DEREGISTER_DELEGATED_ADMINISTRATOR_OUTPUT: Schema =
         schema("DeregisterDelegatedAdministratorOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DEREGISTER_DELEGATED_ADMINISTRATOR_REQUEST: Schema = schema(
@@ -4075,6 +4240,13 @@ mod schema {
     pub(super) static DESCRIBE_POLICY_RESPONSE: Schema = schema(
         "DescribePolicyResponse",
         Kind::Structure(&[body("Policy", &POLICY, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_RESOURCE_POLICY_INPUT: Schema =
+        schema("DescribeResourcePolicyInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DESCRIBE_RESOURCE_POLICY_RESPONSE: Schema = schema(
+        "DescribeResourcePolicyResponse",
+        Kind::Structure(&[body("ResourcePolicy", &RESOURCE_POLICY, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static DESTINATION_PARENT_NOT_FOUND_EXCEPTION: Schema = schema(
@@ -4904,6 +5076,19 @@ mod schema {
     );
     pub(super) static POLICY_TYPES: Schema =
         schema("PolicyTypes", list(&POLICY_TYPE_SUMMARY, "member", false, false), Constraint::NONE);
+    pub(super) static PUT_RESOURCE_POLICY_REQUEST: Schema = schema(
+        "PutResourcePolicyRequest",
+        Kind::Structure(&[
+            body("Content", &RESOURCE_POLICY_CONTENT, Flags::REQUIRED),
+            body("Tags", &TAGS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_RESOURCE_POLICY_RESPONSE: Schema = schema(
+        "PutResourcePolicyResponse",
+        Kind::Structure(&[body("ResourcePolicy", &RESOURCE_POLICY, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static REGISTER_DELEGATED_ADMINISTRATOR_OUTPUT: Schema =
         schema("RegisterDelegatedAdministratorOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static REGISTER_DELEGATED_ADMINISTRATOR_REQUEST: Schema = schema(
@@ -4921,9 +5106,27 @@ mod schema {
         Kind::Structure(&[body("AccountId", &ACCOUNT_ID, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static RESOURCE_POLICY: Schema = schema(
+        "ResourcePolicy",
+        Kind::Structure(&[
+            body("ResourcePolicySummary", &RESOURCE_POLICY_SUMMARY, Flags::NONE),
+            body("Content", &RESOURCE_POLICY_CONTENT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RESOURCE_POLICY_CONTENT: Schema = schema(
+        "ResourcePolicyContent",
+        Kind::String,
+        matching(Some(1), Some(40000), r"[\s\S]*", r"[ \t\n\x0B\x0C\r[^ \t\n\x0B\x0C\r]]*"),
+    );
     pub(super) static RESOURCE_POLICY_NOT_FOUND_EXCEPTION: Schema = schema(
         "ResourcePolicyNotFoundException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static RESOURCE_POLICY_SUMMARY: Schema = schema(
+        "ResourcePolicySummary",
+        Kind::Structure(&[body("Id", &STRING, Flags::NONE), body("Arn", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static RESPONSIBILITY_TRANSFER_ALREADY_IN_STATUS_EXCEPTION: Schema = schema(

@@ -20,8 +20,8 @@ pub(crate) fn create(
     tx: &mut WriteTx<'_>,
     input: CreatePolicyInput,
 ) -> Result<CreatePolicyOutput, Error> {
-    let found = store::managed(tx)?;
     let kind = rules::kind(input.r#type)?;
+    let found = store::managed_of(tx, Some(kind))?;
     let tags = rules::tags(input.tags)?;
     rules::check_document(kind, &input.content)?;
     require_free(tx, &found, kind, &input.name)?;
@@ -155,8 +155,9 @@ pub(crate) fn delete(
 
 /// Lists the policies of a type.
 pub(crate) fn list(tx: &ReadTx<'_>, input: ListPoliciesInput) -> Result<ListPoliciesOutput, Error> {
-    let found = store::visible(tx)?;
-    let ids = ids(tx, &found, rules::kind(input.filter)?)?;
+    let kind = rules::kind(input.filter)?;
+    let found = store::visible_of(tx, Some(kind))?;
+    let ids = ids(tx, &found, kind)?;
     let (ids, next_token) = rules::page(ids, input.next_token.as_deref(), input.max_results)?;
     let policies = ids.iter().map(|id| summary(tx, &found, id)).collect::<Result<_, _>>()?;
     Ok(ListPoliciesOutput { policies: Some(policies), next_token })

@@ -11,6 +11,7 @@ use fogbank_identity::organizations::{
 use fogbank_identity::rows::changed;
 
 use crate::error::Error;
+use crate::resource_policies;
 
 /// An organization and its id.
 pub(crate) struct Found {
@@ -27,22 +28,36 @@ pub(crate) fn organization(tx: &impl Tx) -> Result<Found, Error> {
     Ok(Found { id: account.organization, row })
 }
 
-/// The organization that the caller's account manages.
+/// The organization that the caller's account manages, or whose policy lets it do this.
 pub(crate) fn managed(tx: &impl Tx) -> Result<Found, Error> {
-    let found = organization(tx)?;
-    if found.row.management == tx.account() { Ok(found) } else { Err(Error::AccessDeniedException) }
+    managed_of(tx, None)
 }
 
-/// The organization that the caller's account may look at: it manages it, or it administers something in it.
-pub(crate) fn visible(tx: &impl Tx) -> Result<Found, Error> {
+/// The same, where the call is about a type of policies.
+pub(crate) fn managed_of(tx: &impl Tx, kind: Option<&str>) -> Result<Found, Error> {
     let found = organization(tx)?;
-    let is_delegate =
-        !keys(tx, &rows::DELEGATIONS, &(&*found.id, tx.account()), |key| key)?.is_empty();
-    if found.row.management == tx.account() || is_delegate {
-        Ok(found)
-    } else {
-        Err(Error::AccessDeniedException)
-    }
+    let may = found.row.management == tx.account() || resource_policies::allows(tx, &found, kind)?;
+    if may { Ok(found) } else { Err(Error::AccessDeniedException) }
+}
+
+/// The organization that the caller's account may look at: it manages it, it administers something in it, or the
+/// organization's policy lets it.
+pub(crate) fn visible(tx: &impl Tx) -> Result<Found, Error> {
+    visible_of(tx, None)
+}
+
+/// The same, where the call is about a type of policies.
+pub(crate) fn visible_of(tx: &impl Tx, kind: Option<&str>) -> Result<Found, Error> {
+    let found = organization(tx)?;
+    let is_delegate = || {
+        Ok::<_, Error>(
+            !keys(tx, &rows::DELEGATIONS, &(&*found.id, tx.account()), |key| key)?.is_empty(),
+        )
+    };
+    let may = found.row.management == tx.account()
+        || is_delegate()?
+        || resource_policies::allows(tx, &found, kind)?;
+    if may { Ok(found) } else { Err(Error::AccessDeniedException) }
 }
 
 /// What `of` makes of all keys of a table that begin with `prefix`.

@@ -13,13 +13,14 @@
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
-//! * checksums by XXHASH; the condition keys `s3:ExistingObjectTag/…`;
+//! * checksums by XXHASH;
 //! * S3 Select;
 //! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
 //!   each is given up after a few tries, which the log says.
 //!
 //! Requests of every region are answered by every endpoint; there are no redirects between regions.
 
+mod abac;
 mod acceleration;
 mod access;
 mod access_logs;
@@ -221,6 +222,8 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketMetricsConfiguration => metrics::delete, |_, input| {
         access::bucket_to("s3:PutMetricsConfiguration", input)
     };
+    read GetBucketAbac => abac::get, access::bucket;
+    write PutBucketAbac => abac::put, access::bucket;
     read GetBucketCors => cors::get, |_, input| access::bucket_to("s3:GetBucketCORS", input);
     write PutBucketCors => cors::put, |_, input| access::bucket_to("s3:PutBucketCORS", input);
     write DeleteBucketCors => cors::delete, |_, input| {
@@ -274,7 +277,8 @@ pub static SERVICE: Service = Service {
         Job { name: replication::LATE_JOB, run: replication::is_late },
     ],
     resource_policy: Some(policies::of_resource),
-    resource_tags: Some(tagging::of_resource),
+    resource_tags: Some(abac::of_resource),
+    object_tags: Some(tagging::of_object),
     cross_origin: Some(cors::answer),
     observer: Some(&access_logs::OBSERVER),
     data_planes: websites::PLANES,

@@ -1319,6 +1319,30 @@ impl wire::OperationShape for DeletePublicAccessBlock {
     };
 }
 
+pub struct GetBucketAbac;
+
+impl wire::OperationShape for GetBucketAbac {
+    type Input = GetBucketAbacInput;
+    type Output = GetBucketAbacOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketAbac",
+            method: "GET",
+            uri: "/{Bucket}?abac",
+            status: 200,
+            input: &schema::GET_BUCKET_ABAC_REQUEST,
+            output: &schema::GET_BUCKET_ABAC_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "AbacStatus",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetBucketAccelerateConfiguration;
 
 impl wire::OperationShape for GetBucketAccelerateConfiguration {
@@ -2279,6 +2303,30 @@ impl wire::OperationShape for ListParts {
     };
 }
 
+pub struct PutBucketAbac;
+
+impl wire::OperationShape for PutBucketAbac {
+    type Input = PutBucketAbacInput;
+    type Output = PutBucketAbacOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutBucketAbac",
+            method: "PUT",
+            uri: "/{Bucket}?abac",
+            status: 200,
+            input: &schema::PUT_BUCKET_ABAC_REQUEST,
+            output: &schema::PUT_BUCKET_ABAC_OUTPUT,
+            result_wrapper: "",
+            input_root: "AbacStatus",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutBucketAccelerateConfiguration;
 
 impl wire::OperationShape for PutBucketAccelerateConfiguration {
@@ -2959,6 +3007,15 @@ impl wire::OperationShape for UploadPartCopy {
 pub type GetBucketNotificationConfigurationOutput = NotificationConfiguration;
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AbacStatus {
+    pub status: Option<BucketAbacStatus>,
+}
+
+wire::structure!(AbacStatus, schema::ABAC_STATUS, {
+    0 => status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AbortIncompleteMultipartUpload {
     pub days_after_initiation: Option<i32>,
 }
@@ -3115,6 +3172,11 @@ pub struct Bucket {
 
 wire::structure!(Bucket, schema::BUCKET, {
     0 => name, 1 => creation_date, 2 => bucket_region, 3 => bucket_arn,
+});
+
+wire::enumeration!(BucketAbacStatus {
+    Enabled = "Enabled",
+    Disabled = "Disabled",
 });
 
 wire::enumeration!(BucketAccelerateStatus {
@@ -4183,6 +4245,25 @@ pub struct FilterRule {
 
 wire::structure!(FilterRule, schema::FILTER_RULE, {
     0 => name, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAbacOutput {
+    pub abac_status: Option<AbacStatus>,
+}
+
+wire::structure!(GetBucketAbacOutput, schema::GET_BUCKET_ABAC_OUTPUT, {
+    0 => abac_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketAbacInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketAbacInput, schema::GET_BUCKET_ABAC_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6346,6 +6427,25 @@ wire::structure!(PublicAccessBlockConfiguration, schema::PUBLIC_ACCESS_BLOCK_CON
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAbacOutput {}
+
+wire::structure!(PutBucketAbacOutput, schema::PUT_BUCKET_ABAC_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutBucketAbacInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub abac_status: AbacStatus,
+}
+
+wire::structure!(PutBucketAbacInput, schema::PUT_BUCKET_ABAC_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => expected_bucket_owner,
+    4 => abac_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutBucketAccelerateConfigurationOutput {}
 
 wire::structure!(
@@ -7709,6 +7809,11 @@ mod schema {
     pub(super) static TIMESTAMP: Schema =
         schema("Timestamp", Kind::Timestamp(None), Constraint::NONE);
 
+    pub(super) static ABAC_STATUS: Schema = schema(
+        "AbacStatus",
+        Kind::Structure(&[body("Status", &BUCKET_ABAC_STATUS, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static ABORT_INCOMPLETE_MULTIPART_UPLOAD: Schema = schema(
         "AbortIncompleteMultipartUpload",
         Kind::Structure(&[body("DaysAfterInitiation", &INTEGER, Flags::NONE)]),
@@ -7874,6 +7979,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static BUCKET_ABAC_STATUS: Schema =
+        schema("BucketAbacStatus", Kind::Enum(super::BucketAbacStatus::NAMES), Constraint::NONE);
     pub(super) static BUCKET_ACCELERATE_STATUS: Schema = schema(
         "BucketAccelerateStatus",
         Kind::Enum(super::BucketAccelerateStatus::NAMES),
@@ -9208,6 +9315,25 @@ mod schema {
     );
     pub(super) static FILTER_RULE_LIST: Schema =
         schema("FilterRuleList", list(&FILTER_RULE, "member", true, false), Constraint::NONE);
+    pub(super) static GET_BUCKET_ABAC_OUTPUT: Schema = schema(
+        "GetBucketAbacOutput",
+        Kind::Structure(&[bound("AbacStatus", &ABAC_STATUS, Payload, "AbacStatus", Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_ABAC_REQUEST: Schema = schema(
+        "GetBucketAbacRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_BUCKET_ACCELERATE_CONFIGURATION_OUTPUT: Schema = schema(
         "GetBucketAccelerateConfigurationOutput",
         Kind::Structure(&[
@@ -11614,6 +11740,34 @@ mod schema {
             body("IgnorePublicAcls", &BOOLEAN, Flags::NONE),
             body("BlockPublicPolicy", &BOOLEAN, Flags::NONE),
             body("RestrictPublicBuckets", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_BUCKET_ABAC_OUTPUT: Schema =
+        schema("PutBucketAbacOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_BUCKET_ABAC_REQUEST: Schema = schema(
+        "PutBucketAbacRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound("AbacStatus", &ABAC_STATUS, Payload, "AbacStatus", Flags::REQUIRED),
+            ),
         ]),
         Constraint::NONE,
     );

@@ -2,6 +2,7 @@
 
 use fogbank_core::{Check, Fault, ReadTx, Tx, WriteTx};
 
+use crate::abac;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
@@ -29,7 +30,7 @@ fn tagged(
 }
 
 /// The tags of the object, or of the version, that a permission is asked for.
-pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn of_object(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
     let resource = check.resource.strip_prefix("arn:aws:s3:::");
     let Some(at) = resource.and_then(|resource| resource.split_once('/')) else {
         return Ok(Vec::new());
@@ -113,6 +114,7 @@ pub(crate) fn put_bucket(
     let tags = rules::pairs(input.tagging.tag_set);
     rules::check_bucket_tags(&tags)?;
     store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    abac::refuse_enabled(tx, name)?;
     BUCKET_TAGS.put(tx, name, &Tags(tags))?;
     Ok(PutBucketTaggingOutput {})
 }
@@ -137,6 +139,7 @@ pub(crate) fn delete_bucket(
 ) -> Result<DeleteBucketTaggingOutput, Error> {
     let name = &input.bucket;
     store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    abac::refuse_enabled(tx, name)?;
     BUCKET_TAGS.delete(tx, name)?;
     Ok(DeleteBucketTaggingOutput {})
 }

@@ -12,7 +12,7 @@
 //! no EventBridge to hand them to: a notification policy becomes `Finished` when it is time, and nobody hears of it.
 //! Of the parameters that AWS publishes under `/aws/service/` there are regions and the images that deployments look up;
 //! their ids are Fogbank's own. Whether an image of the data type `aws:ec2:image` exists cannot be told, for there is no
-//! EC2. `DescribeParameters` with `Shared` answers `NotImplemented`.
+//! EC2.
 
 mod access;
 mod error;

@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use fogbank_core::{Fault, ReadTx, Timestamp, Tx, page};
+use fogbank_core::{ReadTx, Timestamp, Tx, page};
 
 use crate::error::Error;
 use crate::model::{
     DescribeParametersInput, DescribeParametersOutput, ParameterInlinePolicy, ParameterMetadata,
     ParameterTier, ParameterType,
 };
-use crate::rules::filters;
+use crate::rules::filters::{self, Filter};
 use crate::store::{self, PARAMETERS, Parameter, ParameterKey, Version};
-use crate::values;
+use crate::{sharing, values};
 
 /// How many parameters a page has when it is not told.
 const PAGE: i32 = 50;
@@ -23,9 +23,6 @@ pub(crate) fn describe(
     tx: &ReadTx<'_>,
     input: DescribeParametersInput,
 ) -> Result<DescribeParametersOutput, Error> {
-    if input.shared.unwrap_or_default() {
-        return Err(Fault::not_implemented("ssm", "DescribeParameters with Shared").into());
-    }
     let old = input.filters.unwrap_or_default();
     let new = input.parameter_filters.unwrap_or_default();
     if !old.is_empty() && !new.is_empty() {
@@ -38,6 +35,9 @@ pub(crate) fn describe(
         false => filters::parse_old(&old),
     };
     let limit = usize::try_from(input.max_results.unwrap_or(PAGE)).unwrap_or(1);
+    if input.shared.unwrap_or_default() {
+        return describe_shared(tx, &filters, limit, input.next_token.as_deref());
+    }
     let place = (tx.account().to_owned(), tx.region().to_owned());
     let mut range = PARAMETERS.range(&place);
     if let Some(after) = values::page_after(input.next_token.as_deref())? {
@@ -70,6 +70,32 @@ pub(crate) fn describe(
         Some(error) => Err(error),
         None => Ok(DescribeParametersOutput { parameters: Some(shown), next_token }),
     }
+}
+
+/// Lists the parameters of other accounts that are shared with the caller, in the order of their ARNs.
+fn describe_shared(
+    tx: &ReadTx<'_>,
+    filters: &[Filter],
+    limit: usize,
+    token: Option<&str>,
+) -> Result<DescribeParametersOutput, Error> {
+    let after = values::page_after(token)?.unwrap_or_default();
+    let mut shown = Vec::new();
+    let mut next_token = None;
+    let mut last = String::new();
+    for (arn, key, parameter) in sharing::shared(tx)? {
+        let version = store::latest(tx, &key, &parameter)?;
+        if arn <= after || !filters::passes(filters, &key.2, &parameter, &version) {
+            continue;
+        }
+        if shown.len() == limit {
+            next_token = Some(page::text_token(&last));
+            break;
+        }
+        last = arn;
+        shown.push(entry(key, &parameter, version));
+    }
+    Ok(DescribeParametersOutput { parameters: Some(shown), next_token })
 }
 
 fn entry(key: ParameterKey, parameter: &Parameter, version: Version) -> ParameterMetadata {

@@ -1,8 +1,12 @@
 //! Resource policies: which other accounts may read a parameter.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use fogbank_core::policy::{Document, Kind};
+use fogbank_core::policy::{
+    Attached, Call, Caller, Document, Kind, Policies, ResourceSide, evaluate,
+};
 use fogbank_core::store::Read;
 use fogbank_core::{Arn, Check, Fault, ReadTx, ResourcePolicy, Tx, WriteTx, page};
 use serde_json::{Value, json};
@@ -14,7 +18,7 @@ use crate::model::{
     PutResourcePolicyOutput,
 };
 use crate::rules::names::Named;
-use crate::store::{self, POLICIES, ParameterKey, PolicyKey, ResourcePolicyRow};
+use crate::store::{self, POLICIES, Parameter, ParameterKey, PolicyKey, ResourcePolicyRow};
 
 /// How many policies a page has when it is not told.
 const PAGE: i32 = 50;
@@ -149,6 +153,60 @@ pub(crate) fn resource_policy(
         }
     };
     Ok(Some(ResourcePolicy::new(named.account, document)))
+}
+
+/// Stands for what the caller's own policies allow: whether they do does not make a parameter shared.
+const ANYTHING: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+/// The actions of which one must be allowed to the caller for a parameter to be shared with it.
+const SHARES: [&str; 4] =
+    ["ssm:DescribeParameters", "ssm:GetParameter", "ssm:GetParameters", "ssm:GetParameterHistory"];
+
+/// The parameters of other accounts in the caller's region that a policy shares with the caller, by their ARNs.
+pub(crate) fn shared(tx: &ReadTx<'_>) -> Result<Vec<(String, ParameterKey, Parameter)>, Error> {
+    let mut keys = BTreeSet::new();
+    POLICIES.range(&()).visit_keys(tx, |(account, region, name, _)| {
+        if region == tx.region() && account != tx.account() {
+            keys.insert((account, region, name));
+        }
+        ControlFlow::Continue(())
+    })?;
+    let caller = tx.request().principal.caller();
+    let anything = Document::parse(ANYTHING, Kind::Identity).map_err(Fault::internal)?;
+    let mut shared = Vec::new();
+    for key in keys {
+        let arn = store::arn_of(&key);
+        let policy = resource_policy(tx, &arn)?.and_then(|policy| policy.document);
+        if policy.is_some_and(|policy| is_shared(&caller, (&key.0, &arn), &policy, &anything))
+            && let Some((_, parameter)) = store::look_up(tx, &Named::parse(&arn, "", ""))?
+        {
+            shared.push((arn, key, parameter));
+        }
+    }
+    Ok(shared)
+}
+
+/// Whether a policy allows the caller to read the parameter of another account.
+fn is_shared(
+    caller: &Caller,
+    (owner, arn): (&str, &str),
+    policy: &Document,
+    anything: &Document,
+) -> bool {
+    let policies = Policies {
+        identity: &[Attached { source: "any", document: anything }],
+        resource: Some(ResourceSide {
+            owner,
+            policy: Some(Attached { source: arn, document: policy }),
+            grants: &[],
+        }),
+        ..Policies::default()
+    };
+    SHARES.iter().any(|action| {
+        let call = Call { action, resource: arn, principal: caller, context: &() };
+        evaluate(&call, &policies).is_allowed()
+    })
 }
 
 /// The tags of the parameter with this ARN, for calls that are not its own.

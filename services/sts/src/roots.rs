@@ -41,6 +41,7 @@ pub(crate) fn assume(
         policy_arns: vec![task],
         issued_secs: tx.now().secs(),
         source_identity: source_identity.clone(),
+        keys: vec![("aws:AssumedRoot".to_owned(), vec!["true".to_owned()])],
         ..Session::default()
     };
     let secs = input.duration_seconds.filter(|secs| *secs > 0).unwrap_or(SESSION_SECS);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fogbank_core::{Cx, Principal, PrincipalKind, ReadTx, Session, Tx, WriteTx};
+use fogbank_core::{Cx, Principal, PrincipalKind, ReadTx, Request, Session, Tx, WriteTx};
 use fogbank_identity::rows::{self, Role};
 use fogbank_identity::{Identities, keys, managed, trust};
 
@@ -165,7 +165,7 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput, has_factor: bool) -> Result<A
         mfa: false,
         issued_secs: tx.now().secs(),
         source_identity,
-        keys: Vec::new(),
+        keys: keys_of_function(request),
     };
     Ok(Asked {
         principal: role_principal(&account, &role, role_session_name, session),
@@ -174,6 +174,13 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput, has_factor: bool) -> Result<A
         packed_percent,
         token_bytes: input.minimum_session_token_size,
     })
+}
+
+/// What tells the function whose environment gets the credentials: `lambda:SourceFunctionArn`.
+fn keys_of_function(request: &Request) -> Vec<(String, Vec<String>)> {
+    let is_lambda = matches!(&request.principal.kind, PrincipalKind::Service { name } if name == "lambda.amazonaws.com");
+    let function = request.source.iter().filter(|_| is_lambda);
+    function.map(|(arn, _)| ("lambda:SourceFunctionArn".to_owned(), vec![arn.clone()])).collect()
 }
 
 fn keys_of(

@@ -12,7 +12,7 @@ use super::passed::Passed;
 use super::{Outcome, messages};
 
 /// The keys of AWS that an explanation shows where the request has them, besides those that conditions ask for.
-const SHOWN: [&str; 27] = [
+const SHOWN: [&str; 29] = [
     "aws:PrincipalArn",
     "aws:PrincipalAccount",
     "aws:PrincipalType",
@@ -39,6 +39,8 @@ const SHOWN: [&str; 27] = [
     "aws:MultiFactorAuthAge",
     "aws:SourceIdentity",
     "aws:FederatedProvider",
+    "aws:AssumedRoot",
+    "lambda:SourceFunctionArn",
     "aws:PrincipalIsAWSService",
 ];
 

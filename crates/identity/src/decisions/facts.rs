@@ -8,7 +8,7 @@ use fogbank_core::policy::{Context, Values};
 use fogbank_core::store::Read;
 use fogbank_core::{Fault, PrincipalKind, Request, Session};
 
-use super::{FindTags, Question, Standing};
+use super::{FindTags, Question, Standing, TagsOf};
 use crate::Identities;
 use crate::places::Place;
 use crate::rows::Tags;
@@ -37,7 +37,6 @@ pub(crate) struct Facts<'a> {
     /// What a call of IAM or STS is about.
     target: Option<&'a Target>,
     action: &'a str,
-    resource: &'a str,
     /// The account that owns the resource; empty if nobody knows.
     owner: &'a str,
     /// None where a decision is explained, which must see what it saw when it was made.
@@ -84,9 +83,7 @@ impl Context for Facts<'_> {
             return self.of_s3(key, name);
         }
         if let Some(tag) = resource_tag(key) {
-            // A bucket's tags count where its owner has said so, which nobody can yet; objects have none of this kind.
-            let is_s3 = self.resource.starts_with("arn:aws:s3:::");
-            return if is_s3 { None } else { self.resource_tag(key, tag) };
+            return self.tag_of(TagsOf::Resource, key, tag);
         }
         self.global(key.strip_prefix("aws:")?)
     }
@@ -103,7 +100,7 @@ impl<'a> Facts<'a> {
         let owner = super::owner(request, policy, resource);
         let (found, trouble) = (RefCell::new(found), RefCell::default());
         let tags = standing.tags();
-        Facts { request, keys, tags, target, action, resource, owner, look_ups, found, trouble }
+        Facts { request, keys, tags, target, action, owner, look_ups, found, trouble }
     }
 
     /// What was looked up, or why something could not be.
@@ -159,7 +156,11 @@ impl<'a> Facts<'a> {
     /// A key of S3 that the request's signature tells, or the tags of an object that is there already.
     fn of_s3(&'a self, key: &str, name: &str) -> Option<Values<'a>> {
         if let Some(tag) = name.strip_prefix("existingobjecttag/") {
-            return tells_object_tags(self.action).then(|| self.resource_tag(key, tag)).flatten();
+            let tells = tells_object_tags(self.action);
+            return tells.then(|| self.tag_of(TagsOf::Object, key, tag)).flatten();
+        }
+        if let Some(tag) = name.strip_prefix("buckettag/") {
+            return self.tag_of(TagsOf::Resource, key, tag);
         }
         let signature = self.request.signature.as_ref();
         match name {
@@ -220,9 +221,9 @@ impl<'a> Facts<'a> {
         })
     }
 
-    fn resource_tag(&self, key: &str, tag: &str) -> Option<Values<'a>> {
+    fn tag_of(&self, whose: TagsOf, key: &str, tag: &str) -> Option<Values<'a>> {
         let found = self.look_up(key, |look_ups| match look_ups.resource_tags {
-            Some(find) => Ok(value(&find()?, tag).map(ToOwned::to_owned)),
+            Some(find) => Ok(value(&find(whose)?, tag).map(ToOwned::to_owned)),
             None => Ok(None),
         });
         found.map(Values::one)

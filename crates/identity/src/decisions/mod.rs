@@ -16,7 +16,7 @@ use fogbank_core::policy::{
     ResourceSide, evaluate,
 };
 use fogbank_core::store::Read;
-use fogbank_core::{Fault, Principal, PrincipalKind, Request, ResourcePolicy, tracing};
+use fogbank_core::{Fault, Request, ResourcePolicy, tracing};
 
 use crate::identities::Identities;
 use crate::rows::Tags;
@@ -42,7 +42,16 @@ pub enum Enforcement {
 }
 
 /// Finds the tags of the resource of a call.
-pub type FindTags<'a> = &'a dyn Fn() -> Result<Tags, Fault>;
+pub type FindTags<'a> = &'a dyn Fn(TagsOf) -> Result<Tags, Fault>;
+
+/// Whose tags a condition asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagsOf {
+    /// The resource's own; in S3 the bucket's, for what lies in it too.
+    Resource,
+    /// The object's that is there already.
+    Object,
+}
 
 /// One permission to be decided.
 #[derive(Clone, Copy)]
@@ -178,19 +187,4 @@ fn owner<'a>(
     }
     let of_arn = resource.split(':').nth(4).filter(|account| !account.is_empty());
     of_arn.unwrap_or(&request.principal.account)
-}
-
-/// The caller as policies see it.
-fn caller(principal: &Principal) -> Caller {
-    let Principal { account, arn, id, .. } = principal;
-    match &principal.kind {
-        PrincipalKind::Root => Caller::root(account),
-        PrincipalKind::User { .. } => Caller::user(account, arn, id),
-        PrincipalKind::Role { role_arn, .. } => Caller::assumed_role(account, role_arn, arn, id),
-        PrincipalKind::Federated { user_arn, .. } => {
-            Caller::federated_user(account, user_arn, arn, id)
-        }
-        PrincipalKind::Service { name } => Caller::service(name),
-        PrincipalKind::Anonymous => Caller::anonymous(),
-    }
 }

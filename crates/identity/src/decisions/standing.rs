@@ -6,7 +6,7 @@ use fogbank_core::policy::{Attached, Call, Document, Policies, ResourceSide};
 use fogbank_core::store::Read;
 use fogbank_core::{Fault, PrincipalKind, ResourcePolicy};
 
-use super::{Facts, Question, caller};
+use super::{Facts, Question};
 use crate::identities::{Compiled, Holder, Identities, attached, holder_id, is_of_root};
 use crate::managed;
 use crate::places::{self, Place};
@@ -94,11 +94,15 @@ impl Standing {
         let grants: Vec<Attached<'_>> = grants.iter().map(granted).collect();
         let principal = &question.request.principal;
         let scps = limits(&self.own_place, |place| place.limits_on_caller(principal));
-        let rcps =
-            limits(&self.owner_place, |place| place.limits_on_resource(principal, question.action));
+        let rcps = match question.policy.is_some_and(|policy| policy.is_managed_by_aws) {
+            true => Vec::new(),
+            false => limits(&self.owner_place, |place| {
+                place.limits_on_resource(principal, question.action)
+            }),
+        };
         let scps: Vec<&[Attached<'_>]> = scps.iter().map(Vec::as_slice).collect();
         let rcps: Vec<&[Attached<'_>]> = rcps.iter().map(Vec::as_slice).collect();
-        let caller = caller(principal);
+        let caller = principal.caller();
         let Question { action, resource, .. } = *question;
         let call = Call { action, resource, principal: &caller, context: facts };
         let policies = Policies {

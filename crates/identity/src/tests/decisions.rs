@@ -216,6 +216,28 @@ fn the_root_rules_its_account_only() {
 }
 
 #[test]
+fn a_session_of_the_root_has_what_its_policies_allow() {
+    let house = House::dev();
+    let with = |session: Session| Principal {
+        session: Some(Box::new(session)),
+        ..Principal::root(ACCOUNT)
+    };
+    let policies = vec![allow("sqs:SendMessage", "*", "")];
+    let inline = with(Session { policies, ..Session::default() });
+    assert!(may(&house, &inline, "sqs:SendMessage", QUEUE));
+    assert_eq!(
+        refusal(&house, &inline, "sqs:DeleteQueue", QUEUE),
+        "User: arn:aws:iam::000000000000:root is not authorized to perform: sqs:deletequeue on resource: \
+         arn:aws:sqs:eu-west-1:000000000000:jobs because no session policy allows the sqs:deletequeue action"
+    );
+    let policy_arns = vec!["arn:aws:iam::aws:policy/AmazonSQSReadOnlyAccess".to_owned()];
+    let managed = with(Session { policy_arns, ..Session::default() });
+    assert!(may(&house, &managed, "sqs:GetQueueUrl", QUEUE));
+    assert!(!may(&house, &managed, "sqs:SendMessage", QUEUE));
+    assert!(!may(&house, &managed, "s3:ListAllMyBuckets", "*"));
+}
+
+#[test]
 fn services_need_the_resources_policy() {
     let house = House::dev();
     let s3 = Principal::service("s3.amazonaws.com");

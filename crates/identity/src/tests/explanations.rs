@@ -211,10 +211,10 @@ fn tags_of_resources_are_looked_up_where_a_condition_asks() {
             directory.authorise(rows, &request, "sqs:SendMessage", &check, None, Some(find))
         })
     };
-    assert!(may(&|| Ok(vec![("Team".to_owned(), "blue".to_owned())])).is_ok());
-    assert!(may(&|| Ok(Vec::new())).is_err());
+    assert!(may(&|_| Ok(vec![("Team".to_owned(), "blue".to_owned())])).is_ok());
+    assert!(may(&|_| Ok(Vec::new())).is_err());
     assert_eq!(explain(&house)["context"]["aws:resourcetag/team"], Value::Null);
-    let broken = may(&|| Err(fogbank_core::Fault::internal("unreadable"))).expect_err("refused");
+    let broken = may(&|_| Err(fogbank_core::Fault::internal("unreadable"))).expect_err("refused");
     assert_eq!(broken.name(), "InternalFailure");
 }
 

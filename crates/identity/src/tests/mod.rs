@@ -4,6 +4,7 @@ mod credentials;
 mod decisions;
 mod explanations;
 mod formats;
+mod global_keys;
 mod organization_formats;
 
 use fogbank_core::store::{Db, Error};

@@ -9,8 +9,13 @@ mod units;
 use fogbank_core::{Principal, Service};
 use fogbank_testkit::{Value, World, json};
 
-static SERVICES: &[&Service] =
-    &[&crate::SERVICE, &fogbank_iam::SERVICE, &fogbank_sqs::SERVICE, &fogbank_sts::SERVICE];
+static SERVICES: &[&Service] = &[
+    &crate::SERVICE,
+    &fogbank_iam::SERVICE,
+    &fogbank_kms::SERVICE,
+    &fogbank_sqs::SERVICE,
+    &fogbank_sts::SERVICE,
+];
 
 fn world() -> World {
     World::new(SERVICES)

@@ -1,5 +1,6 @@
 //! Policies: their documents, what they are attached to, and that they decide.
 
+use fogbank_core::{Principal, PrincipalKind};
 use fogbank_testkit::{Value, World, json};
 
 use super::{account, bad, good, organization, root_of, world};
@@ -122,6 +123,32 @@ async fn a_resource_control_policy_limits_what_is_done_to_a_members_resources() 
 }
 
 #[tokio::test]
+async fn a_resource_control_policy_spares_the_keys_that_aws_manages() {
+    let world = world();
+    let root = organization(&world).await;
+    let number = account(&world, "one").await;
+    let kind = "RESOURCE_CONTROL_POLICY";
+    good(&world, "EnablePolicyType", json!({ "RootId": root, "PolicyType": kind })).await;
+    let member = root_of(&number);
+    let own = world.call_as(member.clone(), "kms:CreateKey", json!({})).await.expect("a key");
+    let statement =
+        json!({ "Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "*" });
+    let content = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    let deny = policy(&world, "no keys", kind, content).await;
+    good(&world, "AttachPolicy", json!({ "PolicyId": deny, "TargetId": root })).await;
+    let describe = async |id: &Value| {
+        world.call_as(member.clone(), "kms:DescribeKey", json!({ "KeyId": id })).await
+    };
+    let refusal = describe(&own["KeyMetadata"]["Arn"]).await.expect_err("a refusal").to_string();
+    assert!(refusal.contains("with an explicit deny in a resource control policy"), "{refusal}");
+    // The first look makes the key; the second one finds it, under its own ARN too.
+    describe(&json!("alias/aws/sqs")).await.expect("a key that is not there yet");
+    let found = describe(&json!("alias/aws/sqs")).await.expect("a key of AWS");
+    assert_eq!(found["KeyMetadata"]["KeyManager"], "AWS");
+    describe(&found["KeyMetadata"]["Arn"]).await.expect("the same by its ARN");
+}
+
+#[tokio::test]
 async fn documents_are_checked() {
     let world = world();
     organization(&world).await;
@@ -191,4 +218,148 @@ async fn tag_policies_of_all_levels_become_one() {
     assert_eq!(errors["EffectivePolicyValidationErrors"], json!([]));
     let already = bad(&world, "EnableAllFeatures", json!({})).await;
     assert!(already.starts_with("HandshakeConstraintViolationException: "), "{already}");
+}
+
+/// Lets `account` do `actions` on `resource`.
+async fn delegate(world: &World, account: &str, actions: Value, resource: &str) -> Value {
+    let statement = json!({
+        "Effect": "Allow", "Principal": { "AWS": account }, "Action": actions, "Resource": resource,
+    });
+    let content = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    good(world, "PutResourcePolicy", json!({ "Content": content })).await
+}
+
+#[tokio::test]
+async fn the_organization_leaves_its_policies_to_a_member() {
+    let world = world();
+    let root = organization(&world).await;
+    let (one, two) = (account(&world, "one").await, account(&world, "two").await);
+    let member = root_of(&one);
+    let call = async |operation: &str, input: Value| {
+        let outcome =
+            world.call_as(member.clone(), &format!("organizations:{operation}"), input).await;
+        outcome.map_err(|fault| fault.to_string())
+    };
+    let refused = "AccessDeniedException: You don't have permissions to access this resource.";
+    assert_eq!(call("ListRoots", json!({})).await.expect_err("a refusal"), refused);
+    let missing = bad(&world, "DescribeResourcePolicy", json!({})).await;
+    assert!(missing.starts_with("ResourcePolicyNotFoundException: "), "{missing}");
+    let actions =
+        json!(["organizations:List*", "organizations:CreatePolicy", "organizations:AttachPolicy"]);
+    let made = delegate(&world, &one, actions.clone(), "*").await;
+    let id = made["ResourcePolicy"]["ResourcePolicySummary"]["Id"].clone();
+    assert!(id.as_str().is_some_and(|id| id.starts_with("rp-")), "{made}");
+    let shown = good(&world, "DescribeResourcePolicy", json!({})).await;
+    assert_eq!(shown, made);
+
+    call("ListRoots", json!({})).await.expect("all are listed");
+    call("ListChildren", json!({ "ParentId": root, "ChildType": "ACCOUNT" }))
+        .await
+        .expect("children");
+    let document = document("Deny", "sqs:*");
+    let input = json!({ "Name": "d", "Description": "", "Type": SCP, "Content": document });
+    let policy = call("CreatePolicy", input).await.expect("a policy");
+    let policy = policy["Policy"]["PolicySummary"]["Id"].clone();
+    good(&world, "EnablePolicyType", json!({ "RootId": root, "PolicyType": SCP })).await;
+    let attach = json!({ "PolicyId": policy, "TargetId": two });
+    call("AttachPolicy", attach.clone()).await.expect("attached");
+    let refusal = call("DetachPolicy", attach.clone()).await.expect_err("not left to it");
+    assert!(
+        refusal.contains(
+            "because no resource-based policy allows the organizations:DetachPolicy action"
+        ),
+        "{refusal}"
+    );
+    let stranger = root_of(&two);
+    let refusal = world.call_as(stranger, "organizations:AttachPolicy", attach.clone()).await;
+    assert!(refusal.is_err(), "another member");
+    // What is no look and no policy is nobody's but the management account's.
+    let input = json!({ "ParentId": root, "Name": "u" });
+    assert_eq!(call("CreateOrganizationalUnit", input).await.expect_err("a refusal"), refused);
+    let content = json!({ "Content": shown["ResourcePolicy"]["Content"] });
+    assert_eq!(call("PutResourcePolicy", content).await.expect_err("a refusal"), refused);
+
+    // A policy that names what it is about is for that alone.
+    let target = format!("arn:aws:organizations::*:account/*/{two}");
+    let again = delegate(
+        &world,
+        &one,
+        json!(["organizations:AttachPolicy", "organizations:DescribeAccount"]),
+        &target,
+    )
+    .await;
+    assert_eq!(again["ResourcePolicy"]["ResourcePolicySummary"]["Id"], id, "it was replaced");
+    call("DescribeAccount", json!({ "AccountId": two })).await.expect("it is named");
+    call("DescribeAccount", json!({ "AccountId": one })).await.expect_err("it is not named");
+    call("ListRoots", json!({})).await.expect_err("no longer");
+    good(
+        &world,
+        "TagResource",
+        json!({ "ResourceId": id, "Tags": [{ "Key": "k", "Value": "v" }] }),
+    )
+    .await;
+    let tags = good(&world, "ListTagsForResource", json!({ "ResourceId": id })).await;
+    assert_eq!(tags["Tags"], json!([{ "Key": "k", "Value": "v" }]));
+    good(&world, "DeleteResourcePolicy", json!({})).await;
+    call("DescribeAccount", json!({ "AccountId": two })).await.expect_err("all is as before");
+}
+
+#[tokio::test]
+async fn the_policy_of_an_organization_is_checked() {
+    let world = world();
+    organization(&world).await;
+    let put = async |statement: Value| {
+        let content = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        bad(&world, "PutResourcePolicy", json!({ "Content": content })).await
+    };
+    let principal = json!({ "AWS": "111122223333" });
+    for statement in [
+        json!({ "Effect": "Allow", "Action": "organizations:ListRoots", "Resource": "*" }),
+        json!({ "Effect": "Allow", "Principal": principal, "NotAction": "organizations:ListRoots", "Resource": "*" }),
+        json!({ "Effect": "Allow", "Principal": principal, "Action": "organizations:ListRoots", "NotResource": "*" }),
+        json!({ "Effect": "Allow", "Principal": principal, "Action": "organizations:CreateAccount", "Resource": "*" }),
+        json!({ "Effect": "Allow", "Principal": principal, "Action": "s3:*", "Resource": "*" }),
+    ] {
+        let refusal = put(statement.clone()).await;
+        assert!(refusal.starts_with("InvalidInputException: "), "{statement}: {refusal}");
+    }
+    let refusal = bad(&world, "DeleteResourcePolicy", json!({})).await;
+    assert!(refusal.starts_with("ResourcePolicyNotFoundException: "), "{refusal}");
+}
+
+#[tokio::test]
+async fn tags_of_what_an_organization_has_decide() {
+    let world = world();
+    organization(&world).await;
+    let (one, two) = (account(&world, "one").await, account(&world, "two").await);
+    good(
+        &world,
+        "TagResource",
+        json!({ "ResourceId": one, "Tags": [{ "Key": "team", "Value": "a" }] }),
+    )
+    .await;
+    let user =
+        world.call("iam:CreateUser", json!({ "UserName": "u" })).await.expect("a user")["User"]
+            .clone();
+    let allow = json!({
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow", "Action": "organizations:DescribeAccount", "Resource": "*",
+            "Condition": { "StringEquals": { "aws:ResourceTag/team": "a" } },
+        },
+    });
+    let put = json!({ "UserName": "u", "PolicyName": "p", "PolicyDocument": allow.to_string() });
+    world.call("iam:PutUserPolicy", put).await.expect("a policy");
+    let who = Principal {
+        kind: PrincipalKind::User { name: "u".to_owned() },
+        arn: user["Arn"].as_str().expect("an ARN").to_owned(),
+        id: user["UserId"].as_str().expect("an id").to_owned(),
+        ..Principal::root(fogbank_testkit::ACCOUNT)
+    };
+    let describe = async |id: &str| {
+        let input = json!({ "AccountId": id });
+        world.call_as(who.clone(), "organizations:DescribeAccount", input).await
+    };
+    describe(&one).await.expect("it has the tag");
+    assert_eq!(describe(&two).await.expect_err("it has not").name(), "AccessDenied");
 }

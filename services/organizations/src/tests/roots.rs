@@ -94,6 +94,10 @@ async fn the_management_account_does_tasks_as_roots_of_members() {
 
     let made = call("sts:AssumeRoot", audit.clone()).await.expect("a session");
     let root = session(&world, &made["Credentials"]);
+    let id = made["Credentials"]["AccessKeyId"].as_str().expect("a key");
+    let row = world.cloud().db().read(|rows| SESSIONS.get(rows, id)).expect("read");
+    let is_root = ("aws:AssumedRoot".to_owned(), vec!["true".to_owned()]);
+    assert_eq!(row.expect("a session").keys, [is_root]);
     assert_eq!((&*root.account, &*root.arn), (&*number, &*format!("arn:aws:iam::{number}:root")));
     let listed = world.call_as(root.clone(), "iam:ListAccessKeys", json!({})).await;
     assert!(listed.is_ok(), "{listed:?}");

@@ -39,3 +39,34 @@ async fn buckets_bear_tags() {
     let outcome = call(&world, "GetBucketTagging", json!({})).await;
     assert!(refused(outcome).starts_with("NoSuchTagSet: "));
 }
+
+#[tokio::test]
+async fn a_bucket_says_whether_its_tags_decide() {
+    let world = with_bucket().await;
+    let status = async || call(&world, "GetBucketAbac", json!({})).await.expect("a status");
+    assert_eq!(status().await, json!({"AbacStatus": {"Status": "Disabled"}}));
+    let tags = json!({"Tagging": {"TagSet": [{"Key": "k", "Value": "v"}]}});
+    call(&world, "PutBucketTagging", tags.clone()).await.expect("tags");
+    let set = async |status: &str| {
+        call(&world, "PutBucketAbac", json!({"AbacStatus": {"Status": status}})).await
+    };
+    set("Enabled").await.expect("enabled");
+    assert_eq!(status().await, json!({"AbacStatus": {"Status": "Enabled"}}));
+    for (operation, input) in
+        [("PutBucketTagging", tags.clone()), ("DeleteBucketTagging", json!({}))]
+    {
+        let refusal = refused(call(&world, operation, input).await);
+        assert!(refusal.starts_with("InvalidRequest: "), "{operation}: {refusal}");
+    }
+    call(&world, "GetBucketTagging", json!({})).await.expect("they are still shown");
+    set("Disabled").await.expect("disabled");
+    call(&world, "PutBucketTagging", tags).await.expect("tags again");
+    assert!(refused(set("Perhaps").await).starts_with("MalformedXML: "));
+    let empty = call(&world, "PutBucketAbac", json!({"AbacStatus": {}})).await;
+    assert!(refused(empty).starts_with("MalformedXML: "));
+    // Another bucket of the name begins anew.
+    set("Enabled").await.expect("enabled");
+    call(&world, "DeleteBucket", json!({})).await.expect("removed");
+    call(&world, "CreateBucket", json!({})).await.expect("made again");
+    assert_eq!(status().await, json!({"AbacStatus": {"Status": "Disabled"}}));
+}

@@ -117,12 +117,6 @@ async fn filters_that_mean_nothing_are_refused() {
                 "ValidationException: You can use either Filters or ParameterFilters in a single request."
             ],
         ),
-        (
-            json!({"Shared": true}),
-            expect![
-                "NotImplemented: Fogbank does not implement ssm:DescribeParameters with Shared yet; see COMPATIBILITY.md."
-            ],
-        ),
         (json!({"NextToken": "zz"}), expect!["InvalidNextToken: The specified token isn't valid."]),
     ] {
         world.check("ssm:DescribeParameters", input, expected).await;

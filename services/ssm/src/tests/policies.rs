@@ -99,3 +99,54 @@ async fn a_resource_policy_shares_a_parameter() {
         )
         .await;
 }
+
+#[tokio::test]
+async fn what_others_share_is_described_to_whom_it_is_shared_with() {
+    let world = World::new(SERVICES);
+    for name in ["/shared/a", "/shared/b", "/own"] {
+        put(&world, name, "v", json!({"Tier": "Advanced"})).await;
+    }
+    let (friend, stranger) = (Principal::root("111122223333"), Principal::root("222233334444"));
+    let share = |name: &str, action: &str| {
+        let arn = format!("arn:aws:ssm:us-east-1:000000000000:parameter{name}");
+        let allow = json!({
+            "Version": "2012-10-17",
+            "Statement": {
+                "Sid": "a", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+                "Action": action, "Resource": arn,
+            },
+        });
+        json!({"ResourceArn": arn, "Policy": allow.to_string()})
+    };
+    for (name, action) in
+        [("/shared/b", "ssm:GetParameter"), ("/shared/a", "ssm:*"), ("/own", "ssm:PutParameter")]
+    {
+        world.call("ssm:PutResourcePolicy", share(name, action)).await.expect("a policy");
+    }
+    let names = async |who: &Principal, more: serde_json::Value| {
+        let mut input = json!({"Shared": true});
+        for (name, value) in more.as_object().expect("members") {
+            input[name] = value.clone();
+        }
+        let page = world.call_as(who.clone(), "ssm:DescribeParameters", input).await;
+        let page = page.expect("a page");
+        let shown = page["Parameters"].as_array().expect("parameters").iter();
+        let arns: Vec<_> =
+            shown.map(|one| one["ARN"].as_str().expect("an ARN").to_owned()).collect();
+        (arns, page["NextToken"].clone())
+    };
+    let arn = |name: &str| format!("arn:aws:ssm:us-east-1:000000000000:parameter{name}");
+    let all = vec![arn("/shared/a"), arn("/shared/b")];
+    assert_eq!(names(&friend, json!({})).await.0, all);
+    let (first, token) = names(&friend, json!({"MaxResults": 1})).await;
+    assert_eq!(first, all[..1]);
+    let (rest, end) = names(&friend, json!({"MaxResults": 1, "NextToken": token})).await;
+    assert_eq!((rest, end), (all[1..].to_vec(), serde_json::Value::Null));
+    let filter = json!({"ParameterFilters": [{"Key": "Name", "Values": ["/shared/b"]}]});
+    assert_eq!(names(&friend, filter).await.0, all[1..]);
+    assert!(names(&stranger, json!({})).await.0.is_empty());
+    assert!(names(&Principal::root(fogbank_testkit::ACCOUNT), json!({})).await.0.is_empty());
+    let input = json!({"Names": [arn("/shared/b"), arn("/own")]});
+    let got = world.call_as(friend, "ssm:GetParameters", input).await;
+    assert_eq!(got.expect_err("one is not shared for this").name(), "AccessDenied");
+}
