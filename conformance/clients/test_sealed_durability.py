@@ -4,12 +4,14 @@ import json
 import threading
 import time
 
-from support import Caller
+from support import Caller, allow, policy, receive_all
 
 TEXT = "correct horse battery staple"
 CONTEXT = {"of": "test"}
-KINDS = "secrets", "parameters", "ciphertexts", "objects", "events", "versions"
-PRINCIPALS = {"AWS": "arn:aws:iam::222200000010:root", "Service": "logs.us-east-1.amazonaws.com"}
+KINDS = "secrets", "parameters", "ciphertexts", "objects", "events", "messages", "versions"
+TOPIC, QUEUE = (f"arn:aws:{service}:us-east-1:222200000010:sealed" for service in ("sns", "sqs"))
+SERVICES = ["logs.us-east-1.amazonaws.com", "sns.amazonaws.com"]
+PRINCIPALS = {"AWS": "arn:aws:iam::222200000010:root", "Service": SERVICES}
 STATEMENT = {"Effect": "Allow", "Principal": PRINCIPALS, "Action": "kms:*", "Resource": "*"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 
@@ -17,7 +19,7 @@ POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 def write_until_killed(number, user, key, known):
     """Writes one after the other and notes what was acknowledged; the kill ends it."""
     secrets, parameters, kms = user.client("secretsmanager"), user.client("ssm"), user.client("kms")
-    objects, logs = user.client("s3"), user.client("logs")
+    objects, logs, sns = user.client("s3"), user.client("logs"), user.client("sns")
     try:
         logs.create_log_stream(logGroupName="sealed", logStreamName=f"w{number}")
         for n in range(10_000):
@@ -37,6 +39,8 @@ def write_until_killed(number, user, key, known):
             event = {"timestamp": int(time.time() * 1000), "message": f"{TEXT} {name}"}
             logs.put_log_events(logGroupName="sealed", logStreamName=f"w{number}", logEvents=[event])
             known["events"].append((f"w{number}", event["message"]))
+            sns.publish(TopicArn=TOPIC, Message=f"{TEXT} {name}")
+            known["messages"].append(f"{TEXT} {name}")
             secrets.put_secret_value(SecretId=name, SecretString=f"{TEXT} again {name}")
             known["versions"].append(name)
     except Exception:  # The server is gone: what has no answer may be there or not.
@@ -72,12 +76,24 @@ def check(user, known):
         assert kept >= {event for event in known["events"] if event[0] == stream}
 
 
+def make_queue_of_a_topic(user, key):
+    """A topic and a queue, both with the key, and the queue's URL."""
+    user.client("sns").create_topic(Name="sealed", Attributes={"KmsMasterKeyId": key})
+    may = allow("sqs:SendMessage", on=QUEUE, Principal={"Service": "sns.amazonaws.com"})
+    attributes = {"KmsMasterKeyId": key, "Policy": policy(may)}
+    queue = user.client("sqs").create_queue(QueueName="sealed", Attributes=attributes)["QueueUrl"]
+    raw = {"RawMessageDelivery": "true"}
+    user.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE, Attributes=raw)
+    return queue
+
+
 def test_what_was_acknowledged_is_readable_after_a_kill(start):
     cloud = start()
     user = Caller(cloud.endpoint, "222200000010", "222200000010", "test")
     key = user.client("kms").create_key(Policy=POLICY)["KeyMetadata"]["Arn"]
     user.client("logs").create_log_group(logGroupName="sealed", kmsKeyId=key)
     user.client("s3").create_bucket(Bucket="sealed")
+    queue = make_queue_of_a_topic(user, key)
     known = {kind: [] for kind in KINDS}
     for life in range(2):
         enough = len(known["versions"]) + 40
@@ -95,6 +111,9 @@ def test_what_was_acknowledged_is_readable_after_a_kill(start):
             writer.join()
         cloud.start()
         check(user, known)
+    expected, arrived = set(known["messages"]), set()
+    while not arrived >= expected:  # Some twice, perhaps; each must come once.
+        arrived |= {message["Body"] for message in receive_all(user.client("sqs"), queue, 1)}
     cloud.stop()
     for path in cloud.data.rglob("*"):
         if path.is_file():

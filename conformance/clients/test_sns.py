@@ -38,6 +38,33 @@ def make_queue(root, name, topic=None):
     return url, arn
 
 
+def test_a_topic_with_a_key(root, sns):
+    kms = root.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    topic = sns.create_topic(Name="sealed", Attributes={"KmsMasterKeyId": key})["TopicArn"]
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["KmsMasterKeyId"] == key
+    url, arn = make_queue(root, "readers", topic)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    sns.publish(TopicArn=topic, Message="sealed")
+    (message,) = receive_all(root.client("sqs"), url, 1)
+    assert message["Body"] == "sealed"
+    reader = root.user("reader", allow("sns:Publish"), allow("kms:GenerateDataKey")).client("sns")
+    with refused("KMSAccessDenied", 400):
+        reader.publish(TopicArn=topic, Message="no")
+    kms.disable_key(KeyId=key)
+    other = root.user("other", allow("sns:Publish", "kms:*")).client("sns")
+    with refused("KMSDisabled", 400) as refusal:
+        other.publish(TopicArn=topic, Message="no")
+    assert refusal.message.startswith(f"{key} is disabled. (Service: AWSKMS; Status Code: 400;")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue="alias/none")
+    with refused("KMSNotFound", 400):
+        other.publish(TopicArn=topic, Message="no")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
+    sns.publish(TopicArn=topic, Message="again")
+    (message,) = receive_all(root.client("sqs"), url, 1)
+    assert message["Body"] == "again"
+
+
 def test_a_notification_reaches_a_queue(root, sns, topic):
     url, arn = make_queue(root, "readers", topic)
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]

@@ -64,13 +64,19 @@ impl Cx {
         Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
     }
 
+    /// The same context as somebody else who called directly, such as the one on whose behalf work was put off.
+    pub fn as_principal(&self, principal: Principal) -> Cx {
+        let request =
+            Request { principal, source: None, via: Vec::new(), ..(*self.request).clone() };
+        Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
+    }
+
     /// The same context for what the service does by itself and not as its caller: as `principal`, by which policies know
     /// the service, on behalf of its resource with this ARN.
     pub fn as_service(&self, principal: &str, resource_arn: &str) -> Cx {
-        let mut request = (*self.request).clone();
-        request.principal = Principal::service(principal);
-        request.source = Some((resource_arn.to_owned(), request.account.clone()));
-        request.via = Vec::new();
+        let source = Some((resource_arn.to_owned(), self.request.account.clone()));
+        let principal = Principal::service(principal);
+        let request = Request { principal, source, via: Vec::new(), ..(*self.request).clone() };
         Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
     }
 

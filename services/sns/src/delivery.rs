@@ -12,6 +12,7 @@ use fogbank_core::{Arn, Body, Cx, Effect, Fault, HttpRequest, Principal, Retry, 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::encryption::{self, Sealer};
 use crate::error::Error;
 use crate::rules::attributes::http_retry;
 use crate::rules::envelope::{Confirmation, Notification, Question};
@@ -64,9 +65,25 @@ struct DeadLetter {
 }
 
 impl DeadLetter {
-    fn effect(&self, topic_arn: &str) -> Effect {
-        let effect = Effect::call("sqs:SendMessage", Principal::service(SERVICE), &self.input);
-        placed(effect.on_behalf_of(topic_arn, account_of(topic_arn)), &self.queue_arn)
+    fn effect(
+        &self,
+        tx: &WriteTx<'_>,
+        topic_arn: &str,
+        sealer: Option<&Sealer>,
+    ) -> Result<Effect, Error> {
+        if sealer.is_none() {
+            let effect = Effect::call("sqs:SendMessage", Principal::service(SERVICE), &self.input);
+            let effect = effect.on_behalf_of(topic_arn, account_of(topic_arn));
+            return Ok(placed(effect, &self.queue_arn));
+        }
+        let delivery = Delivery {
+            action: "sqs:SendMessage".to_owned(),
+            input: self.input.clone(),
+            topic_arn: topic_arn.to_owned(),
+            dead_letter: None,
+        };
+        let effect = sealed_job(tx, tasks::DELIVER, &delivery, sealer)?;
+        Ok(placed(effect.retried(Retry::PATIENT), &self.queue_arn))
     }
 }
 
@@ -84,14 +101,28 @@ fn placed(effect: Effect, arn: &str) -> Effect {
 }
 
 /// A request that delivers a message, in the lane of its host: one that is dead holds up no other.
-fn posting(post: &Post, retry: Retry) -> Result<Effect, Error> {
+fn posting(
+    tx: &WriteTx<'_>,
+    post: &Post,
+    retry: Retry,
+    sealer: Option<&Sealer>,
+) -> Result<Effect, Error> {
     let host = post.url.split('/').nth(2).unwrap_or_default();
-    Ok(job(tasks::DELIVER_HTTP, post)?.retried(retry).in_lane(&format!("http://{host}")))
+    let effect = sealed_job(tx, tasks::DELIVER_HTTP, post, sealer)?;
+    Ok(effect.retried(retry).in_lane(&format!("http://{host}")))
 }
 
-fn job(name: &str, input: &impl Serialize) -> Result<Effect, Error> {
+fn sealed_job(
+    tx: &WriteTx<'_>,
+    name: &str,
+    input: &impl Serialize,
+    sealer: Option<&Sealer>,
+) -> Result<Effect, Error> {
     let input = serde_json::to_value(input).map_err(Fault::internal)?;
-    Ok(Effect::job(name, &input))
+    match sealer {
+        Some(sealer) => Ok(Effect::job(name, &sealer.seal(tx, name, &input)?)),
+        None => Ok(Effect::job(name, &input)),
+    }
 }
 
 /// The version of signatures that a topic asks for.
@@ -99,13 +130,21 @@ pub(crate) fn signature_version(topic: &Topic) -> String {
     topic.attributes.get("SignatureVersion").cloned().unwrap_or_else(|| "1".to_owned())
 }
 
-/// Delivers to the subscribers behind `after`; `mails` counts the transaction's mails.
+/// How messages go out in a transaction.
+pub(crate) struct Out<'a> {
+    /// What seals them, if their topic has a key.
+    pub(crate) sealer: Option<&'a Sealer>,
+    /// Counts the transaction's mails.
+    pub(crate) mails: &'a mut usize,
+}
+
+/// Delivers to the subscribers behind `after`.
 pub(crate) fn fan_out(
     tx: &mut WriteTx<'_>,
     topic_id: u64,
     notification: &Notification,
     after: Option<String>,
-    mails: &mut usize,
+    mut out: Out<'_>,
 ) -> Result<(), Error> {
     let size = notification.texts.len() + 1024;
     let room = (BYTES / size).clamp(1, SUBSCRIBERS);
@@ -114,12 +153,13 @@ pub(crate) fn fan_out(
     let last = rows.last().map(|((_, id), _)| id.clone());
     for (_, subscription) in rows {
         if !subscription.is_pending && wants(&subscription, notification) {
-            deliver(tx, &subscription, notification, mails)?;
+            deliver(tx, &subscription, notification, &mut out)?;
         }
     }
     if let Some(after) = last.filter(|_| has_more) {
         let rest = Rest { topic_id, after, notification: notification.clone() };
-        tx.emit(job(tasks::FAN_OUT, &rest)?.in_lane(&notification.topic_arn))?;
+        let effect = sealed_job(tx, tasks::FAN_OUT, &rest, out.sealer)?;
+        tx.emit(effect.in_lane(&notification.topic_arn))?;
     }
     Ok(())
 }
@@ -141,8 +181,9 @@ fn deliver(
     tx: &mut WriteTx<'_>,
     subscription: &Subscription,
     notification: &Notification,
-    mails: &mut usize,
+    out: &mut Out<'_>,
 ) -> Result<(), Error> {
+    let sealer = out.sealer;
     let arn = subscription.arn();
     let protocol = subscription.protocol.as_str();
     match protocol {
@@ -153,8 +194,9 @@ fn deliver(
                 topic_arn: notification.topic_arn.clone(),
                 dead_letter: dead_letter(subscription, notification),
             };
-            let effect = job(tasks::DELIVER, &delivery)?.retried(Retry::PATIENT);
-            let effect = with_dead_letter(effect, &delivery.dead_letter, &delivery.topic_arn);
+            let effect = sealed_job(tx, tasks::DELIVER, &delivery, sealer)?;
+            let effect = effect.retried(Retry::PATIENT);
+            let effect = with_dead_letter(tx, effect, notification, &delivery.dead_letter, sealer)?;
             tx.emit(placed(effect, &subscription.endpoint))?;
         }
         "http" | "https" => {
@@ -166,8 +208,8 @@ fn deliver(
                 dead_letter: dead_letter(subscription, notification),
             };
             let policy = subscription.settings.delivery_policy.as_deref();
-            let effect = posting(&post, http_retry(policy, HTTP))?;
-            tx.emit(with_dead_letter(effect, &post.dead_letter, &post.topic_arn))?;
+            let effect = posting(tx, &post, http_retry(policy, HTTP), sealer)?;
+            tx.emit(with_dead_letter(tx, effect, notification, &post.dead_letter, sealer)?)?;
         }
         "sms" => {
             let text = Text {
@@ -177,8 +219,8 @@ fn deliver(
                 at_millis: notification.at_millis,
                 account: store::account_of(&notification.topic_arn).to_owned(),
             };
-            store::text(tx, *mails, &text)?;
-            *mails += 1;
+            store::text(tx, *out.mails, &text)?;
+            *out.mails += 1;
         }
         _ => {
             let body = match protocol {
@@ -193,18 +235,24 @@ fn deliver(
                 topic_arn: notification.topic_arn.clone(),
                 at_millis: notification.at_millis,
             };
-            store::mail(tx, *mails, &mail)?;
-            *mails += 1;
+            store::mail(tx, *out.mails, &mail)?;
+            *out.mails += 1;
         }
     }
     Ok(())
 }
 
-fn with_dead_letter(effect: Effect, dead: &Option<DeadLetter>, topic_arn: &str) -> Effect {
-    match dead {
-        Some(dead) => effect.or_else(dead.effect(topic_arn)),
+fn with_dead_letter(
+    tx: &WriteTx<'_>,
+    effect: Effect,
+    notification: &Notification,
+    dead: &Option<DeadLetter>,
+    sealer: Option<&Sealer>,
+) -> Result<Effect, Error> {
+    Ok(match dead {
+        Some(dead) => effect.or_else(dead.effect(tx, &notification.topic_arn, sealer)?),
         None => effect,
-    }
+    })
 }
 
 /// The message itself if the subscription is raw, else its envelope.
@@ -308,7 +356,7 @@ pub(crate) fn ask(
                 topic_arn: subscription.topic_arn.clone(),
                 dead_letter: None,
             };
-            return Ok(tx.emit(posting(&post, HTTP)?)?);
+            return Ok(tx.emit(posting(tx, &post, HTTP, None)?)?);
         }
         "email" => format!(
             "You have chosen to subscribe to the topic:\n{}\n\nTo confirm this subscription, click or \
@@ -332,14 +380,19 @@ pub(crate) fn ask(
 
 /// Goes on with a message for very many subscribers.
 pub(crate) async fn go_on(cx: Cx, input: Value) -> Result<(), Fault> {
+    let (input, sealer) = encryption::open(&cx, tasks::FAN_OUT, input).await?;
     let rest: Rest = serde_json::from_value(input).map_err(Fault::internal)?;
-    cx.write(|tx| fan_out(tx, rest.topic_id, &rest.notification, Some(rest.after.clone()), &mut 0))
-        .await?;
+    cx.write(|tx| {
+        let out = Out { sealer: sealer.as_ref(), mails: &mut 0 };
+        fan_out(tx, rest.topic_id, &rest.notification, Some(rest.after.clone()), out)
+    })
+    .await?;
     Ok(())
 }
 
 /// Calls a queue or a function.
 pub(crate) async fn call(cx: Cx, input: Value) -> Result<(), Fault> {
+    let (input, sealer) = encryption::open(&cx, tasks::DELIVER, input).await?;
     let delivery: Delivery = serde_json::from_value(input).map_err(Fault::internal)?;
     let mut call = cx.prepare(Principal::service(SERVICE), &delivery.action, delivery.input);
     let account = account_of(&delivery.topic_arn).to_owned();
@@ -347,12 +400,13 @@ pub(crate) async fn call(cx: Cx, input: Value) -> Result<(), Fault> {
     match cx.cloud().call(call).await {
         Ok(_) => Ok(()),
         Err(fault) if is_temporary(&fault) => Err(fault),
-        Err(fault) => give_up(&cx, delivery.dead_letter, &delivery.topic_arn, &fault).await,
+        Err(fault) => give_up(&cx, delivery.dead_letter, &delivery.topic_arn, &fault, sealer).await,
     }
 }
 
 /// Posts to an HTTP endpoint.
 pub(crate) async fn post(cx: Cx, input: Value) -> Result<(), Fault> {
+    let (input, sealer) = encryption::open(&cx, tasks::DELIVER_HTTP, input).await?;
     let post: Post = serde_json::from_value(input).map_err(Fault::internal)?;
     let mut request = http::Request::post(&post.url);
     for (name, value) in &post.headers {
@@ -368,7 +422,7 @@ pub(crate) async fn post(cx: Cx, input: Value) -> Result<(), Fault> {
     if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
         return Err(fault);
     }
-    give_up(&cx, post.dead_letter, &post.topic_arn, &fault).await
+    give_up(&cx, post.dead_letter, &post.topic_arn, &fault, sealer).await
 }
 
 /// Whether the subscriber's service is to blame, and not the subscriber.
@@ -391,11 +445,18 @@ async fn give_up(
     dead_letter: Option<DeadLetter>,
     topic_arn: &str,
     fault: &Fault,
+    sealer: Option<Sealer>,
 ) -> Result<(), Fault> {
     let has_dead_letter_queue = dead_letter.is_some();
     fogbank_core::tracing::warn!(topic_arn, ?fault, has_dead_letter_queue, "a delivery failed");
     match dead_letter {
-        Some(dead) => Ok(cx.write(|tx| tx.emit(dead.effect(topic_arn))).await?),
+        Some(dead) => {
+            let emitted = cx.write(|tx| {
+                let effect = dead.effect(tx, topic_arn, sealer.as_ref())?;
+                Ok::<_, Error>(tx.emit(effect)?)
+            });
+            Ok(emitted.await?)
+        }
         None => Ok(()),
     }
 }

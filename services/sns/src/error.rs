@@ -17,6 +17,14 @@ fogbank_core::errors! {
         InvalidParameterException(String),
         #[error("{0}")]
         InvalidParameterValueException(String),
+        #[error("{0}")]
+        KMSAccessDeniedException(String),
+        #[error("{0}")]
+        KMSDisabledException(String),
+        #[error("{0}")]
+        KMSInvalidStateException(String),
+        #[error("{0}")]
+        KMSNotFoundException(String),
         #[error("{0} does not exist")]
         NotFoundException(&'static str),
         #[error("Resource does not exist")]

@@ -8,6 +8,8 @@
 //! fails, given up (to the dead-letter queue) when the receiver refuses. Queues and functions are called through
 //! the front door as `sns.amazonaws.com` on behalf of the topic, so that their policies decide.
 //!
+//! What waits to be delivered for a topic with a key of KMS lies sealed: `encryption.rs`.
+//!
 //! HTTP endpoints must confirm, as on AWS. E-mail and text messages go nowhere: they are kept in outboxes, which
 //! `/_fogbank/outbox/email` shows ([`email_outbox`]). Since those belong to whoever subscribes, an e-mail
 //! subscription is confirmed at once and `Subscribe` returns its ARN, where AWS waits for a click; the mail that
@@ -24,6 +26,7 @@
 
 mod access;
 mod delivery;
+mod encryption;
 mod error;
 mod model;
 mod outboxes;
@@ -58,8 +61,8 @@ pub static OPERATIONS: &[Op] = operations! {
     read  ListSubscriptionsByTopic  => subscriptions::list_by_topic,  access::topic;
     read  GetSubscriptionAttributes => subscriptions::get_attributes, access::subscription;
     write SetSubscriptionAttributes => subscriptions::set_attributes, access::subscription;
-    write Publish                   => publish::one,                  access::publish;
-    write PublishBatch              => publish::batch,                access::topic;
+    task  Publish                   => publish::one,                  access::publish;
+    task  PublishBatch              => publish::batch,                access::topic;
     write TagResource               => tags::add,                     access::resource;
     write UntagResource             => tags::remove,                  access::resource;
     read  ListTagsForResource       => tags::list,                    access::resource;

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use fogbank_core::{Tx, WriteTx};
+use fogbank_core::{Cx, Tx, WriteTx};
 
-use crate::delivery;
+use crate::delivery::{self, Out};
+use crate::encryption;
 use crate::error::Error;
 use crate::model::{
     PublishBatchInput, PublishBatchOutput, PublishBatchRequestEntry, PublishBatchResultEntry,
@@ -13,12 +14,12 @@ use crate::model::{
 use crate::rules::envelope::Notification;
 use crate::rules::message::{self, MAX_MESSAGE_BYTES, Texts};
 use crate::rules::names;
-use crate::store::{self, Text, Topic, TopicKey};
+use crate::store::{self, Text, TopicKey};
 
 /// Publishes one message to a topic, or sends it to a phone number.
-pub(crate) fn one(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOutput, Error> {
+pub(crate) async fn one(cx: &Cx, input: PublishInput) -> Result<PublishOutput, Error> {
     let arn = match (&input.topic_arn, &input.target_arn, &input.phone_number) {
-        (None, None, Some(_)) => return to_phone(tx, input),
+        (None, None, Some(_)) => return cx.write(|tx| to_phone(tx, input.clone())).await,
         (Some(arn), _, _) => arn.clone(),
         (None, Some(arn), _) if arn.contains(":endpoint/") => {
             return Err(Error::invalid(
@@ -32,7 +33,7 @@ pub(crate) fn one(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOu
             ));
         }
     };
-    let key = names::topic(tx.request(), "TopicArn", &arn)?;
+    let key = names::topic(cx.request(), "TopicArn", &arn)?;
     let draft = Draft::new(PublishBatchRequestEntry {
         id: String::new(),
         message: input.message,
@@ -45,9 +46,48 @@ pub(crate) fn one(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOu
     if draft.size > MAX_MESSAGE_BYTES {
         return Err(Error::invalid("Message too long"));
     }
-    let topic = store::topic(tx, &key)?;
-    let message_id = draft.publish(tx, &key, &topic, &mut 0)?;
-    Ok(PublishOutput { message_id: Some(message_id), sequence_number: None })
+    let ids = publish_all(cx, &key, vec![draft]).await?;
+    Ok(PublishOutput { message_id: ids.into_iter().next(), sequence_number: None })
+}
+
+/// Publishes messages to a topic in one transaction, sealed if it has a key, and returns their ids.
+async fn publish_all(cx: &Cx, key: &TopicKey, drafts: Vec<Draft>) -> Result<Vec<String>, Error> {
+    let mut notifications: Vec<Notification> =
+        drafts.into_iter().map(|draft| draft.notification(cx, key)).collect();
+    let topic = cx.read(|tx| store::topic(tx, key))?;
+    let mut kms_key = encryption::key_arn(key, &topic);
+    loop {
+        let sealer = match &kms_key {
+            // Apart, so that what few topics need makes no call's future larger.
+            Some(arn) => Some(Box::pin(encryption::sealer(cx, key, arn.clone())).await?),
+            None => None,
+        };
+        let changed = cx
+            .write(|tx| {
+                let topic = store::topic(tx, key)?;
+                let now = encryption::key_arn(key, &topic);
+                let is_right = match (&now, &sealer) {
+                    (Some(now), Some(sealer)) => sealer.is_of(now),
+                    (now, sealer) => now.is_none() && sealer.is_none(),
+                };
+                if !is_right {
+                    return Ok(Some(now));
+                }
+                let mut mails = 0;
+                for notification in &mut notifications {
+                    notification.signature_version = delivery::signature_version(&topic);
+                    let out = Out { sealer: sealer.as_ref(), mails: &mut mails };
+                    delivery::fan_out(tx, topic.id, notification, None, out)?;
+                }
+                Ok::<_, Error>(None)
+            })
+            .await?;
+        match changed {
+            Some(now) => kms_key = now,
+            None => break,
+        }
+    }
+    Ok(notifications.into_iter().map(|notification| notification.message_id).collect())
 }
 
 fn to_phone(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOutput, Error> {
@@ -68,35 +108,23 @@ fn to_phone(tx: &mut WriteTx<'_>, input: PublishInput) -> Result<PublishOutput, 
 }
 
 /// Publishes up to ten messages. AWS refuses them all if one is bad.
-pub(crate) fn batch(
-    tx: &mut WriteTx<'_>,
-    input: PublishBatchInput,
-) -> Result<PublishBatchOutput, Error> {
-    let key = names::topic(tx.request(), "TopicArn", &input.topic_arn)?;
-    let topic = store::topic(tx, &key)?;
+pub(crate) async fn batch(cx: &Cx, input: PublishBatchInput) -> Result<PublishBatchOutput, Error> {
+    let key = names::topic(cx.request(), "TopicArn", &input.topic_arn)?;
+    cx.read(|tx| store::topic(tx, &key))?;
     let entries = input.publish_batch_request_entries;
     check_entries(&entries)?;
-    let mut drafts = Vec::with_capacity(entries.len());
-    let mut total = 0;
-    for entry in entries {
-        let id = entry.id.clone();
-        let draft = Draft::new(entry)?;
-        total += draft.size;
-        drafts.push((id, draft));
-    }
-    if total > MAX_MESSAGE_BYTES {
+    let entry_ids: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let drafts = entries.into_iter().map(Draft::new).collect::<Result<Vec<Draft>, Error>>()?;
+    if drafts.iter().map(|draft| draft.size).sum::<usize>() > MAX_MESSAGE_BYTES {
         return Err(Error::BatchRequestTooLongException);
     }
-    let mut mails = 0;
-    let mut successful = Vec::with_capacity(drafts.len());
-    for (id, draft) in drafts {
-        let message_id = draft.publish(tx, &key, &topic, &mut mails)?;
-        successful.push(PublishBatchResultEntry {
-            id: Some(id),
-            message_id: Some(message_id),
-            sequence_number: None,
-        });
-    }
+    let message_ids = publish_all(cx, &key, drafts).await?;
+    let result = |(id, message_id)| PublishBatchResultEntry {
+        id: Some(id),
+        message_id: Some(message_id),
+        sequence_number: None,
+    };
+    let successful = entry_ids.into_iter().zip(message_ids).map(result).collect();
     Ok(PublishBatchOutput { successful: Some(successful), failed: Some(Vec::new()) })
 }
 
@@ -156,26 +184,18 @@ impl Draft {
         })
     }
 
-    /// Publishes it; `mails` counts the transaction's mails.
-    fn publish(
-        self,
-        tx: &mut WriteTx<'_>,
-        key: &TopicKey,
-        topic: &Topic,
-        mails: &mut usize,
-    ) -> Result<String, Error> {
-        let notification = Notification {
-            message_id: tx.ids().uuid(),
+    /// The message for the topic's subscribers; the topic says the version of its signature.
+    fn notification(self, cx: &Cx, key: &TopicKey) -> Notification {
+        Notification {
+            message_id: cx.ids().uuid(),
             topic_arn: store::topic_arn(key),
             subject: self.subject,
             texts: self.texts,
             attributes: self.attributes,
             group_id: self.group_id,
-            at_millis: tx.now().millis(),
-            signature_version: delivery::signature_version(topic),
-            cloud_url: tx.request().endpoint.url(),
-        };
-        delivery::fan_out(tx, topic.id, &notification, None, mails)?;
-        Ok(notification.message_id)
+            at_millis: cx.request().now.millis(),
+            signature_version: String::new(),
+            cloud_url: cx.request().endpoint.url(),
+        }
     }
 }

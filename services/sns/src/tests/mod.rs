@@ -1,6 +1,7 @@
 //! The operations through the whole pipeline.
 
 mod deliveries;
+mod encryption;
 mod formats;
 mod reset;
 mod subscriptions;
@@ -10,8 +11,9 @@ use fogbank_core::outbox::lanes::EFFECTS;
 use fogbank_core::{Body, Effect, HttpRequest, Service};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
-/// SNS, and SQS to deliver to.
-pub(crate) static SERVICES: &[&Service] = &[&crate::SERVICE, &fogbank_sqs::SERVICE];
+/// SNS, SQS to deliver to, and KMS.
+pub(crate) static SERVICES: &[&Service] =
+    &[&crate::SERVICE, &fogbank_sqs::SERVICE, &fogbank_kms::SERVICE];
 
 /// The ARN of a topic of the test's account.
 pub(crate) fn topic_arn(name: &str) -> String {
