@@ -3,16 +3,21 @@
 //! An event is an effect in the same transaction as the change, so that none is lost and none is sent of a change that
 //! did not happen. Queues, topics and functions are called as `s3.amazonaws.com` on behalf of the bucket.
 
+mod bus;
+mod message;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_core::{Arn, Effect, Principal, PrincipalKind, Retry, Timestamp, Tx, WriteTx};
-use serde::Serialize;
+use fogbank_core::{Arn, Effect, Principal, Retry, Timestamp, Tx, WriteTx};
+use md5::Digest;
 use serde_json::{Value, json};
 
 use crate::access::bucket_arn;
 use crate::error::Error;
-use crate::rules::{self, ETag};
-use crate::store::{Bucket, Destination, DestinationKind, NOTIFICATIONS, Notifications, Object};
+use crate::rules::ETag;
+use crate::store::{
+    Bucket, Destination, DestinationKind, NOTIFICATIONS, Notifications, Object, Retention,
+};
 use crate::versions::Cause;
 
 /// The principal of S3 itself.
@@ -34,9 +39,21 @@ pub(crate) struct Change<'a> {
     /// The number of the transaction, for events that are ordered.
     version: Option<u64>,
     version_id: Option<String>,
+    more: More,
+}
+
+/// What some events tell beside the object.
+#[derive(Debug, Default)]
+enum More {
+    #[default]
+    Nothing,
     /// The storage class to which the object moved.
-    class: Option<&'static str>,
-    replicated: Option<Replicated>,
+    Moved(&'static str),
+    /// The storage class out of which a copy came, and until when the copy is there.
+    Restored(String, i64),
+    /// The retention, if there is one now.
+    Retained(Option<Retention>),
+    Replicated(Replicated),
 }
 
 /// What an event tells of a replication.
@@ -61,8 +78,7 @@ impl<'a> Change<'a> {
             e_tag: Some(object.listed.e_tag),
             version: Some(object.version),
             version_id: object.version_id(),
-            class: None,
-            replicated: None,
+            more: More::Nothing,
         }
     }
 
@@ -70,7 +86,7 @@ impl<'a> Change<'a> {
     pub(crate) fn moved(key: &'a str, object: &Object, class: &'static str) -> Change<'a> {
         Change {
             group: "LifecycleTransition",
-            class: Some(class),
+            more: More::Moved(class),
             ..Change::created("", key, object)
         }
     }
@@ -82,8 +98,8 @@ impl<'a> Change<'a> {
         object: &Object,
         replicated: Replicated,
     ) -> Change<'a> {
-        let replicated = Some(replicated);
-        Change { group: "Replication", replicated, ..Change::created(name, key, object) }
+        let more = More::Replicated(replicated);
+        Change { group: "Replication", more, ..Change::created(name, key, object) }
     }
 
     /// The same, done by somebody else than a caller.
@@ -104,14 +120,26 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// The retention of an object was set or ended.
+    pub(crate) fn retained(key: &'a str, object: &Object) -> Change<'a> {
+        let more = object.more.as_ref().and_then(|more| more.retention);
+        let more = More::Retained(more);
+        Change { group: "ObjectRetention", more, ..Change::created("Put", key, object) }
+    }
+
     /// An archived object is restored: begun, there, or over.
     pub(crate) fn restored(name: &'static str, key: &'a str, object: &Object) -> Change<'a> {
-        Change { group: "ObjectRestore", version: None, ..Change::created(name, key, object) }
+        let until_millis = object.listed.restored.map_or(0, |copy| copy.until_millis);
+        let more = More::Restored(object.listed.class().to_owned(), until_millis);
+        Change { group: "ObjectRestore", more, ..Change::created(name, key, object) }
     }
 
     /// A delete marker was made.
     pub(crate) fn marked(key: &'a str, version: u64, version_id: Option<String>) -> Change<'a> {
-        Change { name: "DeleteMarkerCreated", ..Change::removed(key, version, version_id) }
+        // As AWS sends it: the ETag of nothing.
+        let e_tag = Some(ETag::plain(md5::Md5::digest([]).into()));
+        let removed = Change::removed(key, version, version_id);
+        Change { name: "DeleteMarkerCreated", e_tag, ..removed }
     }
 
     /// An object, or a version of it, was removed for good.
@@ -124,8 +152,7 @@ impl<'a> Change<'a> {
             e_tag: None,
             version: Some(version),
             version_id,
-            class: None,
-            replicated: None,
+            more: More::Nothing,
         }
     }
 
@@ -139,17 +166,27 @@ impl<'a> Change<'a> {
             e_tag: Some(object.listed.e_tag),
             version: None,
             version_id: object.version_id(),
-            class: None,
-            replicated: None,
+            more: More::Nothing,
         }
     }
 
-    /// Events on tags, ACLs and lifecycles came with a later version of the message.
+    /// Some groups of events came with a later version of the message.
     fn event_version(&self) -> &'static str {
-        match self.group {
-            "ObjectCreated" | "ObjectRemoved" => "2.1",
-            "Replication" => "2.2",
+        match (self.group, self.name) {
+            ("ObjectCreated" | "ObjectRemoved", _) => "2.1",
+            ("ObjectRestore", "Post" | "Completed") => "2.1",
+            ("Replication", _) => "2.2",
+            ("ObjectRetention", _) => "2.5",
             _ => "2.3",
+        }
+    }
+
+    /// Whether S3 did it by itself.
+    fn is_by_s3(&self) -> bool {
+        match self.group {
+            "LifecycleExpiration" | "LifecycleTransition" | "Replication" => true,
+            "ObjectRestore" => self.name != "Post",
+            _ => false,
         }
     }
 
@@ -194,11 +231,11 @@ pub(crate) fn emit(
         return Ok(());
     };
     for destination in destinations.iter().filter(|known| change.concerns(known)) {
-        let message = message(tx, bucket, name, change, &destination.id);
+        let message = message::text(tx, bucket, name, change, &destination.id);
         let effect = delivery(destination, &message);
         tx.emit(effect.on_behalf_of(&bucket_arn(name), &bucket.account))?;
     }
-    if event_bridge && let Some(entry) = bus_entry(tx, name, change) {
+    if event_bridge && let Some(entry) = bus::entry(tx, name, change) {
         let input = json!({ "Entries": [entry] });
         let effect = Effect::call("events:PutEvents", Principal::service(SERVICE), &input)
             .on_behalf_of(&bucket_arn(name), &bucket.account)
@@ -253,245 +290,18 @@ pub(crate) fn iso(time: Timestamp) -> String {
         .unwrap_or_default()
 }
 
-fn caller(principal: &Principal) -> String {
-    match &principal.kind {
-        PrincipalKind::Anonymous => "Anonymous".to_owned(),
-        PrincipalKind::Service { name } => name.clone(),
-        PrincipalKind::Root => rules::customer_id(&principal.account),
-        _ => format!("AWS:{}", principal.id),
+/// Where a change came from: a call from inside the cloud comes from this machine.
+fn source_ip(tx: &WriteTx<'_>, change: &Change<'_>) -> String {
+    match tx.request().source_ip {
+        _ if change.is_by_s3() => SERVICE.to_owned(),
+        Some(ip) => ip.to_string(),
+        None => "127.0.0.1".to_owned(),
     }
-}
-
-fn source_ip(tx: &WriteTx<'_>) -> String {
-    // A call from inside the cloud comes from this machine.
-    tx.request().source_ip.map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string())
-}
-
-/// A message to a destination, in the order of AWS's members.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Message<'a> {
-    records: [Record<'a>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    event_version: &'static str,
-    event_source: &'static str,
-    aws_region: &'a str,
-    event_time: String,
-    event_name: String,
-    user_identity: Identity,
-    request_parameters: Parameters,
-    response_elements: Elements<'a>,
-    s3: Subject<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifecycle_event_data: Option<LifecycleEventData>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replication_event_data: Option<ReplicationEventData<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReplicationEventData<'a> {
-    replication_rule_id: &'a str,
-    destination_bucket: String,
-    s3_operation: &'static str,
-    request_time: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<&'static str>,
-}
-
-impl<'a> ReplicationEventData<'a> {
-    fn of(replicated: &'a Replicated) -> ReplicationEventData<'a> {
-        ReplicationEventData {
-            replication_rule_id: &replicated.rule_id,
-            destination_bucket: bucket_arn(&replicated.destination),
-            s3_operation: "OBJECT_PUT",
-            request_time: iso(Timestamp::from_millis(replicated.asked_millis)),
-            failure_reason: replicated.failure_reason,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LifecycleEventData {
-    transition_event_data: TransitionEventData,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TransitionEventData {
-    destination_storage_class: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Identity {
-    principal_id: String,
-}
-
-#[derive(Serialize)]
-struct Parameters {
-    #[serde(rename = "sourceIPAddress")]
-    source_ip: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Elements<'a> {
-    x_amz_request_id: &'a str,
-    #[serde(rename = "x-amz-id-2")]
-    x_amz_id_2: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Subject<'a> {
-    #[serde(rename = "s3SchemaVersion")]
-    schema_version: &'static str,
-    configuration_id: &'a str,
-    bucket: SubjectBucket<'a>,
-    object: SubjectObject<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SubjectBucket<'a> {
-    name: &'a str,
-    owner_identity: Identity,
-    arn: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SubjectObject<'a> {
-    key: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    e_tag: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sequencer: Option<String>,
-}
-
-/// The text of the message about a change.
-fn message(
-    tx: &WriteTx<'_>,
-    bucket: &Bucket,
-    name: &str,
-    change: &Change<'_>,
-    configuration_id: &str,
-) -> String {
-    let request = tx.request();
-    let record = Record {
-        event_version: change.event_version(),
-        event_source: "aws:s3",
-        aws_region: &bucket.region,
-        event_time: iso(tx.now()),
-        event_name: change.full_name(),
-        user_identity: Identity { principal_id: caller(&request.principal) },
-        request_parameters: Parameters { source_ip: source_ip(tx) },
-        response_elements: Elements { x_amz_request_id: &request.id, x_amz_id_2: &request.id },
-        s3: Subject {
-            schema_version: "1.0",
-            configuration_id,
-            bucket: SubjectBucket {
-                name,
-                owner_identity: Identity { principal_id: rules::customer_id(&bucket.account) },
-                arn: bucket_arn(name),
-            },
-            object: SubjectObject {
-                key: rules::url_encode(change.key),
-                size: change.size,
-                e_tag: change.e_tag.map(|e_tag| e_tag.bare()),
-                version_id: change.version_id.as_deref(),
-                sequencer: change.version.map(sequencer),
-            },
-        },
-        lifecycle_event_data: change.class.map(|destination_storage_class| LifecycleEventData {
-            transition_event_data: TransitionEventData { destination_storage_class },
-        }),
-        replication_event_data: change.replicated.as_ref().map(ReplicationEventData::of),
-    };
-    // Texts and numbers always have a JSON.
-    serde_json::to_string(&Message { records: [record] }).unwrap_or_default()
 }
 
 /// Hexadecimal digits that grow with every write.
 fn sequencer(version: u64) -> String {
     format!("{version:018X}")
-}
-
-/// The entry for the default event bus.
-fn bus_entry(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Option<Value> {
-    let request = tx.request();
-    let detail_type = match (change.group, change.name) {
-        ("ObjectCreated", _) => "Object Created",
-        ("ObjectRemoved" | "LifecycleExpiration", _) => "Object Deleted",
-        ("LifecycleTransition", _) => "Object Storage Class Changed",
-        ("ObjectAcl", _) => "Object ACL Updated",
-        ("ObjectTagging", "Put") => "Object Tags Added",
-        ("ObjectTagging", _) => "Object Tags Deleted",
-        _ => return None,
-    };
-    let mut object = json!({ "key": change.key });
-    if let Some(size) = change.size {
-        object["size"] = size.into();
-    }
-    if let Some(e_tag) = &change.e_tag {
-        object["etag"] = e_tag.bare().into();
-    }
-    if let Some(version_id) = &change.version_id {
-        object["version-id"] = version_id.as_str().into();
-    }
-    if let Some(version) = change.version {
-        object["sequencer"] = sequencer(version).into();
-    }
-    let mut detail = json!({
-        "version": "0",
-        "bucket": { "name": name },
-        "object": object,
-        "request-id": request.id,
-        "requester": request.principal.account,
-        "source-ip-address": source_ip(tx),
-    });
-    match change.group {
-        "ObjectCreated" => {
-            detail["reason"] = match change.name {
-                "Put" => "PutObject",
-                "Post" => "POST Object",
-                "Copy" => "CopyObject",
-                _ => "CompleteMultipartUpload",
-            }
-            .into();
-        }
-        "LifecycleTransition" => detail["destination-storage-class"] = change.class.into(),
-        "ObjectRemoved" | "LifecycleExpiration" => {
-            detail["reason"] = match change.group {
-                "ObjectRemoved" => "DeleteObject",
-                _ => "Lifecycle Expiration",
-            }
-            .into();
-            detail["deletion-type"] = match change.name {
-                "DeleteMarkerCreated" => "Delete Marker Created",
-                _ => "Permanently Deleted",
-            }
-            .into();
-        }
-        _ => {}
-    }
-    Some(json!({
-        "Source": "aws.s3",
-        "DetailType": detail_type,
-        "Detail": detail.to_string(),
-        "Resources": [bucket_arn(name)],
-        "Time": tx.now().secs(),
-    }))
 }
 
 #[cfg(test)]

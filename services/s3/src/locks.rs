@@ -4,6 +4,7 @@ use fogbank_core::{Access, Fault, ReadTx, Timestamp, Tx, WriteTx};
 
 use crate::access::object_arn;
 use crate::error::Error;
+use crate::events::{self, Change};
 use crate::model::{
     DefaultRetention as ShownDefault, GetObjectLegalHoldInput, GetObjectLegalHoldOutput,
     GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetObjectRetentionInput,
@@ -302,6 +303,7 @@ pub(crate) fn put_retention(
     }
     if let Some(object) = found.object_mut() {
         object.more_mut().retention = asked;
+        events::emit(tx, &bucket, at.0, &Change::retained(at.1, object))?;
         replication::changed(tx, &bucket, at, object)?;
     }
     versions::save(tx, at, found)?;

@@ -31,6 +31,11 @@ const EVENTS: &[&str] = &[
     "s3:ObjectTagging:Put",
     "s3:ObjectTagging:Delete",
     "s3:ObjectAcl:Put",
+    "s3:ObjectRetention:Put",
+    // There are no annotations, so nobody hears of any.
+    "s3:ObjectAnnotation:*",
+    "s3:ObjectAnnotation:Put",
+    "s3:ObjectAnnotation:Delete",
     "s3:ObjectRestore:*",
     "s3:ObjectRestore:Post",
     "s3:ObjectRestore:Completed",
@@ -56,7 +61,7 @@ pub(crate) async fn put(
     let name = &*input.bucket;
     let expected = input.expected_bucket_owner.as_deref();
     let bucket = cx.read(|tx| store::expected_bucket(tx, name, expected))?;
-    let notifications = read(cx, input.notification_configuration)?;
+    let notifications = read(cx, &bucket, input.notification_configuration)?;
     if input.skip_destination_validation != Some(true) {
         validate(cx, name, &bucket, &notifications.destinations).await?;
     }
@@ -75,7 +80,11 @@ pub(crate) async fn put(
 }
 
 /// The request's configuration as it is stored.
-fn read(cx: &Cx, given: NotificationConfiguration) -> Result<Notifications, Error> {
+fn read(
+    cx: &Cx,
+    bucket: &Bucket,
+    given: NotificationConfiguration,
+) -> Result<Notifications, Error> {
     let mut destinations = Vec::new();
     for queue in given.queue_configurations.unwrap_or_default() {
         let filter = filter(queue.filter)?;
@@ -92,9 +101,19 @@ fn read(cx: &Cx, given: NotificationConfiguration) -> Result<Notifications, Erro
         let (id, arn, events) = (function.id, function.lambda_function_arn, function.events);
         destinations.push(destination(cx, DestinationKind::Function, id, arn, events, filter)?);
     }
+    check_regions(&destinations, bucket)?;
     check_ids(&destinations)?;
     check_overlaps(&destinations)?;
     Ok(Notifications { event_bridge: given.event_bridge_configuration.is_some(), destinations })
+}
+
+/// What a kind of destination is called in errors.
+fn argument(kind: DestinationKind) -> &'static str {
+    match kind {
+        DestinationKind::Queue => "Queue",
+        DestinationKind::Topic => "Topic",
+        DestinationKind::Function => "CloudFunction",
+    }
 }
 
 fn destination(
@@ -105,10 +124,11 @@ fn destination(
     events: Vec<String>,
     filter: Option<Vec<(String, String)>>,
 ) -> Result<Destination, Error> {
-    let (service, argument) = match kind {
-        DestinationKind::Queue => ("sqs", "Queue"),
-        DestinationKind::Topic => ("sns", "Topic"),
-        DestinationKind::Function => ("lambda", "CloudFunction"),
+    let argument = argument(kind);
+    let service = match kind {
+        DestinationKind::Queue => "sqs",
+        DestinationKind::Topic => "sns",
+        DestinationKind::Function => "lambda",
     };
     if Arn::parse(&arn).is_none_or(|parsed| parsed.service != service) {
         return Err(Error::argument(argument, arn, "The ARN could not be parsed"));
@@ -154,6 +174,18 @@ fn filter(
     Ok(Some(filter))
 }
 
+/// Refuses destinations in other regions than the bucket's.
+fn check_regions(destinations: &[Destination], bucket: &Bucket) -> Result<(), Error> {
+    for destination in destinations {
+        let arn = &destination.arn;
+        if Arn::parse(arn).is_none_or(|parsed| parsed.region != bucket.region) {
+            let message = "The notification destination service region is not valid for the bucket location constraint";
+            return Err(Error::argument(argument(destination.kind), arn, message));
+        }
+    }
+    Ok(())
+}
+
 fn check_ids(destinations: &[Destination]) -> Result<(), Error> {
     for (index, destination) in destinations.iter().enumerate() {
         if destinations[..index].iter().any(|other| other.id == destination.id) {
@@ -169,7 +201,11 @@ fn check_overlaps(destinations: &[Destination]) -> Result<(), Error> {
     for (index, one) in destinations.iter().enumerate() {
         for other in &destinations[..index] {
             if shares_event(one, other) && overlaps(one, other) {
-                let message = "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type.";
+                let message = if one.filter.is_some() || other.filter.is_some() {
+                    "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are overlapping for the same event type."
+                } else {
+                    "Configurations overlap. Configurations on the same bucket cannot share a common event type."
+                };
                 return Err(Error::argument("Event", "", message));
             }
         }

@@ -6,7 +6,7 @@ use fogbank_testkit::{Value, World, expect, json};
 
 use super::{call, put, refused, with, with_bucket};
 
-const QUEUE: &str = "arn:aws:sqs:eu-west-1:222222222222:jobs";
+const QUEUE: &str = "arn:aws:sqs:us-east-1:222222222222:jobs";
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:news";
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:000000000000:function:resize";
 
@@ -52,7 +52,7 @@ async fn an_event_is_written_as_aws_does() {
     let effects = effects(&world).await;
     let [effect] = &effects[..] else { panic!("one event") };
     assert_eq!(effect.target, "sqs:SendMessage");
-    assert_eq!((&*effect.account, &*effect.region), ("222222222222", "eu-west-1"));
+    assert_eq!((&*effect.account, &*effect.region), ("222222222222", "us-east-1"));
     assert_eq!(effect.source, Some(("arn:aws:s3:::photos".into(), "000000000000".into())));
     assert_eq!(effect.principal.arn, "s3.amazonaws.com");
     let input = effect.input().expect("an input");
@@ -208,7 +208,37 @@ async fn configurations_that_cannot_be() {
     let mut other = queue(&["s3:ObjectCreated:Put"]);
     other["Id"] = json!("r");
     let both = json!({"QueueConfigurations": [queue(&["s3:ObjectCreated:*"]), other]});
-    assert!(refused(configure(&world, both).await).contains("ambiguously defined"));
+    assert!(
+        refused(configure(&world, both).await)
+            .starts_with("InvalidArgument: Configurations overlap. ")
+    );
+    let filtered = |id: &str, name: &str, value: &str| {
+        let rules = json!([{"Name": name, "Value": value}]);
+        let more = json!({"Id": id, "Filter": {"Key": {"FilterRules": rules}}});
+        with(queue(&["s3:ObjectCreated:*"]), more)
+    };
+    for (one, other, overlaps) in [
+        (("prefix", "in/"), ("prefix", "in/a"), true),
+        (("prefix", "in/"), ("suffix", ".png"), true),
+        (("suffix", "g"), ("suffix", ".png"), true),
+        (("prefix", "in/"), ("prefix", "out/"), false),
+        (("suffix", ".jpg"), ("suffix", ".png"), false),
+    ] {
+        let both = [filtered("a", one.0, one.1), filtered("b", other.0, other.1)];
+        let outcome = configure(&world, json!({"QueueConfigurations": both})).await;
+        match overlaps {
+            true => assert!(refused(outcome).contains("ambiguously defined"), "{one:?} {other:?}"),
+            false => assert!(outcome.is_ok(), "{one:?} {other:?}"),
+        }
+    }
+    configure(&world, json!({})).await.expect("cleared");
+    let mut far = queue(&["s3:ObjectCreated:*"]);
+    far["QueueArn"] = json!(QUEUE.replace("us-east-1", "eu-west-1"));
+    let refusal = refused(configure(&world, json!({"QueueConfigurations": [far]})).await);
+    assert!(
+        refusal.contains("region is not valid for the bucket location constraint"),
+        "{refusal}"
+    );
     let unvalidated = json!({
         "NotificationConfiguration": {
             "QueueConfigurations": [queue(&["s3:ObjectCreated:*"])],
