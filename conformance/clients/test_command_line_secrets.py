@@ -159,6 +159,9 @@ def sharing(ssm, other):
     document = policy(dict(Effect="Allow", Principal=friend, Action=actions, Resource=arn))
     made = ssm("put-resource-policy", resource_arn=arn, policy=document)
     assert ssm("get-resource-policies", resource_arn=arn)["Policies"][0]["PolicyId"] == made["PolicyId"]
+    shared = ssm.as_(other)("describe-parameters", shared=True)["Parameters"]
+    assert [row["ARN"] for row in shared] == [arn]
+    assert ssm.as_(other)("get-parameters", names=[arn])["Parameters"][0]["Value"] == "ours"
     of = {"policy_id": made["PolicyId"], "policy_hash": made["PolicyHash"]}
     ssm("delete-resource-policy", resource_arn=arn, **of)
     assert ssm("get-resource-policies", resource_arn=arn)["Policies"] == []
