@@ -294,7 +294,7 @@ impl Bound<'_, '_> {
         let Slot::Map(map) = place.slot() else { return Ok(false) };
         for name in headers.keys() {
             let Some(key) = name.as_str().strip_prefix(&prefix) else { continue };
-            let texts: Vec<_> = headers.get_all(name).iter().map(header_text).collect();
+            let texts: Vec<_> = headers.get_all(name).iter().map(latin_1).collect();
             if let Slot::Text(text) = map.insert(key.to_owned()).slot() {
                 *text = texts.join(",");
             }
@@ -353,6 +353,11 @@ fn name_bit(name: &str) -> u64 {
 
 fn header_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// A header's value in ISO 8859-1, in which S3 was seen to read user metadata, the only headers with a prefix.
+fn latin_1(value: &HeaderValue) -> String {
+    value.as_bytes().iter().copied().map(char::from).collect()
 }
 
 /// Splits `a, "b, c", d`. HTTP dates hold a comma themselves.

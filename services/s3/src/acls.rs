@@ -72,16 +72,16 @@ fn of_header(text: &str) -> Result<AclGrantee, Error> {
     match kind.trim().to_ascii_lowercase().as_str() {
         "id" => canonical(value),
         "uri" => group(value),
-        "emailaddress" => Err(no_email(value)),
+        "emailaddress" => Err(no_email()),
         _ => Err(Error::argument("x-amz-grant", text, "Argument format not recognized")),
     }
 }
 
-/// AWS takes no e-mail addresses any more since October 2025.
-fn no_email(address: &str) -> Error {
-    let message = "The e-mail address you provided does not match any account on record.";
-    let fault = Fault::new("UnresolvableGrantByEmailAddress", message);
-    Error::Fault(fault.with("EmailAddress", address))
+/// AWS takes no e-mail addresses any more since October 2025: "the request will receive an HTTP 405 (Method Not Allowed)
+/// error" (PutBucketAcl in the API Reference). The message is the code's usual one.
+fn no_email() -> Error {
+    let message = "The specified method is not allowed against this resource.";
+    Error::Fault(Fault::new("MethodNotAllowed", message))
 }
 
 fn canonical(id: &str) -> Result<AclGrantee, Error> {
@@ -300,7 +300,7 @@ fn of_document(given: AccessControlPolicy, account: &str) -> Result<Acl, Error> 
             Type::CanonicalUser => canonical(grantee.id.as_deref().unwrap_or_default())?,
             Type::Group => group(grantee.uri.as_deref().unwrap_or_default())?,
             Type::AmazonCustomerByEmail => {
-                return Err(no_email(grantee.email_address.as_deref().unwrap_or_default()));
+                return Err(no_email());
             }
         };
         let permission = match permission {

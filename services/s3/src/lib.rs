@@ -38,6 +38,7 @@ mod copies;
 mod cors;
 mod deletions;
 mod documents;
+mod encoded_words;
 mod encryption;
 mod error;
 mod events;

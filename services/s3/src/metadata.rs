@@ -6,6 +6,7 @@ use fogbank_core::Tx;
 
 use crate::acls;
 use crate::ciphers;
+use crate::encoded_words;
 use crate::encryption;
 use crate::error::Error;
 use crate::locks;
@@ -65,14 +66,28 @@ impl Refused {
 
 /// User metadata in the order of its names, which are in lower case.
 fn user_metadata(map: Option<BTreeMap<String, String>>) -> Result<Vec<(String, String)>, Error> {
-    let metadata: Vec<(String, String)> =
-        map.into_iter().flatten().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    let given = map.into_iter().flatten();
+    let metadata: Vec<(String, String)> = given
+        .map(|(name, value)| (name.to_ascii_lowercase(), encoded_words::decode(value)))
+        .collect();
     let size: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     if size > MAX_METADATA_BYTES {
         let (size, limit) = (size.to_string(), MAX_METADATA_BYTES.to_string());
         return Err(Error::MetadataTooLarge { size, limit });
     }
     Ok(metadata)
+}
+
+/// User metadata as headers may have it, and how many of it none can.
+pub(crate) fn told(metadata: Vec<(String, String)>) -> (BTreeMap<String, String>, Option<i32>) {
+    let all = metadata.len();
+    let told: BTreeMap<_, _> = metadata
+        .into_iter()
+        .filter(|(name, _)| http::HeaderName::try_from(name).is_ok())
+        .filter_map(|(name, value)| Some((name, encoded_words::encode(value)?)))
+        .collect();
+    let missing = i32::try_from(all.saturating_sub(told.len())).ok().filter(|count| *count > 0);
+    (told, missing)
 }
 
 macro_rules! writes {

@@ -71,6 +71,7 @@ macro_rules! answer {
         let version_id = object.version_id();
         let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
         let more = more.map(|more| *more).unwrap_or_default();
+        let (metadata, missing_meta) = crate::metadata::told(metadata);
         let mut output = $output {
             status_code: content.range.is_some().then_some(206),
             accept_ranges: Some("bytes".to_owned()),
@@ -90,7 +91,8 @@ macro_rules! answer {
                 .or_else(|| Some("binary/octet-stream".to_owned())),
             expires: $input.response_expires.map(crate::reads::http_date).or(headers.expires),
             website_redirect_location: headers.website_redirect,
-            metadata: Some(metadata.into_iter().collect()),
+            metadata: Some(metadata),
+            missing_meta,
             storage_class: listed.storage_class,
             restore,
             request_charged: charged,

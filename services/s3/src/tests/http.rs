@@ -239,3 +239,35 @@ async fn documents_of_requests() {
     let upload = request(&world, "POST /photos/big?uploads", &[], Body::empty()).await;
     assert!(upload.contains("<InitiateMultipartUploadResult xmlns="), "{upload}");
 }
+
+#[tokio::test]
+async fn metadata_beyond_ascii_comes_in_encoded_words() {
+    let world = public().await;
+    let latin: String = "Hello World\u{e9}".to_owned();
+    let put = http::Request::put("/photos/k")
+        .header("host", "127.0.0.1:4566")
+        .header("content-length", "0")
+        .header("x-amz-meta-utf", http::HeaderValue::from_bytes(latin.as_bytes()).expect("bytes"))
+        .header(
+            "x-amz-meta-latin",
+            http::HeaderValue::from_bytes(b"Hello World\xe9").expect("bytes"),
+        )
+        .header("x-amz-meta-word", "=?UTF-8?B?w6k=?= =?UTF-8?Q?=E2=82=AC?=")
+        .body(Body::empty())
+        .expect("a request");
+    assert_eq!(world.http(put).await.status(), 200);
+    let told = call(&world, "HeadObject", json!({"Key": "k"})).await.expect("an object");
+    expect![[r#"
+        {
+          "latin": "=?UTF-8?Q?Hello_World=C3=A9?=",
+          "utf": "=?UTF-8?Q?Hello_World=C3=83=C2=A9?=",
+          "word": "=?UTF-8?B?w6nigqw=?="
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&told["Metadata"]).expect("JSON"));
+
+    // What no header can hold is counted.
+    let metadata = json!({"Key": "k", "Metadata": {"lines": "a\nb", "plain": "a"}});
+    call(&world, "PutObject", metadata).await.expect("an object");
+    let told = call(&world, "HeadObject", json!({"Key": "k"})).await.expect("an object");
+    assert_eq!((&told["Metadata"], &told["MissingMeta"]), (&json!({"plain": "a"}), &json!(1)));
+}
