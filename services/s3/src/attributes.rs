@@ -1,9 +1,10 @@
 //! GetObjectAttributes.
 
-use fogbank_core::ReadTx;
+use fogbank_core::{Cx, ReadTx};
 
 use crate::checksums::{Algorithm, Checksums};
 use crate::ciphers::{self, CustomerKey};
+use crate::encryption;
 use crate::error::Error;
 use crate::listing;
 use crate::model::{
@@ -11,14 +12,27 @@ use crate::model::{
     GetObjectAttributesParts, ObjectPart,
 };
 use crate::payment;
-use crate::store::{self, Object, PARTS};
+use crate::store::{self, Encryption, Object, PARTS};
 use crate::versions;
 
 /// Tells what is asked for of an object, and nothing else.
-pub(crate) fn get(
-    tx: &ReadTx<'_>,
+pub(crate) async fn get(
+    cx: &Cx,
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput, Error> {
+    let (output, encryption) = cx.read(|tx| read(tx, &input))?;
+    // AWS documents it for checksums. That parts, which tell theirs, are the same is a guess.
+    if output.checksum.is_some() || output.object_parts.is_some() {
+        let at = (&*input.bucket, &*input.key);
+        encryption::check_may_open(cx, at, encryption.as_ref()).await?;
+    }
+    Ok(output)
+}
+
+fn read(
+    tx: &ReadTx<'_>,
+    input: &GetObjectAttributesInput,
+) -> Result<(GetObjectAttributesOutput, Option<Encryption>), Error> {
     const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
     if let Some(unknown) =
         input.object_attributes.iter().find(|attribute| !KNOWN.contains(&attribute.as_str()))
@@ -67,9 +81,9 @@ pub(crate) fn get(
         output.checksum = Some(shown);
     }
     if wants("ObjectParts") {
-        output.object_parts = parts(tx, &input, &object)?;
+        output.object_parts = parts(tx, input, &object)?;
     }
-    Ok(output)
+    Ok((output, object.encryption().cloned()))
 }
 
 /// The parts of an object that was uploaded in parts. S3 lists them only beside a composite checksum.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use fogbank_core::{Tx, WriteTx};
+use fogbank_core::{Cx, Tx, WriteTx};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
-use crate::encryption::Told;
+use crate::encryption::{self, Told};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::lifecycle;
@@ -21,7 +21,23 @@ use crate::store::{
 use crate::versions;
 
 /// Makes an object of the parts that the request lists, and removes the others.
-pub(crate) fn complete(
+pub(crate) async fn complete(
+    cx: &Cx,
+    input: CompleteMultipartUploadInput,
+) -> Result<CompleteMultipartUploadOutput, Error> {
+    // AWS asks for the parts' key, though here nothing of them is opened.
+    let encryption = cx.read(|tx| {
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = store::expected_shared_bucket(tx, &input.bucket, owner)?;
+        let upload = store::upload(tx, &bucket, &input.key, &input.upload_id);
+        // What is missing is for the transaction to say.
+        Ok::<_, Error>(upload.ok().and_then(|upload| upload.encryption().cloned()))
+    })?;
+    encryption::check_may_open(cx, (&input.bucket, &input.key), encryption.as_ref()).await?;
+    cx.write(|tx| try_complete(tx, input.clone())).await
+}
+
+fn try_complete(
     tx: &mut WriteTx<'_>,
     mut input: CompleteMultipartUploadInput,
 ) -> Result<CompleteMultipartUploadOutput, Error> {

@@ -3,6 +3,7 @@
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
 use crate::buckets::named_ownership;
+use crate::encryption;
 use crate::error::Error;
 use crate::model::*;
 use crate::rules;
@@ -126,7 +127,7 @@ pub(crate) fn delete_ownership_controls(
 }
 
 /// How new objects are encrypted: as S3 does where nothing is said.
-pub(crate) fn encryption(
+pub(crate) fn get_encryption(
     tx: &ReadTx<'_>,
     input: GetBucketEncryptionInput,
 ) -> Result<GetBucketEncryptionOutput, Error> {
@@ -152,7 +153,7 @@ pub(crate) fn encryption(
             kms_master_key_id: key_id,
         }),
         bucket_key_enabled: Some(bucket_key),
-        ..ServerSideEncryptionRule::default()
+        blocked_encryption_types: encryption::blocked(tx, &input.bucket)?,
     };
     Ok(GetBucketEncryptionOutput {
         server_side_encryption_configuration: Some(ServerSideEncryptionConfiguration {
@@ -170,8 +171,18 @@ pub(crate) fn put_encryption(
     let [rule] = &input.server_side_encryption_configuration.rules[..] else {
         return Err(Error::MalformedXML);
     };
-    let Some(default) = &rule.apply_server_side_encryption_by_default else {
-        return Err(Error::MalformedXML);
+    // What is not said of blocked kinds stays as it is.
+    if let Some(blocked) = &rule.blocked_encryption_types {
+        encryption::block(tx, &input.bucket, blocked)?;
+    }
+    let in_place_of_none = ServerSideEncryptionByDefault {
+        sse_algorithm: "AES256".to_owned(),
+        kms_master_key_id: None,
+    };
+    let default = match &rule.apply_server_side_encryption_by_default {
+        Some(default) => default,
+        None if rule.blocked_encryption_types.is_some() => &in_place_of_none,
+        None => return Err(Error::MalformedXML),
     };
     let bucket_key = rule.bucket_key_enabled.unwrap_or_default();
     let encryption = match &*default.sse_algorithm {

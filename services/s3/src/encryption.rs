@@ -12,11 +12,13 @@ use base64::engine::general_purpose::STANDARD;
 use fogbank_core::at_rest::KmsKey;
 use fogbank_core::seal::{KEY_BYTES, Zeroizing};
 use fogbank_core::store as rows;
-use fogbank_core::{Arn, Cx, Fault, Ids, WriteTx, root_key};
+use fogbank_core::{Arn, Cx, Fault, Ids, Tx, WriteTx, root_key};
 
 use crate::access::{bucket_arn, object_arn};
 use crate::ciphers::{self, BodyKey, CustomerKey, Nonce, Sealer};
+use crate::documents;
 use crate::error::Error;
+use crate::model::{BlockedEncryptionTypes, EncryptionType};
 use crate::store::{Bucket, DefaultEncryption, Encryption, KmsEncryption};
 
 /// The header that names the method.
@@ -157,6 +159,37 @@ impl Sealing {
     }
 }
 
+/// The document of the kinds of encryption that writes to a bucket may not ask for.
+const BLOCKED: &str = "blocked-encryption";
+
+/// The kinds of encryption that writes to a bucket may not ask for, as they were put; none if they never were.
+pub(crate) fn blocked(
+    tx: &(impl Tx + ?Sized),
+    bucket: &str,
+) -> Result<Option<BlockedEncryptionTypes>, Error> {
+    documents::get(tx, bucket, BLOCKED, "")
+}
+
+fn has(blocked: &BlockedEncryptionTypes, kind: EncryptionType) -> bool {
+    blocked.encryption_type.iter().flatten().any(|blocked| *blocked == kind)
+}
+
+/// Blocks kinds of encryption for writes to a bucket; what has them already can be read.
+pub(crate) fn block(
+    tx: &mut WriteTx<'_>,
+    bucket: &str,
+    blocked: &BlockedEncryptionTypes,
+) -> Result<(), Error> {
+    let is_known =
+        |kind: &EncryptionType| matches!(kind, EncryptionType::SseC | EncryptionType::None);
+    let kinds = blocked.encryption_type.as_deref().unwrap_or_default();
+    // Either one or the other.
+    if kinds.len() != 1 || !kinds.iter().all(is_known) {
+        return Err(Error::MalformedXML);
+    }
+    documents::put(tx, bucket, BLOCKED, "", blocked)
+}
+
 /// Gets what a body for this place is to be encrypted with, as the request asks or else as the bucket does.
 pub(crate) async fn settle(
     cx: &Cx,
@@ -165,6 +198,13 @@ pub(crate) async fn settle(
     asked: &Asked,
 ) -> Result<Sealing, Error> {
     if let Some(key) = &asked.customer_key {
+        let blocked = cx.read(|tx| blocked(tx, at.0))?;
+        if blocked.is_some_and(|blocked| has(&blocked, EncryptionType::SseC)) {
+            // The code is documented; the words are a guess.
+            let message =
+                "Server Side Encryption with Customer provided key is blocked for this bucket";
+            return Err(Error::Fault(Fault::new("AccessDenied", message).with_status(403)));
+        }
         return Ok(Sealing::Customer(key.clone()));
     }
     let (default_dual, default_key, default_bucket_key) = match &bucket.encryption {
@@ -263,6 +303,18 @@ pub(crate) async fn open(
         None => Ok(None),
         Some(Encryption::Customer { .. }) => Ok(customer_key.map(CustomerKey::body_key)),
         Some(Encryption::Kms(kms)) => Box::pin(open_with_kms(cx, at, kms)).await.map(Some),
+    }
+}
+
+/// Refuses a caller who may not open what KMS sealed at this place, though nothing of it is to be read.
+pub(crate) async fn check_may_open(
+    cx: &Cx,
+    at: (&str, &str),
+    encryption: Option<&Encryption>,
+) -> Result<(), Error> {
+    match encryption {
+        Some(Encryption::Kms(kms)) => Box::pin(open_with_kms(cx, at, kms)).await.map(drop),
+        _ => Ok(()),
     }
 }
 

@@ -87,8 +87,8 @@ pub static OPERATIONS: &[Op] = operations! {
 
     task PutObject => objects::put, access::put_object;
     task GetObject => objects::get, access::get_object;
-    read HeadObject => objects::head, access::get_object;
-    read GetObjectAttributes => attributes::get, access::get_attributes;
+    task HeadObject => objects::head, access::get_object;
+    task GetObjectAttributes => attributes::get, access::get_attributes;
     write DeleteObject => objects::delete, access::delete_object;
     task DeleteObjects => deletions::delete, access::each_key;
     task CopyObject => copies::copy, access::copy_object;
@@ -101,7 +101,7 @@ pub static OPERATIONS: &[Op] = operations! {
     task CreateMultipartUpload => uploads::create, access::put_object;
     task UploadPart => parts::upload, access::upload;
     task UploadPartCopy => parts::copy, access::copy_part;
-    write CompleteMultipartUpload => completions::complete, access::upload;
+    task CompleteMultipartUpload => completions::complete, access::upload;
     write AbortMultipartUpload => uploads::abort, |_, input| {
         access::object_to("s3:AbortMultipartUpload", "s3:AbortMultipartUpload", input)
     };
@@ -160,7 +160,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketOwnershipControls => configurations::delete_ownership_controls, |_, input| {
         access::bucket_to("s3:PutBucketOwnershipControls", input)
     };
-    read GetBucketEncryption => configurations::encryption, |_, input| {
+    read GetBucketEncryption => configurations::get_encryption, |_, input| {
         access::bucket_to("s3:GetEncryptionConfiguration", input)
     };
     write PutBucketEncryption => configurations::put_encryption, |_, input| {

@@ -1,6 +1,6 @@
 //! Objects: write, read and remove them.
 
-use fogbank_core::{Cx, ReadTx, Tx, WriteTx};
+use fogbank_core::{Cx, Tx, WriteTx};
 
 use crate::access;
 use crate::bodies::{self, FORM_LENGTH, Promise, Received};
@@ -188,9 +188,16 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
 }
 
 /// Says all of an object but its body.
-pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObjectOutput, Error> {
+pub(crate) async fn head(cx: &Cx, input: HeadObjectInput) -> Result<HeadObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let found = reads::find(tx, &asked)?;
+    let (found, expiration) = cx.read(|tx| {
+        let found = reads::find(tx, &asked)?;
+        let expiration = match found.content.is_unchanged {
+            true => None,
+            false => reads::expiration(tx, &asked, &found)?,
+        };
+        Ok::<_, Error>((found, expiration))
+    })?;
     if found.content.is_unchanged {
         return Ok(HeadObjectOutput {
             status_code: Some(304),
@@ -200,7 +207,10 @@ pub(crate) fn head(tx: &ReadTx<'_>, input: HeadObjectInput) -> Result<HeadObject
             ..HeadObjectOutput::default()
         });
     }
-    let expiration = reads::expiration(tx, &asked, &found)?;
+    if found.checksum.is_some() {
+        let at = (asked.bucket, asked.key);
+        encryption::check_may_open(cx, at, found.object.encryption()).await?;
+    }
     let mut output = reads::answer!(HeadObjectOutput, input, found);
     output.expiration = expiration;
     Ok(output)

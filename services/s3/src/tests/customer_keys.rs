@@ -76,3 +76,41 @@ async fn parts_and_copies_change_keys() {
     call(&world, "CopyObject", source).await.expect("copied");
     assert!(get(&world, json!({"Key": "b"})).await.expect("read").1 == body);
 }
+
+#[tokio::test]
+async fn a_bucket_may_block_customers_keys() {
+    let world = with_bucket().await;
+    let input = with(json!({"Key": "a"}), key(1, ""));
+    send(&world, "PutObject", input.clone(), noise(5)).await.expect("written");
+    let begun = call(&world, "CreateMultipartUpload", input.clone()).await.expect("begun");
+    let block = async |rule: Value| {
+        let rules = json!({"ServerSideEncryptionConfiguration": {"Rules": [rule]}});
+        call(&world, "PutBucketEncryption", rules).await
+    };
+    let kinds = |kinds: Value| json!({"BlockedEncryptionTypes": {"EncryptionType": kinds}});
+    block(kinds(json!(["SSE-C"]))).await.expect("set");
+    let told = call(&world, "GetBucketEncryption", json!({})).await.expect("told");
+    let rule = &told["ServerSideEncryptionConfiguration"]["Rules"][0];
+    assert_eq!(rule["BlockedEncryptionTypes"]["EncryptionType"], json!(["SSE-C"]));
+    assert_eq!(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256");
+    let default = json!({"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}});
+    block(default.clone()).await.expect("the block stays");
+    let outcome = refused(send(&world, "PutObject", input.clone(), noise(5)).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+    let outcome = refused(call(&world, "CreateMultipartUpload", input.clone()).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+    let copy = with(json!({"Key": "b", "CopySource": "photos/a"}), key(1, "CopySource"));
+    let outcome = refused(call(&world, "CopyObject", with(copy.clone(), key(2, ""))).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+    // What was written and begun before is as it was.
+    call(&world, "CopyObject", copy).await.expect("copied");
+    assert!(get(&world, input.clone()).await.expect("read").1 == noise(5));
+    let part = json!({"Key": "a", "UploadId": begun["UploadId"], "PartNumber": 1});
+    send(&world, "UploadPart", with(part, key(1, "")), noise(5)).await.expect("a part");
+    for wrong in [json!([]), json!(["NONE", "SSE-C"])] {
+        assert!(refused(block(kinds(wrong)).await).starts_with("MalformedXML"));
+    }
+    assert!(refused(block(json!({})).await).starts_with("MalformedXML"));
+    block(with(default, kinds(json!(["NONE"])))).await.expect("set");
+    send(&world, "PutObject", input, noise(5)).await.expect("written");
+}

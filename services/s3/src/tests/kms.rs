@@ -287,3 +287,41 @@ async fn headers_that_contradict_each_other_are_refused() {
         assert!(refused(put(input).await).contains("represents a string-string map"));
     }
 }
+
+#[tokio::test]
+async fn checksums_and_completions_need_the_key_too() {
+    let world = world().await;
+    let key = key(&world).await;
+    let part = noise(5);
+    let begun = call(&world, "CreateMultipartUpload", with(json!({"Key": "a"}), by(&key))).await;
+    let upload = json!({"Key": "a", "UploadId": begun.expect("begun")["UploadId"]});
+    let sent = send(&world, "UploadPart", with(upload.clone(), json!({"PartNumber": 1})), part);
+    let tag = sent.await.expect("a part")["ETag"].clone();
+    let parts = json!({"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": tag}]}});
+    let complete = with(upload, parts);
+    let head = json!({"Key": "a", "ChecksumMode": "ENABLED"});
+    let attributes = |names: Value| json!({"Key": "a", "ObjectAttributes": names});
+    let statements = json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]);
+    let ada = user(&world, statements).await;
+    let as_ada = async |operation: &str, input: &Value| {
+        let input = with(input.clone(), json!({"Bucket": "photos"}));
+        world.call_as(ada.clone(), &format!("s3:{operation}"), input).await
+    };
+    let needed = [
+        ("CompleteMultipartUpload", complete),
+        ("HeadObject", head),
+        ("GetObjectAttributes", attributes(json!(["Checksum"]))),
+    ];
+    for (operation, input) in &needed {
+        let outcome = refused(as_ada(operation, input).await);
+        assert!(outcome.starts_with("AccessDenied: "), "{operation} {outcome}");
+        assert!(outcome.contains("kms:Decrypt"), "{operation} {outcome}");
+        world.call("kms:DisableKey", json!({"KeyId": key})).await.expect("it is off");
+        let outcome = refused(call(&world, operation, input.clone()).await);
+        assert!(outcome.starts_with("KMS.DisabledException: "), "{operation} {outcome}");
+        world.call("kms:EnableKey", json!({"KeyId": key})).await.expect("it is on");
+        call(&world, operation, input.clone()).await.expect("an answer");
+    }
+    as_ada("HeadObject", &json!({"Key": "a"})).await.expect("without checksums");
+    as_ada("GetObjectAttributes", &attributes(json!(["ETag"]))).await.expect("without checksums");
+}
