@@ -55,6 +55,9 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("crates/gateway/src/server.rs", "tokio::", "sockets are not simulated"),
     ("crates/gateway/src/bodies.rs", "tokio::time::sleep", "sockets are not simulated"),
     ("crates/gateway/src/bodies.rs", "Instant::now", "how long a sender is awaited"),
+    ("crates/gateway/src/readers.rs", "tokio::time::sleep", "sockets are not simulated"),
+    ("crates/gateway/src/readers.rs", "Instant::now", "how long a reader is awaited"),
+    ("crates/store/src/engine/disk.rs", "Instant::now", "whether a scan was slow; not simulated"),
     (
         "services/sqs/src/messages/receive.rs",
         "Instant::now",
