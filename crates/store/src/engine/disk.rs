@@ -9,11 +9,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use fjall::config::{PartitioningPolicy, PinningPolicy};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
 
+use super::gaps::{self, Gaps};
 use super::often::Often;
 use super::{Engine, Fill, Survives, View, journal};
 use crate::Error;
@@ -47,6 +49,7 @@ pub(crate) struct DiskEngine {
     /// What has been written since the memtable was new.
     written: AtomicU64,
     often: Arc<Often>,
+    gaps: Arc<Gaps>,
     folder: Arc<Folder>,
     directory: Arc<Directory>,
 }
@@ -55,6 +58,7 @@ struct DiskView {
     snapshot: Snapshot,
     rows: Keyspace,
     often: Arc<Often>,
+    gaps: Arc<Gaps>,
     generation: u64,
     /// Its files stay for as long as the view may read from them.
     _folder: Arc<Folder>,
@@ -121,6 +125,7 @@ impl DiskEngine {
             memtable_bytes,
             written: AtomicU64::new(0),
             often: Arc::default(),
+            gaps: Arc::default(),
             folder,
             directory,
         })
@@ -187,6 +192,7 @@ impl Engine for DiskEngine {
             snapshot: self.database.snapshot(),
             rows: self.rows.clone(),
             often: self.often.clone(),
+            gaps: self.gaps.clone(),
             generation: self.often.generation(),
             _folder: self.folder.clone(),
         }))
@@ -207,6 +213,7 @@ impl Engine for DiskEngine {
         }
         writes.commit().map_err(|error| self.explain(convert(error)))?;
         self.often.forget(batch);
+        self.gaps.forget(batch);
         self.rotate_if_full(batch).map_err(|error| self.explain(error))
     }
 
@@ -274,14 +281,87 @@ impl View for DiskView {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>, Error> {
+        let known = |start: &[u8], end: &[u8]| match reverse {
+            false => self.gaps.first(start, end, self.generation),
+            true => self.gaps.last(start, end, self.generation),
+        };
+        let Some(mut gap) = known(start, end) else {
+            return self.scan_all(start, end, reverse, visit);
+        };
+        let (mut start, mut end) = (Bytes::copy_from_slice(start), Bytes::copy_from_slice(end));
+        loop {
+            let (from, to) = match reverse {
+                false => (start.clone(), gap.0.clone()),
+                true => (gap.1.clone(), end.clone()),
+            };
+            if from < to && self.scan_all(&from, &to, reverse, visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            match reverse {
+                false => start = gap.1,
+                true => end = gap.0,
+            }
+            if start >= end {
+                return Ok(ControlFlow::Continue(()));
+            }
+            match known(&start, &end) {
+                Some(next) => gap = next,
+                None => return self.scan_all(&start, &end, reverse, visit),
+            }
+        }
+    }
+}
+
+impl DiskView {
+    /// Visits all rows, and notes where there are none for long.
+    fn scan_all(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let mut begun = Instant::now();
+        let mut last = None;
         let mut rows = self.snapshot.range(&self.rows, start..end);
         while let Some(row) = if reverse { rows.next_back() } else { rows.next() } {
             let (key, value) = row.into_inner().map_err(convert)?;
+            let now = Instant::now();
+            if now.duration_since(begun) > gaps::SLOW {
+                self.look_between(last.as_deref(), Some(&key), (start, end), reverse);
+            }
+            begun = now;
             if visit(&key, &value).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
+            last = Some(key);
+        }
+        if begun.elapsed() > gaps::SLOW {
+            self.look_between(last.as_deref(), None, (start, end), reverse);
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Notes that there is nothing between two rows, or a row and an end, if the engine itself takes long to find that
+    /// out: what was slow may have been the visitor, or another thread's turn.
+    fn look_between(
+        &self,
+        last: Option<&[u8]>,
+        next: Option<&[u8]>,
+        (start, end): (&[u8], &[u8]),
+        reverse: bool,
+    ) {
+        let (low, high) = if reverse { (next, last) } else { (last, next) };
+        let from = low.map_or_else(|| Bytes::copy_from_slice(start), gaps::after);
+        let to = Bytes::copy_from_slice(high.unwrap_or(end));
+        if from >= to {
+            return;
+        }
+        let begun = Instant::now();
+        let found = self.snapshot.range(&self.rows, from.clone()..to.clone()).next();
+        if found.is_none() && begun.elapsed() > gaps::SLOW {
+            self.gaps.note(from, to, self.generation, || self.often.generation());
+        }
     }
 }
 

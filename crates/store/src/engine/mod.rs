@@ -5,6 +5,7 @@
 
 pub(crate) mod cow;
 pub(crate) mod disk;
+mod gaps;
 mod journal;
 pub(crate) mod memory;
 mod often;
