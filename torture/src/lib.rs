@@ -7,6 +7,7 @@ pub mod client;
 pub mod corrupt;
 pub mod faults;
 pub mod lanes;
+pub mod lifecycles;
 mod past;
 pub mod plan;
 pub mod power;

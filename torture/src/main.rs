@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Context;
 use clap::Parser;
 use fogbank_torture::corrupt::{Corrupted, corrupt};
+use fogbank_torture::lifecycles::sweep;
 use fogbank_torture::server::Launch;
 use fogbank_torture::{Fault, Report, Settings, run};
 
@@ -65,6 +67,9 @@ struct Cli {
     /// Instead of all this: damage files of a directory, at most so many times, and look at how the cloud takes it
     #[arg(long, value_name = "TIMES")]
     corrupt: Option<usize>,
+    /// Instead of all this: kill sweeps of lifecycles, and cut their disk, in so many rounds
+    #[arg(long, value_name = "ROUNDS")]
+    lifecycles: Option<u64>,
     /// Say nothing of each cycle
     #[arg(long)]
     quiet: bool,
@@ -78,6 +83,9 @@ fn main() -> anyhow::Result<ExitCode> {
         cli.scratch.unwrap_or_else(|| std::env::temp_dir().join(format!("fogbank-torture-{pid}")));
     if let Some(times) = cli.corrupt {
         return corrupt_files(cli.binary, &scratch, cli.seed, times);
+    }
+    if let Some(rounds) = cli.lifecycles {
+        return sweep_lifecycles(cli.binary, &scratch, cli.durability, cli.seed, rounds);
     }
     let settings = Settings {
         binary: cli.binary,
@@ -124,21 +132,49 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]
+fn sweep_lifecycles(
+    binary: PathBuf,
+    scratch: &Path,
+    durability: String,
+    seed: u64,
+    rounds: u64,
+) -> anyhow::Result<ExitCode> {
+    let launch = launch(binary, scratch, durability)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let scratch = scratch.canonicalize()?;
+    let swept = runtime.block_on(sweep(&launch, &scratch, seed, rounds)).with_context(|| {
+        format!("the directory and the log are in {}, seed {seed}", scratch.display())
+    })?;
+    println!(
+        "{rounds} rounds, {} kills at an operation of the disk, {} power cuts; {} left a sweep half done",
+        swept.kills, swept.cuts, swept.halves
+    );
+    std::fs::remove_dir_all(&scratch)?;
+    println!("what was due is gone, and nothing else");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How the cloud is started within a folder for a run's files.
+fn launch(binary: PathBuf, scratch: &Path, durability: String) -> anyhow::Result<Launch> {
+    std::fs::create_dir_all(scratch)?;
+    let scratch = scratch.canonicalize()?;
+    Ok(Launch {
+        binary,
+        data: scratch.join("data"),
+        durability,
+        listen: TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
+        log: scratch.join("log"),
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the output is the purpose")]
 fn corrupt_files(
     binary: PathBuf,
     scratch: &Path,
     seed: u64,
     times: usize,
 ) -> anyhow::Result<ExitCode> {
-    std::fs::create_dir_all(scratch)?;
-    let scratch = scratch.canonicalize()?;
-    let launch = Launch {
-        binary,
-        data: scratch.join("data"),
-        durability: "fsync".to_owned(),
-        listen: TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
-        log: scratch.join("log"),
-    };
+    let launch = launch(binary, scratch, "fsync".to_owned())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(corrupt(&launch, seed, times))?;
     let Corrupted { damages, refused, served_in_part, unharmed, .. } = report;
@@ -151,7 +187,7 @@ fn corrupt_files(
     println!(
         "{damages} damages: {refused} refused, {served_in_part} served in part, {unharmed} unharmed"
     );
-    std::fs::remove_dir_all(&scratch)?;
+    std::fs::remove_dir_all(scratch)?;
     Ok(ExitCode::from(u8::from(!report.failures.is_empty())))
 }
 

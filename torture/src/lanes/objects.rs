@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
 use md5::{Digest, Md5};
@@ -136,7 +138,8 @@ impl Objects {
         let key = step.random.random_range(0..KEYS);
         match step.random.random_range(0..100) {
             0..50 => self.put(step, key).await,
-            50..60 => self.delete(step, key).await,
+            50..56 => self.delete(step, key).await,
+            56..60 => self.delete_some(step).await,
             60..70 => self.copy(step, key).await,
             70..75 => self.upload(step, key).await,
             75..97 => self.get(step, key).await,
@@ -173,6 +176,31 @@ impl Objects {
             .sort("DeleteObject", outcome)
             .map(|answer| expect(&step.failures, "DeleteObject", &answer, 204));
         self.settle(key, State::Absent, outcome)
+    }
+
+    /// Some at once: an answer tells of each, and without one each may be gone or not.
+    async fn delete_some(&mut self, step: &mut Step) -> Next {
+        let first = step.random.random_range(0..KEYS);
+        let keys: Vec<u64> = (first..KEYS.min(first + 4)).collect();
+        let mut list = String::from("<Delete>");
+        for key in &keys {
+            let _ = write!(list, "<Object><Key>{}</Key></Object>", self.name(*key));
+        }
+        list += "</Delete>";
+        let headers = vec![("content-md5", STANDARD.encode(Md5::digest(&list)))];
+        let bucket = format!("/{BUCKET}");
+        let outcome =
+            step.client.s3_with(Method::POST, &bucket, "delete=", headers, list.into()).await;
+        let outcome = step.sort("DeleteObjects", outcome).map(|answer| {
+            expect(&step.failures, "DeleteObjects", &answer, 200);
+            let deleted = answer.text().matches("<Deleted>").count();
+            step.failures
+                .check(deleted == keys.len(), || format!("DeleteObjects: {}", answer.text()));
+        });
+        for key in &keys {
+            let _ = self.settle(*key, State::Absent, outcome);
+        }
+        outcome.err().unwrap_or(Next::Go)
     }
 
     async fn copy(&mut self, step: &mut Step, key: u64) -> Next {
