@@ -257,10 +257,21 @@ fn job(bucket: &Bucket, name: &str, input: &serde_json::Value, destination: &str
 
 /// The status as answers tell it.
 pub(crate) fn told(more: &More) -> Option<ReplicationStatus> {
-    match State::read(more.replication.as_deref()?).word() {
+    match word(more)? {
         "PENDING" => Some(ReplicationStatus::Pending),
         "COMPLETED" => Some(ReplicationStatus::Completed),
         "FAILED" => Some(ReplicationStatus::Failed),
         _ => Some(ReplicationStatus::Replica),
     }
+}
+
+/// The same as a word.
+pub(crate) fn word(more: &More) -> Option<&'static str> {
+    more.replication.as_deref().map(|text| State::read(text).word())
+}
+
+/// Whether lifecycles leave a version alone, since it is not copied yet, or could not be.
+pub(crate) fn holds(bucket: &Bucket, object: &Object) -> bool {
+    let word = object.more.as_deref().and_then(word);
+    bucket.has_replication && matches!(word, Some("PENDING" | "FAILED"))
 }

@@ -341,6 +341,7 @@ async fn failures_are_told_with_their_reason() {
     let role = json!({"RoleName": "copier", "PolicyName": "own"});
     world.call("iam:DeleteRolePolicy", role).await.expect("removed");
     world.call("iam:DeleteRole", json!({"RoleName": "copier"})).await.expect("removed");
+    world.clock().advance(1000);
     put(&world, "c", "x".to_owned(), json!({})).await;
     let told = settle(&world).await;
     assert_eq!(failure(&message(&told[0])["Records"][0]), "AssumeRoleNotPermitted");
@@ -543,4 +544,27 @@ async fn locks_are_copied_and_changed_with_their_versions() {
     put(&world, "m", "x".to_owned(), json!({})).await;
     settle(&world).await;
     assert_eq!(status(&world, "photos", "m").await, "FAILED");
+}
+
+#[tokio::test]
+async fn lifecycles_wait_for_copies() {
+    let world = world().await;
+    set(&world, json!([rule("r", "copies", 1, json!({}))])).await.expect("set");
+    let rules = json!([{"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]);
+    let input = json!({"LifecycleConfiguration": {"Rules": rules}});
+    call(&world, "PutBucketLifecycleConfiguration", input).await.expect("set");
+    put(&world, "copied", "x".to_owned(), json!({})).await;
+    settle(&world).await;
+    allow(&world, &["s3:GetObject"]).await;
+    put(&world, "failed", "x".to_owned(), json!({})).await;
+    settle(&world).await;
+    put(&world, "waits", "x".to_owned(), json!({})).await;
+    world.clock().advance(3 * 86_400_000);
+    world.round(&crate::SERVICE, "s3.lifecycle").await;
+    assert!(head(&world, "photos", "copied").await.is_err());
+    assert_eq!(status(&world, "photos", "failed").await, "FAILED");
+    assert_eq!(status(&world, "photos", "waits").await, "PENDING");
+    // What lifecycles mark is not marked elsewhere.
+    settle(&world).await;
+    assert_eq!(status(&world, "copies", "copied").await, "REPLICA");
 }
