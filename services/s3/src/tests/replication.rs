@@ -568,3 +568,44 @@ async fn lifecycles_wait_for_copies() {
     settle(&world).await;
     assert_eq!(status(&world, "copies", "copied").await, "REPLICA");
 }
+
+#[tokio::test]
+async fn a_change_loses_no_copy_that_waits() {
+    let world = world().await;
+    let tagged = json!({"Filter": {"Tag": {"Key": "k", "Value": "v"}}});
+    let rules = [rule("r", "copies", 1, tagged), rule("s", "more", 2, json!({}))];
+    set(&world, json!(rules)).await.expect("set");
+    put(&world, "a", "x".to_owned(), json!({"Tagging": "k=v"})).await;
+    call(&world, "DeleteObjectTagging", json!({"Key": "a"})).await.expect("untagged");
+    settle(&world).await;
+    assert_eq!(status(&world, "photos", "a").await, "COMPLETED");
+    for copies in ["copies", "more"] {
+        let copy = head(&world, copies, "a").await.expect("a copy");
+        assert_eq!(
+            (&copy["ReplicationStatus"], &copy["TagCount"]),
+            (&json!("REPLICA"), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_customers_encrypt_is_copied_as_it_lies() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use md5::Digest;
+    let world = world().await;
+    set(&world, json!([rule("r", "copies", 1, json!({}))])).await.expect("set");
+    let key = [7u8; 32];
+    let by = json!({
+        "SSECustomerAlgorithm": "AES256", "SSECustomerKey": STANDARD.encode(key),
+        "SSECustomerKeyMD5": STANDARD.encode(md5::Md5::digest(key)),
+    });
+    let bytes = noise(50_000);
+    put(&world, "a", bytes.clone(), by.clone()).await;
+    settle(&world).await;
+    let input = with(json!({"Bucket": "copies", "Key": "a"}), by);
+    let root = fogbank_core::Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a copy");
+    assert!(reply.bytes(1 << 20).await.expect("a body") == bytes);
+    assert!(refused(head(&world, "copies", "a").await).starts_with("InvalidRequest: "));
+}
