@@ -203,7 +203,7 @@ fn value_of_object(
     let retention = more.and_then(|more| more.retention);
     Ok(Some(match field {
         InventoryOptionalField::ReplicationStatus => {
-            more.and_then(|more| replication::word(more)).unwrap_or_default().to_owned()
+            more.and_then(replication::word).unwrap_or_default().to_owned()
         }
         InventoryOptionalField::EncryptionStatus => encryption(object.encryption()).to_owned(),
         InventoryOptionalField::BucketKeyStatus => match object.encryption() {

@@ -164,5 +164,11 @@ async fn visits_of_websites_and_keys_of_batches_have_lines() {
         .flat_map(|(_, lines)| lines.lines())
         .map(|line| line.split(' ').skip(7).take(7).collect::<Vec<_>>().join(" "))
         .collect();
-    expect![[""]].assert_eq(&lines.join("\n"));
+    expect![[r#"
+        WEBSITE.GET.OBJECT a+b/ "GET /_website/photos/a%20b/ HTTP/1.1" 200 -
+        WEBSITE.GET.OBJECT none "GET /_website/photos/none HTTP/1.1" 404 NoSuchKey
+        BATCH.DELETE.OBJECT other "-" 204 - - -
+        BATCH.DELETE.OBJECT never+there "-" 204 - - -
+        REST.POST.MULTI_OBJECT_DELETE - "POST /photos?delete HTTP/1.1" 200 -"#]]
+    .assert_eq(&lines.join("\n"));
 }
