@@ -7,6 +7,7 @@ FOGBANK_BIN names the binary. Most tests share one server with its state in memo
 
 import itertools
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -94,3 +95,14 @@ def new_root(cloud):
     """The root of a new account."""
     account = str(next(ACCOUNTS))
     return Caller(cloud.endpoint, account, account, "test")
+
+
+@pytest.fixture
+def names_below_localhost(monkeypatch):
+    """Resolves names below `localhost` as systems with systemd-resolved, and browsers, do by themselves."""
+    resolve = socket.getaddrinfo
+
+    def resolve_below(host, *arguments, **rest):
+        return resolve("127.0.0.1" if str(host).endswith(".localhost") else host, *arguments, **rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_below)

@@ -51,6 +51,41 @@ impl Check {
     }
 }
 
+/// A way by which a call reaches a resource, such as an access point of S3: what the call must be allowed to do with the
+/// resource, it must be allowed to do with the way as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The ARN of the resource to which it leads, such as a bucket's.
+    pub to: String,
+    /// Its own ARN.
+    pub arn: String,
+    /// What stands between its ARN and what is in the resource, such as `/object/`.
+    pub within: &'static str,
+    /// Condition keys that tell of it.
+    pub context: Vec<(&'static str, String)>,
+}
+
+impl Way {
+    /// A check of what lies at its end as two: of that and of the way. Nothing if the check is about something else.
+    pub fn checks(&self, check: &Check) -> Option<[Check; 2]> {
+        let rest = check.resource.strip_prefix(&*self.to)?;
+        let own = match rest.strip_prefix('/') {
+            Some(key) => [&*self.arn, self.within, key].concat(),
+            None if rest.is_empty() => self.arn.clone(),
+            None => return None,
+        };
+        let told =
+            self.context.iter().map(|(key, value)| (Cow::Borrowed(*key), vec![value.clone()]));
+        let context: Vec<_> = check.context.iter().cloned().chain(told).collect();
+        Some([check.resource.clone(), own].map(|resource| Check {
+            action: check.action.clone(),
+            resource,
+            context: context.clone(),
+            details: check.details.clone(),
+        }))
+    }
+}
+
 impl Access {
     /// A call that AWS allows to everyone who can sign it, such as `sts:GetCallerIdentity`.
     pub fn open() -> Access {

@@ -51,9 +51,16 @@ impl Cx {
             signature: None,
             tls_version: None,
             source: None,
+            ways: Vec::new(),
             via: Vec::new(),
         };
         Cx::new(cloud, request)
+    }
+
+    /// The same context of a call that reaches what it is about in these ways.
+    pub fn by(&self, ways: Vec<crate::Way>) -> Cx {
+        let request = crate::Request { ways, ..(*self.request).clone() };
+        Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
     }
 
     /// The same context in another account and region.

@@ -25,7 +25,7 @@ mod spawn;
 mod tx;
 mod wakes;
 
-pub use access::{Access, Check, Explain, Locate, Refine, ResourcePolicy};
+pub use access::{Access, Check, Explain, Locate, Refine, ResourcePolicy, Way};
 pub use arn::Arn;
 pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
 pub use clock::Clock;
@@ -40,8 +40,8 @@ pub use principal::{Principal, PrincipalKind, Session};
 pub use request::{Endpoint, Request, RequestSignature};
 pub use root_key::RootKey;
 pub use service::{
-    Answered, CrossOrigin, CrossOriginLookUp, DataPlane, Job, Observer, PolicyLookUp, Reset,
-    Service, TagLookUp, Task, TimeWentBack,
+    Answered, CrossOrigin, CrossOriginLookUp, DataPlane, Job, Observer, PolicyLookUp, ReachLookUp,
+    Reset, Service, TagLookUp, Task, TimeWentBack,
 };
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};

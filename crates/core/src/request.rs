@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Principal, Timestamp};
+use crate::{Principal, Timestamp, Way};
 
 /// The facts of one call.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct Request {
     pub signature: Option<RequestSignature>,
     /// The version of TLS over which the call came, such as `1.3`.
     pub tls_version: Option<&'static str>,
+    /// The ways by which the call reaches what it is about, such as access points of S3.
+    pub ways: Vec<Way>,
     /// The services through which a caller's own credentials reach this call, the first one first.
     pub via: Vec<String>,
 }

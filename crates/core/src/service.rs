@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fogbank_store::TableLabel;
-use fogbank_wire::Style;
+use fogbank_wire::{Struct, Style};
 use serde_json::Value;
 
 use crate::{
     BoxFuture, Check, Cloud, Cx, Fault, HttpRequest, HttpResponse, Op, ReadTx, Request,
-    ResourcePolicy,
+    ResourcePolicy, Way,
 };
 
 /// Finds the policy and owner of the resource that a check names; `None` if there is no such resource.
@@ -91,6 +91,9 @@ pub struct Service {
     pub resource_tags: Option<TagLookUp>,
     /// The tags of an object that is there already, for S3's condition key `s3:ExistingObjectTag/…`, likewise.
     pub object_tags: Option<TagLookUp>,
+    /// Puts what is meant in place of what stands for it in an input, such as a bucket's name in place of an access
+    /// point's, before anybody asks whether the call is allowed, and says in which ways the call reaches it.
+    pub reached: Option<ReachLookUp>,
     /// Lets pages of other origins call the service as far as it says, without a signature too. Others may not be called
     /// by pages that do not sign.
     pub cross_origin: Option<CrossOriginLookUp>,
@@ -112,6 +115,9 @@ pub struct Service {
     pub replaced: Option<fn(&Cloud)>,
 }
 
+/// Puts what is meant in place of what stands for it.
+pub type ReachLookUp = fn(&ReadTx<'_>, &mut dyn Struct) -> Result<Vec<Way>, Fault>;
+
 /// Removes all that a service keeps of an account, or of every account. It may be stopped at any point, and called again.
 pub type Reset = fn(Cx, Option<String>) -> BoxFuture<'static, Result<(), Fault>>;
 
@@ -132,6 +138,7 @@ impl Service {
             resource_policy: None,
             resource_tags: None,
             object_tags: None,
+            reached: None,
             cross_origin: None,
             observer: None,
             data_planes: &[],

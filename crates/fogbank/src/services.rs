@@ -17,6 +17,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_organizations::SERVICE,
     &fogbank_rekognition::SERVICE,
     &fogbank_s3::SERVICE,
+    &fogbank_s3control::SERVICE,
     &fogbank_secretsmanager::SERVICE,
     &fogbank_sns::SERVICE,
     &fogbank_sqs::SERVICE,
@@ -110,8 +111,8 @@ mod tests {
         for service in SERVICES {
             let name = service.model.name;
             let labels = labelled(service.tables);
-            // The rows of IAM and STS lie where the gateway reads them.
-            if !matches!(name, "iam" | "sts" | "organizations") {
+            // The rows of IAM and STS lie where the gateway reads them, those of S3 Control where S3 does.
+            if !matches!(name, "iam" | "sts" | "organizations" | "s3control") {
                 let declared = declared(&root.join("services").join(name).join("src"));
                 assert_eq!(labels, declared, "{name}");
             }
@@ -125,6 +126,8 @@ mod tests {
             .cloned()
             .collect::<BTreeSet<_>>();
         assert_eq!(of_identity, identity);
+        let points = declared(&root.join("crates/accesspoints/src"));
+        assert_eq!(labelled(fogbank_s3control::SERVICE.tables), points);
         let core = labelled(fogbank_core::TABLES);
         assert_eq!(core, declared(&root.join("crates/core/src")));
         prefixes.extend(core);

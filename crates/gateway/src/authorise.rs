@@ -1,7 +1,7 @@
 //! Whether a call may be made: the operation's access, the caller's policies, the resource's.
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Arn, Fault, PrincipalKind, ReadTx, Service, Tx};
+use fogbank_core::{Access, Arn, Check, Fault, PrincipalKind, ReadTx, Service, Tx};
 use fogbank_identity::TagsOf;
 
 use crate::Inner;
@@ -57,22 +57,30 @@ pub(crate) fn granted(
     access: &Access,
 ) -> Result<(), Fault> {
     for check in &access.checks {
-        let action = if check.action.is_empty() { own } else { &*check.action };
-        let service = service_of(&gateway.catalogue, &check.resource);
-        let policy = match service.and_then(|service| service.resource_policy) {
-            Some(look_up) => look_up(tx, check)?,
-            None => None,
-        };
-        let find_tags = |whose: TagsOf| {
-            let look_up = service.and_then(|service| match whose {
-                TagsOf::Resource => service.resource_tags,
-                TagsOf::Object => service.object_tags,
-            });
-            look_up.map_or_else(|| Ok(Vec::new()), |look_up| look_up(tx, check))
-        };
-        let (policy, request) = (policy.as_ref(), tx.cx().shared_request());
-        gateway.directory.authorise(tx, request, action, check, policy, Some(&find_tags))?;
+        match tx.request().ways.iter().find_map(|way| way.checks(check)) {
+            None => grant(gateway, own, tx, check)?,
+            Some(checks) => checks.iter().try_for_each(|check| grant(gateway, own, tx, check))?,
+        }
     }
+    Ok(())
+}
+
+fn grant(gateway: &Inner, own: &str, tx: &ReadTx<'_>, check: &Check) -> Result<(), Fault> {
+    let action = if check.action.is_empty() { own } else { &*check.action };
+    let service = service_of(&gateway.catalogue, &check.resource);
+    let policy = match service.and_then(|service| service.resource_policy) {
+        Some(look_up) => look_up(tx, check)?,
+        None => None,
+    };
+    let find_tags = |whose: TagsOf| {
+        let look_up = service.and_then(|service| match whose {
+            TagsOf::Resource => service.resource_tags,
+            TagsOf::Object => service.object_tags,
+        });
+        look_up.map_or_else(|| Ok(Vec::new()), |look_up| look_up(tx, check))
+    };
+    let (policy, request) = (policy.as_ref(), tx.cx().shared_request());
+    gateway.directory.authorise(tx, request, action, check, policy, Some(&find_tags))?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fogbank_core::wire::{self, Protocol};
-use fogbank_core::{Op, Service};
+use fogbank_core::{Op, ReachLookUp, Service};
 
 use crate::metrics::Counters;
 
@@ -30,6 +30,8 @@ pub(crate) struct Known {
     pub(crate) may_be_packed: bool,
     /// The action that authorises it, unless its access says otherwise.
     pub(crate) action: String,
+    /// Puts what is meant in place of what stands for it in the input.
+    pub(crate) reached: Option<ReachLookUp>,
     pub(crate) counters: Counters,
 }
 
@@ -75,6 +77,7 @@ impl Entry {
             streams_in: wire::streaming_member(op.model.input).is_some(),
             may_be_packed: service.packed.contains(&op.model.name),
             action: format!("{}:{}", service.model.name, op.model.name),
+            reached: service.reached,
             counters: Counters::default(),
         };
         let operations = service.operations.iter().map(|op| (op.model.name, known(op))).collect();

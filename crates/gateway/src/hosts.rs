@@ -9,8 +9,28 @@ pub(crate) fn bucket(host: &str) -> Option<&str> {
     // The last place: the name of a bucket may hold such a part itself.
     let at = name.rfind(".s3.").max(name.rfind(".s3-"))?;
     let rest = &name[at + 1..];
-    let names_website = rest.starts_with("s3-website") || rest.starts_with("s3-control");
-    (at > 0 && !names_website).then_some(&name[..at])
+    let others = ["s3-website", "s3-control", "s3-accesspoint"];
+    let names_other = others.iter().any(|other| rest.starts_with(other));
+    (at > 0 && !names_other).then_some(&name[..at])
+}
+
+/// The ARN of the access point that a host names: `NAME-ACCOUNT.s3-accesspoint.REGION.…`, or what SDKs make of an ARN and an
+/// endpoint of one's own, `NAME-ACCOUNT.localhost`. The ARN has no region where the host has none.
+pub(crate) fn access_point(host: &str) -> Option<String> {
+    let (point, rest) = without_port(host).split_once('.')?;
+    let (name, account) = point.rsplit_once('-')?;
+    if name.is_empty() || account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let region = match rest.strip_prefix("s3-accesspoint") {
+        Some(rest) => {
+            let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
+            rest.strip_prefix("dualstack.").unwrap_or(rest).split('.').next()?
+        }
+        None if matches!(rest, "localhost" | "localhost.localstack.cloud") => "",
+        None => return None,
+    };
+    Some(format!("arn:aws:s3:{region}:{account}:accesspoint:{name}"))
 }
 
 /// The host without its port, also for IPv6 in brackets.
@@ -56,6 +76,20 @@ mod tests {
         assert_eq!(bucket("s3.amazonaws.com"), None);
         assert_eq!(bucket("127.0.0.1:4566"), None);
         assert_eq!(bucket("site.s3-website.us-east-1.localhost"), None);
+    }
+
+    #[test]
+    fn finds_access_points() {
+        let arn =
+            |region: &str| Some(format!("arn:aws:s3:{region}:111111111111:accesspoint:my-ap"));
+        let amazon = "my-ap-111111111111.s3-accesspoint.eu-west-1.amazonaws.com";
+        assert_eq!((access_point(amazon), bucket(amazon)), (arn("eu-west-1"), None));
+        let dual = "my-ap-111111111111.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com";
+        assert_eq!(access_point(dual), arn("us-east-1"));
+        assert_eq!(access_point("my-ap-111111111111.localhost:4566"), arn(""));
+        for other in ["111111111111.localhost", "my-ap.localhost", "a-111111111111.s3.localhost"] {
+            assert_eq!(access_point(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ async fn run(gateway: &Inner, cloud: Cloud, call: Call) -> Result<Reply, Fault> 
         referer: String::new(),
         signature: None,
         tls_version: None,
+        ways: Vec::new(),
         source: call.source,
         via: match call.via {
             Some(via) => call.called_via.into_iter().chain([via]).collect(),

@@ -172,6 +172,7 @@ impl Exchange<'_> {
             source: None,
             signature: None,
             tls_version: self.peer.tls,
+            ways: Vec::new(),
             via: Vec::new(),
         }
     }
@@ -189,7 +190,9 @@ impl Exchange<'_> {
         };
         let presented = fogbank_sigv4::parse(&view);
         let signed = presented.as_ref().ok().and_then(Option::as_ref);
-        let bucket = hosts::bucket(host);
+        let is_control = route::is_s3_control(raw_path, &parts.headers);
+        let point = hosts::access_point(host).filter(|_| !is_control);
+        let bucket = point.as_deref().or_else(|| hosts::bucket(host)).filter(|_| !is_control);
         let old = matches!(presented, Err(SignatureError::SigV2))
             .then(|| PresignedV2::parse(&view))
             .flatten()
@@ -480,11 +483,17 @@ impl Exchange<'_> {
 pub(crate) async fn perform(
     gateway: &Inner,
     known: &Known,
-    cx: Cx,
-    input: Box<dyn Struct>,
+    mut cx: Cx,
+    mut input: Box<dyn Struct>,
 ) -> Result<Box<dyn Struct>, Fault> {
     {
         let rows = cx.db().snapshot();
+        if let Some(look_up) = known.reached {
+            let ways = look_up(&ReadTx::new(&rows, &cx), &mut *input)?;
+            if !ways.is_empty() {
+                cx = cx.by(ways);
+            }
+        }
         let tx = ReadTx::new(&rows, &cx);
         authorise::authorise(gateway, known, &tx, &*input)?;
         // What only reads sees the rows upon which it was allowed.

@@ -45,6 +45,11 @@ pub(crate) enum Routed<'a> {
 
 /// Routes by the head alone, as far as it tells.
 pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Routed<'a>> {
+    if is_s3_control(head.path, head.headers)
+        && let Some(entry) = catalogue.by_name("s3control")
+    {
+        return Some(Routed::Known(rest(entry, head)));
+    }
     if head.is_bucket_host {
         return catalogue.by_name("s3").map(|entry| rest(entry, head)).map(Routed::Known);
     }
@@ -68,6 +73,12 @@ pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<R
         return None;
     }
     unsigned(catalogue, head)
+}
+
+/// Whether a request is for S3 Control, which has the host of an account and is signed as for S3: no client of S3 sends
+/// this header.
+pub(crate) fn is_s3_control(path: &str, headers: &HeaderMap) -> bool {
+    path.starts_with("/v20180820/") && headers.contains_key("x-amz-account-id")
 }
 
 /// Routes by the form in the body.

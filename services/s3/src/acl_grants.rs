@@ -12,7 +12,7 @@ use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx};
 use crate::error::Error;
 use crate::store::{Acl, AclPermission, Bucket, Object};
 use crate::versions::{self, Found};
-use crate::{access_logs, acls, logging};
+use crate::{access_logs, access_points, acls, logging};
 
 /// The policy that has an effect on these actions for everybody.
 fn document(effect: &str, actions: &[&str]) -> Arc<Document> {
@@ -101,7 +101,7 @@ pub(crate) fn add(
         _ => None,
     };
     let account = &request.principal.account;
-    let ignores = bucket.public_access.is_some_and(|block| block.ignore_acls);
+    let ignores = access_points::blocks(tx, bucket)?.ignore_acls;
     let documents = &*DOCUMENTS;
     let mut grants: Vec<(&str, &Arc<Document>)> = Vec::new();
     let allows = |acl: Option<&Acl>, owner: &str, permission| {

@@ -2,6 +2,7 @@
 
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
+use crate::access_points;
 use crate::buckets::{display_name, owner};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -150,6 +151,7 @@ impl Asked {
     /// The owner, if it is not the bucket's, and the ACL of a new object.
     pub(crate) fn settle(
         &self,
+        tx: &(impl Tx + ?Sized),
         bucket: &Bucket,
         account: &str,
     ) -> Result<(Option<String>, Option<Acl>), Error> {
@@ -168,7 +170,7 @@ impl Asked {
             || (ownership == Ownership::Preferred && gives);
         let owner = if is_owners { &bucket.account } else { account };
         let acl = self.acl(owner, &bucket.account);
-        refuse_public(bucket, acl.as_ref())?;
+        refuse_public(tx, bucket, acl.as_ref())?;
         Ok(((!is_owners).then(|| account.to_owned()), acl))
     }
 
@@ -196,9 +198,11 @@ fn is_public(acl: &Acl) -> bool {
 }
 
 /// Refuses a public ACL where public ACLs are blocked.
-fn refuse_public(bucket: &Bucket, acl: Option<&Acl>) -> Result<(), Error> {
-    let blocks = bucket.public_access.is_some_and(|block| block.block_acls);
-    if blocks && acl.is_some_and(is_public) { Err(Error::AccessDenied) } else { Ok(()) }
+fn refuse_public(tx: &(impl Tx + ?Sized), bucket: &Bucket, acl: Option<&Acl>) -> Result<(), Error> {
+    match acl.is_some_and(is_public) && access_points::blocks(tx, bucket)?.block_acls {
+        true => Err(Error::AccessDenied),
+        false => Ok(()),
+    }
 }
 
 /// Whether an ACL allows something to a caller of an account; of no account if nobody signed.
@@ -317,6 +321,7 @@ fn of_document(given: AccessControlPolicy, account: &str) -> Result<Acl, Error> 
 
 /// The ACL that a request sets, which says it in one of three ways.
 fn given(
+    tx: &(impl Tx + ?Sized),
     asked: &Asked,
     document: Option<AccessControlPolicy>,
     owner: &str,
@@ -341,7 +346,7 @@ fn given(
             return Err(Error::Fault(fault.with("MissingHeaderName", "x-amz-acl")));
         }
     };
-    refuse_public(bucket, acl.as_ref())?;
+    refuse_public(tx, bucket, acl.as_ref())?;
     Ok(acl)
 }
 
@@ -368,7 +373,7 @@ pub(crate) fn put_bucket(
     let name = &input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     let asked = headers!(input);
-    bucket.acl = given(&asked, input.access_control_policy, &bucket.account, &bucket)?;
+    bucket.acl = given(tx, &asked, input.access_control_policy, &bucket.account, &bucket)?;
     BUCKETS.put(tx, name, &bucket)?;
     Ok(PutBucketAclOutput {})
 }
@@ -384,7 +389,7 @@ pub(crate) fn put_object(
     let mut found = locks::found(tx, at, input.version_id.as_deref())?;
     if let Some(object) = found.object_mut() {
         let owner = object.listed.owner.clone().unwrap_or_else(|| bucket.account.clone());
-        object.more_mut().acl = given(&asked, input.access_control_policy, &owner, &bucket)?;
+        object.more_mut().acl = given(tx, &asked, input.access_control_policy, &owner, &bucket)?;
         let change = Change::acl(at.1, object);
         events::emit(tx, &bucket, at.0, &change)?;
         replication::changed(tx, &bucket, at, object)?;

@@ -175,6 +175,9 @@ pub(crate) fn delete(
     if !store::is_empty(tx, name)? {
         return Err(Error::BucketNotEmpty { bucket: name.clone() });
     }
+    if fogbank_accesspoints::lead_to(tx, name)? {
+        return Err(Error::BucketHasAccessPointsAttached { bucket: name.clone() });
+    }
     remove(tx, name, &bucket)?;
     Ok(DeleteBucketOutput {})
 }

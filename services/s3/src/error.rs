@@ -48,6 +48,9 @@ errors! {
         "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.";
     BucketAlreadyOwnedByYou { bucket = "BucketName" }:
         "Your previous request to create the named bucket succeeded and you already own it.";
+    // S3's list of errors has this one; its words are a guess.
+    BucketHasAccessPointsAttached { bucket = "BucketName" }:
+        "The bucket you are attempting to delete has access points attached.";
     BucketNotEmpty { bucket = "BucketName" }: "The bucket you tried to delete is not empty";
     ConditionalRequestConflict { condition = "Condition", key = "Key" }:
         "The conditional request cannot succeed due to a conflicting operation against this resource.";
@@ -91,6 +94,9 @@ errors! {
     MetadataTooLarge { size = "Size", limit = "MaxSizeAllowed" }:
         "Your metadata headers exceed the maximum allowed metadata size";
     MissingContentLength: "You must provide the Content-Length HTTP header.";
+    MethodNotAllowed { method = "Method", kind = "ResourceType" }:
+        "The specified method is not allowed against this resource.";
+    NoSuchAccessPoint { point = "AccessPointName" }: "The specified accesspoint does not exist";
     NoSuchBucket { bucket = "BucketName" }: "The specified bucket does not exist";
     NoSuchBucketPolicy { bucket = "BucketName" }: "The bucket policy does not exist";
     NoSuchCORSConfiguration { bucket = "BucketName" }: "The CORS configuration does not exist";

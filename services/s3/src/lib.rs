@@ -8,7 +8,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * access points; inventories as ORC and Parquet; what analytics and request metrics would bring;
+//! * inventories as ORC and Parquet; what analytics, request metrics and intelligent tiering would bring;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
@@ -24,6 +24,7 @@ mod abac;
 mod acceleration;
 mod access;
 mod access_logs;
+mod access_points;
 mod acl_grants;
 mod acls;
 mod analytics;
@@ -280,6 +281,7 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(abac::of_resource),
     object_tags: Some(tagging::of_object),
+    reached: Some(access_points::reached),
     cross_origin: Some(cors::answer),
     observer: Some(&access_logs::OBSERVER),
     data_planes: websites::PLANES,

@@ -35,7 +35,7 @@ impl Draft {
         bucket: &Bucket,
         encryption: Option<Encryption>,
     ) -> Result<(Option<String>, Option<Box<More>>), Error> {
-        let (owner, acl) = self.acl.settle(bucket, &tx.request().principal.account)?;
+        let (owner, acl) = self.acl.settle(tx, bucket, &tx.request().principal.account)?;
         let (retention, legal_hold) = locks::settle(bucket, self.lock, tx.now())?;
         let has_more = acl.is_some() || retention.is_some() || legal_hold || encryption.is_some();
         let more = More { acl, retention, legal_hold, encryption, ..More::default() };

@@ -234,6 +234,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::BUCKET_ALREADY_OWNED_BY_YOU,
         ),
         error(
+            "BucketHasAccessPointsAttached",
+            ("BucketHasAccessPointsAttached", "BucketHasAccessPointsAttached"),
+            400,
+            true,
+            &schema::BUCKET_HAS_ACCESS_POINTS_ATTACHED,
+        ),
+        error(
             "BucketNotEmpty",
             ("BucketNotEmpty", "BucketNotEmpty"),
             409,
@@ -542,6 +549,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::MISSING_REQUEST_BODY_ERROR,
+        ),
+        error(
+            "NoSuchAccessPoint",
+            ("NoSuchAccessPoint", "NoSuchAccessPoint"),
+            404,
+            true,
+            &schema::NO_SUCH_ACCESS_POINT,
         ),
         error(
             "NoSuchAnnotation",
@@ -3199,6 +3213,15 @@ pub struct BucketAlreadyOwnedByYou {
 }
 
 wire::structure!(BucketAlreadyOwnedByYou, schema::BUCKET_ALREADY_OWNED_BY_YOU, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketHasAccessPointsAttached {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(BucketHasAccessPointsAttached, schema::BUCKET_HAS_ACCESS_POINTS_ATTACHED, {
     0 => bucket_name,
 });
 
@@ -5976,6 +5999,15 @@ wire::structure!(MultipartUpload, schema::MULTIPART_UPLOAD, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchAccessPoint {
+    pub access_point_name: Option<String>,
+}
+
+wire::structure!(NoSuchAccessPoint, schema::NO_SUCH_ACCESS_POINT, {
+    0 => access_point_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NoSuchBucket {
     pub bucket_name: Option<String>,
 }
@@ -7993,6 +8025,11 @@ mod schema {
     );
     pub(super) static BUCKET_ALREADY_OWNED_BY_YOU: Schema = schema(
         "BucketAlreadyOwnedByYou",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static BUCKET_HAS_ACCESS_POINTS_ATTACHED: Schema = schema(
+        "BucketHasAccessPointsAttached",
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
@@ -11362,6 +11399,11 @@ mod schema {
     pub(super) static MULTIPART_UPLOAD_LIST: Schema = schema(
         "MultipartUploadList",
         list(&MULTIPART_UPLOAD, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_ACCESS_POINT: Schema = schema(
+        "NoSuchAccessPoint",
+        Kind::Structure(&[body("AccessPointName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static NO_SUCH_ANNOTATION: Schema =

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use fogbank_accesspoints::is_public;
 use fogbank_core::policy::{Document, Kind};
 use fogbank_core::{Check, Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
 
 use crate::access::VERSION;
 use crate::access::bucket_arn;
+use crate::access_points;
 use crate::acl_grants;
 use crate::error::Error;
 use crate::model::{
@@ -41,7 +43,9 @@ struct Cache(Mutex<HashMap<String, Compiled>>);
 ///
 /// A bucket that does not exist is said to be so before anybody asks whether the caller may use it, as S3 does.
 pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<ResourcePolicy>, Fault> {
-    let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else { return Ok(None) };
+    let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else {
+        return access_points::policy(tx, &check.resource);
+    };
     let name = resource.split_once('/').map_or(resource, |(bucket, _)| bucket);
     let request = tx.request();
     if request.service == "s3" && request.operation == "CreateBucket" {
@@ -62,8 +66,13 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<Resou
         0 => None,
         _ if is_repair(tx, &bucket) => None,
         _ => compiled(tx, name, &bucket)?
-            .filter(|policy| !is_restricted(tx, &bucket, policy.is_public))
-            .map(|policy| policy.document),
+            .map(|policy| {
+                Ok::<_, Fault>(
+                    (!is_restricted(tx, &bucket, policy.is_public)?).then_some(policy.document),
+                )
+            })
+            .transpose()?
+            .flatten(),
     };
     acl_grants::add(tx, (name, key, check.detail(VERSION)), &bucket, document).map(Some)
 }
@@ -77,12 +86,12 @@ fn is_repair(tx: &ReadTx<'_>, bucket: &Bucket) -> bool {
 }
 
 /// Whether a public policy means nothing to this caller: only the owner's account and services are let in.
-fn is_restricted(tx: &ReadTx<'_>, bucket: &Bucket, is_public: bool) -> bool {
+fn is_restricted(tx: &ReadTx<'_>, bucket: &Bucket, is_public: bool) -> Result<bool, Fault> {
     let principal = &tx.request().principal;
-    is_public
-        && bucket.public_access.is_some_and(|block| block.restrict_buckets)
+    Ok(is_public
         && principal.account != bucket.account
         && !matches!(principal.kind, PrincipalKind::Service { .. })
+        && access_points::blocks(tx, bucket)?.restrict_buckets)
 }
 
 /// The compiled policy of a bucket, which is compiled once after every change.
@@ -114,7 +123,7 @@ pub(crate) fn put(
     let name = &input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     check(name, &input.policy)?;
-    if bucket.public_access.is_some_and(|block| block.block_policy) && is_public(&input.policy) {
+    if is_public(&input.policy) && access_points::blocks(tx, &bucket)?.block_policy {
         let (caller, arn) = (&tx.request().principal.arn, bucket_arn(name));
         return Err(Error::Fault(Fault::access_denied(format!(
             "User: {caller} is not authorized to perform: s3:PutBucketPolicy on resource: \"{arn}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access."
@@ -208,65 +217,6 @@ fn check(bucket: &str, policy: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a policy allows something to everybody, and no condition names who is meant.
-fn is_public(policy: &str) -> bool {
-    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
-    statements(&policy["Statement"]).any(|statement| {
-        statement["Effect"] == "Allow"
-            && is_everybody(&statement["Principal"])
-            && !names_somebody(&statement["Condition"])
-    })
-}
-
-fn statements(value: &Value) -> impl Iterator<Item = &Value> {
-    match value {
-        Value::Array(statements) => statements.iter(),
-        one => std::slice::from_ref(one).iter(),
-    }
-}
-
-fn is_everybody(principal: &Value) -> bool {
-    match principal {
-        Value::String(name) => name == "*",
-        Value::Object(kinds) => {
-            kinds.get("AWS").is_some_and(|aws| texts(aws).any(|arn| arn == "*"))
-        }
-        _ => false,
-    }
-}
-
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    statements(value).filter_map(Value::as_str)
-}
-
-/// Whether a condition narrows the callers to fixed values of a key that S3 counts as naming them.
-fn names_somebody(condition: &Value) -> bool {
-    const KEYS: [&str; 12] = [
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceip",
-        "aws:sourceowner",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:userid",
-        "s3:dataaccesspointaccount",
-    ];
-    let Value::Object(operators) = condition else { return false };
-    operators.iter().filter(|(operator, _)| !operator.contains("Not")).any(|(_, keys)| {
-        keys.as_object().is_some_and(|keys| {
-            keys.iter().any(|(key, values)| {
-                KEYS.contains(&&*key.to_ascii_lowercase())
-                    && texts(values).next().is_some()
-                    && texts(values).all(|value| value != "*" && !value.ends_with("/0"))
-            })
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,22 +225,6 @@ mod tests {
         format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"{condition}}}]}}"#
         )
-    }
-
-    #[test]
-    fn public_is_what_everybody_may() {
-        let with = |condition: &str| format!(r#","Condition":{condition}"#);
-        assert!(is_public(&policy("\"*\"", "")));
-        assert!(is_public(&policy(r#"{"AWS":["*"]}"#, "")));
-        assert!(!is_public(&policy(r#"{"AWS":"arn:aws:iam::111111111111:root"}"#, "")));
-        assert!(!is_public(&policy(r#"{"Service":"sns.amazonaws.com"}"#, "")));
-        let narrow = with(r#"{"StringEquals":{"aws:SourceAccount":"111111111111"}}"#);
-        assert!(!is_public(&policy("\"*\"", &narrow)));
-        let wide = with(r#"{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}"#);
-        assert!(is_public(&policy("\"*\"", &wide)));
-        let other = with(r#"{"StringEquals":{"s3:prefix":"a"}}"#);
-        assert!(is_public(&policy("\"*\"", &other)));
-        assert!(!is_public("nonsense"));
     }
 
     fn refusal(text: &str) -> String {

@@ -96,6 +96,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("organizations:AcceptHandshake", "iam:CreateServiceLinkedRole", "it makes no such role"),
     ("organizations:CreateOrganization", "iam:CreateServiceLinkedRole", "it makes no such role"),
     ("organizations:*", "organizations:PolicyType", "rows tell"),
+    ("s3:CreateAccessPoint", "s3:locationconstraint", "the operation names no place"),
+    ("s3:CreateAccessPoint", "s3:x-amz-acl", "the operation has no such header"),
     ("s3:DeleteBucketReplication", "iam:PassRole", "no role is given away"),
     (
         "s3:PutReplicationConfiguration",
@@ -103,10 +105,10 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "nobody pauses replication for an experiment",
     ),
     ("s3:*", "s3:AccessGrantsInstanceArn", "there are no access grants"),
-    ("s3:*", "s3:AccessPointNetworkOrigin", "there are no access points"),
-    ("s3:*", "s3:AccessPointTag/${TagKey}", "there are no access points"),
-    ("s3:*", "s3:DataAccessPointAccount", "there are no access points"),
-    ("s3:*", "s3:DataAccessPointArn", "there are no access points"),
+    ("s3:*", "s3:AccessPointNetworkOrigin", "access points are seen by the gateway alone"),
+    ("s3:*", "s3:AccessPointTag/${TagKey}", "access points are seen by the gateway alone"),
+    ("s3:*", "s3:DataAccessPointAccount", "access points are seen by the gateway alone"),
+    ("s3:*", "s3:DataAccessPointArn", "access points are seen by the gateway alone"),
     ("s3:*", "s3:BucketTag/${TagKey}", LATER),
     ("s3:*", "s3:ExistingObjectTag/<key>", LATER),
     ("s3:*", "s3:ResourceAccount", LATER),
@@ -173,6 +175,7 @@ fn request(operation: &Operation) -> Request {
         referer: String::new(),
         signature: None,
         tls_version: None,
+        ways: Vec::new(),
         via: Vec::new(),
     }
 }

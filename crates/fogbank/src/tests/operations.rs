@@ -12,6 +12,7 @@ use crate::services::SERVICES;
 fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let function = "arn:aws:lambda:us-east-1:000000000000:function:plausible";
     let signing = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0";
+    let point = "arn:aws:s3:us-east-1:000000000000:accesspoint/plausible";
     let layer = "arn:aws:lambda:us-east-1:000000000000:layer:plausible:1";
     let topic = "arn:aws:sns:us-east-1:000000000000:plausible";
     let subscription = format!("{topic}:0b8f1a52-5a3b-4c1d-9e0f-000000000000");
@@ -113,6 +114,12 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("s3", "DeleteObject", "VersionId", Value::Null),
         ("s3", "*", "CopySource", json!("plausible/source")),
         ("s3", "*", "Tagging", json!("team=blue")),
+        ("s3control", "*", "AccountId", json!("000000000000")),
+        ("s3control", "*", "Name", json!("plausible")),
+        ("s3control", "*", "Bucket", json!("plausible")),
+        ("s3control", "*", "BucketAccountId", json!("000000000000")),
+        ("s3control", "*", "ResourceArn", json!(point)),
+        ("s3control", "*", "Scope", Value::Null),
         ("secretsmanager", "*", "SecretId", json!("plausible")),
         ("secretsmanager", "*", "RotationLambdaARN", json!(function)),
         ("secretsmanager", "*", "ResourcePolicy", json!(policy)),
@@ -271,6 +278,10 @@ pub(super) async fn world() -> World {
     for (action, input) in [
         ("dynamodb:CreateTable", table),
         ("s3:CreateBucket", json!({ "Bucket": "plausible" })),
+        (
+            "s3control:CreateAccessPoint",
+            json!({ "AccountId": "000000000000", "Name": "plausible", "Bucket": "plausible" }),
+        ),
         ("sqs:CreateQueue", json!({ "QueueName": "plausible" })),
         ("sns:CreateTopic", json!({ "Name": "plausible" })),
         ("logs:CreateLogGroup", json!({ "logGroupName": "plausible" })),

@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-federation", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-seal", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
+    ("fogbank-accesspoints", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
     ("fogbank-gateway", &["fogbank-core", "fogbank-identity", "fogbank-sigv4"]),
 ];
@@ -63,6 +64,8 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
         "fogbank-identity",
         "its policies decide what the gateway lets through",
     ),
+    ("fogbank-s3", "fogbank-accesspoints", "S3 is reached through the access points"),
+    ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];

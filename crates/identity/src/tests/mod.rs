@@ -125,6 +125,7 @@ pub(crate) fn request(principal: Principal) -> Request {
         referer: String::new(),
         signature: None,
         tls_version: None,
+        ways: Vec::new(),
         via: Vec::new(),
     }
 }

@@ -1,0 +1,157 @@
+//! Access points of S3 and what accounts block of public access, as rows.
+//!
+//! S3 Control writes them and S3 reads them for its requests, and neither may depend on the other. Nothing else may depend
+//! on this crate.
+
+mod public;
+
+use fogbank_core::store::{Error, Read, Table, TableLabel, row};
+use fogbank_core::{Arn, WriteTx};
+pub use public::is_public;
+use serde::{Deserialize, Serialize};
+
+/// An access point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessPoint {
+    /// The bucket to which it leads.
+    pub bucket: String,
+    /// The account that owns the bucket.
+    pub bucket_account: String,
+    /// The name that stands for it where a bucket's name is expected.
+    pub alias: String,
+    /// When it was created, in milliseconds since the epoch.
+    pub created_millis: i64,
+    /// The network from which alone it may be used; none for everywhere.
+    pub vpc: Option<String>,
+    /// What it blocks of public access.
+    pub block: Block,
+    /// Its policy, as it was given.
+    pub policy: Option<String>,
+    /// Its tags by their keys.
+    pub tags: Vec<(String, String)>,
+}
+
+row!(AccessPoint, 1);
+
+/// What is blocked of public access.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// New public ACLs are refused.
+    pub acls: bool,
+    /// Public ACLs mean nothing.
+    pub ignore_acls: bool,
+    /// Public policies are refused.
+    pub policy: bool,
+    /// Public policies let only the owner's account and services in.
+    pub restrict: bool,
+}
+
+row!(Block, 1);
+
+/// The account, region and name of an access point.
+pub type Key = (String, String, String);
+
+/// Access points by account, region and name.
+pub static ACCESS_POINTS: Table<Key, AccessPoint> = Table::new("s3control.access-points", 0x0250);
+/// Access points by their aliases.
+pub static ALIASES: Table<String, Named> = Table::new("s3control.aliases", 0x0251);
+/// The access points that lead to a bucket.
+pub static OF_BUCKETS: Table<(String, String, String, String), ()> =
+    Table::new("s3control.access-points-of-buckets", 0x0252);
+/// What accounts block of public access, if they do.
+pub static BLOCKS: Table<String, Block> = Table::new("s3control.public-access-blocks", 0x0253);
+
+/// All tables.
+pub static TABLES: &[TableLabel] =
+    &[ACCESS_POINTS.label(), ALIASES.label(), OF_BUCKETS.label(), BLOCKS.label()];
+
+/// The access point for which an alias stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The account that owns it.
+    pub account: String,
+    /// Its region.
+    pub region: String,
+    /// Its name.
+    pub name: String,
+}
+
+row!(Named, 1);
+
+/// How aliases end.
+pub const ALIAS_END: &str = "-s3alias";
+
+/// The ARN of an access point.
+pub fn arn((account, region, name): (&str, &str, &str)) -> String {
+    format!("arn:aws:s3:{region}:{account}:accesspoint/{name}")
+}
+
+/// Whether what stands for a bucket is an access point's ARN or alias.
+pub fn is_meant(bucket: &str) -> bool {
+    bucket.ends_with(ALIAS_END) || bucket.starts_with("arn:")
+}
+
+/// The account, region and name in an ARN, with nothing behind the name.
+pub fn parse(text: &str) -> Option<(&str, &str, &str)> {
+    let arn = Arn::parse(text).filter(|arn| arn.service == "s3")?;
+    let name = arn.resource.strip_prefix("accesspoint")?.strip_prefix(['/', ':'])?;
+    (!name.is_empty() && !name.contains(['/', ':'])).then_some((arn.account, arn.region, name))
+}
+
+/// The access point that is meant by an ARN, in `region` if it names none, or by an alias.
+pub fn find(
+    tx: &(impl Read + ?Sized),
+    named: &str,
+    region: &str,
+) -> Result<Option<(Key, AccessPoint)>, Error> {
+    let key = match parse(named) {
+        Some((account, "", name)) => (account.to_owned(), region.to_owned(), name.to_owned()),
+        Some((account, region, name)) => (account.to_owned(), region.to_owned(), name.to_owned()),
+        None => match ALIASES.get(tx, named)? {
+            Some(Named { account, region, name }) => (account, region, name),
+            None => return Ok(None),
+        },
+    };
+    Ok(ACCESS_POINTS.get(tx, &key)?.map(|point| (key, point)))
+}
+
+/// Keeps a new access point.
+pub fn add(tx: &mut WriteTx<'_>, key: &Key, point: &AccessPoint) -> Result<(), Error> {
+    let (account, region, name) = key.clone();
+    ALIASES.put(tx, &point.alias, &Named { account, region, name })?;
+    OF_BUCKETS.put(tx, &(&*point.bucket, &*key.0, &*key.1, &*key.2), &())?;
+    ACCESS_POINTS.put(tx, key, point)
+}
+
+/// Removes an access point.
+pub fn remove(tx: &mut WriteTx<'_>, key: &Key, point: &AccessPoint) -> Result<(), Error> {
+    ALIASES.delete(tx, &point.alias)?;
+    OF_BUCKETS.delete(tx, &(&*point.bucket, &*key.0, &*key.1, &*key.2))?;
+    ACCESS_POINTS.delete(tx, key)
+}
+
+/// Whether access points lead to a bucket.
+pub fn lead_to(tx: &(impl Read + ?Sized), bucket: &str) -> Result<bool, Error> {
+    Ok(OF_BUCKETS.range(&(bucket,)).limit(1).count(tx)? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_name_access_points_with_a_slash_or_a_colon() {
+        let expected = Some(("111111111111", "us-east-1", "my-ap"));
+        assert_eq!(parse("arn:aws:s3:us-east-1:111111111111:accesspoint/my-ap"), expected);
+        assert_eq!(parse("arn:aws:s3:us-east-1:111111111111:accesspoint:my-ap"), expected);
+        for other in [
+            "arn:aws:s3:::bucket",
+            "arn:aws:s3:us-east-1:111111111111:accesspoint/",
+            "arn:aws:s3:us-east-1:111111111111:accesspoint/my-ap/object/k",
+            "arn:aws:sqs:us-east-1:111111111111:accesspoint/my-ap",
+            "my-ap",
+        ] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! For every operation: the action and the ARN of the access point.
+
+use fogbank_accesspoints as points;
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Fault, Request};
+
+use crate::model::{CreateAccessPointInput, TagResourceInput, UntagResourceInput};
+
+type Allowed = Result<Access, Fault>;
+
+/// Refuses calls about another account than the caller's, whatever its policies say.
+fn own(access: Access, request: &Request, input: &dyn Struct) -> Allowed {
+    if input.text("AccountId") == Some(&request.account) {
+        return Ok(access);
+    }
+    let caller = &request.principal.arn;
+    let check = access.checks.first();
+    let (action, resource) = check.map_or(("", ""), |check| (&*check.action, &*check.resource));
+    Err(Fault::access_denied(format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+    )))
+}
+
+/// An action on the access point that the input names.
+pub(crate) fn point(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
+    let name = input.text("Name").unwrap_or_default();
+    // Policies' operations take the ARN in place of the name.
+    let name = points::parse(name).map_or(name, |(_, _, name)| name);
+    let account = input.text("AccountId").unwrap_or_default();
+    let arn = points::arn((account, &request.region, name));
+    let access = Access::to(action, arn.clone())
+        .with("s3:DataAccessPointArn", [arn])
+        .with("s3:DataAccessPointAccount", [account.to_owned()]);
+    own(access, request, input)
+}
+
+/// An action that AWS defines on no resource, though the input names an access point.
+pub(crate) fn found(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
+    let mut access = point(action, request, input)?;
+    for check in &mut access.checks {
+        "*".clone_into(&mut check.resource);
+    }
+    Ok(access)
+}
+
+/// Creating an access point, with where it may be used from, and its tags.
+pub(crate) fn create(request: &Request, input: &dyn Struct) -> Allowed {
+    let access = point("s3:CreateAccessPoint", request, input)?;
+    let Some(input) = input.downcast_ref::<CreateAccessPointInput>() else { return Ok(access) };
+    let origin = if input.vpc_configuration.is_some() { "VPC" } else { "Internet" };
+    let access = access.with("s3:AccessPointNetworkOrigin", [origin.to_owned()]);
+    let tags = input.tags.as_deref().unwrap_or_default();
+    if tags.is_empty() {
+        return Ok(access);
+    }
+    let arn = points::arn((&request.account, &request.region, &input.name));
+    let access = access.and("s3:TagResource", arn);
+    Ok(access.with_tags(tags.iter().map(|tag| (&tag.key, &tag.value))))
+}
+
+/// An action that AWS defines on no resource.
+pub(crate) fn account(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
+    own(Access::to(action, "*"), request, input)
+}
+
+/// An action on the resource that the input names by its ARN, with the tags that it gets or loses.
+pub(crate) fn resource(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
+    let resource = input.text("ResourceArn").unwrap_or_default();
+    let access = own(Access::to(action, resource), request, input)?;
+    if let Some(input) = input.downcast_ref::<TagResourceInput>() {
+        return Ok(access.with_tags(input.tags.iter().map(|tag| (&tag.key, &tag.value))));
+    }
+    match input.downcast_ref::<UntagResourceInput>() {
+        Some(input) => Ok(access.with_tag_keys(&input.tag_keys)),
+        None => Ok(access),
+    }
+}

@@ -1,0 +1,41 @@
+//! What S3 Control refuses.
+
+use fogbank_core::Fault;
+
+fogbank_core::errors! {
+    /// What S3 Control refuses, with AWS's messages where they are known.
+    pub enum Error {
+        #[error("Access Denied")]
+        AccessDenied,
+        #[error("Your previous request to create the named accesspoint succeeded and you already own it.")]
+        AccessPointAlreadyOwnedByYou,
+        #[error("The specified accesspoint name or account is not valid")]
+        InvalidAccessPoint,
+        #[error("{0}")]
+        InvalidRequest(String),
+        #[error("{0}")]
+        InvalidTag(String),
+        #[error("{0}")]
+        MalformedPolicy(String),
+        #[error("The XML you provided was not well-formed or did not validate against our published schema")]
+        MalformedXML,
+        #[error("The public access block configuration was not found")]
+        NoSuchPublicAccessBlockConfiguration,
+        #[error("The specified resource doesn't exist.")]
+        NoSuchResource,
+    }
+}
+
+impl Error {
+    /// There is no access point of this name.
+    pub(crate) fn no_point(name: &str) -> Error {
+        let message = "The specified accesspoint does not exist";
+        Error::Fault(Fault::new("NoSuchAccessPoint", message).with("AccessPointName", name))
+    }
+
+    /// The access point has no policy.
+    pub(crate) fn no_policy(name: &str) -> Error {
+        let message = "The specified accesspoint policy does not exist";
+        Error::Fault(Fault::new("NoSuchAccessPointPolicy", message).with("AccessPointName", name))
+    }
+}

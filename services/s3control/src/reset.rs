@@ -1,0 +1,21 @@
+//! Removing all access points of an account, or of every account.
+
+use fogbank_accesspoints::{self as points, ACCESS_POINTS, BLOCKS};
+use fogbank_core::reset::{each, forget_effects, is_meant};
+use fogbank_core::{BoxFuture, Cx, Fault};
+
+/// Removes all that S3 Control keeps of an account.
+pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Result<(), Fault>> {
+    Box::pin(async move {
+        let account = account.as_deref();
+        forget_effects(&cx, "s3control", account).await?;
+        each(&cx, &ACCESS_POINTS, |key, _| is_meant(account, &key.0), points::remove).await?;
+        each(
+            &cx,
+            &BLOCKS,
+            |owner, _| is_meant(account, owner),
+            |tx, owner, _| BLOCKS.delete(tx, owner),
+        )
+        .await
+    })
+}
