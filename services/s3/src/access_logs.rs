@@ -16,6 +16,8 @@ use fogbank_core::{
 };
 use serde_json::json;
 
+pub(crate) use lines::{Entry, WEBSITE};
+
 use crate::access::bucket_arn;
 use crate::documents;
 use crate::error::Error;
@@ -85,17 +87,31 @@ fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
 /// Notes how a request was answered.
 fn answered(cloud: &Cloud, answered: &Answered<'_>) {
     let Some((bucket, key)) = named(answered.labels) else { return };
+    note(cloud, &bucket, || [Entry::of(answered, key.as_deref())]);
+}
+
+/// Notes things that happened in a bucket, if it has a log.
+pub(crate) fn note<'a, E: IntoIterator<Item = Entry<'a>>>(
+    cloud: &Cloud,
+    bucket: &str,
+    entries: impl FnOnce() -> E,
+) {
+    if !LOGS.load(Ordering::Relaxed) {
+        return;
+    }
     let is_due = with(cloud, |waiting| {
-        let Some(owner) = waiting.logged.get(&bucket) else { return false };
+        let Some(owner) = waiting.logged.get(bucket) else { return false };
         let owner = rules::canonical_id(owner);
-        let text = lines::line(answered, &owner, &bucket, key.as_deref());
-        if waiting.bytes + text.len() > MAX_WAITING_BYTES {
-            waiting.dropped += 1;
-            return true;
+        for entry in entries() {
+            let text = entry.line(&owner, bucket);
+            if waiting.bytes + text.len() > MAX_WAITING_BYTES {
+                waiting.dropped += 1;
+                continue;
+            }
+            waiting.bytes += text.len();
+            let line = Line { millis: entry.millis, text };
+            waiting.lines.entry(bucket.to_owned()).or_default().push(line);
         }
-        waiting.bytes += text.len();
-        let line = Line { millis: answered.request.now.millis(), text };
-        waiting.lines.entry(bucket).or_default().push(line);
         waiting.bytes >= DUE_BYTES
     });
     if is_due {

@@ -3,6 +3,7 @@
 use fogbank_core::{Access, Cx, Fault, WriteTx};
 
 use crate::access::{object_arn, paid};
+use crate::access_logs::{self, Entry};
 use crate::error::Error;
 use crate::model::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
@@ -35,6 +36,7 @@ pub(crate) async fn delete(
     let is_quiet = input.delete.quiet.unwrap_or_default();
     let request_charged = payment::charged_after(cx, name, payer)?;
     let mut output = DeleteObjectsOutput { request_charged, ..DeleteObjectsOutput::default() };
+    log(cx, name, keys, &allowed, &outcomes);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     let refusals = allowed.into_iter().map(Result::err);
     for ((key, refusal), outcome) in keys.iter().zip(refusals).zip(outcomes) {
@@ -52,6 +54,36 @@ pub(crate) async fn delete(
     output.deleted = Some(deleted);
     output.errors = Some(errors);
     Ok(output)
+}
+
+/// Has each key that was removed in the access log.
+fn log(
+    cx: &Cx,
+    name: &str,
+    keys: &[ObjectIdentifier],
+    allowed: &[Result<(), Error>],
+    outcomes: &[Result<Removed, Error>],
+) {
+    let request = cx.request();
+    if request.source_ip.is_none() {
+        return;
+    }
+    let entries = keys.iter().zip(allowed).zip(outcomes);
+    let done = entries.filter(|((_, allowed), outcome)| allowed.is_ok() && outcome.is_ok());
+    let entry = |((key, _), outcome): ((&'_ ObjectIdentifier, _), &Result<Removed, Error>)| {
+        let removed = outcome.as_ref().ok().and_then(|removed| removed.version_id.clone());
+        (key.key.clone(), key.version_id.clone().or(removed))
+    };
+    let done: Vec<(String, Option<String>)> = done.map(entry).collect();
+    access_logs::note(cx, name, || {
+        done.iter().map(|(key, version_id)| Entry {
+            operation: "BATCH.DELETE.OBJECT".to_owned(),
+            key: Some(key),
+            status: Some(204),
+            version_id: version_id.clone(),
+            ..Entry::by(request)
+        })
+    });
 }
 
 fn access(bucket: &str, key: &ObjectIdentifier, payer: Option<&str>) -> Access {

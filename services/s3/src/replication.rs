@@ -170,7 +170,7 @@ pub(crate) fn written(
     }
     let meant = rules.of(&subject(at.1, object));
     let targets = meant.iter().map(|rule| Target::new(rule, true)).collect();
-    begin(tx, bucket, (at, object.version), &meant, targets, &mut object.more)
+    begin(tx, bucket, (at, object.version), &rules, targets, &mut object.more)
 }
 
 /// Has a change of a version's tags, ACL or lock repeated where the version was copied. The caller writes the version.
@@ -189,10 +189,14 @@ pub(crate) fn changed(
     if before.is_replica() {
         meant.retain(|rule| rule.replica_modifications);
     }
-    // What was not copied yet is to be copied as a whole.
-    let targets =
-        meant.iter().map(|rule| Target::new(rule, before.awaits_copy(&rule.destination))).collect();
-    begin(tx, bucket, (at, object.version), &meant, targets, &mut object.more)
+    if meant.is_empty() {
+        return Ok(());
+    }
+    // What was not copied yet is to be copied as a whole, also where the rules do not mean the version any more.
+    let copies = |rule: &&Rule| Target::new(rule, before.awaits_copy(&rule.destination));
+    let mut targets: Vec<Target> = meant.iter().map(copies).collect();
+    targets.extend(before.waiting_beside(&targets));
+    begin(tx, bucket, (at, object.version), &rules, targets, &mut object.more)
 }
 
 /// Writes down what is to be done, and has it done.
@@ -200,24 +204,24 @@ fn begin(
     tx: &mut WriteTx<'_>,
     bucket: &Bucket,
     (at, number): (At<'_>, u64),
-    rules: &[&Rule],
+    rules: &Rules,
     targets: Vec<Target>,
     more: &mut Option<Box<More>>,
 ) -> Result<(), Error> {
-    if rules.is_empty() {
+    if targets.is_empty() {
         return Ok(());
     }
     let more = more.get_or_insert_default();
     let before = more.replication.as_deref().map(State::read);
     let is_replica = before.is_some_and(|before| before.is_replica());
     let state = State::pending(tx.version(), tx.now(), targets, is_replica);
-    for rule in rules {
+    for Target { to, rule, .. } in &state.targets {
         let input = json!({
-            "bucket": at.0, "key": at.1, "number": number, "round": state.round, "to": rule.destination,
+            "bucket": at.0, "key": at.1, "number": number, "round": state.round, "to": to,
         });
-        tx.emit(job(bucket, JOB, &input, &rule.destination))?;
-        if rule.has_time_control {
-            let late = job(bucket, LATE_JOB, &input, &rule.destination);
+        tx.emit(job(bucket, JOB, &input, to))?;
+        if rules.named(rule).is_some_and(|rule| rule.has_time_control) {
+            let late = job(bucket, LATE_JOB, &input, to);
             tx.emit(late.in_lane("s3:replication-threshold").delayed(THRESHOLD_SECS))?;
         }
     }
@@ -257,10 +261,21 @@ fn job(bucket: &Bucket, name: &str, input: &serde_json::Value, destination: &str
 
 /// The status as answers tell it.
 pub(crate) fn told(more: &More) -> Option<ReplicationStatus> {
-    match State::read(more.replication.as_deref()?).word() {
+    match word(more)? {
         "PENDING" => Some(ReplicationStatus::Pending),
         "COMPLETED" => Some(ReplicationStatus::Completed),
         "FAILED" => Some(ReplicationStatus::Failed),
         _ => Some(ReplicationStatus::Replica),
     }
+}
+
+/// The same as a word.
+pub(crate) fn word(more: &More) -> Option<&'static str> {
+    more.replication.as_deref().map(|text| State::read(text).word())
+}
+
+/// Whether lifecycles leave a version alone, since it is not copied yet, or could not be.
+pub(crate) fn holds(bucket: &Bucket, object: &Object) -> bool {
+    let word = object.more.as_deref().and_then(word);
+    bucket.has_replication && matches!(word, Some("PENDING" | "FAILED"))
 }

@@ -1,69 +1,125 @@
 //! The lines of access logs, in AWS's format of server access logs.
 
 use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use fogbank_core::{Answered, PrincipalKind};
+use fogbank_core::{Answered, Principal, PrincipalKind, Request};
 
 use crate::rules;
 
-/// A line with its end. What has no value is `-`, and so is what nobody knows here: cipher and version of TLS, access
-/// points, and whether an ACL was needed.
-pub(super) fn line(
-    answered: &Answered<'_>,
-    owner: &str,
-    bucket: &str,
-    key: Option<&str>,
-) -> String {
-    let request = answered.request;
-    let time = jiff::Timestamp::from_millisecond(request.now.millis())
-        .map(|time| time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string())
-        .unwrap_or_default();
-    let ip = request.source_ip.map_or_else(|| "127.0.0.1".to_owned(), |ip| ip.to_string());
-    let key = key.filter(|key| !key.is_empty()).map(rules::url_encode);
-    let header = |name: &str| {
-        answered.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    };
-    let dash = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or("-".into());
-    let quoted = |text: &str| match text {
-        "" => "\"-\"".to_owned(),
-        // A quote or a break would end the field or the line.
-        text => format!("\"{}\"", text.replace(['"', '\r', '\n'], "%22")),
-    };
-    let size = header("content-range")
-        .and_then(|range| range.rsplit_once('/').map(|(_, size)| size.to_owned()))
-        .or_else(|| header("content-length").filter(|_| request.operation == "GetObject"))
-        .or_else(|| answered.received.map(|bytes| bytes.to_string()));
-    let bytes = answered.sent.filter(|bytes| *bytes > 0).map(|bytes| bytes.to_string());
-    let took = answered.took.as_millis();
-    let (signature, auth) = answered.signature.unwrap_or(("-", "-"));
-    let mut line = String::with_capacity(512);
-    // Writing to a text does not fail.
-    let _ = writeln!(
-        line,
-        "{owner} {bucket} [{time}] {ip} {} {} {} {} {} {} {} {} {} {took} {took} {} {} {} {} {signature} - {auth} {} - - -",
-        requester(answered),
-        request.id,
-        operation(answered.method, request.operation, answered.labels),
-        dash(key),
-        quoted(&format!("{} {} HTTP/1.1", answered.method, answered.uri)),
-        answered.status,
-        dash(answered.error_code.map(str::to_owned)),
-        dash(bytes),
-        dash(size),
-        quoted(&request.referer),
-        quoted(&request.user_agent),
-        dash(header("x-amz-version-id")),
-        request.id,
-        request.endpoint.authority,
-    );
-    line
+/// Stands for the operation of a visit to a website.
+pub(crate) const WEBSITE: &str = "website";
+
+/// What a line tells. What has no value is `-`, and so is what nobody knows here: cipher and version of TLS, access points,
+/// and whether an ACL was needed.
+#[derive(Debug, Default)]
+pub(crate) struct Entry<'a> {
+    pub(crate) millis: i64,
+    pub(crate) ip: Option<IpAddr>,
+    pub(crate) requester: String,
+    pub(crate) request_id: &'a str,
+    pub(crate) operation: String,
+    pub(crate) key: Option<&'a str>,
+    /// The first line of the request.
+    pub(crate) uri: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) error_code: Option<&'a str>,
+    pub(crate) sent: Option<u64>,
+    pub(crate) size: Option<String>,
+    pub(crate) took: Option<Duration>,
+    pub(crate) referer: &'a str,
+    pub(crate) user_agent: &'a str,
+    pub(crate) version_id: Option<String>,
+    pub(crate) signature: Option<(&'a str, &'a str)>,
+    pub(crate) host: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    /// A request to the API, or to a website.
+    pub(crate) fn of(answered: &'a Answered<'_>, key: Option<&'a str>) -> Entry<'a> {
+        let request = answered.request;
+        let header = |name: &str| {
+            answered.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let size = header("content-range")
+            .and_then(|range| range.rsplit_once('/').map(|(_, size)| size.to_owned()))
+            .or_else(|| header("content-length").filter(|_| request.operation == "GetObject"))
+            .or_else(|| answered.received.map(|bytes| bytes.to_string()));
+        Entry {
+            operation: operation(answered.method, request.operation, answered.labels),
+            key: key.filter(|key| !key.is_empty()),
+            uri: format!("{} {} HTTP/1.1", answered.method, answered.uri),
+            status: Some(answered.status),
+            error_code: answered.error_code,
+            sent: answered.sent.filter(|bytes| *bytes > 0),
+            size,
+            took: Some(answered.took),
+            referer: &request.referer,
+            user_agent: &request.user_agent,
+            version_id: header("x-amz-version-id"),
+            signature: answered.signature,
+            ..Entry::by(request)
+        }
+    }
+
+    /// What a request tells of who asked.
+    pub(crate) fn by(request: &'a Request) -> Entry<'a> {
+        Entry {
+            millis: request.now.millis(),
+            ip: request.source_ip,
+            requester: requester(&request.principal),
+            request_id: &request.id,
+            host: &request.endpoint.authority,
+            ..Entry::default()
+        }
+    }
+
+    /// The line with its end.
+    pub(super) fn line(&self, owner: &str, bucket: &str) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.millis)
+            .map(|time| time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string())
+            .unwrap_or_default();
+        fn dash(value: Option<impl ToString>) -> String {
+            let text = value.map(|value| value.to_string()).filter(|text| !text.is_empty());
+            text.unwrap_or_else(|| "-".to_owned())
+        }
+        let quoted = |text: &str| match text {
+            "" => "\"-\"".to_owned(),
+            // A quote or a break would end the field or the line.
+            text => format!("\"{}\"", text.replace(['"', '\r', '\n'], "%22")),
+        };
+        let took = dash(self.took.map(|took| took.as_millis()));
+        let (signature, auth) = self.signature.unwrap_or(("-", "-"));
+        let mut line = String::with_capacity(512);
+        // Writing to a text does not fail.
+        let _ = writeln!(
+            line,
+            "{owner} {bucket} [{time}] {} {} {} {} {} {} {} {} {} {} {took} {took} {} {} {} {} {signature} - {auth} {} - - -",
+            dash(self.ip),
+            dash(Some(&self.requester)),
+            dash(Some(self.request_id)),
+            self.operation,
+            dash(self.key.map(rules::url_encode)),
+            quoted(&self.uri),
+            dash(self.status),
+            dash(self.error_code),
+            dash(self.sent),
+            dash(self.size.as_deref()),
+            quoted(self.referer),
+            quoted(self.user_agent),
+            dash(self.version_id.as_deref()),
+            dash(Some(self.request_id)),
+            dash(Some(self.host)),
+        );
+        line
+    }
 }
 
 /// Who asked: an account by its canonical id, everybody else by the ARN.
-fn requester(answered: &Answered<'_>) -> String {
-    let principal = &answered.request.principal;
+fn requester(principal: &Principal) -> String {
     match principal.kind {
-        PrincipalKind::Anonymous => "-".to_owned(),
+        PrincipalKind::Anonymous => String::new(),
         PrincipalKind::Root => rules::canonical_id(&principal.account),
         _ => principal.arn.clone(),
     }
@@ -72,6 +128,7 @@ fn requester(answered: &Answered<'_>) -> String {
 /// What was asked for: `REST.`, the method and the kind of resource.
 fn operation(method: &str, operation: &str, labels: &[(&'static str, String)]) -> String {
     let resource = match operation {
+        WEBSITE => return format!("WEBSITE.{method}.OBJECT"),
         "CopyObject" => return "REST.COPY.OBJECT".to_owned(),
         "UploadPartCopy" => return "REST.COPY.PART".to_owned(),
         "UploadPart" => "PART",

@@ -13,7 +13,7 @@ use crate::model::{
     InventoryConfiguration, InventoryIncludedObjectVersions, InventoryOptionalField,
 };
 use crate::store::{Bucket, Encryption, Listed, Marker, Object, VersionName};
-use crate::{acls, events, lifecycle, rules, versions};
+use crate::{acls, events, lifecycle, replication, rules, versions};
 
 /// What keys keep: as Java's `URLEncoder` has it, but for the slash. A space is a plus.
 const KEY: &AsciiSet =
@@ -203,7 +203,7 @@ fn value_of_object(
     let retention = more.and_then(|more| more.retention);
     Ok(Some(match field {
         InventoryOptionalField::ReplicationStatus => {
-            more.and_then(|more| more.replication.clone()).unwrap_or_default()
+            more.and_then(replication::word).unwrap_or_default().to_owned()
         }
         InventoryOptionalField::EncryptionStatus => encryption(object.encryption()).to_owned(),
         InventoryOptionalField::BucketKeyStatus => match object.encryption() {

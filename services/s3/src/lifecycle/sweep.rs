@@ -14,6 +14,7 @@ use super::rules::{Noncurrent, Rules, Subject, midnight};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::replication;
 use crate::store::{
     self, BUCKETS, Bucket, LIFECYCLES, LISTED, Lifecycle, OBJECTS, SHOWN, ShownVersion, UPLOADS,
     VERSIONS, Version, Versioning,
@@ -358,6 +359,9 @@ impl Swept<'_> {
     ) -> Result<(), Error> {
         let at = (self.name, key);
         let Some(mut object) = store::object(tx, self.name, key)? else { return Ok(()) };
+        if replication::holds(bucket, &object) {
+            return Ok(());
+        }
         let expires = self.expires(&Subject::of(key, &object));
         let stays = !expires || bucket.versioning == Versioning::Enabled;
         if stays && let Some(class) = self.moves_to(&Subject::of(key, &object)) {
@@ -395,6 +399,7 @@ impl Swept<'_> {
                 }
                 Ok(())
             }
+            Version::Object(object) if replication::holds(bucket, &object) => Ok(()),
             Version::Object(mut object) => {
                 let subject = Subject::of(key, &object);
                 if self.noncurrent_expires(&subject, noncurrent)

@@ -7,7 +7,7 @@ use fogbank_core::{Access, Cx, Fault, Principal, PrincipalKind, Session, store a
 use serde_json::{Value, json};
 
 use super::rules::Rule;
-use crate::access::{bucket_arn, object_arn};
+use crate::access::{bucket_arn, object_arn, paid};
 use crate::acls;
 use crate::error::Error;
 use crate::events::SERVICE;
@@ -19,6 +19,8 @@ const SESSION_NAME: &str = "s3-replication";
 const SESSION_SECS: i64 = 3600;
 /// For how long a session is used again, in milliseconds.
 const REUSE_MILLIS: i64 = 5 * 60 * 1000;
+/// For how long it is, though the role was refused something.
+const REFUSED_MILLIS: i64 = 1000;
 const MAX_SESSIONS: usize = 1024;
 
 /// Why something is not copied: for a reason that has a name on AWS, or because something is broken and may heal.
@@ -44,7 +46,8 @@ impl From<rows::Error> for Trouble {
 #[derive(Default)]
 struct Sessions(Mutex<HashMap<(String, String), (Principal, i64)>>);
 
-/// The context of the role's session. One that was used before may have lost its role since.
+/// The context of the role's session. One that was used before may have lost its role since, which is looked up at most
+/// once in a while: what the role may not, it is not asked for each object anew.
 pub(super) async fn assume(
     cx: &Cx,
     name: &str,
@@ -56,9 +59,10 @@ pub(super) async fn assume(
     let now = cx.now();
     let known = cx.state(Sessions::default);
     let found = known.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-    if let Some((principal, ends)) = found
-        && may_reuse
-        && (now.millis()..now.millis() + REUSE_MILLIS + 1).contains(&ends)
+    let age_millis = found.as_ref().map(|(_, ends)| now.millis() - (ends - REUSE_MILLIS));
+    let reuse_millis = if may_reuse { REUSE_MILLIS } else { REFUSED_MILLIS };
+    if let Some((principal, _)) = found
+        && age_millis.is_some_and(|age| (0..reuse_millis).contains(&age))
     {
         return Ok(acting(cx, bucket, principal));
     }
@@ -151,10 +155,11 @@ pub(super) fn check(
             .with("s3:x-amz-server-side-encryption", [method.to_owned()])
             .with("s3:x-amz-server-side-encryption-aws-kms-key-id", [id.clone()]);
     }
-    permit(cx, &write, "DstPutObjectNotPermitted")?;
+    // Where requesters pay, it is who replicates.
+    permit(cx, &paid(write, Some("requester")), "DstPutObjectNotPermitted")?;
     if rule.owns_copies {
         let access = Access::to("s3:ObjectOwnerOverrideToBucketOwner", object_arn(to, key));
-        permit(cx, &access, "DstPutObjectNotPermitted")?;
+        permit(cx, &paid(access, Some("requester")), "DstPutObjectNotPermitted")?;
     }
     match permit(cx, &read("s3:GetObjectVersionTagging"), "SrcGetTaggingNotPermitted") {
         Ok(()) => Ok(true),
@@ -182,5 +187,5 @@ pub(super) fn check_marker(cx: &Cx, from: &str, to: &str, key: &str) -> Result<(
     let configuration = Access::to("s3:GetReplicationConfiguration", bucket_arn(from));
     permit(cx, &configuration, "SrcBucketReplicationConfigMissing")?;
     let access = Access::to("s3:ReplicateDelete", object_arn(to, key));
-    permit(cx, &access, "DstDelObjNotPermitted")
+    permit(cx, &paid(access, Some("requester")), "DstDelObjNotPermitted")
 }

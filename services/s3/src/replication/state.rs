@@ -133,6 +133,13 @@ impl State {
         targets.any(|target| target.to == to && target.copies && target.progress == Progress::Waits)
     }
 
+    /// What waits for other destinations than these.
+    pub(super) fn waiting_beside(&self, targets: &[Target]) -> Vec<Target> {
+        let is_other = |target: &&Target| !targets.iter().any(|known| known.to == target.to);
+        let waiting = self.targets.iter().filter(|target| target.progress == Progress::Waits);
+        waiting.filter(is_other).cloned().collect()
+    }
+
     /// What waits for a bucket since a round.
     pub(super) fn waiting(&mut self, round: u64, to: &str) -> Option<&mut Target> {
         let mut targets = self.targets.iter_mut();

@@ -137,3 +137,38 @@ async fn partitions_go_by_the_day_of_the_event() {
         p/000000000000/us-east-1/photos/2026/01/02/2026-01-02-00-00-00"#]]
     .assert_eq(&folders.join("\n"));
 }
+
+#[tokio::test]
+async fn visits_of_websites_and_keys_of_batches_have_lines() {
+    let world = with_logs().await;
+    configure(&world, json!({})).await.expect("set");
+    admit(&world, "arn:aws:s3:::*").await;
+    let site = json!({"WebsiteConfiguration": {"IndexDocument": {"Suffix": "index.html"}}});
+    call(&world, "PutBucketWebsite", site).await.expect("a website");
+    super::put(&world, "a b/index.html", "page".to_owned()).await;
+    super::put(&world, "other", "x".to_owned()).await;
+    deliver(&world).await;
+    request(&world, "GET /_website/photos/a%20b/", &[], Body::empty()).await;
+    request(&world, "GET /_website/photos/none", &[], Body::empty()).await;
+    let keys = "<Object><Key>other</Key></Object><Object><Key>never there</Key></Object>";
+    let xml = format!("<Delete>{keys}</Delete>");
+    let length = xml.len().to_string();
+    let md5 = super::e_tag(xml.as_bytes());
+    let md5 = hex::decode(md5.trim_matches('"')).expect("hex");
+    let md5 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, md5);
+    let headers = [("content-length", &*length), ("content-md5", &*md5)];
+    request(&world, "POST /photos?delete", &headers, xml).await;
+    let found = deliver(&world).await;
+    let lines: Vec<String> = found
+        .iter()
+        .flat_map(|(_, lines)| lines.lines())
+        .map(|line| line.split(' ').skip(7).take(7).collect::<Vec<_>>().join(" "))
+        .collect();
+    expect![[r#"
+        WEBSITE.GET.OBJECT a+b/ "GET /_website/photos/a%20b/ HTTP/1.1" 200 -
+        WEBSITE.GET.OBJECT none "GET /_website/photos/none HTTP/1.1" 404 NoSuchKey
+        BATCH.DELETE.OBJECT other "-" 204 - - -
+        BATCH.DELETE.OBJECT never+there "-" 204 - - -
+        REST.POST.MULTI_OBJECT_DELETE - "POST /photos?delete HTTP/1.1" 200 -"#]]
+    .assert_eq(&lines.join("\n"));
+}

@@ -70,8 +70,20 @@ async fn delivered(world: &World) -> Vec<(String, String)> {
     found
 }
 
-fn shown(found: &[(String, String)]) -> String {
-    found.iter().map(|(key, text)| format!("{key}\n{text}\n")).collect()
+/// What was delivered, with words in place of the sizes and sums that depend on how well files are packed.
+async fn shown(world: &World, found: &[(String, String)]) -> String {
+    let mut text: String = found.iter().map(|(key, text)| format!("{key}\n{text}\n")).collect();
+    let page = world.call("s3:ListObjectsV2", json!({"Bucket": "lists"})).await.expect("a list");
+    for row in page["Contents"].as_array().into_iter().flatten() {
+        let key = row["Key"].as_str().expect("a key");
+        let name = key.rsplit_once('.').map_or(key, |(_, name)| name);
+        let md5 = row["ETag"].as_str().expect("an ETag").trim_matches('"').to_owned();
+        text = text.replace(&md5, &format!("MD5 of {name}"));
+        if name == "gz" {
+            text = text.replace(&format!("\"size\" : {}", row["Size"]), "\"size\" : of gz");
+        }
+    }
+    text
 }
 
 #[tokio::test]
@@ -89,7 +101,7 @@ async fn a_report_of_current_objects_is_written_each_day() {
     let found = delivered(&world).await;
     expect![[r#"
         inv/photos/all/2026-01-01T01-00Z/manifest.checksum
-        afd01acf729b89ee9b65ddceb2cdc8f8
+        MD5 of json
         inv/photos/all/2026-01-01T01-00Z/manifest.json
         {
           "sourceBucket" : "photos",
@@ -100,8 +112,8 @@ async fn a_report_of_current_objects_is_written_each_day() {
           "fileSchema" : "Bucket, Key, Size, LastModifiedDate, ETag, StorageClass, ChecksumAlgorithm",
           "files" : [ {
             "key" : "inv/photos/all/data/be1cfafe-401e-b2c6-dcab-122c2e40a49a.csv.gz",
-            "size" : 171,
-            "MD5checksum" : "dd0661ddbe4e2427cb92bd2aae914360"
+            "size" : of gz,
+            "MD5checksum" : "MD5 of gz"
           } ]
         }
         inv/photos/all/data/be1cfafe-401e-b2c6-dcab-122c2e40a49a.csv.gz
@@ -110,7 +122,7 @@ async fn a_report_of_current_objects_is_written_each_day() {
 
         inv/photos/all/hive/dt=2026-01-01-01-00/symlink.txt
         s3://lists/inv/photos/all/data/be1cfafe-401e-b2c6-dcab-122c2e40a49a.csv.gz
-    "#]].assert_eq(&shown(&found));
+    "#]].assert_eq(&shown(&world, &found).await);
     // Nothing more comes until the next day.
     pass(&world, 1000).await;
     assert_eq!(delivered(&world).await, found);

@@ -341,6 +341,7 @@ async fn failures_are_told_with_their_reason() {
     let role = json!({"RoleName": "copier", "PolicyName": "own"});
     world.call("iam:DeleteRolePolicy", role).await.expect("removed");
     world.call("iam:DeleteRole", json!({"RoleName": "copier"})).await.expect("removed");
+    world.clock().advance(1000);
     put(&world, "c", "x".to_owned(), json!({})).await;
     let told = settle(&world).await;
     assert_eq!(failure(&message(&told[0])["Records"][0]), "AssumeRoleNotPermitted");
@@ -543,4 +544,68 @@ async fn locks_are_copied_and_changed_with_their_versions() {
     put(&world, "m", "x".to_owned(), json!({})).await;
     settle(&world).await;
     assert_eq!(status(&world, "photos", "m").await, "FAILED");
+}
+
+#[tokio::test]
+async fn lifecycles_wait_for_copies() {
+    let world = world().await;
+    set(&world, json!([rule("r", "copies", 1, json!({}))])).await.expect("set");
+    let rules = json!([{"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}]);
+    let input = json!({"LifecycleConfiguration": {"Rules": rules}});
+    call(&world, "PutBucketLifecycleConfiguration", input).await.expect("set");
+    put(&world, "copied", "x".to_owned(), json!({})).await;
+    settle(&world).await;
+    allow(&world, &["s3:GetObject"]).await;
+    put(&world, "failed", "x".to_owned(), json!({})).await;
+    settle(&world).await;
+    put(&world, "waits", "x".to_owned(), json!({})).await;
+    world.clock().advance(3 * 86_400_000);
+    world.round(&crate::SERVICE, "s3.lifecycle").await;
+    assert!(head(&world, "photos", "copied").await.is_err());
+    assert_eq!(status(&world, "photos", "failed").await, "FAILED");
+    assert_eq!(status(&world, "photos", "waits").await, "PENDING");
+    // What lifecycles mark is not marked elsewhere.
+    settle(&world).await;
+    assert_eq!(status(&world, "copies", "copied").await, "REPLICA");
+}
+
+#[tokio::test]
+async fn a_change_loses_no_copy_that_waits() {
+    let world = world().await;
+    let tagged = json!({"Filter": {"Tag": {"Key": "k", "Value": "v"}}});
+    let rules = [rule("r", "copies", 1, tagged), rule("s", "more", 2, json!({}))];
+    set(&world, json!(rules)).await.expect("set");
+    put(&world, "a", "x".to_owned(), json!({"Tagging": "k=v"})).await;
+    call(&world, "DeleteObjectTagging", json!({"Key": "a"})).await.expect("untagged");
+    settle(&world).await;
+    assert_eq!(status(&world, "photos", "a").await, "COMPLETED");
+    for copies in ["copies", "more"] {
+        let copy = head(&world, copies, "a").await.expect("a copy");
+        assert_eq!(
+            (&copy["ReplicationStatus"], &copy["TagCount"]),
+            (&json!("REPLICA"), &Value::Null)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_customers_encrypt_is_copied_as_it_lies() {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use md5::Digest;
+    let world = world().await;
+    set(&world, json!([rule("r", "copies", 1, json!({}))])).await.expect("set");
+    let key = [7u8; 32];
+    let by = json!({
+        "SSECustomerAlgorithm": "AES256", "SSECustomerKey": STANDARD.encode(key),
+        "SSECustomerKeyMD5": STANDARD.encode(md5::Md5::digest(key)),
+    });
+    let bytes = noise(50_000);
+    put(&world, "a", bytes.clone(), by.clone()).await;
+    settle(&world).await;
+    let input = with(json!({"Bucket": "copies", "Key": "a"}), by);
+    let root = fogbank_core::Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a copy");
+    assert!(reply.bytes(1 << 20).await.expect("a body") == bytes);
+    assert!(refused(head(&world, "copies", "a").await).starts_with("InvalidRequest: "));
 }

@@ -1,9 +1,11 @@
 //! Serves websites: anonymous reads of objects, which the bucket's policy and ACLs allow or not.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fogbank_core::{
-    Access, Body, BoxFuture, Cloud, CrossOrigin, Cx, DataPlane, Fault, HttpRequest, HttpResponse,
-    Principal, Timestamp,
+    Access, Answered, Body, BoxFuture, Cloud, CrossOrigin, Cx, DataPlane, Fault, HttpRequest,
+    HttpResponse, Principal, Timestamp,
 };
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
@@ -12,6 +14,7 @@ use http::{HeaderMap, Method, StatusCode};
 use super::routing::{self, Asked};
 use super::{KIND, pages};
 use crate::access::object_arn;
+use crate::access_logs::{self, Entry};
 use crate::cors;
 use crate::documents;
 use crate::error::Error;
@@ -41,6 +44,8 @@ fn serve(cx: Cx, request: HttpRequest) -> BoxFuture<'static, HttpResponse> {
         let Some(asked) = routing::asked(&host, parts.uri.path()) else {
             return pages::error(&cx, &Fault::internal("no website is asked for"), None);
         };
+        let asked_of = (asked.bucket.to_owned(), routing::decoded(asked.key));
+        let began = cx.now();
         let mut response = match parts.method {
             Method::GET | Method::HEAD => {
                 let visit = Visit { cx: &cx, parts: &parts, host: &host, asked };
@@ -64,8 +69,37 @@ fn serve(cx: Cx, request: HttpRequest) -> BoxFuture<'static, HttpResponse> {
         if parts.method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
+        log(&cx, &parts, &asked_of, &response, began);
         response
     })
+}
+
+/// Has a visit in the access log.
+fn log(
+    cx: &Cx,
+    parts: &Parts,
+    (bucket, key): &(String, String),
+    response: &HttpResponse,
+    began: Timestamp,
+) {
+    let mut request = cx.request().clone();
+    request.operation = access_logs::WEBSITE;
+    let error = response.headers().get("x-amz-error-code").and_then(|code| code.to_str().ok());
+    let took = u64::try_from(cx.now().millis() - began.millis()).unwrap_or_default();
+    let answered = Answered {
+        request: &request,
+        method: parts.method.as_str(),
+        uri: parts.uri.path_and_query().map_or("/", |uri| uri.as_str()),
+        labels: &[],
+        signature: None,
+        received: None,
+        status: response.status().as_u16(),
+        error_code: error,
+        headers: response.headers(),
+        sent: response.body().len(),
+        took: Duration::from_millis(took),
+    };
+    access_logs::note(cx, bucket, || [Entry::of(&answered, Some(key))]);
 }
 
 /// The context of an anonymous read, with what conditions of policies look at.
