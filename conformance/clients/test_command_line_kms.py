@@ -160,6 +160,7 @@ def grants(kms):
 
 def rotation(kms):
     key = new(kms)
+    assert kms("get-key-last-usage", key_id=key)["KeyLastUsage"] == {}
     kms("enable-key-rotation", key_id=key, rotation_period_in_days=100)
     assert kms("get-key-rotation-status", key_id=key)["RotationPeriodInDays"] == 100
     kms("rotate-key-on-demand", key_id=key)

@@ -1,6 +1,7 @@
 """KMS through unmodified clients: keys do what they say, OpenSSL agrees with them, policies and grants decide."""
 
 import base64
+import hashlib
 import os
 import shutil
 import stat
@@ -50,6 +51,36 @@ def test_the_command_line(root, tmp_path):
     root.aws("kms", "schedule-key-deletion", "--key-id", key["KeyId"], "--pending-window-in-days", "7")
     complaint = root.aws("kms", "encrypt", "--key-id", "alias/mine", "--plaintext", f"fileb://{plain}", fails=True)
     assert f"(KMSInvalidStateException) when calling the Encrypt operation: {key['Arn']} is pending deletion." in complaint
+
+
+def test_the_last_use_of_a_key(root):
+    kms = root.client("kms")
+    key = new_key(kms)
+    told = kms.get_key_last_usage(KeyId=key)
+    assert told["KeyLastUsage"] == {} and told["TrackingStartDate"] == told["KeyCreationDate"]
+    sealed = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    assert kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]["Operation"] == "Encrypt"
+    opened = kms.decrypt(CiphertextBlob=sealed)
+    last = kms.get_key_last_usage(KeyId=key)["KeyLastUsage"]
+    assert last["Operation"] == "Decrypt"
+    assert last["KmsRequestId"] == opened["ResponseMetadata"]["RequestId"]
+
+
+@pytest.mark.parametrize("spec, algorithm, kind", [
+    ("ECC_NIST_EDWARDS25519", "ED25519_PH_SHA_512", "DIGEST"),
+    ("ML_DSA_65", "ML_DSA_SHAKE_256", "EXTERNAL_MU"),
+])  # fmt: skip
+def test_what_the_caller_hashed_is_signed(root, spec, algorithm, kind):
+    kms = root.client("kms")
+    key = new_key(kms, KeySpec=spec, KeyUsage="SIGN_VERIFY")
+    of = {"KeyId": key, "SigningAlgorithm": algorithm, "MessageType": kind}
+    digest = hashlib.sha512(b"a message").digest()
+    signature = kms.sign(Message=digest, **of)["Signature"]
+    assert kms.verify(Message=digest, Signature=signature, **of)["SignatureValid"]
+    with refused("KMSInvalidSignatureException", 400):
+        kms.verify(Message=hashlib.sha512(b"another").digest(), Signature=signature, **of)
+    with refused("ValidationException", 400):
+        kms.sign(Message=b"short", **of)
 
 
 @needs_openssl

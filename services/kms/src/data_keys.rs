@@ -18,6 +18,7 @@ use crate::model::{
     GenerateRandomInput, GenerateRandomOutput,
 };
 use crate::rules::spec;
+use crate::uses::note;
 use crate::{keys, managed};
 
 /// What a data key is to be.
@@ -77,6 +78,7 @@ pub(crate) async fn generate(
     let mut plaintext = Zeroizing::new(vec![0; length]);
     cx.ids().fill(&mut plaintext);
     let (ciphertext, arn, material) = sealing.seal(cx, &plaintext)?;
+    note(cx, &arn);
     Ok(GenerateDataKeyOutput {
         ciphertext_blob: Some(ciphertext),
         plaintext: Some(Bytes::copy_from_slice(&plaintext)),
@@ -103,6 +105,7 @@ pub(crate) async fn generate_sealed(
     let mut plaintext = Zeroizing::new(vec![0; length]);
     cx.ids().fill(&mut plaintext);
     let (ciphertext, arn, material) = sealing.seal(cx, &plaintext)?;
+    note(cx, &arn);
     Ok(GenerateDataKeyWithoutPlaintextOutput {
         ciphertext_blob: Some(ciphertext),
         key_id: Some(arn),
@@ -127,6 +130,7 @@ pub(crate) async fn generate_pair(
     let sealing = wanted.sealing(cx).await?;
     let fresh = keys::generate(cx, input.key_pair_spec.as_str().to_owned()).await?;
     let (ciphertext, arn, material) = sealing.seal(cx, &fresh.secret)?;
+    note(cx, &arn);
     Ok(GenerateDataKeyPairOutput {
         private_key_ciphertext_blob: Some(ciphertext),
         private_key_plaintext: Some(Bytes::copy_from_slice(&fresh.secret)),
@@ -154,6 +158,7 @@ pub(crate) async fn generate_sealed_pair(
     let sealing = wanted.sealing(cx).await?;
     let fresh = keys::generate(cx, input.key_pair_spec.as_str().to_owned()).await?;
     let (ciphertext, arn, material) = sealing.seal(cx, &fresh.secret)?;
+    note(cx, &arn);
     Ok(GenerateDataKeyPairWithoutPlaintextOutput {
         private_key_ciphertext_blob: Some(ciphertext),
         public_key: fresh.public.map(Bytes::from),

@@ -17,6 +17,7 @@ use crate::model::{
 use crate::rules::blob::Head;
 use crate::rules::spec;
 use crate::store::{self, Secret};
+use crate::uses::note;
 
 type Context = Option<BTreeMap<String, String>>;
 
@@ -34,6 +35,7 @@ pub(crate) async fn encrypt(cx: &Cx, input: EncryptInput) -> Result<EncryptOutpu
         Ok::<_, Error>(sealing)
     })?;
     let (ciphertext, arn, _) = sealing.seal(cx, &input.plaintext)?;
+    note(cx, &arn);
     Ok(EncryptOutput {
         ciphertext_blob: Some(ciphertext),
         key_id: Some(arn),
@@ -239,6 +241,7 @@ pub(crate) async fn decrypt(cx: &Cx, input: DecryptInput) -> Result<DecryptOutpu
     };
     let opened = cx.read(|tx| opening.open(tx))?;
     end_dry_run(input.dry_run)?;
+    note(cx, &opened.arn);
     Ok(DecryptOutput {
         key_id: Some(opened.arn),
         plaintext: Some(Bytes::copy_from_slice(&opened.plaintext)),
@@ -277,6 +280,8 @@ pub(crate) async fn re_encrypt(cx: &Cx, input: ReEncryptInput) -> Result<ReEncry
     end_dry_run(input.dry_run)?;
     let opened = opened.ok_or(Error::DryRunOperationException)?;
     let (ciphertext, arn, material) = sealing.seal(cx, &opened.plaintext)?;
+    note(cx, &opened.arn);
+    note(cx, &arn);
     Ok(ReEncryptOutput {
         ciphertext_blob: Some(ciphertext),
         source_key_id: Some(opened.arn),

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fogbank_core::{Access, Cx, Principal, PrincipalKind, ReadTx, Timestamp, Tx, WriteTx};
+use fogbank_core::{Access, Cx, Fault, Principal, PrincipalKind, ReadTx, Timestamp, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::lookup::{self, end_dry_run};
@@ -12,12 +12,14 @@ use crate::model::{
     RetireGrantOutput, RevokeGrantInput, RevokeGrantOutput,
 };
 use crate::rules::spec;
-use crate::store::{self, GRANTS, Grant, GrantKey, KeyKey, RETIRABLE};
+use crate::store::{self, GRANTED, GRANTS, Grant, GrantKey, KeyKey, MARKS, RETIRABLE};
 
 /// How many grants a page has unless the caller says.
 const PAGE: usize = 50;
 /// How many grants a key may have.
 const MOST: usize = 50_000;
+/// How many grants one transaction looks at.
+const AT_ONCE: usize = 500;
 /// What ties tokens to their use.
 const TOKEN: &[u8] = b"kms.grant-token";
 
@@ -25,6 +27,17 @@ const TOKEN: &[u8] = b"kms.grant-token";
 pub(crate) fn of_caller(tx: &ReadTx<'_>, at: &KeyKey) -> Result<Vec<(String, Grant)>, Error> {
     let principal = &tx.request().principal;
     let mut grants = Vec::new();
+    if MARKS.get(tx, &(store::ALL_GRANTED,))?.is_some() {
+        let (account, region, key) = at;
+        for name in names(principal).into_iter().flatten() {
+            for (.., id) in GRANTED.range(&(name, account, region, key)).keys(tx)? {
+                let grant = GRANTS.get(tx, &(account, region, key, &id))?;
+                grants.extend(grant.map(|grant| (id, grant)));
+            }
+        }
+        return Ok(grants);
+    }
+    // Until the rows of older versions are told by their grantees.
     GRANTS.scan(tx, at, |(.., id), grant| {
         if is(principal, &grant.grantee) {
             grants.push((id, grant));
@@ -34,13 +47,47 @@ pub(crate) fn of_caller(tx: &ReadTx<'_>, at: &KeyKey) -> Result<Vec<(String, Gra
     Ok(grants)
 }
 
+/// Notes the grantees of grants that an older version wrote.
+pub(crate) async fn index(cx: &Cx) -> Result<(), Fault> {
+    if cx.read(|tx| MARKS.get(tx, &(store::ALL_GRANTED,)))?.is_some() {
+        return Ok(());
+    }
+    let mut after: Option<GrantKey> = None;
+    loop {
+        let mut page = cx.read(|tx| GRANTS.page(tx, &(), after.as_ref(), AT_ONCE))?.0;
+        cx.write(|tx| {
+            for (at, _) in &page {
+                // It may have been retired meanwhile.
+                if let Some(grant) = GRANTS.get(tx, at)? {
+                    let (account, region, key, id) = at;
+                    GRANTED.put(tx, &(&grant.grantee, account, region, key, id), &())?;
+                }
+            }
+            if page.len() < AT_ONCE {
+                MARKS.put(tx, &(store::ALL_GRANTED,), &1)?;
+            }
+            Ok::<_, Fault>(())
+        })
+        .await?;
+        match page.pop() {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The names by which grants may mean a caller.
+fn names(principal: &Principal) -> [Option<&str>; 2] {
+    match &principal.kind {
+        PrincipalKind::Role { role_arn, .. } => [Some(&principal.arn), Some(role_arn)],
+        PrincipalKind::Anonymous => [None, None],
+        _ => [Some(&principal.arn), None],
+    }
+}
+
 /// Whether a caller is who a grant names.
 fn is(principal: &Principal, named: &str) -> bool {
-    match &principal.kind {
-        PrincipalKind::Role { role_arn, .. } => named == principal.arn || named == role_arn,
-        PrincipalKind::Anonymous => false,
-        _ => named == principal.arn,
-    }
+    names(principal).into_iter().flatten().any(|name| name == named)
 }
 
 /// Refuses tokens that no grant gave. What they stand for is in force at once, so that nothing else is done with them.
@@ -117,8 +164,8 @@ pub(crate) async fn create(cx: &Cx, input: CreateGrantInput) -> Result<CreateGra
 
 /// Writes a grant and returns its id. One of the same name and content is the same grant, as AWS has it.
 fn insert(tx: &mut WriteTx<'_>, at: &KeyKey, grant: Grant) -> Result<String, Error> {
-    let known = GRANTS.list(tx, at)?;
     if grant.name.is_some() {
+        let known = GRANTS.list(tx, at)?;
         let same = known.iter().find(|(_, known)| {
             Grant { created_millis: grant.created_millis, ..known.clone() } == grant
         });
@@ -126,7 +173,7 @@ fn insert(tx: &mut WriteTx<'_>, at: &KeyKey, grant: Grant) -> Result<String, Err
             return Ok(id.clone());
         }
     }
-    if known.len() >= MOST {
+    if GRANTS.range(at).count(tx)? >= MOST {
         let message = format!("{} has {MOST} grants already.", store::key_arn(at));
         return Err(Error::LimitExceededException(message));
     }
@@ -135,6 +182,7 @@ fn insert(tx: &mut WriteTx<'_>, at: &KeyKey, grant: Grant) -> Result<String, Err
     if let Some(retiring) = &grant.retiring {
         RETIRABLE.put(tx, &(retiring, account, region, key, &id), &())?;
     }
+    GRANTED.put(tx, &(&grant.grantee, account, region, key, &id), &())?;
     GRANTS.put(tx, &(account, region, key, &id), &grant)?;
     Ok(id)
 }

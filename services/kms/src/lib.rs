@@ -4,7 +4,7 @@
 //! encrypts and all decrypt; an **alias** is a name for a key; a **grant** permits one principal some operations. A key of
 //! **several regions** has the same id and materials in each.
 //!
-//! Cryptography is AWS-LC's (`crypto`). Materials lie in the store, sealed by the root key of the data directory;
+//! Cryptography is AWS-LC's (`crypto`), but for Ed25519ph and external mu (`crypto/prehashed`). Materials lie in the store, sealed by the root key of the data directory;
 //! a ciphertext of a symmetric key names its key and material (`rules/blob`), so that `Decrypt` needs no key id.
 //! Time is the cloud's clock: deletion windows, rotation, the end of imported material.
 //!
@@ -14,8 +14,7 @@
 //! What differs from AWS: grants are in force at once, so that their tokens are only checked; a rotation on demand is done
 //! when it is answered. AWS-managed keys exist for the services that Fogbank has. What is missing: custom key stores and
 //! keys in them (`UnsupportedOperationException`: there is neither a CloudHSM cluster nor an external key manager), SM2
-//! (`UnsupportedOperationException`, as outside of China), `Recipient` (attestation of Nitro enclaves), `ED25519_PH_SHA_512`
-//! and the message type `EXTERNAL_MU` (`NotImplemented`), `GetKeyLastUsage`.
+//! (`UnsupportedOperationException`, as outside of China), `Recipient` (attestation of Nitro enclaves: `NotImplemented`).
 
 mod access;
 mod aliases;
@@ -41,6 +40,7 @@ mod tags;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::time::Duration;
 
@@ -77,6 +77,7 @@ pub static OPERATIONS: &[Op] = operations! {
     task  DeriveSharedSecret                  => signing::derive,              access::key;
     task  Encapsulate                         => signing::encapsulate,         access::key;
     task  Decapsulate                         => signing::decapsulate,         access::key;
+    read  GetKeyLastUsage                     => uses::last,                   access::key_alone;
     read  GetKeyPolicy                        => policies::get,                access::key_alone;
     task  PutKeyPolicy                        => policies::put,                access::key_alone;
     read  ListKeyPolicies                     => policies::list,               access::key_alone;
@@ -110,14 +111,20 @@ pub static OPERATIONS: &[Op] = operations! {
 pub static SERVICE: Service = Service {
     resource_policy: Some(|tx, check| policies::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
-    tasks: &[Task {
-        name: tasks::DUE_KEYS,
-        every: Duration::from_secs(60),
-        run: |cx| Box::pin(tasks::do_what_is_due(cx)),
-    }],
+    tasks: &[
+        Task {
+            name: tasks::DUE_KEYS,
+            every: Duration::from_secs(60),
+            run: |cx| Box::pin(tasks::do_what_is_due(cx)),
+        },
+        Task {
+            name: tasks::BOOKS,
+            every: Duration::from_secs(60),
+            run: |cx| Box::pin(tasks::keep_books(cx)),
+        },
+    ],
     tables: store::TABLES,
     reset: Some(reset::reset),
-    // Data keys of the rows that go away would seal what nobody could open.
-    replaced: Some(fogbank_core::at_rest::forget),
+    replaced: Some(reset::forget),
     ..Service::new(&model::SERVICE, Style::DEFAULT, OPERATIONS)
 };

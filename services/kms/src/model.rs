@@ -1328,6 +1328,35 @@ impl wire::OperationShape for GenerateRandom {
     };
 }
 
+pub struct GetKeyLastUsage;
+
+impl wire::OperationShape for GetKeyLastUsage {
+    type Input = GetKeyLastUsageInput;
+    type Output = GetKeyLastUsageOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetKeyLastUsage",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_KEY_LAST_USAGE_REQUEST,
+            output: &schema::GET_KEY_LAST_USAGE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "NotFoundException",
+                "InvalidArnException",
+                "DependencyTimeoutException",
+                "KMSInternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetKeyPolicy;
 
 impl wire::OperationShape for GetKeyPolicy {
@@ -2932,6 +2961,27 @@ wire::structure!(GenerateRandomOutput, schema::GENERATE_RANDOM_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetKeyLastUsageInput {
+    pub key_id: String,
+}
+
+wire::structure!(GetKeyLastUsageInput, schema::GET_KEY_LAST_USAGE_REQUEST, {
+    0 => key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetKeyLastUsageOutput {
+    pub key_id: Option<String>,
+    pub key_last_usage: Option<KeyLastUsageData>,
+    pub tracking_start_date: Option<wire::Timestamp>,
+    pub key_creation_date: Option<wire::Timestamp>,
+}
+
+wire::structure!(GetKeyLastUsageOutput, schema::GET_KEY_LAST_USAGE_RESPONSE, {
+    0 => key_id, 1 => key_last_usage, 2 => tracking_start_date, 3 => key_creation_date,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetKeyPolicyInput {
     pub key_id: String,
     pub policy_name: Option<String>,
@@ -3123,6 +3173,18 @@ wire::enumeration!(KeyAgreementAlgorithmSpec {
 
 wire::enumeration!(KeyEncryptionMechanism {
     RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyLastUsageData {
+    pub operation: Option<String>,
+    pub timestamp: Option<wire::Timestamp>,
+    pub cloud_trail_event_id: Option<String>,
+    pub kms_request_id: Option<String>,
+}
+
+wire::structure!(KeyLastUsageData, schema::KEY_LAST_USAGE_DATA, {
+    0 => operation, 1 => timestamp, 2 => cloud_trail_event_id, 3 => kms_request_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4566,6 +4628,21 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_KEY_LAST_USAGE_REQUEST: Schema = schema(
+        "GetKeyLastUsageRequest",
+        Kind::Structure(&[body("KeyId", &KEY_ID_TYPE, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_KEY_LAST_USAGE_RESPONSE: Schema = schema(
+        "GetKeyLastUsageResponse",
+        Kind::Structure(&[
+            body("KeyId", &KEY_ID_TYPE, Flags::NONE),
+            body("KeyLastUsage", &KEY_LAST_USAGE_DATA, Flags::NONE),
+            body("TrackingStartDate", &TIMESTAMP, Flags::NONE),
+            body("KeyCreationDate", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_KEY_POLICY_REQUEST: Schema = schema(
         "GetKeyPolicyRequest",
         Kind::Structure(&[
@@ -4820,6 +4897,16 @@ mod schema {
     );
     pub(super) static KEY_ID_TYPE: Schema =
         schema("KeyIdType", Kind::String, limits(Some(1), Some(2048)));
+    pub(super) static KEY_LAST_USAGE_DATA: Schema = schema(
+        "KeyLastUsageData",
+        Kind::Structure(&[
+            body("Operation", &STRING, Flags::NONE),
+            body("Timestamp", &TIMESTAMP, Flags::NONE),
+            body("CloudTrailEventId", &STRING, Flags::NONE),
+            body("KmsRequestId", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static KEY_LIST: Schema =
         schema("KeyList", list(&KEY_LIST_ENTRY, "member", false, false), Constraint::NONE);
     pub(super) static KEY_LIST_ENTRY: Schema = schema(

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use fogbank_core::Cx;
 
-use crate::crypto::agreement;
 use crate::crypto::signing::{self, Signed};
+use crate::crypto::{agreement, prehashed};
 use crate::encryption::check_recipient;
 use crate::error::Error;
 use crate::grants::check_tokens;
@@ -17,6 +17,7 @@ use crate::model::{
     VerifyOutput,
 };
 use crate::rules::spec;
+use crate::uses::note;
 
 const SIGN: &str = "SIGN_VERIFY";
 const MAC: &str = "GENERATE_VERIFY_MAC";
@@ -66,22 +67,26 @@ fn signed(
     use SigningAlgorithmSpec::{Ed25519PhSha512, Ed25519Sha512, MlDsaShake256};
     let kind = kind.unwrap_or(MessageType::Raw);
     match (kind, algorithm) {
-        (_, Ed25519PhSha512) => {
-            Err(fogbank_core::Fault::not_implemented("kms", "signing with ED25519_PH_SHA_512")
-                .into())
+        (MessageType::Digest, Ed25519PhSha512) if message.len() == prehashed::BYTES => {
+            Ok(Signed::Prehashed(message))
         }
-        (MessageType::ExternalMu, MlDsaShake256) => {
-            let what = "signing with the MessageType EXTERNAL_MU";
-            Err(fogbank_core::Fault::not_implemented("kms", what).into())
+        (MessageType::ExternalMu, MlDsaShake256) if message.len() == prehashed::BYTES => {
+            Ok(Signed::Mu(message))
         }
-        (MessageType::Raw, _) => Ok(Signed::Raw(message)),
-        (MessageType::Digest, Ed25519Sha512 | MlDsaShake256) | (MessageType::ExternalMu, _) => {
+        (MessageType::Digest, Ed25519PhSha512) | (MessageType::ExternalMu, MlDsaShake256) => {
             Err(Error::invalid(format!(
-                "MessageType {} is not supported for the SigningAlgorithm {}.",
-                kind.as_str(),
+                "Digest is invalid length for algorithm {}.",
                 algorithm.as_str()
             )))
         }
+        (MessageType::Raw, Ed25519PhSha512)
+        | (MessageType::Digest, Ed25519Sha512 | MlDsaShake256)
+        | (MessageType::ExternalMu, _) => Err(Error::invalid(format!(
+            "MessageType {} is not supported for the SigningAlgorithm {}.",
+            kind.as_str(),
+            algorithm.as_str()
+        ))),
+        (MessageType::Raw, _) => Ok(Signed::Raw(message)),
         (MessageType::Digest, _) => {
             let wanted = signing::hash(algorithm).map(|hash| hash.output_len());
             if wanted != Some(message.len()) {
@@ -115,6 +120,7 @@ pub(crate) async fn sign(cx: &Cx, input: SignInput) -> Result<SignOutput, Error>
             Ok::<_, Error>(signing::sign(&spec, signing_algorithm, &secret, signed)?)
         })
         .await??;
+    note(cx, &found.arn);
     Ok(SignOutput {
         key_id: Some(found.arn),
         signature: Some(signature.into()),
@@ -137,6 +143,7 @@ pub(crate) async fn verify(cx: &Cx, input: VerifyInput) -> Result<VerifyOutput, 
     if !signing::verify(&found.key.spec, algorithm, &public, signed, &input.signature)? {
         return Err(Error::KMSInvalidSignatureException);
     }
+    note(cx, &found.arn);
     Ok(VerifyOutput {
         key_id: Some(found.arn),
         signature_valid: Some(true),
@@ -162,6 +169,7 @@ pub(crate) async fn generate_mac(
     })?;
     end_dry_run(input.dry_run)?;
     let mac = signing::mac(input.mac_algorithm, &secret, &input.message);
+    note(cx, &found.arn);
     Ok(GenerateMacOutput {
         mac: Some(mac.into()),
         mac_algorithm: Some(input.mac_algorithm),
@@ -182,6 +190,7 @@ pub(crate) async fn verify_mac(cx: &Cx, input: VerifyMacInput) -> Result<VerifyM
     if !signing::is_mac(input.mac_algorithm, &secret, &input.message, &input.mac) {
         return Err(Error::KMSInvalidMacException);
     }
+    note(cx, &found.arn);
     Ok(VerifyMacOutput {
         key_id: Some(found.arn),
         mac_valid: Some(true),
@@ -207,6 +216,7 @@ pub(crate) async fn derive(
         Error::invalid(format!("The PublicKey is not a valid public key of {}.", found.key.spec))
     })?;
     end_dry_run(input.dry_run)?;
+    note(cx, &found.arn);
     Ok(DeriveSharedSecretOutput {
         key_id: Some(found.arn),
         shared_secret: Some(Bytes::from(shared)),
@@ -231,6 +241,7 @@ pub(crate) async fn encapsulate(
     })?;
     end_dry_run(input.dry_run)?;
     let (ciphertext, secret) = agreement::encapsulate(&found.key.spec, &public)?;
+    note(cx, &found.arn);
     Ok(EncapsulateOutput {
         key_id: Some(found.arn),
         shared_secret: Some(secret.into()),
@@ -254,6 +265,7 @@ pub(crate) async fn decapsulate(
     let shared = agreement::decapsulate(&found.key.spec, &secret, ciphertext);
     let shared = shared.map_err(|_| Error::InvalidCiphertextException)?;
     end_dry_run(input.dry_run)?;
+    note(cx, &found.arn);
     Ok(DecapsulateOutput {
         key_id: Some(found.arn),
         shared_secret: Some(shared.into()),

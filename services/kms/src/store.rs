@@ -36,6 +36,18 @@ pub(crate) static RETIRABLE: Table<(String, String, String, String, String), ()>
 /// Keys by the time at which something happens to them.
 pub(crate) static DUE: Table<DueKey, ()> = Table::new("kms.due", 0x1007);
 
+/// Grants by who may use them: the grantee, then the grant's key.
+pub(crate) static GRANTED: Table<(String, String, String, String, String), ()> =
+    Table::new("kms.granted", 0x1008);
+pub(crate) static LAST_USES: Table<KeyKey, LastUse> = Table::new("kms.last-uses", 0x1009);
+/// What is known of the rows as a whole: [`TRACKING`] and [`ALL_GRANTED`].
+pub(crate) static MARKS: Table<(u64,), u64> = Table::new("kms.marks", 0x100A);
+
+/// Since when last uses are noted, in milliseconds since 1970.
+pub(crate) const TRACKING: u64 = 1;
+/// That every grant has its row in [`GRANTED`], which those of older versions had not.
+pub(crate) const ALL_GRANTED: u64 = 2;
+
 /// All tables.
 pub(crate) static TABLES: &[TableLabel] = &[
     KEYS.label(),
@@ -45,6 +57,9 @@ pub(crate) static TABLES: &[TableLabel] = &[
     GRANTS.label(),
     RETIRABLE.label(),
     DUE.label(),
+    GRANTED.label(),
+    LAST_USES.label(),
+    MARKS.label(),
 ];
 
 /// A key without its material.
@@ -160,6 +175,16 @@ pub(crate) struct Grant {
 
 row!(Grant, 1);
 
+/// When a key was used last, and what for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LastUse {
+    pub(crate) operation: String,
+    pub(crate) at_millis: i64,
+    pub(crate) request_id: String,
+}
+
+row!(LastUse, 1);
+
 /// The ARN of a key.
 pub(crate) fn key_arn((account, region, id): &KeyKey) -> String {
     arn::arn("kms", region, account, format_args!("key/{id}"))
@@ -219,6 +244,7 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, at: &KeyKey, key: &Key) -> Result<(),
     if let Some(due) = key.due_millis {
         DUE.delete(tx, &(due, account, region, id))?;
     }
+    LAST_USES.delete(tx, at)?;
     Ok(KEYS.delete(tx, at)?)
 }
 
@@ -232,6 +258,7 @@ pub(crate) fn remove_grant(
     if let Some(retiring) = &grant.retiring {
         RETIRABLE.delete(tx, &(retiring, account, region, key, id))?;
     }
+    GRANTED.delete(tx, &(&grant.grantee, account, region, key, id))?;
     Ok(GRANTS.delete(tx, at)?)
 }
 

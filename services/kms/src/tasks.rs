@@ -4,10 +4,12 @@ use fogbank_core::{Cx, Fault, WriteTx};
 
 use crate::error::Error;
 use crate::store::{self, DUE, DueKey, KEYS, Rotated};
-use crate::{import, keys, regions, rotation};
+use crate::{grants, import, keys, regions, rotation, uses};
 
 /// The name of the round.
 pub(crate) const DUE_KEYS: &str = "kms.due";
+/// The name of the round that keeps books.
+pub(crate) const BOOKS: &str = "kms.books";
 /// How many keys a view of the rows finds.
 const AT_ONCE: usize = 100;
 
@@ -24,6 +26,12 @@ pub(crate) async fn do_what_is_due(cx: Cx) -> Result<(), Fault> {
             return Ok(());
         }
     }
+}
+
+/// Writes last uses, and completes what older versions did not note.
+pub(crate) async fn keep_books(cx: Cx) -> Result<(), Fault> {
+    grants::index(&cx).await?;
+    uses::write(&cx).await
 }
 
 /// Does what is due for one key.

@@ -5,6 +5,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod material;
+pub(crate) mod prehashed;
 pub(crate) mod rsa;
 pub(crate) mod signing;
 pub(crate) mod symmetric;

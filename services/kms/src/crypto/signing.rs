@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
     self, EcdsaKeyPair, Ed25519KeyPair, PqdsaKeyPair, RsaEncoding, VerificationAlgorithm,
 };
 
-use super::{Failed, material};
+use super::{Failed, material, prehashed};
 use crate::model::{MacAlgorithmSpec, SigningAlgorithmSpec};
 
 /// What is signed: the message, or its digest.
@@ -16,6 +16,10 @@ use crate::model::{MacAlgorithmSpec, SigningAlgorithmSpec};
 pub(crate) enum Signed<'a> {
     Raw(&'a [u8]),
     Digest(&'a [u8]),
+    /// A digest for Ed25519ph.
+    Prehashed(&'a [u8]),
+    /// The representative of a message for ML-DSA.
+    Mu(&'a [u8]),
 }
 
 /// The hash of an algorithm whose caller may hash.
@@ -80,6 +84,8 @@ pub(crate) fn sign(
     signed: Signed<'_>,
 ) -> Result<Vec<u8>, Failed> {
     let digest = match signed {
+        Signed::Prehashed(digest) => return prehashed::sign_ed25519(secret, digest),
+        Signed::Mu(mu) => return prehashed::sign_ml_dsa(spec, secret, mu),
         Signed::Raw(_) => None,
         Signed::Digest(bytes) => {
             Some(Digest::import_less_safe(bytes, hash(algorithm).ok_or(Failed)?)?)
@@ -87,7 +93,7 @@ pub(crate) fn sign(
     };
     let message = match signed {
         Signed::Raw(message) => message,
-        Signed::Digest(_) => &[],
+        _ => &[],
     };
     let chance = SystemRandom::new();
     if let Some(encoding) = rsa(algorithm) {
@@ -131,6 +137,8 @@ pub(crate) fn verify(
 ) -> Result<bool, Failed> {
     let verification = verification(spec, algorithm).ok_or(Failed)?;
     Ok(match signed {
+        Signed::Prehashed(digest) => prehashed::verify_ed25519(public, digest, signature)?,
+        Signed::Mu(mu) => prehashed::verify_ml_dsa(spec, public, mu, signature)?,
         Signed::Raw(message) => verification.verify_sig(public, message, signature).is_ok(),
         Signed::Digest(bytes) => {
             let digest = Digest::import_less_safe(bytes, hash(algorithm).ok_or(Failed)?)?;

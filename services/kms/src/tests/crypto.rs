@@ -1,7 +1,11 @@
 //! What keys of each kind do.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use fogbank_core::Fault;
 use fogbank_testkit::{Value, World, expect, json};
+use ml_dsa::{MlDsa44, VerifyingKey};
+use sha2::digest::Update;
 
 use super::{SERVICES, key};
 
@@ -167,4 +171,61 @@ async fn data_keys_are_opened_by_their_key() {
     let made = call(&world, "GenerateDataKeyPair", input).await;
     let blob = json!({"CiphertextBlob": made["PrivateKeyCiphertextBlob"]});
     assert_eq!(call(&world, "Decrypt", blob).await["Plaintext"], made["PrivateKeyPlaintext"]);
+}
+
+#[tokio::test]
+async fn what_the_caller_hashed_is_signed() {
+    let world = World::new(SERVICES);
+    let of = |byte: u8| BASE64.encode([byte; 64]);
+    for (spec, algorithm, kind) in [
+        ("ECC_NIST_EDWARDS25519", "ED25519_PH_SHA_512", "DIGEST"),
+        ("ML_DSA_44", "ML_DSA_SHAKE_256", "EXTERNAL_MU"),
+        ("ML_DSA_65", "ML_DSA_SHAKE_256", "EXTERNAL_MU"),
+        ("ML_DSA_87", "ML_DSA_SHAKE_256", "EXTERNAL_MU"),
+    ] {
+        let id = key(&world, json!({"KeySpec": spec, "KeyUsage": "SIGN_VERIFY"})).await;
+        let input = json!({
+            "KeyId": id, "Message": of(7), "MessageType": kind, "SigningAlgorithm": algorithm,
+        });
+        let signature = call(&world, "Sign", input.clone()).await["Signature"].clone();
+        let signed = merged(input.clone(), json!({"Signature": signature}));
+        assert_eq!(call(&world, "Verify", signed.clone()).await["SignatureValid"], true, "{spec}");
+        for wrong in [json!({"Message": of(8)}), json!({"Signature": "aGVsbG8="})] {
+            let fault = refused(&world, "Verify", merged(signed.clone(), wrong)).await;
+            assert_eq!(fault.name(), "KMSInvalidSignatureException", "{spec}");
+        }
+        let short = refused(&world, "Sign", merged(input, json!({"Message": "aGVsbG8="}))).await;
+        assert_eq!(
+            short.to_string(),
+            format!("ValidationException: Digest is invalid length for algorithm {algorithm}.")
+        );
+    }
+    let spec = json!({"KeySpec": "ML_DSA_44", "KeyUsage": "SIGN_VERIFY"});
+    let id = key(&world, spec).await;
+    // The mu of a message without a context is what the signature of the message itself has.
+    let public = call(&world, "GetPublicKey", json!({"KeyId": id})).await;
+    let public = BASE64.decode(public["PublicKey"].as_str().expect("text")).expect("base64");
+    let mu = mu(&public[public.len() - 1312..], b"hello");
+    let with = json!({"KeyId": id, "SigningAlgorithm": "ML_DSA_SHAKE_256"});
+    let external = json!({"Message": BASE64.encode(mu), "MessageType": "EXTERNAL_MU"});
+    let raw = json!({"Message": BASE64.encode("hello"), "MessageType": "RAW"});
+    for (one, other) in [(external.clone(), raw.clone()), (raw, external)] {
+        let signed = call(&world, "Sign", merged(with.clone(), one)).await;
+        let verify = merged(with.clone(), other);
+        let verify = merged(verify, json!({"Signature": signed["Signature"]}));
+        assert_eq!(call(&world, "Verify", verify).await["SignatureValid"], true);
+    }
+}
+
+/// The representative of a message, as who holds the public key computes it.
+fn mu(public: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = VerifyingKey::<MlDsa44>::decode(&public.try_into().expect("a key"));
+    let mu = key.compute_mu(
+        |hash| {
+            hash.update(message);
+            Ok(())
+        },
+        b"",
+    );
+    mu.expect("a mu").to_vec()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fogbank_testkit::{check_row, expect};
 
 use crate::store::{
-    Alias, Deletion, Grant, Imported, Key, Material, MultiRegion, Rotated, Rotation,
+    Alias, Deletion, Grant, Imported, Key, LastUse, Material, MultiRegion, Rotated, Rotation,
 };
 
 #[test]
@@ -76,4 +76,11 @@ fn aliases_and_grants() {
             "0101016e0201670101720c303030303030303030303030010744656372797074010101610162010101610162010173"
         ],
     );
+}
+
+#[test]
+fn last_uses() {
+    let operation = "Decrypt".into();
+    let last = LastUse { operation, at_millis: 1_767_225_600_000, request_id: "r".into() };
+    check_row(&last, expect!["01074465637279707480a0d5edee660172"]);
 }

@@ -5,7 +5,8 @@ use fogbank_testkit::{ACCOUNT, REGION, Value, World, expect, json};
 
 use super::{SERVICES, key};
 use crate::keys::DAY;
-use crate::tasks::DUE_KEYS;
+use crate::store::{ALL_GRANTED, GRANTED, LAST_USES, MARKS};
+use crate::tasks::{BOOKS, DUE_KEYS};
 
 async fn call_in(world: &World, region: &str, operation: &str, input: Value) -> Value {
     let call = Call {
@@ -160,4 +161,83 @@ async fn several_regions_share_a_key() {
     assert_eq!(described["KeyMetadata"]["KeyState"], "PendingDeletion");
     days_pass(&world, 8).await;
     assert!(world.rows(&crate::SERVICE).is_empty());
+}
+
+#[tokio::test]
+async fn a_key_tells_its_last_use() {
+    let world = World::new(SERVICES);
+    world.round(&crate::SERVICE, BOOKS).await;
+    let id = key(&world, json!({})).await;
+    let named = json!({"KeyId": id});
+    let told = call(&world, "GetKeyLastUsage", named.clone()).await;
+    assert_eq!(told["KeyLastUsage"], json!({}));
+    assert_eq!(told["TrackingStartDate"], told["KeyCreationDate"]);
+    let plain = json!({"KeyId": id, "Plaintext": "aGVsbG8="});
+    let blob = call(&world, "Encrypt", plain).await["CiphertextBlob"].clone();
+    world.clock().advance(5000);
+    call(&world, "Decrypt", json!({"CiphertextBlob": blob})).await;
+    world.call("kms:Decrypt", json!({"CiphertextBlob": "AAAA"})).await.expect_err("a refusal");
+    for _ in 0..2 {
+        let told = call(&world, "GetKeyLastUsage", named.clone()).await;
+        assert_eq!(told["KeyLastUsage"]["Operation"], "Decrypt");
+        assert_eq!(told["KeyLastUsage"]["Timestamp"], 1_767_225_605);
+        assert!(told["KeyLastUsage"]["KmsRequestId"].is_string());
+        // Noted, and then written.
+        world.round(&crate::SERVICE, BOOKS).await;
+    }
+    let written = world.rows(&crate::SERVICE).len();
+    call(&world, "ScheduleKeyDeletion", json!({"KeyId": id, "PendingWindowInDays": 7})).await;
+    days_pass(&world, 8).await;
+    assert!(world.rows(&crate::SERVICE).len() < written);
+    let cx = fogbank_core::Cx::background(world.cloud().clone(), "kms", "test");
+    assert_eq!(cx.read(|tx| LAST_USES.range(&()).count(tx)).expect("a count"), 0);
+}
+
+#[tokio::test]
+async fn grants_count_for_their_grantees_whichever_version_wrote_them() {
+    let world = World::new(SERVICES);
+    let id = key(&world, json!({})).await;
+    let service = Principal::service("dynamodb.amazonaws.com");
+    let plain = json!({"KeyId": id, "Plaintext": "aGVsbG8="});
+    let encrypt = async || {
+        let call = Call {
+            action: "kms:Encrypt".to_owned(),
+            account: ACCOUNT.to_owned(),
+            principal: service.clone(),
+            region: REGION.to_owned(),
+            input: plain.clone(),
+            body: Body::empty(),
+            source: None,
+            via: None,
+            called_via: Vec::new(),
+        };
+        world.cloud().call(call).await.map(drop)
+    };
+    encrypt().await.expect_err("no grant");
+    let grant = json!({
+        "KeyId": id, "GranteePrincipal": "dynamodb.amazonaws.com", "Operations": ["Encrypt"],
+    });
+    let given = call(&world, "CreateGrant", grant.clone()).await;
+    encrypt().await.expect("a grant");
+    world.round(&crate::SERVICE, BOOKS).await;
+    encrypt().await.expect("a grant");
+    let revoke = json!({"KeyId": id, "GrantId": given["GrantId"]});
+    call(&world, "RevokeGrant", revoke).await;
+    encrypt().await.expect_err("no grant");
+    // What an older version wrote.
+    call(&world, "CreateGrant", grant).await;
+    let cx = fogbank_core::Cx::background(world.cloud().clone(), "kms", "test");
+    let forgotten = cx.write(|tx| {
+        for key in GRANTED.range(&()).keys(tx)? {
+            GRANTED.delete(tx, &key)?;
+        }
+        MARKS.delete(tx, &(ALL_GRANTED,))
+    });
+    forgotten.await.expect("forgotten");
+    encrypt().await.expect("a grant");
+    world.round(&crate::SERVICE, BOOKS).await;
+    assert_eq!(cx.read(|tx| GRANTED.range(&()).count(tx)).expect("a count"), 1);
+    encrypt().await.expect("a grant");
+    world.reset(&crate::SERVICE, None).await;
+    assert_eq!(cx.read(|tx| GRANTED.range(&()).count(tx)).expect("a count"), 0);
 }
