@@ -26,6 +26,7 @@ def test_every_operation_of_secrets_manager(secrets, other):
     resource_policy(secrets, of, other)
     replicas(secrets, of)
     deletion(secrets, of)
+    cross_account(secrets, of, other)
     rotation(secrets)
     assert secrets.missing() == []
 
@@ -77,6 +78,31 @@ def replicas(secrets, of):
     there = {"secret_id": "app/db", "region": "eu-west-1"}
     secrets("stop-replication-to-replica", **there)
     assert secrets("get-secret-value", **there)["SecretBinary"] == "AP8="
+
+
+def cross_account(secrets, of, other):
+    there = secrets.as_(other)
+    trust = [
+        dict(Effect="Allow", Principal={"AWS": f"arn:aws:iam::{account}:root"}, Action=actions, Resource="*")
+        for account, actions in [(other.account, "kms:*"), (secrets.caller.account, "kms:Encrypt")]
+    ]
+    key = other.client("kms").create_key(Policy=policy(*trust))["KeyMetadata"]["Arn"]
+    made = there("create-secret", name="copy", cross_account_primary_arn=of["secret_id"], kms_key_id=key)
+    service = {"Service": "secretsmanager.amazonaws.com"}
+    role = secrets.caller.role("copier", service, allow("kms:Decrypt", "kms:Encrypt"))
+    link = {"cross_account_replica_arn": made["ARN"]}
+    assert "(InvalidRequestException)" in secrets.fails("associate-cross-account-replica", **of, **link), "no organization"
+    secrets(
+        "associate-cross-account-replica", **of, **link, replica_restriction="NoRestriction", replication_role_arn=role
+    )
+    status = lambda: there("describe-secret", secret_id="copy")["CrossAccountPrimary"]["ReplicationStatus"]
+    eventually(lambda: status() == "InSync")
+    secrets("put-secret-value", **of, secret_string="copied")
+    eventually(lambda: there("get-secret-value", secret_id="copy").get("SecretString") == "copied")
+    secrets("disassociate-cross-account-replica", **of, **link)
+    assert status() == "Detached"
+    there("stop-replication-to-replica", secret_id="copy")
+    there("delete-secret", secret_id="copy", force_delete_without_recovery=True)
 
 
 def deletion(secrets, of):

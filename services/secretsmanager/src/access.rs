@@ -10,14 +10,16 @@ use fogbank_core::{Access, Check, Fault, ReadTx, Request, Tx, arn};
 
 use crate::error::Error;
 use crate::model::{
-    BatchGetSecretValueInput, CreateSecretInput, DeleteSecretInput, PutResourcePolicyInput,
-    ReplicateSecretToRegionsInput, RotateSecretInput, Tag, TagResourceInput, UntagResourceInput,
-    UpdateSecretInput,
+    AssociateCrossAccountReplicaInput, BatchGetSecretValueInput, CreateSecretInput,
+    DeleteSecretInput, PutResourcePolicyInput, ReplicateSecretToRegionsInput, RotateSecretInput,
+    Tag, TagResourceInput, UntagResourceInput, UpdateSecretInput,
 };
 use crate::rules::identifier::Identifier;
 use crate::store::{self, Secret, SecretKey};
 
 const REPLICA_REGIONS: &str = "secretsmanager:AddReplicaRegions";
+/// What the replica's policy must allow the primary's account.
+const ACCEPT: &str = "secretsmanager:AcceptCrossAccountReplication";
 const OVERWRITE: &str = "secretsmanager:ForceOverwriteReplicaSecret";
 
 /// The secret that `SecretId` names. One of another region is not found here.
@@ -76,6 +78,10 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Result<Access, Fa
     let mut access = Access::on(arn.clone()).with("secretsmanager:Name", [input.name.clone()]);
     access = with_text(access, "secretsmanager:Description", input.description.as_deref());
     access = with_key(access, input.kms_key_id.as_deref());
+    if input.cross_account_primary_arn.is_some() {
+        // AWS attaches a policy to the replica, by which its primary's account may accept it.
+        access = access.and("secretsmanager:PutResourcePolicy", arn.clone());
+    }
     if let Some(replicas) = &input.add_replica_regions {
         let regions = || replicas.iter().filter_map(|replica| replica.region.clone());
         let flag = input.force_overwrite_replica_secret.map(|flag| flag.to_string());
@@ -148,6 +154,35 @@ pub(crate) fn replicate(request: &Request, input: &dyn Struct) -> Result<Access,
     let regions = input.add_replica_regions.iter().filter_map(|replica| replica.region.clone());
     let access = access.with(REPLICA_REGIONS, regions);
     Ok(with_flag(access, OVERWRITE, input.force_overwrite_replica_secret))
+}
+
+/// Copying a secret to another account, which the replica there must accept.
+pub(crate) fn associate(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let access = secret(request, input)?;
+    let input = typed::<AssociateCrossAccountReplicaInput>(input)?;
+    let id = Identifier::parse(&input.secret_id, &request.account, &request.region);
+    let access = access
+        .and("secretsmanager:GetSecretValue", id.arn())
+        .and(ACCEPT, input.cross_account_replica_arn.clone());
+    Ok(match &input.replication_role_arn {
+        Some(role) => access.and_pass_role(role.clone(), "secretsmanager.amazonaws.com", id.arn()),
+        None => access,
+    })
+}
+
+/// Ending that a secret is a replica; of one in another account that takes its policy away.
+pub(crate) fn stop(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let policy = |tx: &ReadTx<'_>, input: &dyn Struct, checks: &mut Vec<Check>| {
+        let request = tx.request();
+        let secret_id = input.text("SecretId").unwrap_or_default();
+        let id = Identifier::parse(secret_id, &request.account, &request.region);
+        if store::LINKS.get(tx, &id.key())?.is_some_and(|link| !link.is_primary) {
+            let action = "secretsmanager:DeleteResourcePolicy".into();
+            checks.push(Check { action, resource: id.arn(), ..Check::default() });
+        }
+        Ok(())
+    };
+    Ok(secret(request, input)?.located(policy))
 }
 
 /// Adding tags.
@@ -227,7 +262,11 @@ fn describe(tx: &ReadTx<'_>, secret_id: &str, checks: &mut [Check]) -> Result<()
     let request = tx.request();
     let id = Identifier::parse(secret_id, &request.account, &request.region);
     let found = store::look_up(tx, &id)?;
-    let of_secrets = |check: &&mut Check| !check.action.starts_with("lambda:");
+    let of_secrets = |check: &&mut Check| {
+        !check.action.starts_with("lambda:")
+            && !check.action.starts_with("iam:")
+            && check.action != ACCEPT
+    };
     for check in checks.iter_mut().filter(of_secrets) {
         match &found {
             Some((key, secret)) => add_facts(check, key, secret),

@@ -8,11 +8,12 @@
 //!
 //! Limits are AWS's: 65,536 bytes a value, 20 labels, 100 versions without labels that are older than a day.
 //!
-//! What is missing: secrets that a partner holds (`Type`), replicas in other accounts, managed rotation by other services,
+//! What is missing: secrets that a partner holds (`Type`), managed rotation by other services,
 //! RotateSecret with ClientRequestToken of a version that has a value. Where AWS chooses a random time within a rotation
 //! window, this rotates when the window opens, and a window that was missed is made up for.
 
 mod access;
+mod cross_account;
 mod error;
 mod listing;
 mod model;
@@ -39,12 +40,14 @@ use fogbank_core::{Job, Op, Service, Task, operations};
 
 /// The implemented operations.
 pub static OPERATIONS: &[Op] = operations! {
+    task  AssociateCrossAccountReplica => cross_account::associate,   access::associate;
     task  BatchGetSecretValue          => values::batch_get,           access::batch;
     write CancelRotateSecret           => rotation::cancel,            access::secret;
     task  CreateSecret                 => secrets::create,             access::create;
     write DeleteResourcePolicy         => policies::delete,            access::secret;
     write DeleteSecret                 => secrets::delete,             access::delete;
     read  DescribeSecret               => secrets::describe,           access::secret;
+    write DisassociateCrossAccountReplica => cross_account::disassociate, access::secret;
     read  GetRandomPassword            => passwords::random,           access::everything;
     read  GetResourcePolicy            => policies::get,               access::secret;
     task  GetSecretValue               => values::get,                 access::get_value;
@@ -57,7 +60,7 @@ pub static OPERATIONS: &[Op] = operations! {
     task  ReplicateSecretToRegions     => replication::replicate,      access::replicate;
     write RestoreSecret                => secrets::restore,            access::secret;
     task  RotateSecret                 => rotation::rotate,            access::rotate;
-    write StopReplicationToReplica     => replication::stop,           access::secret;
+    write StopReplicationToReplica     => replication::stop,           access::stop;
     write TagResource                  => tags::tag,                   access::tag;
     write UntagResource                => tags::untag,                 access::untag;
     task  UpdateSecret                 => secrets::update,             access::update;
@@ -74,7 +77,10 @@ pub static SERVICE: Service = Service {
         every: Duration::from_secs(60),
         run: |cx| Box::pin(tasks::do_due(cx)),
     }],
-    jobs: &[Job { name: rotation::JOB, run: |cx, input| Box::pin(rotation::run(cx, input)) }],
+    jobs: &[
+        Job { name: rotation::JOB, run: |cx, input| Box::pin(rotation::run(cx, input)) },
+        Job { name: cross_account::JOB, run: |cx, input| Box::pin(cross_account::run(cx, input)) },
+    ],
     tables: store::TABLES,
     reset: Some(reset::reset),
     ..Service::new(

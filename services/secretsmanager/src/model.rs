@@ -165,6 +165,36 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct AssociateCrossAccountReplica;
+
+impl wire::OperationShape for AssociateCrossAccountReplica {
+    type Input = AssociateCrossAccountReplicaInput;
+    type Output = AssociateCrossAccountReplicaOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "AssociateCrossAccountReplica",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST,
+            output: &schema::ASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "InvalidRequestException",
+                "InvalidParameterException",
+                "LimitExceededException",
+                "InternalServiceError",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct BatchGetSecretValue;
 
 impl wire::OperationShape for BatchGetSecretValue {
@@ -338,6 +368,35 @@ impl wire::OperationShape for DescribeSecret {
                 "ResourceNotFoundException",
                 "InternalServiceError",
                 "InvalidParameterException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DisassociateCrossAccountReplica;
+
+impl wire::OperationShape for DisassociateCrossAccountReplica {
+    type Input = DisassociateCrossAccountReplicaInput;
+    type Output = DisassociateCrossAccountReplicaOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisassociateCrossAccountReplica",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST,
+            output: &schema::DISASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "InvalidRequestException",
+                "InvalidParameterException",
+                "InternalServiceError",
             ],
             unsigned: false,
             checksum_required: false,
@@ -895,6 +954,30 @@ wire::structure!(APIErrorType, schema::API_ERROR_TYPE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateCrossAccountReplicaInput {
+    pub secret_id: String,
+    pub cross_account_replica_arn: String,
+    pub replica_restriction: Option<ReplicaRestrictionType>,
+    pub replication_role_arn: Option<String>,
+}
+
+wire::structure!(AssociateCrossAccountReplicaInput, schema::ASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST, {
+    0 => secret_id, 1 => cross_account_replica_arn, 2 => replica_restriction,
+    3 => replication_role_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssociateCrossAccountReplicaOutput {
+    pub arn: Option<String>,
+    pub cross_account_replica_arn: Option<String>,
+    pub replication_status: Option<String>,
+}
+
+wire::structure!(AssociateCrossAccountReplicaOutput, schema::ASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE, {
+    0 => arn, 1 => cross_account_replica_arn, 2 => replication_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BatchGetSecretValueInput {
     pub secret_id_list: Option<Vec<String>>,
     pub filters: Option<Vec<Filter>>,
@@ -1080,6 +1163,26 @@ wire::structure!(DescribeSecretOutput, schema::DESCRIBE_SECRET_RESPONSE, {
     12 => last_accessed_date, 13 => deleted_date, 14 => next_rotation_date, 15 => tags,
     16 => version_ids_to_stages, 17 => owning_service, 18 => created_date, 19 => primary_region,
     20 => replication_status, 21 => cross_account_primary, 22 => cross_account_replicas,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateCrossAccountReplicaInput {
+    pub secret_id: String,
+    pub cross_account_replica_arn: String,
+}
+
+wire::structure!(DisassociateCrossAccountReplicaInput, schema::DISASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST, {
+    0 => secret_id, 1 => cross_account_replica_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisassociateCrossAccountReplicaOutput {
+    pub arn: Option<String>,
+    pub cross_account_replica_arn: Option<String>,
+}
+
+wire::structure!(DisassociateCrossAccountReplicaOutput, schema::DISASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE, {
+    0 => arn, 1 => cross_account_replica_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1336,6 +1439,11 @@ pub struct ReplicaRegionType {
 
 wire::structure!(ReplicaRegionType, schema::REPLICA_REGION_TYPE, {
     0 => region, 1 => kms_key_id,
+});
+
+wire::enumeration!(ReplicaRestrictionType {
+    SameOrg = "SameOrg",
+    NoRestriction = "NoRestriction",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1764,6 +1872,25 @@ mod schema {
         list(&REPLICA_REGION_TYPE, "member", false, false),
         limits(Some(1), None),
     );
+    pub(super) static ASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST: Schema = schema(
+        "AssociateCrossAccountReplicaRequest",
+        Kind::Structure(&[
+            body("SecretId", &SECRET_ID_TYPE, Flags::REQUIRED),
+            body("CrossAccountReplicaARN", &SECRET_ARN_TYPE, Flags::REQUIRED),
+            body("ReplicaRestriction", &REPLICA_RESTRICTION_TYPE, Flags::NONE),
+            body("ReplicationRoleARN", &ROLE_ARN_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE: Schema = schema(
+        "AssociateCrossAccountReplicaResponse",
+        Kind::Structure(&[
+            body("ARN", &SECRET_ARN_TYPE, Flags::NONE),
+            body("CrossAccountReplicaARN", &SECRET_ARN_TYPE, Flags::NONE),
+            body("ReplicationStatus", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static AUTOMATICALLY_ROTATE_AFTER_DAYS_TYPE: Schema =
         schema("AutomaticallyRotateAfterDaysType", Kind::Long, limits(Some(1), Some(1000)));
     pub(super) static BATCH_GET_SECRET_VALUE_REQUEST: Schema = schema(
@@ -1932,6 +2059,22 @@ mod schema {
     );
     pub(super) static DESCRIPTION_TYPE: Schema =
         schema("DescriptionType", Kind::String, limits(None, Some(2048)));
+    pub(super) static DISASSOCIATE_CROSS_ACCOUNT_REPLICA_REQUEST: Schema = schema(
+        "DisassociateCrossAccountReplicaRequest",
+        Kind::Structure(&[
+            body("SecretId", &SECRET_ID_TYPE, Flags::REQUIRED),
+            body("CrossAccountReplicaARN", &SECRET_ARN_TYPE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DISASSOCIATE_CROSS_ACCOUNT_REPLICA_RESPONSE: Schema = schema(
+        "DisassociateCrossAccountReplicaResponse",
+        Kind::Structure(&[
+            body("ARN", &SECRET_ARN_TYPE, Flags::NONE),
+            body("CrossAccountReplicaARN", &SECRET_ARN_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DURATION_TYPE: Schema =
         schema("DurationType", Kind::String, matching(Some(2), Some(3), "[0-9]+h", "[0-9]+h"));
     pub(super) static ENCRYPTION_FAILURE: Schema = schema(
@@ -2246,6 +2389,11 @@ mod schema {
             body("Region", &REGION_TYPE, Flags::NONE),
             body("KmsKeyId", &KMS_KEY_ID_TYPE, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLICA_RESTRICTION_TYPE: Schema = schema(
+        "ReplicaRestrictionType",
+        Kind::Enum(super::ReplicaRestrictionType::NAMES),
         Constraint::NONE,
     );
     pub(super) static REPLICATE_SECRET_TO_REGIONS_REQUEST: Schema = schema(

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::rules::identifier::Identifier;
 use crate::store::{self, POLICIES};
-use crate::{access, replication};
+use crate::{access, cross_account, replication};
 
 /// The name of the only policy that callers can attach.
 const DEFAULT: &str = "default";
@@ -60,6 +60,16 @@ pub(crate) fn get(
 ) -> Result<GetResourcePolicyOutput, Error> {
     let id = access::identifier(tx.request(), &input.secret_id)?;
     let (key, secret) = store::usable(tx, &id)?;
+    if input.policy_name.as_deref() == Some(cross_account::POLICY)
+        && let Some(policy) = cross_account::policy(tx, &key, &secret)?
+    {
+        return Ok(GetResourcePolicyOutput {
+            arn: Some(secret.arn(&key)),
+            resource_policy: Some(policy),
+            name: Some(key.2),
+            policy_name: input.policy_name,
+        });
+    }
     if input.policy_name.as_deref().is_some_and(|name| name != DEFAULT) {
         // AWS's words are not known.
         return Err(Error::ResourceNotFoundException(
@@ -101,9 +111,11 @@ pub(crate) fn list(
         return Err(access::bad_token());
     }
     let id = access::identifier(tx.request(), &input.secret_id)?;
-    let (key, _) = store::usable(tx, &id)?;
-    let summary = ResourcePolicySummary { policy_name: Some(DEFAULT.to_owned()) };
-    let resource_policies = if POLICIES.contains(tx, &key)? { vec![summary] } else { Vec::new() };
+    let (key, secret) = store::usable(tx, &id)?;
+    let accepting = cross_account::policy(tx, &key, &secret)?.map(|_| cross_account::POLICY);
+    let default = POLICIES.contains(tx, &key)?.then_some(DEFAULT);
+    let summary = |name: &str| ResourcePolicySummary { policy_name: Some(name.to_owned()) };
+    let resource_policies = default.into_iter().chain(accepting).map(summary).collect();
     Ok(ListResourcePoliciesOutput { resource_policies: Some(resource_policies), next_token: None })
 }
 
@@ -230,12 +242,16 @@ pub(crate) fn resource_policy(
     if id.account.is_empty() {
         return Ok(None);
     }
-    let text = match store::look_up(tx, &id)? {
-        Some((key, _)) => POLICIES.get(tx, &key)?,
-        None => None,
+    let (text, accepting) = match store::look_up(tx, &id)? {
+        Some((key, secret)) => (POLICIES.get(tx, &key)?, cross_account::policy(tx, &key, &secret)?),
+        None => (None, None),
     };
     let document = text.map(|text| parsed(tx, &text)).transpose()?;
-    Ok(Some(ResourcePolicy::new(id.account, document)))
+    let policy = ResourcePolicy::new(id.account, document);
+    Ok(Some(match accepting {
+        Some(text) => policy.with_grant(cross_account::POLICY, parsed(tx, &text)?),
+        None => policy,
+    }))
 }
 
 /// The tags of the secret with this ARN, for calls that are not its own.

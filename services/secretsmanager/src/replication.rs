@@ -3,7 +3,6 @@
 use fogbank_core::store::Read;
 use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 
-use crate::access;
 use crate::error::Error;
 use crate::model::{
     RemoveRegionsFromReplicationInput, RemoveRegionsFromReplicationOutput, ReplicaRegionType,
@@ -15,6 +14,7 @@ use crate::store::{
     self, POLICIES, Replica, SECRETS, Secret, SecretKey, VALUES, VERSIONS, in_region, version_key,
 };
 use crate::values::{self, SealedValue};
+use crate::{access, cross_account};
 
 /// The status message of a region that has a secret of this name.
 const NAME_IS_TAKEN: &str = "Secret with this name already exists in this region";
@@ -28,6 +28,7 @@ pub(crate) async fn replicate(
     let force = input.force_overwrite_replica_secret.unwrap_or_default();
     loop {
         let (key, secret) = cx.read(|tx| store::primary(tx, &id))?;
+        cx.read(|tx| cross_account::refuse_replica(tx, &key))?;
         let new = cx.read(|tx| planned(tx, &key, &secret, &input.add_replica_regions, force))?;
         // What the values are sealed for: the new replicas alone.
         let target = Secret { replicas: new.clone(), ..secret.clone() };
@@ -156,6 +157,7 @@ pub(crate) fn write(
     secret: &Secret,
 ) -> Result<(), fogbank_core::store::Error> {
     store::put(tx, key, secret)?;
+    cross_account::changed(tx, key)?;
     for replica in secret.replicas.iter().filter(|replica| replica.is_in_sync) {
         let key = in_region(key, &replica.region);
         let before = SECRETS.get(tx, &key)?;
@@ -224,6 +226,9 @@ pub(crate) fn stop(
 ) -> Result<StopReplicationToReplicaOutput, Error> {
     let id = access::identifier(tx.request(), &input.secret_id)?;
     let (key, mut secret) = store::usable(tx, &id)?;
+    if cross_account::stop(tx, &key)? {
+        return Ok(StopReplicationToReplicaOutput { arn: Some(secret.arn(&key)) });
+    }
     let Some(primary_region) = secret.primary_region.take().filter(|region| *region != key.1)
     else {
         // AWS's words are not known.

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::rules::schedule::Schedule;
 use crate::rules::stages::{CURRENT, PENDING};
 use crate::store::{self, Attempt, Rotation, SECRETS, Secret, SecretKey, version_key};
-use crate::{access, replication, versions};
+use crate::{access, cross_account, replication, versions};
 
 /// The job that takes a secret through the steps.
 pub(crate) const JOB: &str = "rotate";
@@ -32,6 +32,7 @@ pub(crate) async fn rotate(cx: &Cx, input: RotateSecretInput) -> Result<RotateSe
     }
     let id = access::identifier(cx.request(), &input.secret_id)?;
     let (key, secret) = cx.read(|tx| store::primary(tx, &id))?;
+    cx.read(|tx| cross_account::refuse_replica(tx, &key))?;
     let configured = configured(&secret, &input)?;
     require_invocable(cx, &key, &secret, &configured.lambda_arn).await?;
     let attempt = Attempt {

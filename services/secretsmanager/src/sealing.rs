@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use fogbank_core::seal::{KEY_BYTES, Key, NONCE_BYTES, Zeroizing};
 use fogbank_core::store::Raw;
-use fogbank_core::{Arn, Cx, Fault};
+use fogbank_core::{Arn, Cx, Fault, arn};
 use serde_json::json;
 
 use crate::error::Error;
@@ -109,14 +109,51 @@ pub(crate) async fn seal(cx: &Cx, place: &Place<'_>, value: &Value) -> Result<Ra
     let made = call(cx, place, "kms:GenerateDataKey", input).await.map_err(|fault| {
         refusal(fault, |message| Error::EncryptionFailure(message.to_owned()), ENCRYPTION)
     })?;
-    let sealed_key = bytes_of(&made["CiphertextBlob"])?;
+    joined(cx, place, &bytes_of(&made["CiphertextBlob"])?, &data_key(&made)?, value)
+}
+
+/// Seals a value by the key of another account's secret, as the caller, who need only be allowed to encrypt with it.
+pub(crate) async fn seal_for_account(
+    cx: &Cx,
+    place: &Place<'_>,
+    account: &str,
+    value: &Value,
+) -> Result<Raw, Error> {
+    let mut data_key = Zeroizing::new([0; KEY_BYTES]);
+    cx.ids().fill(&mut *data_key);
+    // A key that is named by its id alone is one of the secret's account.
+    let key_id = place.kms_key_id.unwrap_or(DEFAULT_KEY);
+    let key_id = match (key_id.starts_with("arn:"), key_id.starts_with("alias/")) {
+        (true, _) => key_id.to_owned(),
+        (false, true) => arn::arn("kms", place.region, account, key_id),
+        (false, false) => arn::arn("kms", place.region, account, format_args!("key/{key_id}")),
+    };
+    let input = json!({
+        "KeyId": key_id,
+        "Plaintext": BASE64_STANDARD.encode(data_key.as_slice()),
+        "EncryptionContext": place.context(),
+    });
+    let made = call(cx, place, "kms:Encrypt", input).await.map_err(|fault| {
+        refusal(fault, |message| Error::EncryptionFailure(message.to_owned()), ENCRYPTION)
+    })?;
+    joined(cx, place, &bytes_of(&made["CiphertextBlob"])?, &Key::new(&data_key), value)
+}
+
+/// A value sealed by a data key, with the data key as KMS sealed it in front.
+fn joined(
+    cx: &Cx,
+    place: &Place<'_>,
+    sealed_key: &[u8],
+    data_key: &Key,
+    value: &Value,
+) -> Result<Raw, Error> {
     let mut nonce = [0; NONCE_BYTES];
     cx.ids().fill(&mut nonce);
-    let sealed = data_key(&made)?.seal(nonce, place.aad().as_bytes(), &value.plain());
+    let sealed = data_key.seal(nonce, place.aad().as_bytes(), &value.plain());
     let length = u16::try_from(sealed_key.len()).map_err(Fault::internal)?;
     let mut bytes = Vec::with_capacity(2 + sealed_key.len() + sealed.len());
     bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(&sealed_key);
+    bytes.extend_from_slice(sealed_key);
     bytes.extend_from_slice(&sealed);
     Ok(Raw(bytes.into()))
 }

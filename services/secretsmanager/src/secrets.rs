@@ -17,20 +17,24 @@ use crate::store::{
     self, Rotation, SECRETS, Secret, SecretKey, VALUES, VERSIONS, Version, version_key,
 };
 use crate::values::{self, SealedValue};
-use crate::{access, replication, tags, versions};
+use crate::{access, cross_account, replication, tags, versions};
 
 /// How many days a deleted secret can be restored when the caller does not say.
 const RECOVERY_DAYS: i64 = 30;
 
 /// Creates a secret, with its first version if there is a value.
 pub(crate) async fn create(cx: &Cx, input: CreateSecretInput) -> Result<CreateSecretOutput, Error> {
-    refuse_foreign(input.r#type.as_deref(), input.cross_account_primary_arn.as_deref())?;
+    refuse_partner(input.r#type.as_deref())?;
     if !identifier::is_name(&input.name) {
         return Err(Error::ValidationException(
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: \
              -/_+=.@!"
                 .to_owned(),
         ));
+    }
+    if input.cross_account_primary_arn.is_some() {
+        let secret = new_secret(cx, &input)?;
+        return cross_account::create(cx, input, secret).await;
     }
     let value = Value::given(input.secret_string.clone(), input.secret_binary.clone())?;
     let version_id = input.client_request_token.clone().unwrap_or_else(|| cx.ids().uuid());
@@ -78,14 +82,12 @@ pub(crate) async fn create(cx: &Cx, input: CreateSecretInput) -> Result<CreateSe
     }
 }
 
-/// Refuses what only partners' secrets and secrets of other accounts have.
-fn refuse_foreign(partner: Option<&str>, primary: Option<&str>) -> Result<(), Error> {
-    let what = match (partner, primary) {
-        (Some(partner), _) if !partner.is_empty() => "CreateSecret and UpdateSecret with Type",
-        (_, Some(_)) => "CreateSecret with CrossAccountPrimaryARN",
-        _ => return Ok(()),
-    };
-    Err(Fault::not_implemented("secretsmanager", what).into())
+/// Refuses what only partners' secrets have.
+fn refuse_partner(partner: Option<&str>) -> Result<(), Error> {
+    if partner.is_none_or(str::is_empty) {
+        return Ok(());
+    }
+    Err(Fault::not_implemented("secretsmanager", "CreateSecret and UpdateSecret with Type").into())
 }
 
 fn new_secret(cx: &Cx, input: &CreateSecretInput) -> Result<Secret, Error> {
@@ -156,6 +158,7 @@ pub(crate) fn describe(
         true => None,
         false => Some(replication::shown(tx, &key, &secret)?),
     };
+    let (cross_account_primary, cross_account_replicas) = cross_account::shown(tx, &key)?;
     let rotation = secret.rotation.as_ref();
     let next = rotation.filter(|it| it.is_enabled).and_then(|it| it.next_millis);
     Ok(DescribeSecretOutput {
@@ -176,6 +179,8 @@ pub(crate) fn describe(
         kms_key_id: secret.kms_key_id,
         primary_region: secret.primary_region,
         replication_status,
+        cross_account_primary,
+        cross_account_replicas,
         ..DescribeSecretOutput::default()
     })
 }
@@ -218,12 +223,15 @@ pub(crate) fn shown_rules(rotation: &Rotation) -> Option<RotationRulesType> {
 
 /// Changes a secret, and gives it a new version if there is a value.
 pub(crate) async fn update(cx: &Cx, input: UpdateSecretInput) -> Result<UpdateSecretOutput, Error> {
-    refuse_foreign(input.r#type.as_deref(), None)?;
+    refuse_partner(input.r#type.as_deref())?;
     let id = access::identifier(cx.request(), &input.secret_id)?;
     let value = Value::given(input.secret_string.clone(), input.secret_binary.clone())?;
     let version_id = input.client_request_token.clone().unwrap_or_else(|| cx.ids().uuid());
     loop {
         let (key, before) = cx.read(|tx| store::primary(tx, &id))?;
+        if value.is_some() {
+            cx.read(|tx| cross_account::refuse_replica(tx, &key))?;
+        }
         let exists = cx.read(|tx| VERSIONS.contains(tx, &version_key(&key, &version_id)))?;
         if value.is_some() && exists {
             return Err(Error::token_in_use(&version_id, &before.arn(&key)));
@@ -345,6 +353,7 @@ pub(crate) fn delete(
     if secret.is_replica(&key) {
         return Err(Error::is_replica());
     }
+    cross_account::refuse_linked(tx, &key)?;
     let arn = secret.arn(&key);
     if !secret.replicas.is_empty() {
         let regions: Vec<_> = secret.replicas.iter().map(|it| it.region.as_str()).collect();

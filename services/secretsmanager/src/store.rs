@@ -24,12 +24,20 @@ pub(crate) static VALUES: Table<VersionKey, Raw> = Table::new("secretsmanager.va
 /// Resource policies, as they were given.
 pub(crate) static POLICIES: Table<SecretKey, String> =
     Table::new("secretsmanager.policies", 0x1104);
+/// Secrets that follow one of another account, and those that are followed.
+pub(crate) static LINKS: Table<SecretKey, Link> = Table::new("secretsmanager.links", 0x1106);
 /// Secrets by the time at which they are to be deleted or rotated.
 pub(crate) static DUE: Table<DueKey, ()> = Table::new("secretsmanager.due", 0x1105);
 
 /// All tables.
-pub(crate) static TABLES: &[TableLabel] =
-    &[SECRETS.label(), VERSIONS.label(), VALUES.label(), POLICIES.label(), DUE.label()];
+pub(crate) static TABLES: &[TableLabel] = &[
+    SECRETS.label(),
+    VERSIONS.label(),
+    VALUES.label(),
+    POLICIES.label(),
+    LINKS.label(),
+    DUE.label(),
+];
 
 /// A secret without its values.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,6 +117,22 @@ pub(crate) struct Version {
 }
 
 row!(Version, 1);
+
+/// One side of a replication across accounts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Link {
+    /// The ARN of the secret on the other side.
+    pub(crate) other: String,
+    /// Whether this is the side of the primary.
+    pub(crate) is_primary: bool,
+    /// The role that opens and seals values, if it is not whoever changes the primary.
+    pub(crate) role_arn: Option<String>,
+    /// As the API spells it.
+    pub(crate) status: String,
+    pub(crate) message: Option<String>,
+}
+
+row!(Link, 1);
 
 impl Secret {
     /// Its ARN.
@@ -225,6 +249,7 @@ pub(crate) fn remove(
         DUE.delete(tx, &due_key(key, millis))?;
     }
     POLICIES.delete(tx, key)?;
+    LINKS.delete(tx, key)?;
     SECRETS.delete(tx, key)
 }
 

@@ -15,7 +15,7 @@ use crate::sealing::{self, Place, Value};
 use crate::store::{
     self, Replica, SECRETS, Secret, SecretKey, VALUES, VERSIONS, Version, version_key,
 };
-use crate::{access, listing, replication, versions};
+use crate::{access, cross_account, listing, replication, versions};
 
 /// How many secrets a batch returns when it is not told.
 const BATCH: i32 = 20;
@@ -354,6 +354,7 @@ pub(crate) async fn write_version(
 ) -> Result<Written, Error> {
     loop {
         let (key, secret) = cx.read(|tx| store::primary(tx, id))?;
+        cx.read(|tx| cross_account::refuse_replica(tx, &key))?;
         let before = cx.read(|tx| read_version(tx, &key, version_id))?;
         if let Some((version, sealed)) = before {
             if open(cx, &key, &secret, version_id, &version, &sealed).await? == *value {

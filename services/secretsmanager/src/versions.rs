@@ -13,7 +13,7 @@ use crate::model::{
 use crate::rules::schedule::{self, Schedule};
 use crate::rules::stages;
 use crate::store::{self, Rotation, Secret, SecretKey, VERSIONS, Version, version_key};
-use crate::{access, replication};
+use crate::{access, cross_account, replication};
 
 /// How many versions without labels are kept.
 const KEPT: usize = 100;
@@ -78,6 +78,7 @@ pub(crate) fn update_stage(
 ) -> Result<UpdateSecretVersionStageOutput, Error> {
     let id = access::identifier(tx.request(), &input.secret_id)?;
     let (key, mut secret) = store::primary(tx, &id)?;
+    cross_account::refuse_replica(tx, &key)?;
     let move_to = input.move_to_version_id.as_deref();
     if let Some(to) = move_to
         && !VERSIONS.contains(tx, &version_key(&key, to))?

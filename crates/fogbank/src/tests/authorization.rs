@@ -121,6 +121,24 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("s3:PutObjectAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectVersionAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectAcl", "s3:x-amz-grant-write", "the operation has no such header"),
+    ("secretsmanager:AssociateCrossAccountReplica", "*", NEW),
+    (
+        "secretsmanager:AssociateCrossAccountReplica",
+        "secretsmanager:AssociateCrossAccountReplica",
+        NEW,
+    ),
+    (
+        "secretsmanager:AssociateCrossAccountReplica",
+        "secretsmanager:AcceptCrossAccountReplication",
+        NEW,
+    ),
+    ("secretsmanager:AssociateCrossAccountReplica", "secretsmanager:GetSecretValue", NEW),
+    ("secretsmanager:AssociateCrossAccountReplica", "iam:PassRole", NEW),
+    (
+        "secretsmanager:DisassociateCrossAccountReplica",
+        "secretsmanager:DisassociateCrossAccountReplica",
+        NEW,
+    ),
     ("secretsmanager:*", "aws:RequestTag/${TagKey}", "given where tags are"),
     ("secretsmanager:*", "aws:TagKeys", "given where tags are"),
     (
@@ -145,6 +163,7 @@ const TAGS: &str =
 const SELECT: &str = "the operation has no such member";
 const DIRECTORY: &str = "the directory gives it, which knows users and roles";
 const PATHS: &str = "AWS names the path that is listed";
+const NEW: &str = "the reference at hand is older than the operation";
 const PARTNERS: &str = "there are no secrets that partners hold";
 const VIRTUAL: &str = "there are no security keys, which only the console registers";
 const ROWS: &str = "the row of the credential tells";

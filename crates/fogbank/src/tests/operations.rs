@@ -18,6 +18,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let subscription = format!("{topic}:0b8f1a52-5a3b-4c1d-9e0f-000000000000");
     let table = "arn:aws:dynamodb:us-east-1:000000000000:table/plausible";
     let group = "arn:aws:logs:us-east-1:000000000000:log-group:plausible";
+    let replica = "arn:aws:secretsmanager:us-east-1:111122223333:secret:plausible-AbCdEf";
     let role = "arn:aws:iam::000000000000:role/plausible";
     let key = "arn:aws:kms:us-east-1:000000000000:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000";
     let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
@@ -133,6 +134,8 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("secretsmanager", "*", "RemoveReplicaRegions", json!(["eu-west-1"])),
         ("secretsmanager", "*", "Type", Value::Null),
         ("secretsmanager", "*", "CrossAccountPrimaryARN", Value::Null),
+        ("secretsmanager", "*", "CrossAccountReplicaARN", json!(replica)),
+        ("secretsmanager", "*", "ReplicationRoleARN", json!(role)),
         ("secretsmanager", "*", "SecretBinary", Value::Null),
         ("secretsmanager", "BatchGetSecretValue", "Filters", Value::Null),
         ("sns", "*", "TopicArn", json!(topic)),

@@ -2,7 +2,7 @@
 
 use fogbank_testkit::{check_row, expect};
 
-use crate::store::{Attempt, Replica, Rotation, Secret, Version};
+use crate::store::{Attempt, Link, Replica, Rotation, Secret, Version};
 
 #[test]
 fn secrets() {
@@ -61,4 +61,16 @@ fn versions() {
         kms_key_id: Some("k".into()),
     };
     check_row(&version, expect!["0180a0d5edee66010201016b"]);
+}
+
+#[test]
+fn links() {
+    let link = Link {
+        other: "arn".into(),
+        is_primary: true,
+        role_arn: Some("role".into()),
+        status: "InSync".into(),
+        message: Some("m".into()),
+    };
+    check_row(&link, expect!["010361726e010104726f6c6506496e53796e6301016d"]);
 }

@@ -1,6 +1,7 @@
 //! Operations through the whole pipeline.
 
 mod access;
+mod cross_account;
 mod formats;
 mod function;
 mod listing;
