@@ -22,6 +22,8 @@ pub static OBSERVED: Table<(String, String, String), Observation> =
 
 /// How many resources of one action are told apart.
 const RESOURCES: usize = 64;
+/// How many levels of what lies together are looked at until all of an action's resources are taken for one.
+const DEEPEST: usize = 8;
 /// How many that lie together a suggestion names one by one.
 const NAMED: usize = 5;
 /// How many callers and actions wait to be written at most; what is over is not noted.
@@ -205,7 +207,8 @@ impl Observation {
             Some(start) => sighting.resource.starts_with(start) && sighting.resource != "*",
             None => false,
         };
-        let same = self.resources.iter().position(|it| it.resource == sighting.resource);
+        let same =
+            self.resources.binary_search_by(|it| it.resource.as_str().cmp(&sighting.resource)).ok();
         match same.or_else(|| self.resources.iter().position(|it| it.resource != "*" && covers(it)))
         {
             Some(at) => {
@@ -222,7 +225,20 @@ impl Observation {
             }
         }
         if self.resources.len() > RESOURCES {
-            self.gather(1);
+            self.shrink();
+        }
+    }
+
+    /// Makes patterns until there is room again for some resources: it takes long beside the note of one.
+    fn shrink(&mut self) {
+        let room = RESOURCES * 3 / 4;
+        while self.resources.len() > room
+            && (1..=DEEPEST).any(|levels| self.gather_above(levels, 1))
+        {}
+        if self.resources.len() > RESOURCES {
+            // They have nothing in common but the action.
+            let all = std::mem::take(&mut self.resources);
+            self.resources.extend(Sighting::of_all(all, "*".to_owned()));
         }
     }
 
@@ -234,9 +250,16 @@ impl Observation {
 
     /// Makes one pattern of those that lie together in the largest number, if that is more than `most`.
     fn gather(&mut self, most: usize) -> bool {
+        self.gather_above(1, most)
+    }
+
+    /// The same of those that lie together when so many levels are not told apart.
+    fn gather_above(&mut self, levels: usize, most: usize) -> bool {
         let mut stems: BTreeMap<String, usize> = BTreeMap::new();
         for sighting in &self.resources {
-            if let Some(stem) = stem(&sighting.resource) {
+            let above =
+                (1..levels).try_fold(stem(&sighting.resource), |found, _| Some(stem(&found?)));
+            if let Some(stem) = above.flatten() {
                 *stems.entry(stem).or_default() += 1;
             }
         }
@@ -246,15 +269,21 @@ impl Observation {
         let (inside, outside): (Vec<_>, Vec<_>) =
             self.resources.drain(..).partition(|it| it.resource.starts_with(start));
         self.resources = outside;
-        let gathered = Sighting {
-            first_secs: inside.iter().map(|it| it.first_secs).min().unwrap_or_default(),
-            last_secs: inside.iter().map(|it| it.last_secs).max().unwrap_or_default(),
-            is_excess: inside.iter().any(|it| it.is_excess),
-            resource: stem,
-        };
-        let place = self.resources.partition_point(|it| it.resource < gathered.resource);
-        self.resources.insert(place, gathered);
+        let place = self.resources.partition_point(|it| it.resource < stem);
+        if let Some(gathered) = Sighting::of_all(inside, stem) {
+            self.resources.insert(place, gathered);
+        }
         true
+    }
+}
+
+impl Sighting {
+    /// What was seen of all these, under one pattern.
+    fn of_all(all: Vec<Sighting>, resource: String) -> Option<Sighting> {
+        let first_secs = all.iter().map(|it| it.first_secs).min()?;
+        let last_secs = all.iter().map(|it| it.last_secs).max()?;
+        let is_excess = all.iter().any(|it| it.is_excess);
+        Some(Sighting { resource, first_secs, last_secs, is_excess })
     }
 }
 
@@ -328,19 +357,33 @@ mod tests {
 
     #[test]
     fn rows_stay_small_and_lose_nothing() {
+        let names = |name: &dyn Fn(u64) -> String| (0..10_000).map(name).collect::<Vec<_>>();
+        for names in [
+            names(&|n| format!("arn:aws:s3:::photos/{}/{n}.jpg", n % 300)),
+            // Each alone in its folder, in one of two, and in one that is deeper than any pattern looks.
+            names(&|n| format!("arn:aws:s3:::photos/{n}/cat.jpg")),
+            names(&|n| format!("arn:aws:s3:::photos/{n}/{}/cat.jpg", n % 7)),
+            names(&|n| format!("arn:aws:s3:::photos/{n}{}", "/deep".repeat(20))),
+            names(&|n| format!("arn:aws:sqs:eu-west-1:{n:012}:jobs")),
+            names(&|n| format!("no arn {n}")),
+        ] {
+            keeps_few(&names);
+        }
+    }
+
+    fn keeps_few(names: &[String]) {
         let mut row = Observation::default();
-        let names: Vec<String> =
-            (0..10_000).map(|n| format!("arn:aws:s3:::photos/{}/{n}.jpg", n % 300)).collect();
-        for resource in &names {
+        for resource in names {
             let resource = resource.clone();
             row.add(Sighting { resource, first_secs: 1, last_secs: 2, is_excess: false });
         }
-        assert!(row.resources.len() <= RESOURCES);
+        assert!(row.resources.len() <= RESOURCES, "{} for {}", row.resources.len(), names[0]);
+        assert!(row.resources.is_sorted_by(|one, next| one.resource < next.resource));
         let covers = |it: &Sighting, name: &str| match it.resource.strip_suffix('*') {
             Some(start) => name.starts_with(start),
             None => it.resource == name,
         };
-        for name in &names {
+        for name in names {
             assert!(row.resources.iter().any(|it| covers(it, name)), "{name}");
         }
     }
