@@ -742,6 +742,13 @@ pub static SERVICE: wire::Service = wire::Service {
         ),
         error("SlowDown", ("SlowDown", "SlowDown"), 503, false, &schema::SLOW_DOWN),
         error(
+            "TemporarilyElsewhere",
+            ("Redirect", "Redirect"),
+            307,
+            true,
+            &schema::TEMPORARILY_ELSEWHERE,
+        ),
+        error(
             "TooManyBuckets",
             ("TooManyBuckets", "TooManyBuckets"),
             400,
@@ -7134,13 +7141,11 @@ pub struct Redirect {
     pub protocol: Option<Protocol>,
     pub replace_key_prefix_with: Option<String>,
     pub replace_key_with: Option<String>,
-    pub endpoint: Option<String>,
-    pub bucket: Option<String>,
 }
 
 wire::structure!(Redirect, schema::REDIRECT, {
     0 => host_name, 1 => http_redirect_code, 2 => protocol, 3 => replace_key_prefix_with,
-    4 => replace_key_with, 5 => endpoint, 6 => bucket,
+    4 => replace_key_with,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -7540,6 +7545,16 @@ pub struct TargetObjectKeyFormat {
 
 wire::structure!(TargetObjectKeyFormat, schema::TARGET_OBJECT_KEY_FORMAT, {
     0 => simple_prefix, 1 => partitioned_prefix,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TemporarilyElsewhere {
+    pub endpoint: Option<String>,
+    pub bucket: Option<String>,
+}
+
+wire::structure!(TemporarilyElsewhere, schema::TEMPORARILY_ELSEWHERE, {
+    0 => endpoint, 1 => bucket,
 });
 
 wire::enumeration!(Tier {
@@ -12899,8 +12914,6 @@ mod schema {
             body("Protocol", &PROTOCOL, Flags::NONE),
             body("ReplaceKeyPrefixWith", &STRING, Flags::NONE),
             body("ReplaceKeyWith", &STRING, Flags::NONE),
-            body("Endpoint", &STRING, Flags::NONE),
-            body("Bucket", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -13268,6 +13281,14 @@ mod schema {
         Kind::Structure(&[
             body("SimplePrefix", &SIMPLE_PREFIX, Flags::NONE),
             body("PartitionedPrefix", &PARTITIONED_PREFIX, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TEMPORARILY_ELSEWHERE: Schema = schema(
+        "TemporarilyElsewhere",
+        Kind::Structure(&[
+            body("Endpoint", &STRING, Flags::NONE),
+            body("Bucket", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );

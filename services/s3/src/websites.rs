@@ -114,13 +114,7 @@ fn check_rule(rule: &RoutingRule) -> Result<(), Error> {
         protocol,
         replace_key_prefix_with,
         replace_key_with,
-        endpoint,
-        bucket,
     } = &rule.redirect;
-    if endpoint.is_some() || bucket.is_some() {
-        // Members of an error that bears the same name as the shape.
-        return Err(Error::MalformedXML);
-    }
     if replace_key_prefix_with.is_some() && replace_key_with.is_some() {
         let message = "You can only define ReplaceKeyPrefix or ReplaceKey but not both.";
         return Err(Error::request(message));
