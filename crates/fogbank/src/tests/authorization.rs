@@ -68,6 +68,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("iam:ListUsers", "arn:aws:iam::000000000000:user/${Path}", PATHS),
     ("kms:Decapsulate", "kms:Decapsulate", "the reference does not have it yet"),
     ("kms:Encapsulate", "kms:Encapsulate", "the reference does not have it yet"),
+    ("kms:GetKeyLastUsage", "kms:GetKeyLastUsage", "the reference does not have it yet"),
     ("kms:*", "kms:GrantIsForAWSResource", "no service makes grants yet"),
     ("kms:*", "kms:RecipientAttestation:<key>", "nobody here can check attestations"),
     ("kms:*", "kms:ViaService", "only where a service calls on the caller's behalf"),
