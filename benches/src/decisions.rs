@@ -192,6 +192,7 @@ fn request(principal: Principal, now: Timestamp) -> Request {
         referer: String::new(),
         signature: None,
         tls_version: None,
+        ways: Vec::new(),
         via: Vec::new(),
     }
 }

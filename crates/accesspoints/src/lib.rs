@@ -4,6 +4,8 @@
 //! on this crate.
 
 mod public;
+#[cfg(test)]
+mod tests;
 
 use fogbank_core::store::{Error, Read, Table, TableLabel, row};
 use fogbank_core::{Arn, WriteTx};
@@ -133,25 +135,4 @@ pub fn remove(tx: &mut WriteTx<'_>, key: &Key, point: &AccessPoint) -> Result<()
 /// Whether access points lead to a bucket.
 pub fn lead_to(tx: &(impl Read + ?Sized), bucket: &str) -> Result<bool, Error> {
     Ok(OF_BUCKETS.range(&(bucket,)).limit(1).count(tx)? > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arns_name_access_points_with_a_slash_or_a_colon() {
-        let expected = Some(("111111111111", "us-east-1", "my-ap"));
-        assert_eq!(parse("arn:aws:s3:us-east-1:111111111111:accesspoint/my-ap"), expected);
-        assert_eq!(parse("arn:aws:s3:us-east-1:111111111111:accesspoint:my-ap"), expected);
-        for other in [
-            "arn:aws:s3:::bucket",
-            "arn:aws:s3:us-east-1:111111111111:accesspoint/",
-            "arn:aws:s3:us-east-1:111111111111:accesspoint/my-ap/object/k",
-            "arn:aws:sqs:us-east-1:111111111111:accesspoint/my-ap",
-            "my-ap",
-        ] {
-            assert_eq!(parse(other), None, "{other}");
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! The operations through the whole pipeline, in process.
 
 mod access_points;
-mod formats;
 mod public_access;
 
 use fogbank_core::{Fault, Service};

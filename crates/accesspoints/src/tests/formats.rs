@@ -1,6 +1,6 @@
 //! The bytes of every row: whoever changes one must raise its version and read the old form.
 
-use fogbank_accesspoints::{AccessPoint, Block, Named};
+use crate::{AccessPoint, Block, Named};
 use fogbank_testkit::{check_row, expect};
 
 #[test]
