@@ -3,13 +3,13 @@
 //! S3 Control writes them and S3 reads them for its requests, and neither may depend on the other. Nothing else may depend
 //! on this crate.
 
-mod public;
+mod policies;
 #[cfg(test)]
 mod tests;
 
 use fogbank_core::store::{Error, Read, Table, TableLabel, row};
 use fogbank_core::{Arn, WriteTx};
-pub use public::is_public;
+pub use policies::{check, is_public};
 use serde::{Deserialize, Serialize};
 
 /// An access point.

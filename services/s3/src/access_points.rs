@@ -3,17 +3,20 @@
 //! Where an ARN or alias of one stands for a bucket, the bucket's name takes its place before the call is decided. The call
 //! must then be allowed twice, as AWS says: on the bucket and on the access point.
 
-use std::sync::Arc;
-
 use fogbank_accesspoints::{self as points, AccessPoint, Key};
-use fogbank_core::policy::{Document, Kind};
 use fogbank_core::wire::{Kind as Shape, Slot, Struct};
-use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
+use fogbank_core::{Fault, ParsedPolicies, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
 use percent_encoding::percent_decode_str;
 
 use crate::access::bucket_arn;
 use crate::error::Error;
 use crate::store::{Bucket, PublicAccess};
+
+/// How many policies of access points are kept parsed.
+const MAX_PARSED: usize = 1024;
+
+/// Policies of access points as parsed documents.
+struct Parsed(ParsedPolicies);
 
 /// The operations that AWS offers through access points.
 const OFFERED: [&str; 37] = [
@@ -161,9 +164,7 @@ pub(crate) fn policy(tx: &ReadTx<'_>, resource: &str) -> Result<Option<ResourceP
     let is_meant =
         |text: &&String| !(point.block.restrict && is_stranger && points::is_public(text));
     let document = match point.policy.as_ref().filter(is_meant) {
-        Some(text) => {
-            Some(Arc::new(Document::parse(text, Kind::Resource).map_err(Fault::internal)?))
-        }
+        Some(text) => Some(tx.cx().state(|| Parsed(ParsedPolicies::new(MAX_PARSED))).0.get(text)?),
         None => None,
     };
     Ok(Some(ResourcePolicy::new(account, document)))

@@ -7,8 +7,7 @@ mod rules;
 mod sweep;
 mod validation;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,14 +21,12 @@ use crate::model::{
     PutBucketLifecycleConfigurationInput, PutBucketLifecycleConfigurationOutput,
 };
 use crate::reads::http_date;
-use crate::store::{self, BUCKETS, Bucket, DOCUMENTS, LIFECYCLES, Lifecycle, Object};
+use crate::store::{self, BUCKETS, Bucket, LIFECYCLES, Lifecycle, Object};
 use rules::Rules;
 pub(crate) use sweep::{SWEEP, run};
 
 /// How documents of lifecycles are called.
 const KIND: &str = "lifecycle";
-/// How many buckets' rules are kept compiled.
-const MAX_CACHED: usize = 1024;
 /// What small objects are kept from, unless a bucket says otherwise.
 const ALL_CLASSES: &str = "all_storage_classes_128K";
 const BY_CLASS: &str = "varies_by_storage_class";
@@ -95,10 +92,6 @@ pub(crate) fn delete(
     Ok(DeleteBucketLifecycleOutput {})
 }
 
-/// Compiled rules by bucket, with the text of which they were made.
-#[derive(Default)]
-struct Cache(Mutex<HashMap<String, (String, Arc<Rules>)>>);
-
 /// The rules of a bucket that are enabled.
 fn compiled(
     tx: &(impl Tx + ?Sized),
@@ -108,20 +101,7 @@ fn compiled(
     if !bucket.has_lifecycle {
         return Ok(None);
     }
-    let Some(text) = DOCUMENTS.get(tx, &(name, KIND, ""))? else { return Ok(None) };
-    let cache = tx.cx().state(Cache::default);
-    let mut known = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((of, rules)) = known.get(name)
-        && *of == text
-    {
-        return Ok(Some(Arc::clone(rules)));
-    }
-    let rules = Arc::new(Rules::new(documents::read(&text)?));
-    if known.len() >= MAX_CACHED {
-        known.clear();
-    }
-    known.insert(name.to_owned(), (text, Arc::clone(&rules)));
-    Ok(Some(rules))
+    documents::compiled(tx, name, KIND, Rules::new)
 }
 
 /// `x-amz-expiration` of a current object, if a rule lets it expire.

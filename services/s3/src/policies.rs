@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fogbank_accesspoints::is_public;
+use fogbank_accesspoints::{self as points, is_public};
 use fogbank_core::policy::{Document, Kind};
 use fogbank_core::{Check, Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx, WriteTx};
 use serde_json::Value;
@@ -198,23 +198,7 @@ fn check(bucket: &str, policy: &str) -> Result<(), Error> {
         let is_principal = message.starts_with("Invalid principal in policy");
         malformed(if is_principal { "Invalid principal in policy" } else { &message })
     })?;
-    if document.lacks_resources() {
-        return Err(malformed("Missing required field Resource"));
-    }
-    let arn = bucket_arn(bucket);
-    let is_in_bucket = |resource: &str| {
-        resource
-            .strip_prefix(&*arn)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*', '?']))
-    };
-    if !document.resources().all(is_in_bucket) {
-        return Err(malformed("Policy has invalid resource"));
-    }
-    let is_ours = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");
-    if !document.actions().all(is_ours) {
-        return Err(malformed("Policy has invalid action"));
-    }
-    Ok(())
+    points::check(&document, &bucket_arn(bucket)).map_err(malformed)
 }
 
 #[cfg(test)]

@@ -15,8 +15,7 @@ mod rules;
 mod state;
 mod validation;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use fogbank_core::{Effect, ReadTx, Request, Tx, WriteTx};
 use serde_json::json;
@@ -29,7 +28,7 @@ use crate::model::{
     GetBucketReplicationOutput, PutBucketReplicationInput, PutBucketReplicationOutput,
     ReplicationConfiguration, ReplicationStatus,
 };
-use crate::store::{self, BUCKETS, Bucket, DOCUMENTS, Encryption, More, Object, Versioning};
+use crate::store::{self, BUCKETS, Bucket, Encryption, More, Object, Versioning};
 use crate::versions::At;
 pub(crate) use copying::run;
 pub(crate) use outcomes::is_late;
@@ -42,8 +41,6 @@ pub(crate) const JOB: &str = "replicate";
 pub(crate) const LATE_JOB: &str = "replication-threshold";
 /// How documents of replication are called.
 const KIND: &str = "replication";
-/// How many buckets' rules are kept compiled.
-const MAX_CACHED: usize = 1024;
 /// After how long a copy under Replication Time Control is late, in seconds: the only time that AWS offers.
 const THRESHOLD_SECS: u32 = 15 * 60;
 
@@ -122,10 +119,6 @@ pub(crate) fn access(
     Ok(access.and_pass_role(role, crate::events::SERVICE, bucket))
 }
 
-/// Compiled rules by bucket, with the text of which they were made.
-#[derive(Default)]
-struct Cache(Mutex<HashMap<String, (String, Arc<Rules>)>>);
-
 /// The rules of a bucket.
 fn compiled(
     tx: &(impl Tx + ?Sized),
@@ -135,20 +128,7 @@ fn compiled(
     if !bucket.has_replication {
         return Ok(None);
     }
-    let Some(text) = DOCUMENTS.get(tx, &(name, KIND, ""))? else { return Ok(None) };
-    let cache = tx.cx().state(Cache::default);
-    let mut known = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((of, rules)) = known.get(name)
-        && *of == text
-    {
-        return Ok(Some(Arc::clone(rules)));
-    }
-    let rules = Arc::new(Rules::new(documents::read(&text)?));
-    if known.len() >= MAX_CACHED {
-        known.clear();
-    }
-    known.insert(name.to_owned(), (text, Arc::clone(&rules)));
-    Ok(Some(rules))
+    documents::compiled(tx, name, KIND, Rules::new)
 }
 
 fn subject<'a>(key: &'a str, object: &'a Object) -> Subject<'a> {

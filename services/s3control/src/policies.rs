@@ -36,22 +36,7 @@ fn check(arn: &str, policy: &str) -> Result<(), Error> {
     }
     let document = Document::parse(policy, Kind::Resource)
         .map_err(|fault| Error::MalformedPolicy(fault.to_string()))?;
-    if document.lacks_resources() {
-        return Err(malformed("Missing required field Resource"));
-    }
-    let is_here = |resource: &str| {
-        resource
-            .strip_prefix(arn)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*', '?']))
-    };
-    if !document.resources().all(is_here) {
-        return Err(malformed("Policy has invalid resource"));
-    }
-    let is_ours = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");
-    if !document.actions().all(is_ours) {
-        return Err(malformed("Policy has invalid action"));
-    }
-    Ok(())
+    points::check(&document, arn).map_err(malformed)
 }
 
 /// The policy of an access point, as it was given.

@@ -1,6 +1,28 @@
-//! Which policies S3 calls public.
+//! What policies of buckets and access points may say, and which of them S3 calls public.
 
+use fogbank_core::policy::Document;
 use serde_json::Value;
+
+/// Refuses, with S3's words, a policy that says nothing of resources, or speaks of others than the bucket or access point
+/// with this ARN and what is in it, or of actions that are not S3's.
+pub fn check(document: &Document, arn: &str) -> Result<(), &'static str> {
+    if document.lacks_resources() {
+        return Err("Missing required field Resource");
+    }
+    let is_here = |resource: &str| {
+        resource
+            .strip_prefix(arn)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '*', '?']))
+    };
+    if !document.resources().all(is_here) {
+        return Err("Policy has invalid resource");
+    }
+    let is_ours = |action: &str| action == "*" || action.to_ascii_lowercase().starts_with("s3:");
+    if !document.actions().all(is_ours) {
+        return Err("Policy has invalid action");
+    }
+    Ok(())
+}
 
 /// Whether a policy allows something to everybody, and no condition names who is meant.
 pub fn is_public(policy: &str) -> bool {
