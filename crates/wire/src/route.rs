@@ -40,6 +40,7 @@ const NEEDS: &[(&str, &str, &[Need])] = &[
     ("s3", "GetBucketIntelligentTieringConfiguration", &[Need::Query("id")]),
     ("s3", "GetBucketInventoryConfiguration", &[Need::Query("id")]),
     ("s3", "GetBucketMetricsConfiguration", &[Need::Query("id")]),
+    ("s3", "GetObjectAnnotation", &[Need::Query("annotationName")]),
 ];
 
 /// Operations that a later one of the same method and URI has replaced.

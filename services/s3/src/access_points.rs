@@ -19,7 +19,7 @@ const MAX_PARSED: usize = 1024;
 struct Parsed(ParsedPolicies);
 
 /// The operations that AWS offers through access points.
-const OFFERED: [&str; 37] = [
+const OFFERED: [&str; 41] = [
     "AbortMultipartUpload",
     "CompleteMultipartUpload",
     "CopyObject",
@@ -57,6 +57,11 @@ const OFFERED: [&str; 37] = [
     "GetObjectTorrent",
     "RenameObject",
     "UpdateObjectEncryption",
+    // AWS's list at hand is older than annotations, which are the object's.
+    "PutObjectAnnotation",
+    "GetObjectAnnotation",
+    "ListObjectAnnotations",
+    "DeleteObjectAnnotation",
 ];
 
 /// Puts buckets in place of the access points that an input names.

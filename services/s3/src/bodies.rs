@@ -182,6 +182,48 @@ pub(crate) async fn receive(
     Ok(received)
 }
 
+/// Stores a client's text of at least one byte and at most `limit`, which must be UTF-8, and checks every promise.
+pub(crate) async fn receive_text(
+    cx: &Cx,
+    body: Body,
+    promise: Promise,
+    sealer: Option<Sealer>,
+    limit: u64,
+) -> Result<Received, Error> {
+    let too_large = |size: u64| {
+        let (size, limit) = (size.to_string(), limit.to_string());
+        Error::EntityTooLarge { size, limit }
+    };
+    let Some(len) = body.len() else { return Err(Error::header("Transfer-Encoding", "")) };
+    if len > limit {
+        return Err(too_large(len));
+    }
+    let trailers = body.trailers();
+    let most = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
+    let bytes = body.collect(most).await.map_err(incomplete)?;
+    if bytes.len() as u64 != len {
+        return Err(Error::IncompleteBody);
+    }
+    if bytes.is_empty() {
+        return Err(Error::request("The payload must have at least one byte."));
+    }
+    if std::str::from_utf8(&bytes).is_err() {
+        return Err(Error::UnsupportedMediaType);
+    }
+    let key = sealer.as_ref().map(|sealer| sealer.key.clone());
+    let mut received = if len <= INLINE_BYTES {
+        of_bytes(bytes, promise.algorithm(), sealer)
+    } else {
+        let mut writer = cx.blobs().writer(Some(len));
+        let mut hashes = Hashes::new(cx, promise.algorithm(), sealer);
+        writer.write(hashes.update(bytes).await).await?;
+        stored(writer, hashes).await?
+    };
+    check(cx, &mut received, promise, trailers, key.as_ref()).await?;
+    received.hide_md5();
+    Ok(received)
+}
+
 /// The file of a form, whose length shows only at its end.
 async fn of_form(
     cx: &Cx,

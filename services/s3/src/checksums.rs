@@ -280,7 +280,8 @@ macro_rules! checksums {
 checksums! {
     PutObjectInput PutObjectOutput UploadPartInput UploadPartOutput GetObjectOutput HeadObjectOutput
     CompleteMultipartUploadInput CompleteMultipartUploadOutput CompletedPart CopyObjectResult
-    CopyPartResult Part ObjectPart Checksum
+    CopyPartResult Part ObjectPart Checksum PutObjectAnnotationInput PutObjectAnnotationOutput
+    GetObjectAnnotationOutput
 }
 
 #[cfg(test)]

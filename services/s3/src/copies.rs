@@ -2,6 +2,7 @@
 
 use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx};
 
+use crate::annotations::copies::{self as annotations, Carried};
 use crate::bodies::{self, Received};
 use crate::checksums::{Algorithm, Checksum};
 use crate::ciphers::{self, CustomerKey, Locked, Reader};
@@ -78,6 +79,7 @@ struct Plan<'a> {
     draft: Draft,
     replaces_metadata: bool,
     replaces_tags: bool,
+    copies_annotations: bool,
     algorithm: Option<Algorithm>,
     write: WriteConditions,
     source_key: Option<CustomerKey>,
@@ -130,6 +132,7 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         },
         replaces_metadata: directive("metadata", input.metadata_directive.as_deref())?,
         replaces_tags: directive("tagging", input.tagging_directive.as_deref())?,
+        copies_annotations: annotations::directive(input.annotation_directive.as_deref())?,
         algorithm: input.checksum_algorithm.as_deref().map(bodies::named).transpose()?,
         write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
         source_key,
@@ -138,7 +141,15 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
     };
     for _ in 0..MAX_TRIES {
         let (version, hashes) = hashes(cx, &plan).await?;
-        let written = cx.write(|tx| write(tx, &input, &plan, version, &hashes)).await?;
+        let carried = match plan.copies_annotations {
+            true => {
+                let from = (&*plan.source.bucket, &*plan.source.key);
+                Some(annotations::carry(cx, from, version, at, &plan.sealing).await?)
+            }
+            false => None,
+        };
+        let written =
+            cx.write(|tx| write(tx, &input, &plan, version, (&hashes, carried.as_ref()))).await?;
         if let Some(copied) = written {
             let payer = input.request_payer.as_deref();
             let request_charged = payment::charged_after(cx, &input.bucket, payer)?;
@@ -212,7 +223,7 @@ fn write(
     input: &CopyObjectInput,
     plan: &Plan<'_>,
     version: u64,
-    hashes: &Hashes,
+    (hashes, carried): (&Hashes, Option<&Carried>),
 ) -> Result<Option<Copied>, Error> {
     let at = (&*input.bucket, &*input.key);
     let bucket = store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
@@ -220,6 +231,16 @@ fn write(
     if from.version != version {
         return Ok(None);
     }
+    let kept = match carried {
+        None => Vec::new(),
+        Some(carried) => {
+            let from = (&*plan.source.bucket, &*plan.source.key);
+            match annotations::keep(tx, from, version, carried, &plan.sealing)? {
+                Some(kept) => kept,
+                None => return Ok(None),
+            }
+        }
+    };
     let source_version_id = from.version_id();
     let old = store::object(tx, at.0, at.1)?;
     plan.write.check(at.1, old.as_ref())?;
@@ -258,6 +279,7 @@ fn write(
         body,
     };
     versions::put(tx, &bucket, at, &mut object, old)?;
+    annotations::write(tx, &bucket, (at, &object), kept)?;
     events::emit(tx, &bucket, at.0, &Change::created("Copy", at.1, &object))?;
     let expiration = lifecycle::expiration(tx, at, &bucket, &object)?;
     Ok(Some(Copied { source_version_id, object, expiration }))

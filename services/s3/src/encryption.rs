@@ -256,6 +256,21 @@ async fn with_kms(
     Ok(Sealing::Kms(kms, key))
 }
 
+/// Gets what something that belongs to an object is to be encrypted with: a new data key of the object's key of KMS, if one
+/// encrypts the object.
+pub(crate) async fn like(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    of: Option<&Encryption>,
+) -> Result<Sealing, Error> {
+    let Some(Encryption::Kms(kms)) = of else { return Ok(Sealing::Plain) };
+    let context = kms.context.iter().cloned().collect();
+    let asked = Asked { bucket_key: Some(kms.bucket_key), context, ..Asked::default() };
+    let key_arn = &kms.key_arn;
+    Box::pin(with_kms(cx, bucket, at, &asked, key_arn, kms.is_dual, kms.bucket_key)).await
+}
+
 /// Gets what a replica of what KMS encrypts is to be encrypted with: a data key that `key_id` seals. As on AWS, either
 /// permission is enough: to encrypt a data key of our own, or to have one generated.
 pub(crate) async fn of_replica(

@@ -42,6 +42,9 @@ macro_rules! errors {
 errors! {
     AccessControlListNotSupported: "The bucket does not allow ACLs";
     AccessDenied: "Access Denied";
+    AnnotationLimitExceeded:
+        "The request would exceed the maximum number of annotations allowed per object.";
+    AnnotationNameTooLong: "The annotation name exceeds 512 bytes.";
     BadDigest { algorithm }: "The {algorithm} you specified did not match the calculated checksum.";
     BadRequest { message }: "{message}";
     BucketAlreadyExists { bucket = "BucketName" }:
@@ -63,6 +66,7 @@ errors! {
     IncompleteBody:
         "You did not provide the number of bytes specified by the Content-Length HTTP header";
     InvalidArgument { message, name = "ArgumentName", value = "ArgumentValue" }: "{message}";
+    InvalidAnnotationName: "The annotation name you provided is invalid.";
     InvalidBucketAclWithObjectOwnership:
         "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
     InvalidBucketName { bucket = "BucketName" }: "The specified bucket is not valid.";
@@ -80,6 +84,7 @@ errors! {
         "The requested partnumber is not satisfiable";
     InvalidPartOrder { upload = "UploadId" }:
         "The list of parts was not in ascending order. Parts must be ordered by part number.";
+    InvalidPrefix: "The annotation prefix you provided is invalid.";
     InvalidRange { requested = "RangeRequested", size = "ActualObjectSize" }:
         "The requested range is not satisfiable";
     InvalidRequest { message }: "{message}";
@@ -96,6 +101,7 @@ errors! {
     MissingContentLength: "You must provide the Content-Length HTTP header.";
     MethodNotAllowed { method = "Method", kind = "ResourceType" }:
         "The specified method is not allowed against this resource.";
+    NoSuchAnnotation: "The specified annotation does not exist on this object.";
     NoSuchAccessPoint { point = "AccessPointName" }: "The specified accesspoint does not exist";
     NoSuchBucket { bucket = "BucketName" }: "The specified bucket does not exist";
     NoSuchBucketPolicy { bucket = "BucketName" }: "The bucket policy does not exist";
@@ -123,6 +129,7 @@ errors! {
         "The replication configuration was not found";
     TooManyConfigurations:
         "You are attempting to create a new configuration but have already reached the 1,000-configuration limit.";
+    UnsupportedMediaType: "The annotation payload is not valid UTF-8 encoded text.";
 }
 
 impl Error {

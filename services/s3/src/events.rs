@@ -170,13 +170,18 @@ impl<'a> Change<'a> {
         }
     }
 
+    /// An annotation of an object was put or removed. What AWS tells of the annotation itself is written nowhere.
+    pub(crate) fn annotated(name: &'static str, key: &'a str, object: &Object) -> Change<'a> {
+        Change { group: "ObjectAnnotation", ..Change::tagged(name, key, object) }
+    }
+
     /// Some groups of events came with a later version of the message.
     fn event_version(&self) -> &'static str {
         match (self.group, self.name) {
             ("ObjectCreated" | "ObjectRemoved", _) => "2.1",
             ("ObjectRestore", "Post" | "Completed") => "2.1",
             ("Replication", _) => "2.2",
-            ("ObjectRetention", _) => "2.5",
+            ("ObjectAnnotation" | "ObjectRetention", _) => "2.5",
             _ => "2.3",
         }
     }

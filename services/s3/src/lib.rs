@@ -28,6 +28,7 @@ mod access_points;
 mod acl_grants;
 mod acls;
 mod analytics;
+mod annotations;
 mod attributes;
 mod bodies;
 mod buckets;
@@ -122,6 +123,18 @@ pub static OPERATIONS: &[Op] = operations! {
     };
     write DeleteObjectTagging => tagging::delete_object, |_, input| {
         access::object_to("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", input)
+    };
+    task PutObjectAnnotation => annotations::put, |_, input| {
+        access::object_to("s3:PutObjectAnnotation", "s3:PutObjectAnnotation", input)
+    };
+    task GetObjectAnnotation => annotations::get, |_, input| {
+        access::object_to("s3:GetObjectAnnotation", "s3:GetObjectAnnotation", input)
+    };
+    read ListObjectAnnotations => annotations::list, |_, input| {
+        access::object_to("s3:ListObjectAnnotations", "s3:ListObjectAnnotations", input)
+    };
+    write DeleteObjectAnnotation => annotations::delete, |_, input| {
+        access::object_to("s3:DeleteObjectAnnotation", "s3:DeleteObjectAnnotation", input)
     };
     write PutBucketTagging => tagging::put_bucket, access::bucket;
     read GetBucketTagging => tagging::get_bucket, access::bucket;
@@ -275,6 +288,10 @@ pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
     jobs: &[
         Job { name: restores::JOB, run: |cx, input| Box::pin(restores::run(cx, input)) },
+        Job {
+            name: replication::ANNOTATION_JOB,
+            run: |cx, input| Box::pin(replication::run_annotation(cx, input)),
+        },
         Job { name: replication::JOB, run: |cx, input| Box::pin(replication::run(cx, input)) },
         Job { name: replication::LATE_JOB, run: replication::is_late },
     ],

@@ -1268,6 +1268,30 @@ impl wire::OperationShape for DeleteObject {
     };
 }
 
+pub struct DeleteObjectAnnotation;
+
+impl wire::OperationShape for DeleteObjectAnnotation {
+    type Input = DeleteObjectAnnotationInput;
+    type Output = DeleteObjectAnnotationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteObjectAnnotation",
+            method: "DELETE",
+            uri: "/{Bucket}/{Key+}?annotation",
+            status: 204,
+            input: &schema::DELETE_OBJECT_ANNOTATION_REQUEST,
+            output: &schema::DELETE_OBJECT_ANNOTATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchBucket", "NoSuchKey"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteObjectTagging;
 
 impl wire::OperationShape for DeleteObjectTagging {
@@ -1892,6 +1916,30 @@ impl wire::OperationShape for GetObjectAcl {
     };
 }
 
+pub struct GetObjectAnnotation;
+
+impl wire::OperationShape for GetObjectAnnotation {
+    type Input = GetObjectAnnotationInput;
+    type Output = GetObjectAnnotationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetObjectAnnotation",
+            method: "GET",
+            uri: "/{Bucket}/{Key+}?annotation",
+            status: 200,
+            input: &schema::GET_OBJECT_ANNOTATION_REQUEST,
+            output: &schema::GET_OBJECT_ANNOTATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["NoSuchBucket", "NoSuchKey", "NoSuchAnnotation"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetObjectAttributes;
 
 impl wire::OperationShape for GetObjectAttributes {
@@ -2221,6 +2269,30 @@ impl wire::OperationShape for ListMultipartUploads {
             input_root: "",
             output_root: "ListMultipartUploadsResult",
             errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListObjectAnnotations;
+
+impl wire::OperationShape for ListObjectAnnotations {
+    type Input = ListObjectAnnotationsInput;
+    type Output = ListObjectAnnotationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListObjectAnnotations",
+            method: "GET",
+            uri: "/{Bucket}/{Key+}?annotation",
+            status: 200,
+            input: &schema::LIST_OBJECT_ANNOTATIONS_REQUEST,
+            output: &schema::LIST_OBJECT_ANNOTATIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListObjectAnnotationsOutput",
+            errors: &["NoSuchBucket", "NoSuchKey", "InvalidPrefix"],
             unsigned: false,
             checksum_required: false,
         };
@@ -2833,6 +2905,38 @@ impl wire::OperationShape for PutObjectAcl {
     };
 }
 
+pub struct PutObjectAnnotation;
+
+impl wire::OperationShape for PutObjectAnnotation {
+    type Input = PutObjectAnnotationInput;
+    type Output = PutObjectAnnotationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutObjectAnnotation",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?annotation",
+            status: 200,
+            input: &schema::PUT_OBJECT_ANNOTATION_REQUEST,
+            output: &schema::PUT_OBJECT_ANNOTATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "PutObjectAnnotationOutput",
+            errors: &[
+                "NoSuchBucket",
+                "NoSuchKey",
+                "InvalidRequest",
+                "AnnotationNameTooLong",
+                "AnnotationLimitExceeded",
+                "InvalidAnnotationName",
+                "UnsupportedMediaType",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutObjectLegalHold;
 
 impl wire::OperationShape for PutObjectLegalHold {
@@ -3150,9 +3254,19 @@ wire::enumeration!(AnalyticsS3ExportFileFormat {
     Csv = "CSV",
 });
 
-wire::enumeration!(AnnotationDirective {
-    Copy = "COPY",
-    Exclude = "EXCLUDE",
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnnotationEntry {
+    pub annotation_name: Option<String>,
+    pub last_modified: Option<wire::Timestamp>,
+    pub e_tag: Option<String>,
+    pub checksum_algorithm: Option<Vec<String>>,
+    pub size: Option<i64>,
+    pub replication_status: Option<ReplicationStatus>,
+}
+
+wire::structure!(AnnotationEntry, schema::ANNOTATION_ENTRY, {
+    0 => annotation_name, 1 => last_modified, 2 => e_tag, 3 => checksum_algorithm, 4 => size,
+    5 => replication_status,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -3551,7 +3665,7 @@ pub struct CopyObjectInput {
     pub metadata: Option<BTreeMap<String, String>>,
     pub metadata_directive: Option<String>,
     pub tagging_directive: Option<String>,
-    pub annotation_directive: Option<AnnotationDirective>,
+    pub annotation_directive: Option<String>,
     pub server_side_encryption: Option<String>,
     pub storage_class: Option<String>,
     pub website_redirect_location: Option<String>,
@@ -4031,6 +4145,33 @@ wire::structure!(DeleteMarkerReplication, schema::DELETE_MARKER_REPLICATION, {
 wire::enumeration!(DeleteMarkerReplicationStatus {
     Enabled = "Enabled",
     Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteObjectAnnotationOutput {
+    pub object_version_id: Option<String>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(DeleteObjectAnnotationOutput, schema::DELETE_OBJECT_ANNOTATION_OUTPUT, {
+    0 => object_version_id, 1 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteObjectAnnotationInput {
+    pub bucket: String,
+    pub key: String,
+    pub annotation_name: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub object_if_match: Option<String>,
+    pub bypass_governance_retention: Option<bool>,
+}
+
+wire::structure!(DeleteObjectAnnotationInput, schema::DELETE_OBJECT_ANNOTATION_REQUEST, {
+    0 => bucket, 1 => key, 2 => annotation_name, 3 => version_id, 4 => request_payer,
+    5 => expected_bucket_owner, 6 => object_if_match, 7 => bypass_governance_retention,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4701,6 +4842,53 @@ pub struct GetObjectAclInput {
 
 wire::structure!(GetObjectAclInput, schema::GET_OBJECT_ACL_REQUEST, {
     0 => bucket, 1 => key, 2 => version_id, 3 => request_payer, 4 => expected_bucket_owner,
+});
+
+#[derive(Debug, Default)]
+pub struct GetObjectAnnotationOutput {
+    pub annotation_payload: wire::Body,
+    pub object_version_id: Option<String>,
+    pub last_modified: Option<wire::Timestamp>,
+    pub content_length: Option<i64>,
+    pub e_tag: Option<String>,
+    pub checksum_crc32: Option<String>,
+    pub checksum_crc32_c: Option<String>,
+    pub checksum_crc64_nvme: Option<String>,
+    pub checksum_sha1: Option<String>,
+    pub checksum_sha256: Option<String>,
+    pub checksum_sha512: Option<String>,
+    pub checksum_md5: Option<String>,
+    pub checksum_xxhash64: Option<String>,
+    pub checksum_xxhash3: Option<String>,
+    pub checksum_xxhash128: Option<String>,
+    pub checksum_type: Option<String>,
+    pub server_side_encryption: Option<String>,
+    pub request_charged: Option<RequestCharged>,
+    pub replication_status: Option<ReplicationStatus>,
+}
+
+wire::structure!(GetObjectAnnotationOutput, schema::GET_OBJECT_ANNOTATION_OUTPUT, {
+    0 => annotation_payload, 1 => object_version_id, 2 => last_modified, 3 => content_length,
+    4 => e_tag, 5 => checksum_crc32, 6 => checksum_crc32_c, 7 => checksum_crc64_nvme,
+    8 => checksum_sha1, 9 => checksum_sha256, 10 => checksum_sha512, 11 => checksum_md5,
+    12 => checksum_xxhash64, 13 => checksum_xxhash3, 14 => checksum_xxhash128, 15 => checksum_type,
+    16 => server_side_encryption, 17 => request_charged, 18 => replication_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetObjectAnnotationInput {
+    pub bucket: String,
+    pub key: String,
+    pub annotation_name: String,
+    pub version_id: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub checksum_mode: Option<String>,
+}
+
+wire::structure!(GetObjectAnnotationInput, schema::GET_OBJECT_ANNOTATION_REQUEST, {
+    0 => bucket, 1 => key, 2 => annotation_name, 3 => version_id, 4 => request_payer,
+    5 => expected_bucket_owner, 6 => checksum_mode,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5695,6 +5883,43 @@ pub struct ListMultipartUploadsInput {
 wire::structure!(ListMultipartUploadsInput, schema::LIST_MULTIPART_UPLOADS_REQUEST, {
     0 => bucket, 1 => delimiter, 2 => encoding_type, 3 => key_marker, 4 => max_uploads, 5 => prefix,
     6 => upload_id_marker, 7 => expected_bucket_owner, 8 => request_payer,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListObjectAnnotationsOutput {
+    pub annotations: Option<Vec<AnnotationEntry>>,
+    pub bucket: Option<String>,
+    pub key: Option<String>,
+    pub object_version_id: Option<String>,
+    pub annotation_prefix: Option<String>,
+    pub max_annotation_results: Option<i32>,
+    pub annotation_count: Option<i32>,
+    pub continuation_token: Option<String>,
+    pub next_continuation_token: Option<String>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(ListObjectAnnotationsOutput, schema::LIST_OBJECT_ANNOTATIONS_OUTPUT, {
+    0 => annotations, 1 => bucket, 2 => key, 3 => object_version_id, 4 => annotation_prefix,
+    5 => max_annotation_results, 6 => annotation_count, 7 => continuation_token,
+    8 => next_continuation_token, 9 => request_charged,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListObjectAnnotationsInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub max_annotation_results: Option<i32>,
+    pub annotation_prefix: Option<String>,
+    pub continuation_token: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(ListObjectAnnotationsInput, schema::LIST_OBJECT_ANNOTATIONS_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => max_annotation_results, 4 => annotation_prefix,
+    5 => continuation_token, 6 => request_payer, 7 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6889,6 +7114,67 @@ wire::structure!(PutObjectAclInput, schema::PUT_OBJECT_ACL_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutObjectAnnotationOutput {
+    pub key: Option<String>,
+    pub annotation_name: Option<String>,
+    pub object_version_id: Option<String>,
+    pub e_tag: Option<String>,
+    pub checksum_crc32: Option<String>,
+    pub checksum_crc32_c: Option<String>,
+    pub checksum_crc64_nvme: Option<String>,
+    pub checksum_sha1: Option<String>,
+    pub checksum_sha256: Option<String>,
+    pub checksum_sha512: Option<String>,
+    pub checksum_md5: Option<String>,
+    pub checksum_xxhash64: Option<String>,
+    pub checksum_xxhash3: Option<String>,
+    pub checksum_xxhash128: Option<String>,
+    pub checksum_type: Option<String>,
+    pub server_side_encryption: Option<String>,
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(PutObjectAnnotationOutput, schema::PUT_OBJECT_ANNOTATION_OUTPUT, {
+    0 => key, 1 => annotation_name, 2 => object_version_id, 3 => e_tag, 4 => checksum_crc32,
+    5 => checksum_crc32_c, 6 => checksum_crc64_nvme, 7 => checksum_sha1, 8 => checksum_sha256,
+    9 => checksum_sha512, 10 => checksum_md5, 11 => checksum_xxhash64, 12 => checksum_xxhash3,
+    13 => checksum_xxhash128, 14 => checksum_type, 15 => server_side_encryption,
+    16 => request_charged,
+});
+
+#[derive(Debug, Default)]
+pub struct PutObjectAnnotationInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub annotation_name: String,
+    pub annotation_payload: wire::Body,
+    pub object_if_match: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub checksum_crc32: Option<String>,
+    pub checksum_crc32_c: Option<String>,
+    pub checksum_crc64_nvme: Option<String>,
+    pub checksum_sha1: Option<String>,
+    pub checksum_sha256: Option<String>,
+    pub checksum_sha512: Option<String>,
+    pub checksum_md5: Option<String>,
+    pub checksum_xxhash64: Option<String>,
+    pub checksum_xxhash3: Option<String>,
+    pub checksum_xxhash128: Option<String>,
+    pub content_md5: Option<String>,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(PutObjectAnnotationInput, schema::PUT_OBJECT_ANNOTATION_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => annotation_name, 4 => annotation_payload,
+    5 => object_if_match, 6 => checksum_algorithm, 7 => checksum_crc32, 8 => checksum_crc32_c,
+    9 => checksum_crc64_nvme, 10 => checksum_sha1, 11 => checksum_sha256, 12 => checksum_sha512,
+    13 => checksum_md5, 14 => checksum_xxhash64, 15 => checksum_xxhash3, 16 => checksum_xxhash128,
+    17 => content_md5, 18 => request_payer, 19 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutObjectLegalHoldOutput {
     pub request_charged: Option<RequestCharged>,
 }
@@ -7985,13 +8271,25 @@ mod schema {
         Kind::Enum(super::AnalyticsS3ExportFileFormat::NAMES),
         Constraint::NONE,
     );
-    pub(super) static ANNOTATION_DIRECTIVE: Schema = schema(
-        "AnnotationDirective",
-        Kind::Enum(super::AnnotationDirective::NAMES),
+    pub(super) static ANNOTATION_ENTRY: Schema = schema(
+        "AnnotationEntry",
+        Kind::Structure(&[
+            body("AnnotationName", &STRING, Flags::REQUIRED),
+            body("LastModified", &TIMESTAMP, Flags::REQUIRED),
+            body("ETag", &STRING, Flags::NONE),
+            body("ChecksumAlgorithm", &CHECKSUM_ALGORITHM_LIST, Flags::FLATTENED),
+            body("Size", &LONG, Flags::REQUIRED),
+            body("ReplicationStatus", &REPLICATION_STATUS, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static ANNOTATION_LIMIT_EXCEEDED: Schema =
         schema("AnnotationLimitExceeded", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ANNOTATION_LIST: Schema = schema(
+        "AnnotationList",
+        list(&ANNOTATION_ENTRY, "AnnotationEntry", false, false),
+        Constraint::NONE,
+    );
     pub(super) static ANNOTATION_NAME_TOO_LONG: Schema =
         schema("AnnotationNameTooLong", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static AUTHORIZATION_HEADER_MALFORMED: Schema = schema(
@@ -8445,7 +8743,7 @@ mod schema {
             bound("TaggingDirective", &STRING, Header, "x-amz-tagging-directive", Flags::NONE),
             bound(
                 "AnnotationDirective",
-                &ANNOTATION_DIRECTIVE,
+                &STRING,
                 Header,
                 "x-amz-object-annotation-directive",
                 Flags::NONE,
@@ -9120,6 +9418,40 @@ mod schema {
     pub(super) static DELETE_MARKERS: Schema = schema(
         "DeleteMarkers",
         list(&DELETE_MARKER_ENTRY, "member", true, false),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_OBJECT_ANNOTATION_OUTPUT: Schema = schema(
+        "DeleteObjectAnnotationOutput",
+        Kind::Structure(&[
+            bound("ObjectVersionId", &STRING, Header, "x-amz-object-version-id", Flags::NONE),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_OBJECT_ANNOTATION_REQUEST: Schema = schema(
+        "DeleteObjectAnnotationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("AnnotationName", &STRING, Query, "annotationName", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound("ObjectIfMatch", &STRING, Header, "x-amz-object-if-match", Flags::NONE),
+            bound(
+                "BypassGovernanceRetention",
+                &BOOLEAN,
+                Header,
+                "x-amz-bypass-governance-retention",
+                Flags::NONE,
+            ),
+        ]),
         Constraint::NONE,
     );
     pub(super) static DELETE_OBJECT_OUTPUT: Schema = schema(
@@ -9860,6 +10192,62 @@ mod schema {
                 "x-amz-expected-bucket-owner",
                 Flags::NONE,
             ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_ANNOTATION_OUTPUT: Schema = schema(
+        "GetObjectAnnotationOutput",
+        Kind::Structure(&[
+            bound("AnnotationPayload", &BODY, Payload, "AnnotationPayload", Flags::NONE),
+            bound("ObjectVersionId", &STRING, Header, "x-amz-object-version-id", Flags::NONE),
+            bound("LastModified", &TIMESTAMP, Header, "Last-Modified", Flags::NONE),
+            bound("ContentLength", &LONG, Header, "Content-Length", Flags::NONE),
+            bound("ETag", &STRING, Header, "ETag", Flags::NONE),
+            bound("ChecksumCRC32", &STRING, Header, "x-amz-checksum-crc32", Flags::NONE),
+            bound("ChecksumCRC32C", &STRING, Header, "x-amz-checksum-crc32c", Flags::NONE),
+            bound("ChecksumCRC64NVME", &STRING, Header, "x-amz-checksum-crc64nvme", Flags::NONE),
+            bound("ChecksumSHA1", &STRING, Header, "x-amz-checksum-sha1", Flags::NONE),
+            bound("ChecksumSHA256", &STRING, Header, "x-amz-checksum-sha256", Flags::NONE),
+            bound("ChecksumSHA512", &STRING, Header, "x-amz-checksum-sha512", Flags::NONE),
+            bound("ChecksumMD5", &STRING, Header, "x-amz-checksum-md5", Flags::NONE),
+            bound("ChecksumXXHASH64", &STRING, Header, "x-amz-checksum-xxhash64", Flags::NONE),
+            bound("ChecksumXXHASH3", &STRING, Header, "x-amz-checksum-xxhash3", Flags::NONE),
+            bound("ChecksumXXHASH128", &STRING, Header, "x-amz-checksum-xxhash128", Flags::NONE),
+            bound("ChecksumType", &STRING, Header, "x-amz-checksum-type", Flags::NONE),
+            bound(
+                "ServerSideEncryption",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption",
+                Flags::NONE,
+            ),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+            bound(
+                "ReplicationStatus",
+                &REPLICATION_STATUS,
+                Header,
+                "x-amz-replication-status",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_OBJECT_ANNOTATION_REQUEST: Schema = schema(
+        "GetObjectAnnotationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("AnnotationName", &STRING, Query, "annotationName", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound("ChecksumMode", &STRING, Header, "x-amz-checksum-mode", Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -11086,6 +11474,48 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_OBJECT_ANNOTATIONS_OUTPUT: Schema = schema(
+        "ListObjectAnnotationsOutput",
+        Kind::Structure(&[
+            body("Annotations", &ANNOTATION_LIST, Flags::NONE),
+            body("Bucket", &STRING, Flags::NONE),
+            body("Key", &OBJECT_KEY, Flags::NONE),
+            bound("ObjectVersionId", &STRING, Header, "x-amz-object-version-id", Flags::NONE),
+            body("AnnotationPrefix", &STRING, Flags::NONE),
+            body("MaxAnnotationResults", &MAX_ANNOTATION_RESULTS, Flags::NONE),
+            body("AnnotationCount", &INTEGER, Flags::NONE),
+            body("ContinuationToken", &STRING, Flags::NONE),
+            body("NextContinuationToken", &STRING, Flags::NONE),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_OBJECT_ANNOTATIONS_REQUEST: Schema = schema(
+        "ListObjectAnnotationsRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound(
+                "MaxAnnotationResults",
+                &MAX_ANNOTATION_RESULTS,
+                Query,
+                "max-annotation-results",
+                Flags::NONE,
+            ),
+            bound("AnnotationPrefix", &STRING, Query, "annotation-prefix", Flags::NONE),
+            bound("ContinuationToken", &STRING, Query, "continuation-token", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_OBJECT_VERSIONS_OUTPUT: Schema = schema(
         "ListObjectVersionsOutput",
         Kind::Structure(&[
@@ -11319,6 +11749,8 @@ mod schema {
         schema("MalformedPolicy", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MALFORMED_XML: Schema =
         schema("MalformedXML", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MAX_ANNOTATION_RESULTS: Schema =
+        schema("MaxAnnotationResults", Kind::Integer, limits(Some(1), Some(1000)));
     pub(super) static MAX_MESSAGE_LENGTH_EXCEEDED: Schema = schema(
         "MaxMessageLengthExceeded",
         Kind::Structure(&[body("MaxMessageLengthBytes", &STRING, Flags::NONE)]),
@@ -12470,6 +12902,73 @@ mod schema {
             bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
             bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
             bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_ANNOTATION_OUTPUT: Schema = schema(
+        "PutObjectAnnotationOutput",
+        Kind::Structure(&[
+            body("Key", &OBJECT_KEY, Flags::NONE),
+            body("AnnotationName", &STRING, Flags::NONE),
+            bound("ObjectVersionId", &STRING, Header, "x-amz-object-version-id", Flags::NONE),
+            bound("ETag", &STRING, Header, "ETag", Flags::NONE),
+            bound("ChecksumCRC32", &STRING, Header, "x-amz-checksum-crc32", Flags::NONE),
+            bound("ChecksumCRC32C", &STRING, Header, "x-amz-checksum-crc32c", Flags::NONE),
+            bound("ChecksumCRC64NVME", &STRING, Header, "x-amz-checksum-crc64nvme", Flags::NONE),
+            bound("ChecksumSHA1", &STRING, Header, "x-amz-checksum-sha1", Flags::NONE),
+            bound("ChecksumSHA256", &STRING, Header, "x-amz-checksum-sha256", Flags::NONE),
+            bound("ChecksumSHA512", &STRING, Header, "x-amz-checksum-sha512", Flags::NONE),
+            bound("ChecksumMD5", &STRING, Header, "x-amz-checksum-md5", Flags::NONE),
+            bound("ChecksumXXHASH64", &STRING, Header, "x-amz-checksum-xxhash64", Flags::NONE),
+            bound("ChecksumXXHASH3", &STRING, Header, "x-amz-checksum-xxhash3", Flags::NONE),
+            bound("ChecksumXXHASH128", &STRING, Header, "x-amz-checksum-xxhash128", Flags::NONE),
+            bound("ChecksumType", &STRING, Header, "x-amz-checksum-type", Flags::NONE),
+            bound(
+                "ServerSideEncryption",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption",
+                Flags::NONE,
+            ),
+            bound("RequestCharged", &REQUEST_CHARGED, Header, "x-amz-request-charged", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_OBJECT_ANNOTATION_REQUEST: Schema = schema(
+        "PutObjectAnnotationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            bound("AnnotationName", &STRING, Query, "annotationName", Flags::REQUIRED),
+            bound("AnnotationPayload", &BODY, Payload, "AnnotationPayload", Flags::REQUIRED),
+            bound("ObjectIfMatch", &STRING, Header, "x-amz-object-if-match", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            bound("ChecksumCRC32", &STRING, Header, "x-amz-checksum-crc32", Flags::NONE),
+            bound("ChecksumCRC32C", &STRING, Header, "x-amz-checksum-crc32c", Flags::NONE),
+            bound("ChecksumCRC64NVME", &STRING, Header, "x-amz-checksum-crc64nvme", Flags::NONE),
+            bound("ChecksumSHA1", &STRING, Header, "x-amz-checksum-sha1", Flags::NONE),
+            bound("ChecksumSHA256", &STRING, Header, "x-amz-checksum-sha256", Flags::NONE),
+            bound("ChecksumSHA512", &STRING, Header, "x-amz-checksum-sha512", Flags::NONE),
+            bound("ChecksumMD5", &STRING, Header, "x-amz-checksum-md5", Flags::NONE),
+            bound("ChecksumXXHASH64", &STRING, Header, "x-amz-checksum-xxhash64", Flags::NONE),
+            bound("ChecksumXXHASH3", &STRING, Header, "x-amz-checksum-xxhash3", Flags::NONE),
+            bound("ChecksumXXHASH128", &STRING, Header, "x-amz-checksum-xxhash128", Flags::NONE),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
             bound(
                 "ExpectedBucketOwner",
                 &STRING,

@@ -32,7 +32,6 @@ const EVENTS: &[&str] = &[
     "s3:ObjectTagging:Delete",
     "s3:ObjectAcl:Put",
     "s3:ObjectRetention:Put",
-    // There are no annotations, so nobody hears of any.
     "s3:ObjectAnnotation:*",
     "s3:ObjectAnnotation:Put",
     "s3:ObjectAnnotation:Delete",

@@ -7,6 +7,7 @@
 //! What of a version is still to be done stands with its status ([`state`]). A version lies under the same id in all
 //! buckets, and in the order of ids, whenever its copy comes.
 
+mod annotating;
 mod copying;
 mod outcomes;
 mod placing;
@@ -30,6 +31,7 @@ use crate::model::{
 };
 use crate::store::{self, BUCKETS, Bucket, Encryption, More, Object, Versioning};
 use crate::versions::At;
+pub(crate) use annotating::{annotated, annotation_removed, run as run_annotation};
 pub(crate) use copying::run;
 pub(crate) use outcomes::is_late;
 use rules::{Rule, Rules, Subject};
@@ -37,6 +39,8 @@ use state::{State, Target};
 
 /// The job that copies.
 pub(crate) const JOB: &str = "replicate";
+/// The job that copies an annotation, or its end.
+pub(crate) const ANNOTATION_JOB: &str = "replicate-annotation";
 /// The job that looks whether a copy came in time.
 pub(crate) const LATE_JOB: &str = "replication-threshold";
 /// How documents of replication are called.
@@ -241,11 +245,16 @@ fn job(bucket: &Bucket, name: &str, input: &serde_json::Value, destination: &str
 
 /// The status as answers tell it.
 pub(crate) fn told(more: &More) -> Option<ReplicationStatus> {
-    match word(more)? {
-        "PENDING" => Some(ReplicationStatus::Pending),
-        "COMPLETED" => Some(ReplicationStatus::Completed),
-        "FAILED" => Some(ReplicationStatus::Failed),
-        _ => Some(ReplicationStatus::Replica),
+    more.replication.as_deref().map(told_of)
+}
+
+/// The same of what a row keeps.
+pub(crate) fn told_of(kept: &str) -> ReplicationStatus {
+    match State::read(kept).word() {
+        "PENDING" => ReplicationStatus::Pending,
+        "COMPLETED" => ReplicationStatus::Completed,
+        "FAILED" => ReplicationStatus::Failed,
+        _ => ReplicationStatus::Replica,
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use fogbank_core::store::{BlobRef, Table, TableLabel};
 use fogbank_core::{Tx, WriteTx};
 
+use crate::annotations::rows::{ANNOTATED, ANNOTATIONS, ORPHANS as ORPHANED_ANNOTATIONS, forget};
 use crate::ciphers::Nonce;
 use crate::error::Error;
 pub(crate) use crate::rows::*;
@@ -84,6 +85,9 @@ pub(crate) static TABLES: &[TableLabel] = &[
     LIFECYCLES.label(),
     LOGGED.label(),
     INVENTORIES.label(),
+    ANNOTATED.label(),
+    ANNOTATIONS.label(),
+    ORPHANED_ANNOTATIONS.label(),
 ];
 
 /// How many parts one transaction removes.
@@ -149,7 +153,7 @@ pub(crate) fn put_object(
     old: Option<&Object>,
 ) -> Result<(), Error> {
     if let Some(old) = old {
-        free_body(tx, old)?;
+        free(tx, (bucket, key), old)?;
     }
     Ok(OBJECTS.put(tx, &(bucket, key), object)?)
 }
@@ -160,8 +164,14 @@ pub(crate) fn delete_object(
     (bucket, key): (&str, &str),
     old: &Object,
 ) -> Result<(), Error> {
-    free_body(tx, old)?;
+    free(tx, (bucket, key), old)?;
     Ok(OBJECTS.delete(tx, &(bucket, key))?)
+}
+
+/// Gives back what a version of an object holds: its body and its annotations.
+pub(crate) fn free(tx: &mut WriteTx<'_>, at: (&str, &str), object: &Object) -> Result<(), Error> {
+    forget(tx, at, object.version)?;
+    free_body(tx, object)
 }
 
 /// Gives back what the body of an object holds.

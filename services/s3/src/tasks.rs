@@ -5,6 +5,7 @@ use std::time::Duration;
 use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::access_logs;
+use crate::annotations;
 use crate::error::Error;
 use crate::inventory;
 use crate::lifecycle;
@@ -37,6 +38,9 @@ fn remove_some(tx: &mut WriteTx<'_>) -> Result<bool, Error> {
         if delete_parts(tx, number, PARTS_AT_ONCE)? < PARTS_AT_ONCE {
             ORPHANS.delete(tx, &number)?;
         }
+        return Ok(true);
+    }
+    if annotations::rows::remove_orphans(tx)? {
         return Ok(true);
     }
     let Some((bucket, ())) = DELETED.first(tx, &())? else { return Ok(false) };

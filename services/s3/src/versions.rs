@@ -236,7 +236,7 @@ pub(crate) fn make_way(
     }
     match old {
         None => Ok(()),
-        Some(old) if replaces_null && old.version_name.is_null() => store::free_body(tx, &old),
+        Some(old) if replaces_null && old.version_name.is_null() => store::free(tx, at, &old),
         Some(mut old) => {
             if old.version_name.is_null() {
                 old.version_name = VersionName::Null;
@@ -254,7 +254,7 @@ fn remove_older(tx: &mut WriteTx<'_>, at: At<'_>, number: u64) -> Result<(), Err
     if let Some(version) = VERSIONS.get(tx, &key)? {
         let is_null = match &version {
             Version::Object(object) => {
-                store::free_body(tx, object)?;
+                store::free(tx, at, object)?;
                 object.version_name.is_null()
             }
             Version::Marker(marker) => marker.version_name.is_null(),

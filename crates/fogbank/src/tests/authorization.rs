@@ -99,6 +99,14 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("organizations:*", "organizations:PolicyType", "rows tell"),
     ("s3:CreateAccessPoint", "s3:locationconstraint", "the operation names no place"),
     ("s3:CreateAccessPoint", "s3:x-amz-acl", "the operation has no such header"),
+    ("s3:PutObjectAnnotation", "s3:PutObjectAnnotation", "the reference does not have it yet"),
+    ("s3:GetObjectAnnotation", "s3:GetObjectAnnotation", "the reference does not have it yet"),
+    ("s3:ListObjectAnnotations", "s3:ListObjectAnnotations", "the reference does not have it yet"),
+    (
+        "s3:DeleteObjectAnnotation",
+        "s3:DeleteObjectAnnotation",
+        "the reference does not have it yet",
+    ),
     ("s3:DeleteBucketReplication", "iam:PassRole", "no role is given away"),
     (
         "s3:PutReplicationConfiguration",

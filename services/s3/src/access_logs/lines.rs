@@ -138,6 +138,8 @@ fn operation(method: &str, operation: &str, labels: &[(&'static str, String)]) -
         "ListObjectVersions" => "BUCKETVERSIONS",
         "GetObjectAttributes" => "OBJECT_ATTRIBUTES",
         name if name.ends_with("ObjectTagging") => "OBJECT_TAGGING",
+        // AWS's word for it is written nowhere.
+        name if name.contains("ObjectAnnotation") => "OBJECT_ANNOTATION",
         name if name.ends_with("BucketTagging") => "TAGGING",
         name if name.ends_with("Acl") => "ACL",
         name if name.ends_with("BucketPolicyStatus") => "BUCKETPOLICYSTATUS",

@@ -32,13 +32,13 @@ use crate::versions::{self, At, Found};
 pub(super) struct Job {
     pub(super) bucket: String,
     pub(super) key: String,
-    number: u64,
-    round: u64,
+    pub(super) number: u64,
+    pub(super) round: u64,
     /// The bucket to copy to.
     pub(super) to: String,
     is_marker: bool,
     /// Whether it was tried for the last time.
-    is_exhausted: bool,
+    pub(super) is_exhausted: bool,
     pub(super) account: String,
     pub(super) region: String,
 }
@@ -64,7 +64,7 @@ impl Job {
         (&self.bucket, &self.key)
     }
 
-    fn to(&self) -> At<'_> {
+    pub(super) fn to(&self) -> At<'_> {
         (&self.to, &self.key)
     }
 }
@@ -146,7 +146,7 @@ async fn attempt(cx: &Cx, job: &Job, may_reuse: bool) -> Result<(), Trouble> {
 }
 
 /// The bucket to copy to, if copies can lie there.
-fn destination(
+pub(super) fn destination(
     tx: &(impl Tx + ?Sized),
     job: &Job,
     bucket: &Bucket,
@@ -349,7 +349,7 @@ async fn seal_anew(
 }
 
 /// What AWS calls a refusal of KMS: for want of permission, or for the state of the key.
-fn refused(error: Error, [denied, state]: [&'static str; 2]) -> Trouble {
+pub(super) fn refused(error: Error, [denied, state]: [&'static str; 2]) -> Trouble {
     let fault = Fault::from(error);
     match fault.name() {
         "AccessDenied" => Trouble::Refused(denied),

@@ -4,6 +4,7 @@ use fogbank_core::bytes::Bytes;
 use fogbank_core::store::{BlobRef, Value};
 use fogbank_testkit::{check_row, expect};
 
+use crate::annotations::rows::{Annotated, Annotation, ListedAnnotation};
 use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 use crate::store::{
@@ -293,4 +294,32 @@ fn uploads() {
             02050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401030303030303
             03030303030301000568656c6c6f"#]],
     );
+}
+
+#[test]
+fn annotations() {
+    let listed = ListedAnnotation {
+        size: 5,
+        modified_millis: 1_767_225_600_000,
+        e_tag: [7; 16],
+        checksum: Checksum::full(Algorithm::Crc32, vec![1, 2, 3, 4]),
+        replication: Some("REPLICA".into()),
+    };
+    check_row(&Annotated { number: 300, count: 2, changed: 301 }, expect!["01ac0202ad02"]);
+    check_row(
+        &listed,
+        expect!["010580a0d5edee66070707070707070707070707070707070000040102030401075245504c494341"],
+    );
+    let body = vec![BlobRef::inline(Bytes::from_static(b"hello"))];
+    let encryption = Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 12] });
+    let annotation = Annotation { listed: listed.clone(), encryption, body };
+    check_row(
+        &annotation,
+        expect![[r#"
+        010580a0d5edee66070707070707070707070707070707070000040102030401075245504c4943410100010101010101
+        0101010101010101010102020202020202020202020201000568656c6c6f"#]],
+    );
+    let mut encoded = Vec::new();
+    annotation.encode(&mut encoded).expect("a row");
+    assert_eq!(ListedAnnotation::decode_slice(&encoded).expect("its head"), listed);
 }

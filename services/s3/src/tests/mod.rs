@@ -2,6 +2,7 @@
 
 mod access_logs;
 mod acls;
+mod annotations;
 mod buckets;
 mod conditions;
 mod configurations;

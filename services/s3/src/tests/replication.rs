@@ -77,7 +77,7 @@ async fn settle(world: &World) -> Vec<Effect> {
     loop {
         let found = effects(world).await;
         let (jobs, others): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|effect| effect.target == "s3:replicate");
+            found.into_iter().partition(|effect| effect.target.starts_with("s3:replicate"));
         rest.extend(others);
         if jobs.is_empty() {
             return rest;
@@ -93,6 +93,9 @@ async fn perform(world: &World, effect: &Effect) -> Result<(), Fault> {
     let cx = cx.located(&effect.account, &effect.region);
     match &*effect.target {
         "s3:replicate" => replication::run(cx, effect.input().expect("an input")).await,
+        "s3:replicate-annotation" => {
+            replication::run_annotation(cx, effect.input().expect("an input")).await
+        }
         _ => replication::is_late(cx, effect.input().expect("an input")).await,
     }
 }
@@ -608,4 +611,99 @@ async fn what_customers_encrypt_is_copied_as_it_lies() {
     let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a copy");
     assert!(reply.bytes(1 << 20).await.expect("a body") == bytes);
     assert!(refused(head(&world, "copies", "a").await).starts_with("InvalidRequest: "));
+}
+
+async fn annotate(world: &World, key: &str, text: &str) {
+    let input = json!({"Key": key, "AnnotationName": "n"});
+    send(world, "PutObjectAnnotation", input, text.to_owned()).await.expect("put");
+}
+
+/// The text and the status of the annotation `n`.
+async fn annotation(world: &World, bucket: &str, key: &str) -> Result<(String, Value), Fault> {
+    let input = json!({"Bucket": bucket, "Key": key, "AnnotationName": "n"});
+    let root = fogbank_core::Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObjectAnnotation", input, Body::empty()).await?;
+    let status = reply.output["ReplicationStatus"].clone();
+    let text = reply.bytes(1 << 20).await?;
+    Ok((String::from_utf8(text.to_vec()).expect("a text"), status))
+}
+
+#[tokio::test]
+async fn annotations_are_copied_after_their_version_and_their_removal_is_repeated() {
+    let world = world().await;
+    put(&world, "before", "x".to_owned(), json!({})).await;
+    let rules = json!([rule("r", "copies", 2, json!({})), rule("s", "more", 1, json!({}))]);
+    set(&world, rules).await.expect("set");
+    annotate(&world, "before", "t").await;
+    assert_eq!(annotation(&world, "photos", "before").await.expect("one").1, Value::Null);
+    put(&world, "a", "x".to_owned(), json!({})).await;
+    annotate(&world, "a", "first").await;
+    assert_eq!(annotation(&world, "photos", "a").await.expect("one").1, "PENDING");
+    assert!(settle(&world).await.is_empty());
+    assert_eq!(annotation(&world, "photos", "a").await.expect("one").1, "COMPLETED");
+    for bucket in ["copies", "more"] {
+        let found = annotation(&world, bucket, "a").await.expect("a copy");
+        assert_eq!(found, ("first".to_owned(), json!("REPLICA")));
+    }
+    annotate(&world, "a", "second").await;
+    let waiting = effects(&world).await;
+    annotate(&world, "a", "third").await;
+    for effect in waiting {
+        perform(&world, &effect).await.expect("what is void does nothing");
+    }
+    assert_eq!(annotation(&world, "copies", "a").await.expect("a copy").0, "first");
+    settle(&world).await;
+    assert_eq!(annotation(&world, "copies", "a").await.expect("a copy").0, "third");
+    let gone = json!({"Key": "a", "AnnotationName": "n"});
+    call(&world, "DeleteObjectAnnotation", gone).await.expect("removed");
+    settle(&world).await;
+    let found = annotation(&world, "copies", "a").await;
+    assert!(refused(found).starts_with("NoSuchAnnotation: "));
+}
+
+#[tokio::test]
+async fn an_annotation_waits_for_its_version_and_fails_with_the_role() {
+    let world = world().await;
+    set(&world, json!([rule("r", "copies", 1, json!({}))])).await.expect("set");
+    put(&world, "a", "x".to_owned(), json!({})).await;
+    let of_version = effects(&world).await;
+    annotate(&world, "a", "t").await;
+    let of_annotation = effects(&world).await;
+    assert!(perform(&world, &of_annotation[0]).await.is_err());
+    perform(&world, &of_version[0]).await.expect("copied");
+    perform(&world, &of_annotation[0]).await.expect("copied");
+    assert_eq!(annotation(&world, "copies", "a").await.expect("a copy").0, "t");
+    annotate(&world, "a", "u").await;
+    allow(&world, &["s3:GetReplicationConfiguration"]).await;
+    world.clock().advance(2_000);
+    settle(&world).await;
+    assert_eq!(annotation(&world, "photos", "a").await.expect("one").1, "FAILED");
+    assert_eq!(annotation(&world, "copies", "a").await.expect("a copy").0, "t");
+}
+
+#[tokio::test]
+async fn an_annotation_under_a_key_of_kms_is_sealed_anew_for_the_copy() {
+    let world = world().await;
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let made = world.call("kms:CreateKey", json!({})).await.expect("a key");
+        keys.push(made["KeyMetadata"]["Arn"].as_str().expect("an ARN").to_owned());
+    }
+    let more = json!({
+        "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+        "Destination": {
+            "Bucket": "arn:aws:s3:::copies", "EncryptionConfiguration": {"ReplicaKmsKeyID": keys[1]},
+        },
+    });
+    set(&world, json!([rule("r", "copies", 1, more)])).await.expect("set");
+    let by = json!({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": keys[0]});
+    put(&world, "a", "x".to_owned(), by).await;
+    annotate(&world, "a", "a secret").await;
+    settle(&world).await;
+    let found = annotation(&world, "copies", "a").await.expect("a copy");
+    assert_eq!(found, ("a secret".to_owned(), json!("REPLICA")));
+    let disable = json!({"KeyId": keys[1]});
+    world.call("kms:DisableKey", disable).await.expect("disabled");
+    assert!(refused(annotation(&world, "copies", "a").await).starts_with("KMS.DisabledException"));
+    assert_eq!(annotation(&world, "photos", "a").await.expect("one").0, "a secret");
 }
