@@ -27,7 +27,10 @@ pub struct Settings {
 
 /// A handle to the running cloud; clones share it.
 #[derive(Clone)]
-pub struct Cloud(Arc<Inner>);
+pub struct Cloud(Arc<Handle>);
+
+/// What clones of a handle count on, apart from those of others.
+struct Handle(Arc<Inner>);
 
 struct Inner {
     db: Db,
@@ -44,7 +47,7 @@ struct Inner {
 impl Cloud {
     /// Puts a cloud together; it cannot call until [`Cloud::open_front_door`] was called.
     pub fn new(db: Db, clock: Clock, ids: Ids, settings: Settings) -> Cloud {
-        Cloud(Arc::new(Inner {
+        Cloud(Arc::new(Handle(Arc::new(Inner {
             db,
             clock,
             clock_turn: tokio::sync::Mutex::default(),
@@ -53,46 +56,52 @@ impl Cloud {
             settings,
             front_door: OnceLock::new(),
             state: Mutex::default(),
-        }))
+        }))))
+    }
+
+    /// The same cloud by a handle whose clones are counted apart: to count those of all requests in one place has every
+    /// processor wait for the others.
+    pub fn apart(&self) -> Cloud {
+        Cloud(Arc::new(Handle(Arc::clone(&self.0.0))))
     }
 
     /// Connects the gateway; later calls have no effect.
     pub fn open_front_door(&self, front_door: Arc<dyn FrontDoor>) {
-        let _ = self.0.front_door.set(front_door);
+        let _ = self.0.0.front_door.set(front_door);
     }
 
     /// The store.
     pub fn db(&self) -> &Db {
-        &self.0.db
+        &self.0.0.db
     }
 
     /// The bodies of objects.
     pub fn blobs(&self) -> &Blobs {
-        self.0.db.blobs()
+        self.0.0.db.blobs()
     }
 
     /// The clock.
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.0.0.clock
     }
 
     pub(crate) fn clock_turn(&self) -> &tokio::sync::Mutex<()> {
-        &self.0.clock_turn
+        &self.0.0.clock_turn
     }
 
     /// Identifiers and chance.
     pub fn ids(&self) -> &Ids {
-        &self.0.ids
+        &self.0.0.ids
     }
 
     /// Hints for those who wait.
     pub fn wakes(&self) -> &Wakes {
-        &self.0.wakes
+        &self.0.0.wakes
     }
 
     /// What the operator has set.
     pub fn settings(&self) -> &Settings {
-        &self.0.settings
+        &self.0.0.settings
     }
 
     /// Calls an operation through the front door.
@@ -107,7 +116,7 @@ impl Cloud {
 
     /// A service's state that is no data: caches, pools, connections. Made at first use.
     pub fn state<T: Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut states = self.0.state.lock();
+        let mut states = self.0.0.state.lock();
         let state = states.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(make())).clone();
         match state.downcast() {
             Ok(state) => state,
@@ -116,6 +125,6 @@ impl Cloud {
     }
 
     pub(crate) fn front_door(&self) -> Result<&Arc<dyn FrontDoor>, Fault> {
-        self.0.front_door.get().ok_or_else(|| Fault::internal("the gateway is not running"))
+        self.0.0.front_door.get().ok_or_else(|| Fault::internal("the gateway is not running"))
     }
 }

@@ -192,16 +192,16 @@ async fn permit(
     })?;
     let mut body = body;
     if let Some(decoder) = decoder {
-        body = bodies::chunked(body, decoder, authenticate::decoded_len(&view));
+        body = bodies::chunked(body, *decoder, authenticate::decoded_len(&view));
         if !streams {
             body = collect(body, INPUT_LIMIT).await?.into();
         }
     }
-    let own_region = &*gateway.cloud.settings().region;
+    let own_region = &*exchange.cloud.settings().region;
     let region = authenticate::region(&presented, own_region).to_owned();
     let account = principal.account.clone();
     let request = exchange.request(SERVICE, action, principal, account, region, &parts.headers);
-    let cx = Cx::new(gateway.cloud.clone(), request);
+    let cx = Cx::new(exchange.cloud.clone(), request);
     authorise(gateway, &cx, action)?;
     Ok(Permitted { cx, body })
 }

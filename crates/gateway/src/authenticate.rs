@@ -14,9 +14,9 @@ use crate::Inner;
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     /// Takes the body out of its chunks, where it has some.
-    pub(crate) decoder: Option<ChunkedDecoder>,
+    pub(crate) decoder: Option<Box<ChunkedDecoder>>,
     /// Verifies the messages of the body, where it is a stream of signed events.
-    pub(crate) events: Option<EventChain>,
+    pub(crate) events: Option<Box<EventChain>>,
 }
 
 /// Verifies `presented`, whose scope must have `signing_name`. `body_hash` is the body's SHA-256 where the body
@@ -38,10 +38,11 @@ pub(crate) fn verify_signature(
     let Some(secret) = &credential.secret else {
         // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
         let decoder = presented.payload.is_chunked().then(|| unsigned_decoder(view)).transpose()?;
+        let decoder = decoder.map(Box::new);
         return Ok(Caller { principal: credential.principal, decoder, events: None });
     };
     let own_region = &*gateway.cloud.settings().region;
-    let key: SigningKey = gateway.keys.key(presented, secret);
+    let key: SigningKey = gateway.keys.own().key(presented, secret);
     let options = Options {
         // A signature for one service must not open another: what names the service need not be signed.
         service: Some(signing_name),
@@ -53,8 +54,8 @@ pub(crate) fn verify_signature(
         ..Options::new(rules(presented.service()))
     };
     let verified = verify(presented, view, &key, body_hash, machine_now.secs(), &options)?;
-    let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?;
-    let events = verified.events(secret);
+    let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?.map(Box::new);
+    let events = verified.events(secret).map(Box::new);
     Ok(Caller { principal: credential.principal, decoder, events })
 }
 

@@ -115,7 +115,7 @@ async fn upload(
     let given = input_of(bucket, &key, &read.fields)?;
     fogbank_core::wire::from_json(&given, &mut *input)
         .map_err(|rejection| pipeline::rejected(&rejection, entry.first_protocol(), entry))?;
-    let settings = exchange.gateway.cloud.settings();
+    let settings = exchange.cloud.settings();
     let account = match principal.account.as_str() {
         "" => settings.account.clone(),
         account => account.to_owned(),
@@ -124,7 +124,7 @@ async fn upload(
     let headers = &parts.headers;
     let mut request = exchange.request("s3", "PutObject", principal, account, region, headers);
     request.signature = signature;
-    let cx = Cx::new(exchange.gateway.cloud.clone(), request);
+    let cx = Cx::new(exchange.cloud.clone(), request);
     let fields = std::mem::take(&mut read.fields);
     fogbank_core::wire::put_body(&mut *input, limited(read.file, allowed));
     let output = pipeline::perform(exchange.gateway, known, cx, input).await?;

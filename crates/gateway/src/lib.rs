@@ -27,11 +27,13 @@ mod quirks;
 mod readers;
 mod route;
 mod server;
+mod timer;
 mod tls;
 mod watched;
 
 use std::sync::Arc;
 
+use fogbank_core::store::Apart;
 use fogbank_core::{Cloud, Service};
 use fogbank_identity::Directory;
 use fogbank_sigv4::SigningKeyCache;
@@ -39,6 +41,9 @@ use fogbank_sigv4::SigningKeyCache;
 pub use admin::{AdminRoute, AdminRun, Banner};
 use catalogue::Catalogue;
 pub use server::serve;
+
+/// How many signing keys each thread remembers.
+const KEYS: usize = 256;
 
 /// What the operator may set of the gateway.
 #[derive(Clone, Debug)]
@@ -59,7 +64,7 @@ pub(crate) struct Inner {
     pub(crate) cloud: Cloud,
     pub(crate) catalogue: Catalogue,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) keys: SigningKeyCache,
+    pub(crate) keys: Apart<SigningKeyCache>,
     pub(crate) admin: Vec<admin::Admin>,
     pub(crate) options: Options,
     pub(crate) fetch: fetch::Client,
@@ -79,7 +84,7 @@ impl Gateway {
             cloud: cloud.clone(),
             catalogue: Catalogue::new(services),
             directory,
-            keys: SigningKeyCache::default(),
+            keys: Apart::new(|| SigningKeyCache::new(KEYS)),
             admin: admin.into_iter().map(admin::Admin::from).collect(),
             options,
             fetch: fetch::Client::new(),
@@ -100,7 +105,8 @@ impl Gateway {
         request: fogbank_core::HttpRequest,
         peer: pipeline::Peer,
     ) -> fogbank_core::HttpResponse {
-        pipeline::handle(&self.0, request, peer).await
+        let entrance = pipeline::Entrance::new(Arc::clone(&self.0), peer);
+        pipeline::handle(&entrance, request).await
     }
 }
 

@@ -1,15 +1,21 @@
 //! Counters of every operation, and their Prometheus text.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use fogbank_core::store::Apart;
 
 use crate::admin::{self, Admin};
 use crate::catalogue::Catalogue;
 
-/// Calls of one operation by outcome, and the time they took.
+/// Calls of one operation by outcome, and the time they took: counted by each thread, and nothing before the first.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct Counters(OnceLock<Apart<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
     succeeded: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
@@ -18,21 +24,27 @@ pub(crate) struct Counters {
 
 impl Counters {
     pub(crate) fn count(&self, status: u16, took: Duration) {
+        let counts = self.0.get_or_init(Apart::default).own();
         let outcome = match status {
-            0..400 => &self.succeeded,
-            400..500 => &self.refused,
-            _ => &self.failed,
+            0..400 => &counts.succeeded,
+            400..500 => &counts.refused,
+            _ => &counts.failed,
         };
         outcome.fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.micros.fetch_add(micros, Ordering::Relaxed);
+        counts.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    fn sum(&self, of: impl Fn(&Counts) -> &AtomicU64) -> u64 {
+        let counts = self.0.get().into_iter().flat_map(Apart::iter);
+        counts.map(|counts| of(counts).load(Ordering::Relaxed)).sum()
     }
 
     fn outcomes(&self) -> [(&'static str, u64); 3] {
         [
-            ("success", self.succeeded.load(Ordering::Relaxed)),
-            ("client_error", self.refused.load(Ordering::Relaxed)),
-            ("server_error", self.failed.load(Ordering::Relaxed)),
+            ("success", self.sum(|counts| &counts.succeeded)),
+            ("client_error", self.sum(|counts| &counts.refused)),
+            ("server_error", self.sum(|counts| &counts.failed)),
         ]
     }
 }
@@ -64,7 +76,7 @@ pub(crate) fn render(catalogue: &Catalogue, admin: &[Admin]) -> String {
                  outcome=\"{outcome}\"}} {count}"
             );
         }
-        let took = counters.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let took = counters.sum(|counts| &counts.micros) as f64 / 1e6;
         let _ = writeln!(
             seconds,
             "fogbank_request_seconds_total{{service=\"{service}\",operation=\"{operation}\"}} \

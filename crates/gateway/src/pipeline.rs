@@ -9,8 +9,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use fogbank_core::wire::{self, Body, Protocol, Struct};
 use fogbank_core::{
-    Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, ReadTx, Request, RequestSignature,
-    Run, Timestamp,
+    Cloud, Cx, Endpoint, Fault, HttpRequest, HttpResponse, Principal, ReadTx, Request,
+    RequestSignature, Run, Timestamp,
 };
 use fogbank_sigv4::{
     EMPTY_SHA256, Error as SignatureError, Payload, Presented, PresignedV2, RequestView, Rules,
@@ -44,8 +44,23 @@ pub struct Peer {
     pub tls: Option<&'static str>,
 }
 
+/// Where requests come in: a connection. What they share is counted here, apart from that of others.
+pub(crate) struct Entrance {
+    gateway: Arc<Inner>,
+    cloud: Cloud,
+    peer: Peer,
+}
+
+impl Entrance {
+    pub(crate) fn new(gateway: Arc<Inner>, peer: Peer) -> Entrance {
+        let cloud = gateway.cloud.apart();
+        Entrance { gateway, cloud, peer }
+    }
+}
+
 /// Serves one request.
-pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Peer) -> HttpResponse {
+pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpResponse {
+    let Entrance { gateway, cloud, peer } = entrance;
     let (parts, body) = request.into_parts();
     let Some(host) = host(&parts) else {
         let why = Bytes::from_static(b"The request names more than one host.");
@@ -55,7 +70,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
         || parts.uri.query().is_some_and(is_presigned);
     let plane = gateway.catalogue.services().find_map(|entry| {
         let mut planes = entry.service.data_planes.iter();
-        let plane = planes.find(|plane| (plane.claims)(&parts, &gateway.cloud))?;
+        let plane = planes.find(|plane| (plane.claims)(&parts, cloud))?;
         Some((entry.service.model.name, plane))
     });
     let is_own = admin::claims(parts.uri.path(), is_signed);
@@ -72,12 +87,14 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     }
     let exchange = Exchange {
         gateway,
+        cloud,
         endpoint: Endpoint { tls: peer.tls.is_some(), authority: host.clone() },
         peer,
-        id: gateway.cloud.ids().uuid(),
+        id: cloud.ids().uuid(),
     };
+    // What is rare is boxed: every request's future has room for all that it may await, and is moved.
     if is_own {
-        return admin::serve(&exchange, &host, parts, body).await;
+        return Box::pin(admin::serve(&exchange, &host, parts, body)).await;
     }
     if let Some((service, plane)) = plane {
         let cx = exchange.anonymous(service);
@@ -89,7 +106,7 @@ pub(crate) async fn handle(gateway: &Arc<Inner>, request: HttpRequest, peer: Pee
     let granted = crossing.map(|crossing| crossing.headers(&exchange, &parts));
     let is_head = parts.method == http::Method::HEAD;
     let mut response = match form {
-        Some(bucket) => forms::serve(&exchange, bucket, &parts, body).await,
+        Some(bucket) => Box::pin(forms::serve(&exchange, bucket, &parts, body)).await,
         None => exchange.api(&host, parts, body).await,
     };
     response.headers_mut().extend(granted.into_iter().flatten());
@@ -121,8 +138,9 @@ fn is_presigned(query: &str) -> bool {
 /// One request and what is known of it from the start.
 pub(crate) struct Exchange<'a> {
     pub(crate) gateway: &'a Arc<Inner>,
+    pub(crate) cloud: &'a Cloud,
     pub(crate) endpoint: Endpoint,
-    peer: Peer,
+    peer: &'a Peer,
     pub(crate) id: String,
 }
 
@@ -136,14 +154,50 @@ struct Call<'a> {
     body: Body,
 }
 
+/// The signature that a request presents, or one of Signature Version 2.
+type Signed<'a> = (Result<Option<Presented<'a>>, SignatureError>, Option<Old<'a>>);
+
+/// What a request means, and its body with the memory that is reserved for it.
+type Found<'a> = (Route<'a>, Body, Option<Reserved<'a>>);
+
+impl Call<'_> {
+    /// Whether the body comes in something of which it must be taken.
+    fn is_framed(&self, headers: &HeaderMap) -> bool {
+        self.caller.events.is_some()
+            || self.caller.decoder.is_some()
+            || (self.known.may_be_packed && packed::is_packed(headers))
+    }
+
+    /// Takes the body out of its events, chunks or packing.
+    async fn unframed(mut self, view: &RequestView<'_>, limit: usize) -> Result<Self, Refusal> {
+        let streams = self.known.streams_in;
+        if let Some(chain) = self.caller.events.take() {
+            self.body = events::signed(self.body, *chain);
+            if !streams {
+                self.body = collect(self.body, limit).await?.into();
+            }
+        }
+        if let Some(decoder) = self.caller.decoder.take() {
+            self.body = bodies::chunked(self.body, *decoder, authenticate::decoded_len(view));
+            if !streams {
+                self.body = collect(self.body, limit).await?.into();
+            }
+        }
+        if self.known.may_be_packed && packed::is_packed(view.headers) {
+            self.body = packed::unpack(&collect(self.body, limit).await?, limit)?.into();
+        }
+        Ok(self)
+    }
+}
+
 impl Exchange<'_> {
     /// The context of a request that is no API call.
     pub(crate) fn anonymous(&self, service: &'static str) -> Cx {
-        let settings = self.gateway.cloud.settings();
+        let settings = self.cloud.settings();
         let (account, region) = (settings.account.clone(), settings.region.clone());
         let request =
             self.request(service, "", Principal::anonymous(), account, region, &HeaderMap::new());
-        Cx::new(self.gateway.cloud.clone(), request)
+        Cx::new(self.cloud.clone(), request)
     }
 
     pub(crate) fn request(
@@ -164,7 +218,7 @@ impl Exchange<'_> {
             principal,
             account,
             region,
-            now: self.gateway.cloud.clock().now(),
+            now: self.cloud.clock().now(),
             endpoint: self.endpoint.clone(),
             source_ip: self.peer.address.map(|address| address.ip()),
             user_agent: text(http::header::USER_AGENT).to_owned(),
@@ -210,13 +264,25 @@ impl Exchange<'_> {
             scope: scope.as_deref(),
             is_bucket_host: bucket.is_some(),
         };
-        let (route, body, reserved) = match self.find_route(&head, body).await {
-            Ok(found) => found,
+        match self.find_route(&head, body).await {
+            Ok(found) => self.serve(&parts, &head, &view, (presented, old), found, begun).await,
             Err(fault) => {
                 self.log("", &parts, &fault);
-                return into_http(failures::render_for_nobody(&fault, &head, &self.id));
+                into_http(failures::render_for_nobody(&fault, &head, &self.id))
             }
-        };
+        }
+    }
+
+    /// Answers a request of which is known what it means.
+    async fn serve(
+        &self,
+        parts: &Parts,
+        head: &Head<'_>,
+        view: &RequestView<'_>,
+        (presented, old): Signed<'_>,
+        (route, body, reserved): Found<'_>,
+        begun: Instant,
+    ) -> HttpResponse {
         let form = Form {
             entry: route.entry,
             protocol: route.protocol,
@@ -228,22 +294,22 @@ impl Exchange<'_> {
         let protocol = route.protocol;
         let observer = route.entry.service.observer;
         let mut watched = observer
-            .filter(|observer| (observer.watches)(&self.gateway.cloud, &route.labels))
+            .filter(|observer| (observer.watches)(self.cloud, &route.labels))
             .map(|observer| Watched::new(observer, &route.labels, &presented, old.is_some()));
-        let prepared = self.prepare(&view, (presented, old), route, body, reserved).await;
+        let prepared = self.prepare(view, (presented, old), (route, body, reserved)).await;
         if let (Some(watched), Ok(call)) = (&mut watched, &prepared) {
             watched.principal = call.caller.principal.clone();
         }
         let answer = match prepared {
             // A panic ends this request and not the others of its connection.
-            Ok(call) => AssertUnwindSafe(self.run(&parts, &head, call))
+            Ok(call) => AssertUnwindSafe(self.run(parts, head, call))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err(Fault::internal("the handler panicked"))),
             Err(refusal) => Err(refusal.into_fault(service, protocol)),
         };
         let response = answer.unwrap_or_else(|fault| {
-            self.log(service, &parts, &fault);
+            self.log(service, parts, &fault);
             if let Some(watched) = &mut watched {
                 watched.error_code = Some(fault.name().to_owned());
             }
@@ -251,7 +317,7 @@ impl Exchange<'_> {
         });
         if let Some(watched) = watched {
             let operation = known.map_or("", |known| known.op.model.name);
-            watched.tell(self, (service, operation), &parts, &response, begun);
+            watched.tell(self, (service, operation), parts, &response, begun);
         }
         if let Some(known) = known {
             self.count(known, service, response.status, begun);
@@ -267,74 +333,76 @@ impl Exchange<'_> {
     }
 
     /// Finds what the request means, reading the body if only the body tells.
-    async fn find_route<'r>(
-        &'r self,
-        head: &Head<'_>,
-        body: Body,
-    ) -> Result<(Route<'r>, Body, Option<Reserved<'r>>), Fault> {
+    async fn find_route<'r>(&'r self, head: &Head<'_>, body: Body) -> Result<Found<'r>, Fault> {
         let catalogue = &self.gateway.catalogue;
         match route::by_head(catalogue, head).ok_or_else(|| failures::unclaimed(head))? {
             Routed::Known(route) => Ok((route, body, None)),
             Routed::InBody(entry) => {
-                let reserved = self.gateway.budget.reserve(body.len(), BODY_LIMIT).await?;
-                let form = collect(body, BODY_LIMIT).await?;
+                let mut reserved = None;
+                let form = Box::pin(self.read(body, BODY_LIMIT, &mut reserved)).await?;
                 let route = route::by_form(catalogue, entry, &form);
                 Ok((route.ok_or_else(|| failures::unclaimed(head))?, form.into(), reserved))
             }
         }
     }
 
+    /// Reads a body for which nobody vouches yet.
+    async fn read<'r>(
+        &'r self,
+        body: Body,
+        limit: usize,
+        reserved: &mut Option<Reserved<'r>>,
+    ) -> Result<Bytes, Fault> {
+        if body.is_empty() {
+            return Ok(Bytes::new());
+        }
+        if reserved.is_none() {
+            *reserved = self.gateway.budget.reserve(body.len(), limit).await?;
+        }
+        collect(body, limit).await
+    }
+
     /// Finds the handler, verifies the signature and reads the body unless it streams.
     async fn prepare<'r>(
-        &self,
+        &'r self,
         view: &RequestView<'_>,
-        (presented, old): (Result<Option<Presented<'_>>, SignatureError>, Option<Old<'_>>),
-        route: Route<'r>,
-        body: Body,
-        mut reserved: Option<Reserved<'_>>,
+        (presented, old): Signed<'_>,
+        (route, mut body, mut reserved): Found<'r>,
     ) -> Result<Call<'r>, Refusal> {
         let presented = if old.is_some() { None } else { presented? };
         let known = route.entry.operation(&route.operation);
         let streams = known.is_some_and(|known| known.streams_in);
         let service = route.entry.service.model.name;
         let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
-        let settings = self.gateway.cloud.settings();
-        let model = route.entry.service.model;
-        let region =
-            |found: &Presented<'_>| authenticate::region(found, &settings.region).to_owned();
-        let verify = |found: &Presented<'_>, hash| {
-            let signing_name = authenticate::signing_name(model, found.service());
-            authenticate::verify_signature(self.gateway, found, signing_name, view, hash)
+        let (unsigned, is_read_later) = match &presented {
+            None => (Some(self.unsigned(view, &old, route.entry, known)?), streams),
+            Some(found) => (None, found.payload.is_framed() || (streams && is_stated(found))),
         };
-        let (caller, region, body) = match &presented {
-            None => {
-                let principal = match &old {
-                    Some(old) if service == "s3" => {
-                        authenticate::verify_old(self.gateway, old, view)?
-                    }
-                    Some(_) => return Err(SignatureError::SigV2.into()),
-                    None if may_be_anonymous(route.entry, known) => Principal::anonymous(),
-                    None => return Err(SignatureError::MissingAuthentication.into()),
-                };
-                let decoder = authenticate::anonymous_decoder(view)?;
-                let caller = Caller { principal, decoder, events: None };
-                if !streams && reserved.is_none() {
-                    reserved = self.gateway.budget.reserve(body.len(), limit).await?;
+        if !is_read_later {
+            body = self.read(body, limit, &mut reserved).await?.into();
+        }
+        let settings = self.cloud.settings();
+        let (caller, region) = match (&presented, unsigned) {
+            (Some(found), _) => {
+                let signing_name =
+                    authenticate::signing_name(route.entry.service.model, found.service());
+                let is_hashed = !is_read_later && !is_unsigned(found);
+                let hash = is_hashed.then(|| body_hash(&body));
+                let gateway = self.gateway;
+                let caller = authenticate::verify_signature(
+                    gateway,
+                    found,
+                    signing_name,
+                    view,
+                    hash.as_deref(),
+                )?;
+                if is_read_later {
+                    body = promised(found, body);
                 }
-                let body = if streams { body } else { collect(body, limit).await?.into() };
-                (caller, settings.region.clone(), body)
+                (caller, authenticate::region(found, &settings.region).to_owned())
             }
-            Some(found) if found.payload.is_framed() || (streams && is_stated(found)) => {
-                (verify(found, None)?, region(found), promised(found, body))
-            }
-            Some(found) => {
-                if reserved.is_none() {
-                    reserved = self.gateway.budget.reserve(body.len(), limit).await?;
-                }
-                let body = collect(body, limit).await?;
-                let hash = (!is_unsigned(found)).then(|| body_hash(&body));
-                (verify(found, hash.as_deref())?, region(found), body.into())
-            }
+            (None, Some(caller)) => (caller, settings.region.clone()),
+            (None, None) => return Err(SignatureError::MissingAuthentication.into()),
         };
         // From here on somebody vouches for the body.
         drop(reserved);
@@ -344,23 +412,32 @@ impl Exchange<'_> {
         let signature =
             (service == "s3").then(|| self.signature(presented.as_ref(), old.is_some()));
         let signature = signature.flatten();
-        let mut call = Call { route, known, caller, region, signature, body };
-        if let Some(chain) = call.caller.events.take() {
-            call.body = events::signed(call.body, chain);
-            if !streams {
-                call.body = collect(call.body, limit).await?.into();
+        let call = Call { route, known, caller, region, signature, body };
+        if call.is_framed(view.headers) {
+            Box::pin(call.unframed(view, limit)).await
+        } else {
+            Ok(call)
+        }
+    }
+
+    /// Who calls without a signature of today's kind, if that is possible.
+    fn unsigned(
+        &self,
+        view: &RequestView<'_>,
+        old: &Option<Old<'_>>,
+        entry: &Entry,
+        known: Option<&Known>,
+    ) -> Result<Caller, Refusal> {
+        let principal = match old {
+            Some(old) if entry.service.model.name == "s3" => {
+                authenticate::verify_old(self.gateway, old, view)?
             }
-        }
-        if let Some(decoder) = call.caller.decoder.take() {
-            call.body = bodies::chunked(call.body, decoder, authenticate::decoded_len(view));
-            if !streams {
-                call.body = collect(call.body, limit).await?.into();
-            }
-        }
-        if known.may_be_packed && packed::is_packed(view.headers) {
-            call.body = packed::unpack(&collect(call.body, limit).await?, limit)?.into();
-        }
-        Ok(call)
+            Some(_) => return Err(SignatureError::SigV2.into()),
+            None if may_be_anonymous(entry, known) => Principal::anonymous(),
+            None => return Err(SignatureError::MissingAuthentication.into()),
+        };
+        let decoder = authenticate::anonymous_decoder(view)?.map(Box::new);
+        Ok(Caller { principal, decoder, events: None })
     }
 
     /// What S3's condition keys tell of a signature that was verified.
@@ -380,7 +457,7 @@ impl Exchange<'_> {
         Some(RequestSignature {
             version: found.algorithm.as_str(),
             auth_type: if found.source == Source::Query { QUERY } else { "REST-HEADER" },
-            signed_at: Some(self.gateway.cloud.clock().at(signed_at)),
+            signed_at: Some(self.cloud.clock().at(signed_at)),
             content_sha256: found.payload.stated(),
         })
     }
@@ -415,7 +492,7 @@ impl Exchange<'_> {
         let Call { route, known, caller, region, signature, body } = call;
         let service = route.entry.service;
         let account = match caller.principal.account.as_str() {
-            "" => self.gateway.cloud.settings().account.clone(),
+            "" => self.cloud.settings().account.clone(),
             account => account.to_owned(),
         };
         let mut request = self.request(
@@ -427,7 +504,7 @@ impl Exchange<'_> {
             &parts.headers,
         );
         request.signature = signature;
-        let cx = Cx::new(self.gateway.cloud.clone(), request);
+        let cx = Cx::new(self.cloud.clone(), request);
         quirks::check(service.model.name, known.op.model.name, head.headers)?;
         let labels: Vec<(&'static str, &str)> =
             route.labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -487,7 +564,7 @@ pub(crate) async fn perform(
     mut input: Box<dyn Struct>,
 ) -> Result<Box<dyn Struct>, Fault> {
     {
-        let rows = cx.db().snapshot();
+        let rows = cx.db().glance();
         if let Some(look_up) = known.reached {
             let ways = look_up(&ReadTx::new(&rows, &cx), &mut *input)?;
             if !ways.is_empty() {
@@ -529,11 +606,11 @@ fn may_be_anonymous(entry: &Entry, known: Option<&Known>) -> bool {
         || known.is_some_and(|known| known.op.model.unsigned)
 }
 
-/// The SHA-256 of a body as signatures have it; most requests have none.
-fn body_hash(body: &Bytes) -> Cow<'static, str> {
-    match body.is_empty() {
-        true => Cow::Borrowed(EMPTY_SHA256),
-        false => Cow::Owned(sha256_hex(body)),
+/// The SHA-256 of a body that was read, as signatures have it; most requests have none.
+fn body_hash(body: &Body) -> Cow<'static, str> {
+    match body.bytes() {
+        None => Cow::Borrowed(EMPTY_SHA256),
+        Some(bytes) => Cow::Owned(sha256_hex(bytes)),
     }
 }
 

@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use crate::bodies::{self, Outgoing};
-use crate::pipeline::{self, Peer};
+use crate::pipeline::{self, Entrance, Peer};
 use crate::readers::{Answers, Patient};
+use crate::timer::ConnectionTimer;
 use crate::tls::Certificates;
 use crate::{Gateway, Inner};
 
@@ -127,15 +128,14 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let peer = Peer { address: Some(self.address), tls };
-        let gateway = self.gateway;
+        let entrance = Arc::new(Entrance::new(self.gateway, peer));
         let answers = is_http2.then(Answers::default);
         let known = answers.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let gateway = Arc::clone(&gateway);
-            let (peer, answers) = (peer.clone(), known.clone());
+            let (entrance, answers) = (Arc::clone(&entrance), known.clone());
             async move {
                 let (request, told) = bodies::request(request);
-                let mut response = pipeline::handle(&gateway, request, peer).await;
+                let mut response = pipeline::handle(&entrance, request).await;
                 Ok::<_, std::convert::Infallible>(match answers {
                     Some(answers) => Outgoing::one_of(response, &answers),
                     None => {
@@ -153,7 +153,7 @@ impl Connection {
             None => {
                 let mut builder = hyper::server::conn::http1::Builder::new();
                 builder
-                    .timer(TokioTimer::new())
+                    .timer(ConnectionTimer::default())
                     .header_read_timeout(HEADER_TIME)
                     .max_buf_size(HEAD_LIMIT);
                 let stream = TokioIo::new(Patient::new(stream));

@@ -70,6 +70,6 @@ impl Watched {
             sent: response.body.len(),
             took: begun.elapsed(),
         };
-        (self.observer.answered)(&exchange.gateway.cloud, &answered);
+        (self.observer.answered)(exchange.cloud, &answered);
     }
 }

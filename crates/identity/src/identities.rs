@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fogbank_core::policy::{Attached, Document};
-use fogbank_core::store::{self, Read};
+use fogbank_core::store::{self, Apart, Read};
 use fogbank_core::{Cloud, Fault, Principal, PrincipalKind, Session};
 use parking_lot::RwLock;
 
@@ -19,18 +19,22 @@ use crate::places::Place;
 use crate::rows::{self, Grants, Kind, Tags};
 use crate::{Mode, managed};
 
-/// How many principals and keys are remembered. When there are more, all are forgotten and read anew.
-const CAPACITY: usize = 16_384;
+/// How many principals and keys a thread remembers. When there are more, all are forgotten and read anew.
+const CAPACITY: usize = 8192;
+
+/// What was made of rows by their keys. Threads remember by themselves: even to read under a lock, or to count who uses
+/// a value, is to write to memory that the others use.
+pub(crate) type Known<T> = Apart<RwLock<HashMap<String, Kept<T>>>>;
 
 /// What a process remembers of the rows of identities.
 #[derive(Default)]
 pub struct Identities {
     /// The highest number of changes that a transaction of this process has written; none if nobody tells.
     newest: Option<AtomicU64>,
-    holders: RwLock<HashMap<String, Kept<Option<Holder>>>>,
-    managed: RwLock<HashMap<String, Kept<Option<Arc<Document>>>>>,
-    pub(crate) keys: RwLock<HashMap<String, Kept<crate::directory::Key>>>,
-    pub(crate) places: RwLock<HashMap<String, Kept<Option<Place>>>>,
+    holders: Known<Option<Holder>>,
+    managed: Known<Option<Arc<Document>>>,
+    pub(crate) keys: Known<crate::directory::Key>,
+    pub(crate) places: Known<Option<Place>>,
     pub(crate) documents: Documents,
     /// The last uses of keys and roles.
     pub last_uses: LastUses,
@@ -106,11 +110,12 @@ impl Identities {
     /// What is kept under `key`, or else what `read` makes of the rows.
     pub(crate) fn recall<T, E: From<store::Error>>(
         &self,
-        known: &RwLock<HashMap<String, Kept<T>>>,
+        known: &Known<T>,
         rows: &dyn Read,
         key: &str,
         read: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
+        let known = known.own();
         let kept = known.read().get(key).cloned();
         if let Some(kept) = kept
             && self.is_current(rows, kept.generation)?

@@ -17,11 +17,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use crate::blob::claims;
 use crate::engine::{ClosedView, Engine, Survives, View};
+use crate::published::{Glance, Published};
 use crate::tx::{Hook, Overlay, WriteTx};
 use crate::{Error, meta};
 
@@ -67,7 +68,7 @@ struct Shared {
     /// There may be as much pending as there may be.
     is_full: AtomicBool,
     /// What readers see: all that is durable.
-    published: RwLock<Arc<dyn View>>,
+    published: Published,
 }
 
 struct State {
@@ -134,7 +135,7 @@ impl Committer {
             step: Notify::new(),
             exchanged: Condvar::new(),
             is_full: AtomicBool::new(false),
-            published: RwLock::new(view),
+            published: Published::new(view),
         });
         let thread = match mode {
             Mode::Inline | Mode::Stepped(_) => None,
@@ -152,7 +153,12 @@ impl Committer {
 
     /// All that is durable.
     pub(crate) fn published(&self) -> Arc<dyn View> {
-        self.shared.published.read().clone()
+        self.shared.published.glance().kept()
+    }
+
+    /// The same for a moment.
+    pub(crate) fn glance(&self) -> Glance {
+        self.shared.published.glance()
     }
 
     /// The error that writes get, if they get one.
@@ -280,7 +286,7 @@ impl Committer {
         }
         let mut state = self.shared.state.lock();
         state.base = Arc::new(ClosedView);
-        *self.shared.published.write() = state.base.clone();
+        self.shared.published.publish(state.base.clone());
         let engine = state.engine.take();
         drop(state);
         drop(engine);
@@ -559,7 +565,7 @@ impl Shared {
             match view {
                 Ok(view) => {
                     state.base = view.clone();
-                    *self.published.write() = view;
+                    self.published.publish(view);
                 }
                 Err(error) => return Err(state.fail(&error)),
             }
@@ -632,7 +638,7 @@ impl Shared {
             Ok(view) => {
                 if let Some(view) = view {
                     state.base = view.clone();
-                    *self.published.write() = view;
+                    self.published.publish(view);
                 }
                 Ok(())
             }
@@ -663,7 +669,7 @@ impl Shared {
             let is_unknown = matches!(error, Error::ReadOnly { .. });
             return Err(if is_unknown { self.give_up(state, &error) } else { error });
         }
-        *self.published.write() = view.clone();
+        self.published.publish(view.clone());
         if let Some(replaced) = state.engine.replace(engine) {
             replaced.retire();
         }

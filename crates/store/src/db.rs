@@ -141,7 +141,7 @@ pub struct LazyView<'a> {
 
 impl LazyView<'_> {
     fn view(&self) -> &ReadTx {
-        self.view.get_or_init(|| self.db.snapshot())
+        self.view.get_or_init(|| self.db.glance())
     }
 }
 
@@ -283,12 +283,17 @@ impl Db {
 
     /// Runs `f` at once on a consistent view of all that is durable.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&ReadTx) -> Result<T, E>) -> Result<T, E> {
-        f(&self.snapshot())
+        f(&self.glance())
     }
 
     /// A view that is taken when it is first read from.
     pub fn lazily(&self) -> LazyView<'_> {
         LazyView { db: self, view: OnceCell::new() }
+    }
+
+    /// A view of all that is durable now, to be let go of at once: it costs less to take than [`Db::snapshot`].
+    pub fn glance(&self) -> ReadTx {
+        ReadTx::of(self.inner.committer.glance())
     }
 
     /// A view of all that is durable now, to be read from for longer than one closure.

@@ -37,6 +37,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 
+mod apart;
 mod blob;
 mod commit;
 mod db;
@@ -47,6 +48,7 @@ mod key;
 mod layout;
 mod merge;
 mod meta;
+mod published;
 mod row;
 mod simulation;
 mod snapshot;
@@ -54,6 +56,7 @@ mod space;
 mod table;
 mod tx;
 
+pub use apart::Apart;
 pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Damaged, Scrubbed, Swept};
 pub use commit::CommitStep;
 pub use db::{Db, Durability, LazyView, Options};

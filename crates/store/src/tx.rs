@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::Error;
 use crate::engine::View;
 use crate::merge;
+use crate::published::Glance;
 
 /// The longest key in bytes, with the prefix of its table.
 pub const MAX_KEY_BYTES: usize = 32 * 1024;
@@ -59,24 +60,47 @@ pub trait Write: Read {
 /// A consistent view of all that was durable when it was opened.
 ///
 /// Old versions of rows stay on disk for as long as a view needs them, so that one should not be kept for long.
-#[derive(Clone)]
-pub struct ReadTx {
-    view: Arc<dyn View>,
+pub struct ReadTx(Seen);
+
+enum Seen {
+    Kept(Arc<dyn View>),
+    Glance(Glance),
 }
 
 impl ReadTx {
     pub(crate) fn new(view: Arc<dyn View>) -> Self {
-        ReadTx { view }
+        ReadTx(Seen::Kept(view))
+    }
+
+    /// For a moment.
+    pub(crate) fn of(glance: Glance) -> Self {
+        ReadTx(Seen::Glance(glance))
+    }
+
+    fn view(&self) -> &dyn View {
+        match &self.0 {
+            Seen::Kept(view) => &**view,
+            Seen::Glance(glance) => glance.view(),
+        }
+    }
+}
+
+impl Clone for ReadTx {
+    fn clone(&self) -> ReadTx {
+        ReadTx::new(match &self.0 {
+            Seen::Kept(view) => view.clone(),
+            Seen::Glance(glance) => glance.kept(),
+        })
     }
 }
 
 impl Read for ReadTx {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        self.view.get(key)
+        self.view().get(key)
     }
 
     fn get_often(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        self.view.get_often(key)
+        self.view().get_often(key)
     }
 
     fn scan(
@@ -86,7 +110,7 @@ impl Read for ReadTx {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), Error> {
-        self.view.scan(start, end, reverse, visit).map(|_| ())
+        self.view().scan(start, end, reverse, visit).map(|_| ())
     }
 }
 

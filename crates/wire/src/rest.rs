@@ -1,5 +1,6 @@
 //! The HTTP bindings of the REST protocols: labels, query, headers, payloads.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -402,11 +403,32 @@ type HeaderNames = [Option<HeaderName>];
 static NAMES: LazyLock<RwLock<HashMap<usize, &'static HeaderNames>>> =
     LazyLock::new(RwLock::default);
 
+thread_local! {
+    /// Those of the structures that this thread wrote last: even to read under a lock is to write to what all threads
+    /// share.
+    static LAST_NAMES: [Cell<Option<(usize, &'static HeaderNames)>>; 16] =
+        const { [const { Cell::new(None) }; 16] };
+}
+
 /// Room for the headers of most answers.
 const FEW_HEADERS: usize = 12;
 
 fn header_names(schema: &'static Schema, members: &[Member]) -> &'static HeaderNames {
     let key = std::ptr::from_ref(schema) as usize;
+    LAST_NAMES.with(|last| {
+        let place = &last[key / align_of::<Schema>() % last.len()];
+        match place.get() {
+            Some((of, names)) if of == key => names,
+            _ => {
+                let names = shared_header_names(key, members);
+                place.set(Some((key, names)));
+                names
+            }
+        }
+    })
+}
+
+fn shared_header_names(key: usize, members: &[Member]) -> &'static HeaderNames {
     if let Some(names) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return names;
     }

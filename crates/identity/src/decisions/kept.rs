@@ -7,10 +7,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use fogbank_core::policy::ResourcePolicyMode;
-use fogbank_core::store::{self, Read, Table, row};
+use fogbank_core::store::{self, Apart, Read, Table, row};
 use fogbank_core::{Cx, Fault, Request, ResourcePolicy};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -109,12 +109,28 @@ impl Decided {
 /// The decisions that are kept.
 pub struct KeptDecisions {
     capacity: AtomicUsize,
-    rings: Mutex<Rings>,
+    counts: Counts,
+    /// The allowed ones, of which there are many: each thread keeps its own.
+    allowed: Apart<Mutex<VecDeque<Allowed>>>,
+    refused: Mutex<Refused>,
+}
+
+/// How many decisions there were. In lines of the processor's cache in which nothing else is.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counts {
+    all: AtomicU64,
+    allowed: AtomicU64,
 }
 
 impl Default for KeptDecisions {
     fn default() -> KeptDecisions {
-        KeptDecisions { capacity: AtomicUsize::new(CAPACITY), rings: Mutex::default() }
+        KeptDecisions {
+            capacity: AtomicUsize::new(CAPACITY),
+            counts: Counts::default(),
+            allowed: Apart::default(),
+            refused: Mutex::default(),
+        }
     }
 }
 
@@ -142,12 +158,16 @@ impl Kept {
     }
 }
 
+/// An allowed decision.
+struct Allowed {
+    /// How many allowed ones there were before.
+    number: u64,
+    kept: Kept,
+}
+
 #[derive(Default)]
-struct Rings {
-    /// How many decisions there were.
-    count: u64,
-    allowed: VecDeque<Kept>,
-    refused: VecDeque<Arc<Decided>>,
+struct Refused {
+    kept: VecDeque<Arc<Decided>>,
     /// How many of the refused, the newest ones, are not written yet.
     unwritten: usize,
     /// The number of the next refusal that is written, once it is known.
@@ -172,19 +192,32 @@ impl KeptDecisions {
             return;
         }
         let mut decided = Decided::of(question, standing, found, outcome);
-        let is_refusal = decided.is_refusal();
-        let mut rings = self.rings.lock();
-        decided.order = rings.count;
-        rings.count += 1;
-        let oldest = if is_refusal {
-            rings.unwritten = (rings.unwritten + 1).min(capacity);
-            push(&mut rings.refused, Arc::new(decided), capacity).map(Kept::Decided)
-        } else {
-            push(&mut rings.allowed, Kept::Decided(Arc::new(decided)), capacity)
-        };
-        drop(rings);
+        decided.order = self.counts.all.fetch_add(1, Ordering::Relaxed);
+        if !decided.is_refusal() {
+            return self.push(capacity, |_| Kept::Decided(Arc::new(decided)));
+        }
+        let mut refused = self.refused.lock();
+        refused.unwritten = (refused.unwritten + 1).min(capacity);
+        let oldest = if refused.kept.len() >= capacity { refused.kept.pop_front() } else { None };
+        refused.kept.push_back(Arc::new(decided));
+        drop(refused);
         // What it was made of may be freed here, which nobody need wait for.
         drop(oldest);
+    }
+
+    /// Adds an allowed decision, which is made of the oldest one that goes for it.
+    fn push(&self, capacity: usize, make: impl FnOnce(Option<Kept>) -> Kept) {
+        let number = self.counts.allowed.fetch_add(1, Ordering::Relaxed);
+        let mut ring = self.allowed.own().lock();
+        let mut oldest = None;
+        // Two at a time, so that what was kept when fewer threads were at work goes by and by.
+        for _ in 0..2 {
+            if ring.front().is_some_and(|first| first.number + capacity as u64 <= number) {
+                oldest = ring.pop_front().or(oldest);
+            }
+        }
+        let kept = make(oldest.map(|oldest| oldest.kept));
+        ring.push_back(Allowed { number, kept });
     }
 
     /// Keeps that no policy was asked, and why.
@@ -193,22 +226,16 @@ impl KeptDecisions {
         if capacity == 0 {
             return;
         }
-        let mut rings = self.rings.lock();
-        let texts = match rings.allowed.front() {
-            Some(Kept::Passed(_)) if rings.allowed.len() >= capacity => {
-                match rings.allowed.pop_front() {
-                    Some(Kept::Passed(oldest)) => oldest.into_texts(),
-                    _ => String::new(),
-                }
-            }
-            _ => String::new(),
-        };
-        let mut passed = Passed::note(question, why, texts);
-        passed.order = rings.count;
-        rings.count += 1;
-        let oldest = push(&mut rings.allowed, Kept::Passed(passed), capacity);
-        drop(rings);
-        drop(oldest);
+        let order = self.counts.all.fetch_add(1, Ordering::Relaxed);
+        self.push(capacity, |oldest| {
+            let texts = match oldest {
+                Some(Kept::Passed(oldest)) => oldest.into_texts(),
+                _ => String::new(),
+            };
+            let mut passed = Passed::note(question, why, texts);
+            passed.order = order;
+            Kept::Passed(passed)
+        });
     }
 
     /// The explanations of all decisions over a request, in their order.
@@ -225,21 +252,26 @@ impl KeptDecisions {
     /// What is kept of a request, in the order of the decisions.
     fn of_request(&self, request_id: &str) -> Vec<(u64, Kept)> {
         let mut found = Vec::new();
-        let rings = self.rings.lock();
-        for allowed in &rings.allowed {
-            match allowed {
-                Kept::Decided(decided) if decided.request.id == request_id => {
-                    found.push((decided.order, Kept::Decided(decided.clone())));
+        let capacity = self.capacity.load(Ordering::Relaxed) as u64;
+        for ring in self.allowed.iter() {
+            let ring = ring.lock();
+            let count = self.counts.allowed.load(Ordering::Relaxed);
+            let is_kept = |allowed: &&Allowed| allowed.number + capacity >= count;
+            for allowed in ring.iter().filter(is_kept) {
+                match &allowed.kept {
+                    Kept::Decided(decided) if decided.request.id == request_id => {
+                        found.push((decided.order, Kept::Decided(decided.clone())));
+                    }
+                    Kept::Passed(passed) if passed.request_id() == request_id => {
+                        found.push((passed.order, Kept::Passed(passed.clone())));
+                    }
+                    _ => {}
                 }
-                Kept::Passed(passed) if passed.request_id() == request_id => {
-                    found.push((passed.order, Kept::Passed(passed.clone())));
-                }
-                _ => {}
             }
         }
-        let refused = rings.refused.iter().filter(|decided| decided.request.id == request_id);
+        let refused = self.refused.lock();
+        let refused = refused.kept.iter().filter(|decided| decided.request.id == request_id);
         found.extend(refused.map(|decided| (decided.order, Kept::Decided(decided.clone()))));
-        drop(rings);
         found.sort_by_key(|(order, _)| *order);
         found
     }
@@ -247,8 +279,8 @@ impl KeptDecisions {
     /// The last refusal of a request in the form of AWS's authorization messages, to be encoded.
     pub fn authorization_message(&self, request_id: &str) -> Option<Value> {
         let found = {
-            let rings = self.rings.lock();
-            rings.refused.iter().rev().find(|decided| decided.request.id == request_id).cloned()
+            let refused = self.refused.lock();
+            refused.kept.iter().rev().find(|decided| decided.request.id == request_id).cloned()
         };
         found.map(|decided| encoded::message(&decided))
     }
@@ -261,7 +293,7 @@ impl KeptDecisions {
         since_secs: i64,
         limit: usize,
     ) -> Result<Vec<Value>, Fault> {
-        let kept: Vec<Arc<Decided>> = self.rings.lock().refused.iter().rev().cloned().collect();
+        let kept: Vec<Arc<Decided>> = self.refused.lock().kept.iter().rev().cloned().collect();
         let is_meant = |value: &Value| {
             let caller = &value["caller"];
             principal.is_none_or(|arn| caller["arn"] == arn || caller["role"] == arn)
@@ -283,10 +315,10 @@ impl KeptDecisions {
     /// Writes down the refusals that are not written yet.
     pub async fn write(&self, cx: &Cx) -> Result<(), Fault> {
         let (pending, next) = {
-            let mut rings = self.rings.lock();
-            let count = std::mem::take(&mut rings.unwritten).min(AT_ONCE);
-            let from = rings.refused.len().saturating_sub(count);
-            (rings.refused.range(from..).cloned().collect::<Vec<_>>(), rings.next)
+            let mut refused = self.refused.lock();
+            let count = std::mem::take(&mut refused.unwritten).min(AT_ONCE);
+            let from = refused.kept.len().saturating_sub(count);
+            (refused.kept.range(from..).cloned().collect::<Vec<_>>(), refused.next)
         };
         if pending.is_empty() {
             return Ok(());
@@ -306,26 +338,21 @@ impl KeptDecisions {
                 Ok::<_, store::Error>(number)
             })
             .await?;
-        self.rings.lock().next = Some(after);
+        self.refused.lock().next = Some(after);
         Ok(())
     }
 
     /// Forgets the decisions over calls of an account, or of all.
     pub fn forget(&self, account: Option<&str>) {
         let stays = |of: &str| account.is_some_and(|account| of != account);
-        let mut rings = self.rings.lock();
-        rings.allowed.retain(|allowed| stays(allowed.account()));
-        rings.refused.retain(|decided| stays(&decided.request.principal.account));
-        rings.unwritten = rings.unwritten.min(rings.refused.len());
-        rings.next = None;
+        for ring in self.allowed.iter() {
+            ring.lock().retain(|allowed| stays(allowed.kept.account()));
+        }
+        let mut refused = self.refused.lock();
+        refused.kept.retain(|decided| stays(&decided.request.principal.account));
+        refused.unwritten = refused.unwritten.min(refused.kept.len());
+        refused.next = None;
     }
-}
-
-/// Adds the newest to a ring, and gives what falls out of it.
-fn push<T>(ring: &mut VecDeque<T>, newest: T, capacity: usize) -> Option<T> {
-    let oldest = if ring.len() >= capacity { ring.pop_front() } else { None };
-    ring.push_back(newest);
-    oldest
 }
 
 fn denial(decided: &Decided) -> Denial {

@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use parking_lot::RwLock;
 
+use crate::Apart;
 use crate::tx::Overlay;
 
-const SHARDS: usize = 16;
-/// What a shard remembers, in bytes and rows; at more it begins anew. All shards together take a megabyte or two.
-const SHARD_BYTES: usize = 64 << 10;
-const SHARD_ROWS: usize = 512;
+/// What is remembered for a thread, in bytes and rows; at more it begins anew.
+const SHARD_BYTES: usize = 256 << 10;
+const SHARD_ROWS: usize = 2048;
 /// Longer values are not remembered.
 const MAX_VALUE_BYTES: usize = 4 << 10;
 /// The bytes in front of a key that name its table.
@@ -27,7 +27,8 @@ pub(super) struct Often {
     generation: AtomicU64,
     /// A bit for each table of which something was ever to be remembered. Tables may share one.
     tables: AtomicU64,
-    shards: [RwLock<Shard>; SHARDS],
+    /// Threads remember by themselves: even to read under a lock is to write to it.
+    shards: Apart<RwLock<Shard>>,
 }
 
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Often {
 
     /// The row as a view of this generation sees it, if it is remembered.
     pub(super) fn get(&self, key: &[u8], generation: u64) -> Option<Bytes> {
-        let shard = self.shard(key).read();
+        let shard = self.shards.own().read();
         shard.rows.get(key).filter(|row| row.since <= generation).map(|row| row.value.clone())
     }
 
@@ -66,7 +67,7 @@ impl Often {
         if value.len() > MAX_VALUE_BYTES || self.generation() != generation {
             return;
         }
-        let mut shard = self.shard(key).write();
+        let mut shard = self.shards.own().write();
         // A commit that begins its generation after this look forgets the row after this lock.
         if self.generation() != generation {
             return;
@@ -93,26 +94,20 @@ impl Often {
             if tables & table_bit(key) == 0 {
                 continue;
             }
-            let mut shard = self.shard(key).write();
-            if let Some(old) = shard.rows.remove(key) {
-                shard.bytes -= key.len() + old.value.len();
+            for shard in self.shards.iter() {
+                let mut shard = shard.write();
+                if let Some(old) = shard.rows.remove(key) {
+                    shard.bytes -= key.len() + old.value.len();
+                }
             }
         }
-    }
-
-    fn shard(&self, key: &[u8]) -> &RwLock<Shard> {
-        &self.shards[(hash(key) % SHARDS as u64) as usize]
     }
 }
 
 fn table_bit(key: &[u8]) -> u64 {
-    1 << (hash(&key[..key.len().min(PREFIX_BYTES)]) % 64)
-}
-
-fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    bytes.hash(&mut hasher);
-    hasher.finish()
+    key[..key.len().min(PREFIX_BYTES)].hash(&mut hasher);
+    1 << (hasher.finish() % 64)
 }
 
 #[cfg(test)]
@@ -243,7 +238,7 @@ mod tests {
             often.remember(&key, &Bytes::from(vec![7; 1000]), often.generation());
         }
         let bytes: usize = often.shards.iter().map(|shard| shard.read().bytes).sum();
-        assert!(bytes > 100_000 && bytes <= SHARDS * SHARD_BYTES, "{bytes}");
+        assert!(bytes > 100_000 && bytes <= SHARD_BYTES, "{bytes}");
         often.remember(b"long", &Bytes::from(vec![7; 5000]), often.generation());
         assert_eq!(often.get(b"long", often.generation()), None);
     }
