@@ -297,11 +297,14 @@ pub(crate) fn tagging_header(header: &str) -> Result<Vec<(String, String)>, Erro
     let mut tags: Vec<(String, String)> = Vec::new();
     for pair in header.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // More than one `=` is how `a=1,b=2` shows.
+        if value.contains('=') {
+            return Err(malformed());
+        }
         let (Some(key), Some(value)) = (form_decode(key), form_decode(value)) else {
             return Err(malformed());
         };
-        // More than one `=` is how `a=1,b=2` shows.
-        if key.is_empty() || value.contains('=') || tags.iter().any(|(known, _)| *known == key) {
+        if key.is_empty() || tags.iter().any(|(known, _)| *known == key) {
             return Err(malformed());
         }
         tags.push((key, value));

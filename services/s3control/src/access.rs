@@ -1,10 +1,17 @@
 //! For every operation: the action and the ARN of the access point.
 
+use std::borrow::Cow;
+
 use fogbank_accesspoints as points;
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Fault, Request};
+use fogbank_core::{Access, Check, Fault, ReadTx, Request};
 
-use crate::model::{CreateAccessPointInput, TagResourceInput, UntagResourceInput};
+use crate::model::{
+    CreateAccessPointInput, CreateJobInput, PutJobTaggingInput, TagResourceInput,
+    UntagResourceInput, UpdateJobPriorityInput, UpdateJobStatusInput,
+};
+use crate::store::{JOBS, Status};
+use crate::{jobs, running};
 
 type Allowed = Result<Access, Fault>;
 
@@ -74,4 +81,54 @@ pub(crate) fn resource(action: &'static str, request: &Request, input: &dyn Stru
         Some(input) => Ok(access.with_tag_keys(&input.tag_keys)),
         None => Ok(access),
     }
+}
+
+/// An action on the job that the input names, with what the job is now and what is asked for.
+pub(crate) fn job(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
+    let account = input.text("AccountId").unwrap_or_default();
+    let arn = jobs::arn((account, &request.region, jobs::named(input)));
+    let mut access = Access::to(action, arn);
+    if let Some(input) = input.downcast_ref::<UpdateJobPriorityInput>() {
+        access = access.with("s3:RequestJobPriority", [input.priority.to_string()]);
+    }
+    if let Some(input) = input.downcast_ref::<PutJobTaggingInput>() {
+        access = access.with_tags(input.tags.iter().map(|tag| (&tag.key, &tag.value)));
+    }
+    Ok(own(access, request, input)?.refined(refine_job))
+}
+
+/// Adds what the job is now, as far as AWS lets an action depend on it.
+fn refine_job(tx: &ReadTx<'_>, input: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+    let Some(job) = JOBS.get(tx, &jobs::key(tx, jobs::named(input)))? else { return Ok(()) };
+    let is_status = input.downcast_ref::<UpdateJobStatusInput>().is_some();
+    for check in checks {
+        let is_change = !matches!(&*check.action, "s3:DescribeJob" | "s3:GetJobTagging");
+        let mut add =
+            |key: Cow<'static, str>, value: String| check.context.push((key, vec![value]));
+        for (key, value) in &job.tags {
+            add(format!("aws:ResourceTag/{key}").into(), value.clone());
+        }
+        if is_change {
+            add("s3:ExistingJobPriority".into(), job.priority.to_string());
+            add("s3:ExistingJobOperation".into(), job.operation.clone());
+        }
+        if is_status && job.status == Status::Suspended {
+            add("s3:JobSuspendedCause".into(), jobs::UNCONFIRMED.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Creating a job, to which a role is passed.
+pub(crate) fn create_job(request: &Request, input: &dyn Struct) -> Allowed {
+    let access = own(Access::to("s3:CreateJob", "*"), request, input)?;
+    let Some(input) = input.downcast_ref::<CreateJobInput>() else { return Ok(access) };
+    let operation = jobs::operation(&input.operation).map(str::to_owned);
+    let tags = input.tags.as_deref().unwrap_or_default();
+    let access = access
+        .with("s3:RequestJobPriority", [input.priority.to_string()])
+        .with("s3:RequestJobOperation", operation)
+        .with_tags(tags.iter().map(|tag| (&tag.key, &tag.value)));
+    let all = jobs::arn((&request.account, &request.region, "*"));
+    Ok(access.and_pass_role(&*input.role_arn, running::SERVICE, all))
 }

@@ -9,12 +9,20 @@ fogbank_core::errors! {
         AccessDenied,
         #[error("Your previous request to create the named accesspoint succeeded and you already own it.")]
         AccessPointAlreadyOwnedByYou,
+        #[error("{0}")]
+        BadRequestException(String),
+        #[error("The ClientRequestToken was used before for a job that was asked for otherwise.")]
+        IdempotencyException,
         #[error("The specified accesspoint name or account is not valid")]
         InvalidAccessPoint,
         #[error("{0}")]
         InvalidRequest(String),
+        #[error("The continuation token provided is incorrect")]
+        InvalidNextTokenException,
         #[error("{0}")]
         InvalidTag(String),
+        #[error("{0}")]
+        JobStatusException(String),
         #[error("{0}")]
         MalformedPolicy(String),
         #[error("The XML you provided was not well-formed or did not validate against our published schema")]
@@ -23,6 +31,10 @@ fogbank_core::errors! {
         NoSuchPublicAccessBlockConfiguration,
         #[error("The specified resource doesn't exist.")]
         NoSuchResource,
+        #[error("No such job")]
+        NotFoundException,
+        #[error("{0}")]
+        TooManyTagsException(String),
     }
 }
 

@@ -383,7 +383,7 @@ pub static SERVICE: wire::Service = wire::Service {
         error(
             "NotFoundException",
             ("NotFoundException", "NotFoundException"),
-            400,
+            404,
             true,
             &schema::NOT_FOUND_EXCEPTION,
         ),
@@ -453,6 +453,35 @@ impl wire::OperationShape for CreateAccessPoint {
     };
 }
 
+pub struct CreateJob;
+
+impl wire::OperationShape for CreateJob {
+    type Input = CreateJobInput;
+    type Output = CreateJobOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateJob",
+            method: "POST",
+            uri: "/v20180820/jobs",
+            status: 200,
+            input: &schema::CREATE_JOB_REQUEST,
+            output: &schema::CREATE_JOB_RESULT,
+            result_wrapper: "",
+            input_root: "CreateJobRequest",
+            output_root: "CreateJobResult",
+            errors: &[
+                "TooManyRequestsException",
+                "BadRequestException",
+                "IdempotencyException",
+                "InternalServiceException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteAccessPoint;
 
 impl wire::OperationShape for DeleteAccessPoint {
@@ -501,6 +530,30 @@ impl wire::OperationShape for DeleteAccessPointPolicy {
     };
 }
 
+pub struct DeleteJobTagging;
+
+impl wire::OperationShape for DeleteJobTagging {
+    type Input = DeleteJobTaggingInput;
+    type Output = DeleteJobTaggingOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteJobTagging",
+            method: "DELETE",
+            uri: "/v20180820/jobs/{id}/tagging",
+            status: 200,
+            input: &schema::DELETE_JOB_TAGGING_REQUEST,
+            output: &schema::DELETE_JOB_TAGGING_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InternalServiceException", "TooManyRequestsException", "NotFoundException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeletePublicAccessBlock;
 
 impl wire::OperationShape for DeletePublicAccessBlock {
@@ -518,6 +571,35 @@ impl wire::OperationShape for DeletePublicAccessBlock {
             input_root: "",
             output_root: "",
             errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeJob;
+
+impl wire::OperationShape for DescribeJob {
+    type Input = DescribeJobInput;
+    type Output = DescribeJobOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeJob",
+            method: "GET",
+            uri: "/v20180820/jobs/{id}",
+            status: 200,
+            input: &schema::DESCRIBE_JOB_REQUEST,
+            output: &schema::DESCRIBE_JOB_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "DescribeJobResult",
+            errors: &[
+                "BadRequestException",
+                "TooManyRequestsException",
+                "NotFoundException",
+                "InternalServiceException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -597,6 +679,30 @@ impl wire::OperationShape for GetAccessPointPolicyStatus {
     };
 }
 
+pub struct GetJobTagging;
+
+impl wire::OperationShape for GetJobTagging {
+    type Input = GetJobTaggingInput;
+    type Output = GetJobTaggingOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetJobTagging",
+            method: "GET",
+            uri: "/v20180820/jobs/{id}/tagging",
+            status: 200,
+            input: &schema::GET_JOB_TAGGING_REQUEST,
+            output: &schema::GET_JOB_TAGGING_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetJobTaggingResult",
+            errors: &["InternalServiceException", "TooManyRequestsException", "NotFoundException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetPublicAccessBlock;
 
 impl wire::OperationShape for GetPublicAccessBlock {
@@ -645,6 +751,34 @@ impl wire::OperationShape for ListAccessPoints {
     };
 }
 
+pub struct ListJobs;
+
+impl wire::OperationShape for ListJobs {
+    type Input = ListJobsInput;
+    type Output = ListJobsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListJobs",
+            method: "GET",
+            uri: "/v20180820/jobs",
+            status: 200,
+            input: &schema::LIST_JOBS_REQUEST,
+            output: &schema::LIST_JOBS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListJobsResult",
+            errors: &[
+                "InvalidRequestException",
+                "InternalServiceException",
+                "InvalidNextTokenException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListTagsForResource;
 
 impl wire::OperationShape for ListTagsForResource {
@@ -686,6 +820,35 @@ impl wire::OperationShape for PutAccessPointPolicy {
             input_root: "PutAccessPointPolicyRequest",
             output_root: "",
             errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutJobTagging;
+
+impl wire::OperationShape for PutJobTagging {
+    type Input = PutJobTaggingInput;
+    type Output = PutJobTaggingOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutJobTagging",
+            method: "PUT",
+            uri: "/v20180820/jobs/{id}/tagging",
+            status: 200,
+            input: &schema::PUT_JOB_TAGGING_REQUEST,
+            output: &schema::PUT_JOB_TAGGING_RESULT,
+            result_wrapper: "",
+            input_root: "PutJobTaggingRequest",
+            output_root: "",
+            errors: &[
+                "InternalServiceException",
+                "TooManyRequestsException",
+                "NotFoundException",
+                "TooManyTagsException",
+            ],
             unsigned: false,
             checksum_required: false,
         };
@@ -765,6 +928,65 @@ impl wire::OperationShape for UntagResource {
     };
 }
 
+pub struct UpdateJobPriority;
+
+impl wire::OperationShape for UpdateJobPriority {
+    type Input = UpdateJobPriorityInput;
+    type Output = UpdateJobPriorityOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateJobPriority",
+            method: "POST",
+            uri: "/v20180820/jobs/{id}/priority",
+            status: 200,
+            input: &schema::UPDATE_JOB_PRIORITY_REQUEST,
+            output: &schema::UPDATE_JOB_PRIORITY_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "UpdateJobPriorityResult",
+            errors: &[
+                "BadRequestException",
+                "TooManyRequestsException",
+                "NotFoundException",
+                "InternalServiceException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateJobStatus;
+
+impl wire::OperationShape for UpdateJobStatus {
+    type Input = UpdateJobStatusInput;
+    type Output = UpdateJobStatusOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateJobStatus",
+            method: "POST",
+            uri: "/v20180820/jobs/{id}/status",
+            status: 200,
+            input: &schema::UPDATE_JOB_STATUS_REQUEST,
+            output: &schema::UPDATE_JOB_STATUS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "UpdateJobStatusResult",
+            errors: &[
+                "BadRequestException",
+                "TooManyRequestsException",
+                "NotFoundException",
+                "JobStatusException",
+                "InternalServiceException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessPoint {
     pub name: Option<String>,
@@ -781,6 +1003,24 @@ pub struct AccessPoint {
 wire::structure!(AccessPoint, schema::ACCESS_POINT, {
     0 => name, 1 => network_origin, 2 => vpc_configuration, 3 => bucket, 4 => access_point_arn,
     5 => alias, 6 => bucket_account_id, 7 => data_source_id, 8 => data_source_type,
+});
+
+wire::enumeration!(ComputeObjectChecksumAlgorithm {
+    Crc32 = "CRC32",
+    Crc32C = "CRC32C",
+    Crc64Nvme = "CRC64NVME",
+    Md5 = "MD5",
+    Sha1 = "SHA1",
+    Sha256 = "SHA256",
+    Sha512 = "SHA512",
+    Xxhash64 = "XXHASH64",
+    Xxhash3 = "XXHASH3",
+    Xxhash128 = "XXHASH128",
+});
+
+wire::enumeration!(ComputeObjectChecksumType {
+    FullObject = "FULL_OBJECT",
+    Composite = "COMPOSITE",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -808,6 +1048,45 @@ pub struct CreateAccessPointOutput {
 
 wire::structure!(CreateAccessPointOutput, schema::CREATE_ACCESS_POINT_RESULT, {
     0 => access_point_arn, 1 => alias,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateJobInput {
+    pub account_id: String,
+    pub confirmation_required: Option<bool>,
+    pub operation: JobOperation,
+    pub report: JobReport,
+    pub client_request_token: String,
+    pub manifest: Option<JobManifest>,
+    pub description: Option<String>,
+    pub priority: i32,
+    pub role_arn: String,
+    pub tags: Option<Vec<S3Tag>>,
+    pub manifest_generator: Option<JobManifestGenerator>,
+}
+
+wire::structure!(CreateJobInput, schema::CREATE_JOB_REQUEST, {
+    0 => account_id, 1 => confirmation_required, 2 => operation, 3 => report,
+    4 => client_request_token, 5 => manifest, 6 => description, 7 => priority, 8 => role_arn,
+    9 => tags, 10 => manifest_generator,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateJobOutput {
+    pub job_id: Option<String>,
+}
+
+wire::structure!(CreateJobOutput, schema::CREATE_JOB_RESULT, {
+    0 => job_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DSSEKMSFilter {
+    pub kms_key_arn: Option<String>,
+}
+
+wire::structure!(DSSEKMSFilter, schema::DSSEKMS_FILTER, {
+    0 => kms_key_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -841,6 +1120,21 @@ wire::structure!(DeleteAccessPointInput, schema::DELETE_ACCESS_POINT_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteJobTaggingInput {
+    pub account_id: String,
+    pub job_id: String,
+}
+
+wire::structure!(DeleteJobTaggingInput, schema::DELETE_JOB_TAGGING_REQUEST, {
+    0 => account_id, 1 => job_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteJobTaggingOutput {}
+
+wire::structure!(DeleteJobTaggingOutput, schema::DELETE_JOB_TAGGING_RESULT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeletePublicAccessBlockOutput {}
 
 wire::structure!(DeletePublicAccessBlockOutput, schema::DELETE_PUBLIC_ACCESS_BLOCK_OUTPUT, {});
@@ -852,6 +1146,39 @@ pub struct DeletePublicAccessBlockInput {
 
 wire::structure!(DeletePublicAccessBlockInput, schema::DELETE_PUBLIC_ACCESS_BLOCK_REQUEST, {
     0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeJobInput {
+    pub account_id: String,
+    pub job_id: String,
+}
+
+wire::structure!(DescribeJobInput, schema::DESCRIBE_JOB_REQUEST, {
+    0 => account_id, 1 => job_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeJobOutput {
+    pub job: Option<JobDescriptor>,
+}
+
+wire::structure!(DescribeJobOutput, schema::DESCRIBE_JOB_RESULT, {
+    0 => job,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GeneratedManifestEncryption {
+    pub sses3: Option<SSES3Encryption>,
+    pub ssekms: Option<SSEKMSEncryption>,
+}
+
+wire::structure!(GeneratedManifestEncryption, schema::GENERATED_MANIFEST_ENCRYPTION, {
+    0 => sses3, 1 => ssekms,
+});
+
+wire::enumeration!(GeneratedManifestFormat {
+    S3InventoryReportCsv20211130 = "S3InventoryReport_CSV_20211130",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -925,6 +1252,25 @@ wire::structure!(GetAccessPointOutput, schema::GET_ACCESS_POINT_RESULT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetJobTaggingInput {
+    pub account_id: String,
+    pub job_id: String,
+}
+
+wire::structure!(GetJobTaggingInput, schema::GET_JOB_TAGGING_REQUEST, {
+    0 => account_id, 1 => job_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetJobTaggingOutput {
+    pub tags: Option<Vec<S3Tag>>,
+}
+
+wire::structure!(GetJobTaggingOutput, schema::GET_JOB_TAGGING_RESULT, {
+    0 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetPublicAccessBlockOutput {
     pub public_access_block_configuration: Option<PublicAccessBlockConfiguration>,
 }
@@ -940,6 +1286,237 @@ pub struct GetPublicAccessBlockInput {
 
 wire::structure!(GetPublicAccessBlockInput, schema::GET_PUBLIC_ACCESS_BLOCK_REQUEST, {
     0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobDescriptor {
+    pub job_id: Option<String>,
+    pub confirmation_required: Option<bool>,
+    pub description: Option<String>,
+    pub job_arn: Option<String>,
+    pub status: Option<JobStatus>,
+    pub manifest: Option<JobManifest>,
+    pub operation: Option<JobOperation>,
+    pub priority: Option<i32>,
+    pub progress_summary: Option<JobProgressSummary>,
+    pub status_update_reason: Option<String>,
+    pub failure_reasons: Option<Vec<JobFailure>>,
+    pub report: Option<JobReport>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub termination_date: Option<wire::Timestamp>,
+    pub role_arn: Option<String>,
+    pub suspended_date: Option<wire::Timestamp>,
+    pub suspended_cause: Option<String>,
+    pub manifest_generator: Option<JobManifestGenerator>,
+    pub generated_manifest_descriptor: Option<S3GeneratedManifestDescriptor>,
+}
+
+wire::structure!(JobDescriptor, schema::JOB_DESCRIPTOR, {
+    0 => job_id, 1 => confirmation_required, 2 => description, 3 => job_arn, 4 => status,
+    5 => manifest, 6 => operation, 7 => priority, 8 => progress_summary, 9 => status_update_reason,
+    10 => failure_reasons, 11 => report, 12 => creation_time, 13 => termination_date,
+    14 => role_arn, 15 => suspended_date, 16 => suspended_cause, 17 => manifest_generator,
+    18 => generated_manifest_descriptor,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobFailure {
+    pub failure_code: Option<String>,
+    pub failure_reason: Option<String>,
+}
+
+wire::structure!(JobFailure, schema::JOB_FAILURE, {
+    0 => failure_code, 1 => failure_reason,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobListDescriptor {
+    pub job_id: Option<String>,
+    pub description: Option<String>,
+    pub operation: Option<String>,
+    pub priority: Option<i32>,
+    pub status: Option<JobStatus>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub termination_date: Option<wire::Timestamp>,
+    pub progress_summary: Option<JobProgressSummary>,
+}
+
+wire::structure!(JobListDescriptor, schema::JOB_LIST_DESCRIPTOR, {
+    0 => job_id, 1 => description, 2 => operation, 3 => priority, 4 => status, 5 => creation_time,
+    6 => termination_date, 7 => progress_summary,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobManifest {
+    pub spec: JobManifestSpec,
+    pub location: JobManifestLocation,
+}
+
+wire::structure!(JobManifest, schema::JOB_MANIFEST, {
+    0 => spec, 1 => location,
+});
+
+wire::enumeration!(JobManifestFieldName {
+    Ignore = "Ignore",
+    Bucket = "Bucket",
+    Key = "Key",
+    VersionId = "VersionId",
+});
+
+wire::enumeration!(JobManifestFormat {
+    S3BatchOperationsCsv20180820 = "S3BatchOperations_CSV_20180820",
+    S3InventoryReportCsv20161130 = "S3InventoryReport_CSV_20161130",
+});
+
+wire::union!(JobManifestGenerator, schema::JOB_MANIFEST_GENERATOR, {
+    0 => S3JobManifestGenerator(S3JobManifestGenerator),
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobManifestGeneratorFilter {
+    pub eligible_for_replication: Option<bool>,
+    pub created_after: Option<wire::Timestamp>,
+    pub created_before: Option<wire::Timestamp>,
+    pub object_replication_statuses: Option<Vec<ReplicationStatus>>,
+    pub key_name_constraint: Option<KeyNameConstraint>,
+    pub object_size_greater_than_bytes: Option<i64>,
+    pub object_size_less_than_bytes: Option<i64>,
+    pub match_any_storage_class: Option<Vec<S3StorageClass>>,
+    pub match_any_object_encryption: Option<Vec<ObjectEncryptionFilter>>,
+}
+
+wire::structure!(JobManifestGeneratorFilter, schema::JOB_MANIFEST_GENERATOR_FILTER, {
+    0 => eligible_for_replication, 1 => created_after, 2 => created_before,
+    3 => object_replication_statuses, 4 => key_name_constraint, 5 => object_size_greater_than_bytes,
+    6 => object_size_less_than_bytes, 7 => match_any_storage_class,
+    8 => match_any_object_encryption,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobManifestLocation {
+    pub object_arn: String,
+    pub object_version_id: Option<String>,
+    pub e_tag: String,
+}
+
+wire::structure!(JobManifestLocation, schema::JOB_MANIFEST_LOCATION, {
+    0 => object_arn, 1 => object_version_id, 2 => e_tag,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobManifestSpec {
+    pub format: JobManifestFormat,
+    pub fields: Option<Vec<JobManifestFieldName>>,
+}
+
+wire::structure!(JobManifestSpec, schema::JOB_MANIFEST_SPEC, {
+    0 => format, 1 => fields,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobOperation {
+    pub lambda_invoke: Option<LambdaInvokeOperation>,
+    pub s3_put_object_copy: Option<S3CopyObjectOperation>,
+    pub s3_put_object_acl: Option<S3SetObjectAclOperation>,
+    pub s3_put_object_tagging: Option<S3SetObjectTaggingOperation>,
+    pub s3_delete_object_tagging: Option<S3DeleteObjectTaggingOperation>,
+    pub s3_initiate_restore_object: Option<S3InitiateRestoreObjectOperation>,
+    pub s3_put_object_legal_hold: Option<S3SetObjectLegalHoldOperation>,
+    pub s3_put_object_retention: Option<S3SetObjectRetentionOperation>,
+    pub s3_replicate_object: Option<S3ReplicateObjectOperation>,
+    pub s3_compute_object_checksum: Option<S3ComputeObjectChecksumOperation>,
+    pub s3_update_object_encryption: Option<S3UpdateObjectEncryptionOperation>,
+}
+
+wire::structure!(JobOperation, schema::JOB_OPERATION, {
+    0 => lambda_invoke, 1 => s3_put_object_copy, 2 => s3_put_object_acl, 3 => s3_put_object_tagging,
+    4 => s3_delete_object_tagging, 5 => s3_initiate_restore_object, 6 => s3_put_object_legal_hold,
+    7 => s3_put_object_retention, 8 => s3_replicate_object, 9 => s3_compute_object_checksum,
+    10 => s3_update_object_encryption,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobProgressSummary {
+    pub total_number_of_tasks: Option<i64>,
+    pub number_of_tasks_succeeded: Option<i64>,
+    pub number_of_tasks_failed: Option<i64>,
+    pub timers: Option<JobTimers>,
+}
+
+wire::structure!(JobProgressSummary, schema::JOB_PROGRESS_SUMMARY, {
+    0 => total_number_of_tasks, 1 => number_of_tasks_succeeded, 2 => number_of_tasks_failed,
+    3 => timers,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobReport {
+    pub bucket: Option<String>,
+    pub format: Option<JobReportFormat>,
+    pub enabled: bool,
+    pub prefix: Option<String>,
+    pub report_scope: Option<JobReportScope>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(JobReport, schema::JOB_REPORT, {
+    0 => bucket, 1 => format, 2 => enabled, 3 => prefix, 4 => report_scope,
+    5 => expected_bucket_owner,
+});
+
+wire::enumeration!(JobReportFormat {
+    ReportCsv20180820 = "Report_CSV_20180820",
+});
+
+wire::enumeration!(JobReportScope {
+    AllTasks = "AllTasks",
+    FailedTasksOnly = "FailedTasksOnly",
+});
+
+wire::enumeration!(JobStatus {
+    Active = "Active",
+    Cancelled = "Cancelled",
+    Cancelling = "Cancelling",
+    Complete = "Complete",
+    Completing = "Completing",
+    Failed = "Failed",
+    Failing = "Failing",
+    New = "New",
+    Paused = "Paused",
+    Pausing = "Pausing",
+    Preparing = "Preparing",
+    Ready = "Ready",
+    Suspended = "Suspended",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobTimers {
+    pub elapsed_time_in_active_seconds: Option<i64>,
+}
+
+wire::structure!(JobTimers, schema::JOB_TIMERS, {
+    0 => elapsed_time_in_active_seconds,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeyNameConstraint {
+    pub match_any_prefix: Option<Vec<String>>,
+    pub match_any_suffix: Option<Vec<String>>,
+    pub match_any_substring: Option<Vec<String>>,
+}
+
+wire::structure!(KeyNameConstraint, schema::KEY_NAME_CONSTRAINT, {
+    0 => match_any_prefix, 1 => match_any_suffix, 2 => match_any_substring,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LambdaInvokeOperation {
+    pub function_arn: Option<String>,
+    pub invocation_schema_version: Option<String>,
+    pub user_arguments: Option<BTreeMap<String, String>>,
+}
+
+wire::structure!(LambdaInvokeOperation, schema::LAMBDA_INVOKE_OPERATION, {
+    0 => function_arn, 1 => invocation_schema_version, 2 => user_arguments,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -968,6 +1545,28 @@ wire::structure!(ListAccessPointsOutput, schema::LIST_ACCESS_POINTS_RESULT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListJobsInput {
+    pub account_id: String,
+    pub job_statuses: Option<Vec<JobStatus>>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+wire::structure!(ListJobsInput, schema::LIST_JOBS_REQUEST, {
+    0 => account_id, 1 => job_statuses, 2 => next_token, 3 => max_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListJobsOutput {
+    pub next_token: Option<String>,
+    pub jobs: Option<Vec<JobListDescriptor>>,
+}
+
+wire::structure!(ListJobsOutput, schema::LIST_JOBS_RESULT, {
+    0 => next_token, 1 => jobs,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceInput {
     pub account_id: String,
     pub resource_arn: String,
@@ -984,6 +1583,28 @@ pub struct ListTagsForResourceOutput {
 
 wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_RESULT, {
     0 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotSSEFilter {}
+
+wire::structure!(NotSSEFilter, schema::NOT_SSE_FILTER, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectEncryption {
+    pub ssekms: Option<S3UpdateObjectEncryptionSSEKMS>,
+}
+
+wire::structure!(ObjectEncryption, schema::OBJECT_ENCRYPTION, {
+    0 => ssekms,
+});
+
+wire::union!(ObjectEncryptionFilter, schema::OBJECT_ENCRYPTION_FILTER, {
+    0 => Sses3(SSES3Filter),
+    1 => Ssekms(SSEKMSFilter),
+    2 => Dssekms(DSSEKMSFilter),
+    3 => Ssec(SSECFilter),
+    4 => Notsse(NotSSEFilter),
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1025,6 +1646,22 @@ wire::structure!(PutAccessPointPolicyInput, schema::PUT_ACCESS_POINT_POLICY_REQU
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutJobTaggingInput {
+    pub account_id: String,
+    pub job_id: String,
+    pub tags: Vec<S3Tag>,
+}
+
+wire::structure!(PutJobTaggingInput, schema::PUT_JOB_TAGGING_REQUEST, {
+    0 => account_id, 1 => job_id, 2 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutJobTaggingOutput {}
+
+wire::structure!(PutJobTaggingOutput, schema::PUT_JOB_TAGGING_RESULT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutPublicAccessBlockOutput {}
 
 wire::structure!(PutPublicAccessBlockOutput, schema::PUT_PUBLIC_ACCESS_BLOCK_OUTPUT, {});
@@ -1038,6 +1675,426 @@ pub struct PutPublicAccessBlockInput {
 wire::structure!(PutPublicAccessBlockInput, schema::PUT_PUBLIC_ACCESS_BLOCK_REQUEST, {
     0 => public_access_block_configuration, 1 => account_id,
 });
+
+wire::enumeration!(ReplicationStatus {
+    Completed = "COMPLETED",
+    Failed = "FAILED",
+    Replica = "REPLICA",
+    None = "NONE",
+});
+
+wire::enumeration!(RequestedJobStatus {
+    Cancelled = "Cancelled",
+    Ready = "Ready",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3AccessControlList {
+    pub owner: S3ObjectOwner,
+    pub grants: Option<Vec<S3Grant>>,
+}
+
+wire::structure!(S3AccessControlList, schema::S3_ACCESS_CONTROL_LIST, {
+    0 => owner, 1 => grants,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3AccessControlPolicy {
+    pub access_control_list: Option<S3AccessControlList>,
+    pub canned_access_control_list: Option<S3CannedAccessControlList>,
+}
+
+wire::structure!(S3AccessControlPolicy, schema::S3_ACCESS_CONTROL_POLICY, {
+    0 => access_control_list, 1 => canned_access_control_list,
+});
+
+wire::enumeration!(S3AnnotationDirective {
+    Copy = "COPY",
+    Exclude = "EXCLUDE",
+});
+
+wire::enumeration!(S3CannedAccessControlList {
+    Private = "private",
+    PublicRead = "public-read",
+    PublicReadWrite = "public-read-write",
+    AwsExecRead = "aws-exec-read",
+    AuthenticatedRead = "authenticated-read",
+    BucketOwnerRead = "bucket-owner-read",
+    BucketOwnerFullControl = "bucket-owner-full-control",
+});
+
+wire::enumeration!(S3ChecksumAlgorithm {
+    Crc32 = "CRC32",
+    Crc32C = "CRC32C",
+    Sha1 = "SHA1",
+    Sha256 = "SHA256",
+    Crc64Nvme = "CRC64NVME",
+    Sha512 = "SHA512",
+    Md5 = "MD5",
+    Xxhash64 = "XXHASH64",
+    Xxhash3 = "XXHASH3",
+    Xxhash128 = "XXHASH128",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ComputeObjectChecksumOperation {
+    pub checksum_algorithm: Option<ComputeObjectChecksumAlgorithm>,
+    pub checksum_type: Option<ComputeObjectChecksumType>,
+}
+
+wire::structure!(S3ComputeObjectChecksumOperation, schema::S3_COMPUTE_OBJECT_CHECKSUM_OPERATION, {
+    0 => checksum_algorithm, 1 => checksum_type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3CopyObjectOperation {
+    pub target_resource: Option<String>,
+    pub canned_access_control_list: Option<S3CannedAccessControlList>,
+    pub access_control_grants: Option<Vec<S3Grant>>,
+    pub metadata_directive: Option<S3MetadataDirective>,
+    pub annotation_directive: Option<S3AnnotationDirective>,
+    pub modified_since_constraint: Option<wire::Timestamp>,
+    pub new_object_metadata: Option<S3ObjectMetadata>,
+    pub new_object_tagging: Option<Vec<S3Tag>>,
+    pub redirect_location: Option<String>,
+    pub requester_pays: Option<bool>,
+    pub storage_class: Option<S3StorageClass>,
+    pub un_modified_since_constraint: Option<wire::Timestamp>,
+    pub sse_aws_kms_key_id: Option<String>,
+    pub target_key_prefix: Option<String>,
+    pub object_lock_legal_hold_status: Option<S3ObjectLockLegalHoldStatus>,
+    pub object_lock_mode: Option<S3ObjectLockMode>,
+    pub object_lock_retain_until_date: Option<wire::Timestamp>,
+    pub bucket_key_enabled: Option<bool>,
+    pub checksum_algorithm: Option<S3ChecksumAlgorithm>,
+    pub object_lock_event_hold: Option<S3ObjectLockEventHold>,
+    pub object_lock_event_hold_duration: Option<S3ObjectLockEventHoldDuration>,
+}
+
+wire::structure!(S3CopyObjectOperation, schema::S3_COPY_OBJECT_OPERATION, {
+    0 => target_resource, 1 => canned_access_control_list, 2 => access_control_grants,
+    3 => metadata_directive, 4 => annotation_directive, 5 => modified_since_constraint,
+    6 => new_object_metadata, 7 => new_object_tagging, 8 => redirect_location, 9 => requester_pays,
+    10 => storage_class, 11 => un_modified_since_constraint, 12 => sse_aws_kms_key_id,
+    13 => target_key_prefix, 14 => object_lock_legal_hold_status, 15 => object_lock_mode,
+    16 => object_lock_retain_until_date, 17 => bucket_key_enabled, 18 => checksum_algorithm,
+    19 => object_lock_event_hold, 20 => object_lock_event_hold_duration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3DeleteObjectTaggingOperation {}
+
+wire::structure!(S3DeleteObjectTaggingOperation, schema::S3_DELETE_OBJECT_TAGGING_OPERATION, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3GeneratedManifestDescriptor {
+    pub format: Option<GeneratedManifestFormat>,
+    pub location: Option<JobManifestLocation>,
+}
+
+wire::structure!(S3GeneratedManifestDescriptor, schema::S3_GENERATED_MANIFEST_DESCRIPTOR, {
+    0 => format, 1 => location,
+});
+
+wire::enumeration!(S3GlacierJobTier {
+    Bulk = "BULK",
+    Standard = "STANDARD",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Grant {
+    pub grantee: Option<S3Grantee>,
+    pub permission: Option<S3Permission>,
+}
+
+wire::structure!(S3Grant, schema::S3_GRANT, {
+    0 => grantee, 1 => permission,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Grantee {
+    pub type_identifier: Option<S3GranteeTypeIdentifier>,
+    pub identifier: Option<String>,
+    pub display_name: Option<String>,
+}
+
+wire::structure!(S3Grantee, schema::S3_GRANTEE, {
+    0 => type_identifier, 1 => identifier, 2 => display_name,
+});
+
+wire::enumeration!(S3GranteeTypeIdentifier {
+    Id = "id",
+    EmailAddress = "emailAddress",
+    Uri = "uri",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3InitiateRestoreObjectOperation {
+    pub expiration_in_days: Option<i32>,
+    pub glacier_job_tier: Option<S3GlacierJobTier>,
+}
+
+wire::structure!(S3InitiateRestoreObjectOperation, schema::S3_INITIATE_RESTORE_OBJECT_OPERATION, {
+    0 => expiration_in_days, 1 => glacier_job_tier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3JobManifestGenerator {
+    pub expected_bucket_owner: Option<String>,
+    pub source_bucket: String,
+    pub manifest_output_location: Option<S3ManifestOutputLocation>,
+    pub filter: Option<JobManifestGeneratorFilter>,
+    pub enable_manifest_output: bool,
+}
+
+wire::structure!(S3JobManifestGenerator, schema::S3_JOB_MANIFEST_GENERATOR, {
+    0 => expected_bucket_owner, 1 => source_bucket, 2 => manifest_output_location, 3 => filter,
+    4 => enable_manifest_output,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ManifestOutputLocation {
+    pub expected_manifest_bucket_owner: Option<String>,
+    pub bucket: String,
+    pub manifest_prefix: Option<String>,
+    pub manifest_encryption: Option<GeneratedManifestEncryption>,
+    pub manifest_format: GeneratedManifestFormat,
+}
+
+wire::structure!(S3ManifestOutputLocation, schema::S3_MANIFEST_OUTPUT_LOCATION, {
+    0 => expected_manifest_bucket_owner, 1 => bucket, 2 => manifest_prefix,
+    3 => manifest_encryption, 4 => manifest_format,
+});
+
+wire::enumeration!(S3MetadataDirective {
+    Copy = "COPY",
+    Replace = "REPLACE",
+});
+
+wire::enumeration!(S3ObjectLockEventHold {
+    On = "ON",
+    Off = "OFF",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ObjectLockEventHoldDuration {
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+}
+
+wire::structure!(S3ObjectLockEventHoldDuration, schema::S3_OBJECT_LOCK_EVENT_HOLD_DURATION, {
+    0 => days, 1 => years,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ObjectLockLegalHold {
+    pub status: S3ObjectLockLegalHoldStatus,
+}
+
+wire::structure!(S3ObjectLockLegalHold, schema::S3_OBJECT_LOCK_LEGAL_HOLD, {
+    0 => status,
+});
+
+wire::enumeration!(S3ObjectLockLegalHoldStatus {
+    Off = "OFF",
+    On = "ON",
+});
+
+wire::enumeration!(S3ObjectLockMode {
+    Compliance = "COMPLIANCE",
+    Governance = "GOVERNANCE",
+});
+
+wire::enumeration!(S3ObjectLockRetentionEventHold {
+    On = "ON",
+    Off = "OFF",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ObjectLockRetentionEventHoldDuration {
+    pub days: Option<i32>,
+    pub years: Option<i32>,
+}
+
+wire::structure!(S3ObjectLockRetentionEventHoldDuration, schema::S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION, {
+    0 => days, 1 => years,
+});
+
+wire::enumeration!(S3ObjectLockRetentionMode {
+    Compliance = "COMPLIANCE",
+    Governance = "GOVERNANCE",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ObjectMetadata {
+    pub cache_control: Option<String>,
+    pub content_disposition: Option<String>,
+    pub content_encoding: Option<String>,
+    pub content_language: Option<String>,
+    pub user_metadata: Option<BTreeMap<String, String>>,
+    pub content_length: Option<i64>,
+    pub content_md5: Option<String>,
+    pub content_type: Option<String>,
+    pub http_expires_date: Option<wire::Timestamp>,
+    pub requester_charged: Option<bool>,
+    pub sse_algorithm: Option<S3SSEAlgorithm>,
+}
+
+wire::structure!(S3ObjectMetadata, schema::S3_OBJECT_METADATA, {
+    0 => cache_control, 1 => content_disposition, 2 => content_encoding, 3 => content_language,
+    4 => user_metadata, 5 => content_length, 6 => content_md5, 7 => content_type,
+    8 => http_expires_date, 9 => requester_charged, 10 => sse_algorithm,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ObjectOwner {
+    pub id: Option<String>,
+    pub display_name: Option<String>,
+}
+
+wire::structure!(S3ObjectOwner, schema::S3_OBJECT_OWNER, {
+    0 => id, 1 => display_name,
+});
+
+wire::enumeration!(S3Permission {
+    FullControl = "FULL_CONTROL",
+    Read = "READ",
+    Write = "WRITE",
+    ReadAcp = "READ_ACP",
+    WriteAcp = "WRITE_ACP",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3ReplicateObjectOperation {}
+
+wire::structure!(S3ReplicateObjectOperation, schema::S3_REPLICATE_OBJECT_OPERATION, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Retention {
+    pub retain_until_date: Option<wire::Timestamp>,
+    pub mode: Option<S3ObjectLockRetentionMode>,
+    pub event_hold: Option<S3ObjectLockRetentionEventHold>,
+    pub event_hold_duration: Option<S3ObjectLockRetentionEventHoldDuration>,
+}
+
+wire::structure!(S3Retention, schema::S3_RETENTION, {
+    0 => retain_until_date, 1 => mode, 2 => event_hold, 3 => event_hold_duration,
+});
+
+wire::enumeration!(S3SSEAlgorithm {
+    Aes256 = "AES256",
+    Kms = "KMS",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3SetObjectAclOperation {
+    pub access_control_policy: Option<S3AccessControlPolicy>,
+}
+
+wire::structure!(S3SetObjectAclOperation, schema::S3_SET_OBJECT_ACL_OPERATION, {
+    0 => access_control_policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3SetObjectLegalHoldOperation {
+    pub legal_hold: S3ObjectLockLegalHold,
+}
+
+wire::structure!(S3SetObjectLegalHoldOperation, schema::S3_SET_OBJECT_LEGAL_HOLD_OPERATION, {
+    0 => legal_hold,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3SetObjectRetentionOperation {
+    pub bypass_governance_retention: Option<bool>,
+    pub retention: S3Retention,
+}
+
+wire::structure!(S3SetObjectRetentionOperation, schema::S3_SET_OBJECT_RETENTION_OPERATION, {
+    0 => bypass_governance_retention, 1 => retention,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3SetObjectTaggingOperation {
+    pub tag_set: Option<Vec<S3Tag>>,
+}
+
+wire::structure!(S3SetObjectTaggingOperation, schema::S3_SET_OBJECT_TAGGING_OPERATION, {
+    0 => tag_set,
+});
+
+wire::enumeration!(S3StorageClass {
+    Standard = "STANDARD",
+    StandardIa = "STANDARD_IA",
+    OnezoneIa = "ONEZONE_IA",
+    Glacier = "GLACIER",
+    IntelligentTiering = "INTELLIGENT_TIERING",
+    DeepArchive = "DEEP_ARCHIVE",
+    GlacierIr = "GLACIER_IR",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3Tag {
+    pub key: String,
+    pub value: String,
+}
+
+wire::structure!(S3Tag, schema::S3_TAG, {
+    0 => key, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3UpdateObjectEncryptionOperation {
+    pub object_encryption: Option<ObjectEncryption>,
+}
+
+wire::structure!(S3UpdateObjectEncryptionOperation, schema::S3_UPDATE_OBJECT_ENCRYPTION_OPERATION, {
+    0 => object_encryption,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3UpdateObjectEncryptionSSEKMS {
+    pub kms_key_arn: String,
+    pub bucket_key_enabled: Option<bool>,
+}
+
+wire::structure!(S3UpdateObjectEncryptionSSEKMS, schema::S3_UPDATE_OBJECT_ENCRYPTION_SSEKMS, {
+    0 => kms_key_arn, 1 => bucket_key_enabled,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSECFilter {}
+
+wire::structure!(SSECFilter, schema::SSEC_FILTER, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSEKMSEncryption {
+    pub key_id: String,
+}
+
+wire::structure!(SSEKMSEncryption, schema::SSEKMS_ENCRYPTION, {
+    0 => key_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSEKMSFilter {
+    pub kms_key_arn: Option<String>,
+    pub bucket_key_enabled: Option<bool>,
+}
+
+wire::structure!(SSEKMSFilter, schema::SSEKMS_FILTER, {
+    0 => kms_key_arn, 1 => bucket_key_enabled,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSES3Encryption {}
+
+wire::structure!(SSES3Encryption, schema::SSES3_ENCRYPTION, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSES3Filter {}
+
+wire::structure!(SSES3Filter, schema::SSES3_FILTER, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
@@ -1101,6 +2158,50 @@ wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
 pub struct UntagResourceOutput {}
 
 wire::structure!(UntagResourceOutput, schema::UNTAG_RESOURCE_RESULT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateJobPriorityInput {
+    pub account_id: String,
+    pub job_id: String,
+    pub priority: i32,
+}
+
+wire::structure!(UpdateJobPriorityInput, schema::UPDATE_JOB_PRIORITY_REQUEST, {
+    0 => account_id, 1 => job_id, 2 => priority,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateJobPriorityOutput {
+    pub job_id: Option<String>,
+    pub priority: Option<i32>,
+}
+
+wire::structure!(UpdateJobPriorityOutput, schema::UPDATE_JOB_PRIORITY_RESULT, {
+    0 => job_id, 1 => priority,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateJobStatusInput {
+    pub account_id: String,
+    pub job_id: String,
+    pub requested_job_status: RequestedJobStatus,
+    pub status_update_reason: Option<String>,
+}
+
+wire::structure!(UpdateJobStatusInput, schema::UPDATE_JOB_STATUS_REQUEST, {
+    0 => account_id, 1 => job_id, 2 => requested_job_status, 3 => status_update_reason,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateJobStatusOutput {
+    pub job_id: Option<String>,
+    pub status: Option<JobStatus>,
+    pub status_update_reason: Option<String>,
+}
+
+wire::structure!(UpdateJobStatusOutput, schema::UPDATE_JOB_STATUS_RESULT, {
+    0 => job_id, 1 => status, 2 => status_update_reason,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcConfiguration {
@@ -1246,6 +2347,16 @@ mod schema {
         schema("BucketAlreadyOwnedByYou", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static BUCKET_NAME: Schema =
         schema("BucketName", Kind::String, limits(Some(3), Some(255)));
+    pub(super) static COMPUTE_OBJECT_CHECKSUM_ALGORITHM: Schema = schema(
+        "ComputeObjectChecksumAlgorithm",
+        Kind::Enum(super::ComputeObjectChecksumAlgorithm::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static COMPUTE_OBJECT_CHECKSUM_TYPE: Schema = schema(
+        "ComputeObjectChecksumType",
+        Kind::Enum(super::ComputeObjectChecksumType::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static CREATE_ACCESS_POINT_REQUEST: Schema = schema(
         "CreateAccessPointRequest",
         Kind::Structure(&[
@@ -1272,6 +2383,43 @@ mod schema {
             body("AccessPointArn", &STRING, Flags::NONE),
             body("Alias", &STRING, Flags::NONE),
         ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_JOB_REQUEST: Schema = schema(
+        "CreateJobRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            body("ConfirmationRequired", &BOOLEAN, Flags::NONE),
+            body("Operation", &JOB_OPERATION, Flags::REQUIRED),
+            body("Report", &JOB_REPORT, Flags::REQUIRED),
+            body(
+                "ClientRequestToken",
+                &NON_EMPTY_MAX_LENGTH64_STRING,
+                Flags::REQUIRED.and(Flags::IDEMPOTENCY_TOKEN),
+            ),
+            body("Manifest", &JOB_MANIFEST, Flags::NONE),
+            body("Description", &NON_EMPTY_MAX_LENGTH256_STRING, Flags::NONE),
+            body("Priority", &JOB_PRIORITY, Flags::REQUIRED),
+            body("RoleArn", &IAM_ROLE_ARN, Flags::REQUIRED),
+            body("Tags", &S3_TAG_SET, Flags::NONE),
+            body("ManifestGenerator", &JOB_MANIFEST_GENERATOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_JOB_RESULT: Schema = schema(
+        "CreateJobResult",
+        Kind::Structure(&[body("JobId", &JOB_ID, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DSSEKMS_FILTER: Schema = schema(
+        "DSSEKMSFilter",
+        Kind::Structure(&[body("KmsKeyArn", &NON_EMPTY_KMS_KEY_ARN_STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static DATA_SOURCE_ID: Schema =
@@ -1308,6 +2456,22 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_JOB_TAGGING_REQUEST: Schema = schema(
+        "DeleteJobTaggingRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_JOB_TAGGING_RESULT: Schema =
+        schema("DeleteJobTaggingResult", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema =
         schema("DeletePublicAccessBlockOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_PUBLIC_ACCESS_BLOCK_REQUEST: Schema = schema(
@@ -1321,6 +2485,25 @@ mod schema {
         )]),
         Constraint::NONE,
     );
+    pub(super) static DESCRIBE_JOB_REQUEST: Schema = schema(
+        "DescribeJobRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_JOB_RESULT: Schema = schema(
+        "DescribeJobResult",
+        Kind::Structure(&[body("Job", &JOB_DESCRIPTOR, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static ENDPOINTS: Schema = schema(
         "Endpoints",
         map(
@@ -1329,6 +2512,29 @@ mod schema {
             false,
             false,
         ),
+        Constraint::NONE,
+    );
+    pub(super) static FUNCTION_ARN_STRING: Schema = schema(
+        "FunctionArnString",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(1024),
+            r"(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\$LATEST|[a-zA-Z0-9-_]+))?",
+            r"(arn:(aws[a-zA-Z\-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]{1}:)?([0-9]{12}:)?(function:)?([a-zA-Z0-9\-_]+)(:(\$LATEST|[a-zA-Z0-9\-_]+))?",
+        ),
+    );
+    pub(super) static GENERATED_MANIFEST_ENCRYPTION: Schema = schema(
+        "GeneratedManifestEncryption",
+        Kind::Structure(&[
+            bound("SSES3", &SSES3_ENCRYPTION, Body, "SSE-S3", Flags::NONE),
+            bound("SSEKMS", &SSEKMS_ENCRYPTION, Body, "SSE-KMS", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GENERATED_MANIFEST_FORMAT: Schema = schema(
+        "GeneratedManifestFormat",
+        Kind::Enum(super::GeneratedManifestFormat::NAMES),
         Constraint::NONE,
     );
     pub(super) static GET_ACCESS_POINT_POLICY_REQUEST: Schema = schema(
@@ -1401,6 +2607,25 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_JOB_TAGGING_REQUEST: Schema = schema(
+        "GetJobTaggingRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_JOB_TAGGING_RESULT: Schema = schema(
+        "GetJobTaggingResult",
+        Kind::Structure(&[body("Tags", &S3_TAG_SET, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static GET_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema = schema(
         "GetPublicAccessBlockOutput",
         Kind::Structure(&[bound(
@@ -1422,6 +2647,16 @@ mod schema {
             Flags::REQUIRED.and(Flags::HOST_LABEL),
         )]),
         Constraint::NONE,
+    );
+    pub(super) static IAM_ROLE_ARN: Schema = schema(
+        "IAMRoleArn",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2048),
+            r"arn:[^:]+:iam::\d{12}:role/.*",
+            r"arn:[^:]+:iam::[0-9]{12}:role/[^\n\r\x{85}\x{2028}\x{2029}]*",
+        ),
     );
     pub(super) static IDEMPOTENCY_EXCEPTION: Schema = schema(
         "IdempotencyException",
@@ -1449,9 +2684,201 @@ mod schema {
     );
     pub(super) static INVALID_TAG: Schema =
         schema("InvalidTag", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static JOB_DESCRIPTOR: Schema = schema(
+        "JobDescriptor",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID, Flags::NONE),
+            body("ConfirmationRequired", &BOOLEAN, Flags::NONE),
+            body("Description", &NON_EMPTY_MAX_LENGTH256_STRING, Flags::NONE),
+            body("JobArn", &STRING, Flags::NONE),
+            body("Status", &JOB_STATUS, Flags::NONE),
+            body("Manifest", &JOB_MANIFEST, Flags::NONE),
+            body("Operation", &JOB_OPERATION, Flags::NONE),
+            body("Priority", &JOB_PRIORITY, Flags::NONE),
+            body("ProgressSummary", &JOB_PROGRESS_SUMMARY, Flags::NONE),
+            body("StatusUpdateReason", &JOB_STATUS_UPDATE_REASON, Flags::NONE),
+            body("FailureReasons", &JOB_FAILURE_LIST, Flags::NONE),
+            body("Report", &JOB_REPORT, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("TerminationDate", &TIMESTAMP, Flags::NONE),
+            body("RoleArn", &IAM_ROLE_ARN, Flags::NONE),
+            body("SuspendedDate", &TIMESTAMP, Flags::NONE),
+            body("SuspendedCause", &STRING, Flags::NONE),
+            body("ManifestGenerator", &JOB_MANIFEST_GENERATOR, Flags::NONE),
+            body("GeneratedManifestDescriptor", &S3_GENERATED_MANIFEST_DESCRIPTOR, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_FAILURE: Schema = schema(
+        "JobFailure",
+        Kind::Structure(&[
+            body("FailureCode", &STRING, Flags::NONE),
+            body("FailureReason", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_FAILURE_LIST: Schema =
+        schema("JobFailureList", list(&JOB_FAILURE, "member", false, false), Constraint::NONE);
+    pub(super) static JOB_ID: Schema = schema(
+        "JobId",
+        Kind::String,
+        matching(Some(5), Some(36), r"[a-zA-Z0-9\-\_]+", r"[a-zA-Z0-9\-_]+"),
+    );
+    pub(super) static JOB_LIST_DESCRIPTOR: Schema = schema(
+        "JobListDescriptor",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID, Flags::NONE),
+            body("Description", &NON_EMPTY_MAX_LENGTH256_STRING, Flags::NONE),
+            body("Operation", &STRING, Flags::NONE),
+            body("Priority", &JOB_PRIORITY, Flags::NONE),
+            body("Status", &JOB_STATUS, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("TerminationDate", &TIMESTAMP, Flags::NONE),
+            body("ProgressSummary", &JOB_PROGRESS_SUMMARY, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_LIST_DESCRIPTOR_LIST: Schema = schema(
+        "JobListDescriptorList",
+        list(&JOB_LIST_DESCRIPTOR, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST: Schema = schema(
+        "JobManifest",
+        Kind::Structure(&[
+            body("Spec", &JOB_MANIFEST_SPEC, Flags::REQUIRED),
+            body("Location", &JOB_MANIFEST_LOCATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_FIELD_LIST: Schema = schema(
+        "JobManifestFieldList",
+        list(&JOB_MANIFEST_FIELD_NAME, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_FIELD_NAME: Schema = schema(
+        "JobManifestFieldName",
+        Kind::Enum(super::JobManifestFieldName::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_FORMAT: Schema =
+        schema("JobManifestFormat", Kind::Enum(super::JobManifestFormat::NAMES), Constraint::NONE);
+    pub(super) static JOB_MANIFEST_GENERATOR: Schema = schema(
+        "JobManifestGenerator",
+        Kind::Union(&[body("S3JobManifestGenerator", &S3_JOB_MANIFEST_GENERATOR, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_GENERATOR_FILTER: Schema = schema(
+        "JobManifestGeneratorFilter",
+        Kind::Structure(&[
+            body("EligibleForReplication", &BOOLEAN, Flags::NONE),
+            body("CreatedAfter", &TIMESTAMP, Flags::NONE),
+            body("CreatedBefore", &TIMESTAMP, Flags::NONE),
+            body("ObjectReplicationStatuses", &REPLICATION_STATUS_FILTER_LIST, Flags::NONE),
+            body("KeyNameConstraint", &KEY_NAME_CONSTRAINT, Flags::NONE),
+            body("ObjectSizeGreaterThanBytes", &LONG, Flags::NONE),
+            body("ObjectSizeLessThanBytes", &LONG, Flags::NONE),
+            body("MatchAnyStorageClass", &STORAGE_CLASS_LIST, Flags::NONE),
+            body("MatchAnyObjectEncryption", &OBJECT_ENCRYPTION_FILTER_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_LOCATION: Schema = schema(
+        "JobManifestLocation",
+        Kind::Structure(&[
+            body("ObjectArn", &S3_KEY_ARN_STRING, Flags::REQUIRED),
+            body("ObjectVersionId", &S3_OBJECT_VERSION_ID, Flags::NONE),
+            body("ETag", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_MANIFEST_SPEC: Schema = schema(
+        "JobManifestSpec",
+        Kind::Structure(&[
+            body("Format", &JOB_MANIFEST_FORMAT, Flags::REQUIRED),
+            body("Fields", &JOB_MANIFEST_FIELD_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_OPERATION: Schema = schema(
+        "JobOperation",
+        Kind::Structure(&[
+            body("LambdaInvoke", &LAMBDA_INVOKE_OPERATION, Flags::NONE),
+            body("S3PutObjectCopy", &S3_COPY_OBJECT_OPERATION, Flags::NONE),
+            body("S3PutObjectAcl", &S3_SET_OBJECT_ACL_OPERATION, Flags::NONE),
+            body("S3PutObjectTagging", &S3_SET_OBJECT_TAGGING_OPERATION, Flags::NONE),
+            body("S3DeleteObjectTagging", &S3_DELETE_OBJECT_TAGGING_OPERATION, Flags::NONE),
+            body("S3InitiateRestoreObject", &S3_INITIATE_RESTORE_OBJECT_OPERATION, Flags::NONE),
+            body("S3PutObjectLegalHold", &S3_SET_OBJECT_LEGAL_HOLD_OPERATION, Flags::NONE),
+            body("S3PutObjectRetention", &S3_SET_OBJECT_RETENTION_OPERATION, Flags::NONE),
+            body("S3ReplicateObject", &S3_REPLICATE_OBJECT_OPERATION, Flags::NONE),
+            body("S3ComputeObjectChecksum", &S3_COMPUTE_OBJECT_CHECKSUM_OPERATION, Flags::NONE),
+            body("S3UpdateObjectEncryption", &S3_UPDATE_OBJECT_ENCRYPTION_OPERATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_PRIORITY: Schema =
+        schema("JobPriority", Kind::Integer, limits(Some(0), Some(2147483647)));
+    pub(super) static JOB_PROGRESS_SUMMARY: Schema = schema(
+        "JobProgressSummary",
+        Kind::Structure(&[
+            body("TotalNumberOfTasks", &LONG, Flags::NONE),
+            body("NumberOfTasksSucceeded", &LONG, Flags::NONE),
+            body("NumberOfTasksFailed", &LONG, Flags::NONE),
+            body("Timers", &JOB_TIMERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_REPORT: Schema = schema(
+        "JobReport",
+        Kind::Structure(&[
+            body("Bucket", &S3_BUCKET_ARN_STRING, Flags::NONE),
+            body("Format", &JOB_REPORT_FORMAT, Flags::NONE),
+            body("Enabled", &BOOLEAN, Flags::REQUIRED),
+            body("Prefix", &REPORT_PREFIX_STRING, Flags::NONE),
+            body("ReportScope", &JOB_REPORT_SCOPE, Flags::NONE),
+            body("ExpectedBucketOwner", &ACCOUNT_ID, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_REPORT_FORMAT: Schema =
+        schema("JobReportFormat", Kind::Enum(super::JobReportFormat::NAMES), Constraint::NONE);
+    pub(super) static JOB_REPORT_SCOPE: Schema =
+        schema("JobReportScope", Kind::Enum(super::JobReportScope::NAMES), Constraint::NONE);
+    pub(super) static JOB_STATUS: Schema =
+        schema("JobStatus", Kind::Enum(super::JobStatus::NAMES), Constraint::NONE);
     pub(super) static JOB_STATUS_EXCEPTION: Schema = schema(
         "JobStatusException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static JOB_STATUS_LIST: Schema =
+        schema("JobStatusList", list(&JOB_STATUS, "member", false, false), Constraint::NONE);
+    pub(super) static JOB_STATUS_UPDATE_REASON: Schema =
+        schema("JobStatusUpdateReason", Kind::String, limits(Some(1), Some(256)));
+    pub(super) static JOB_TIMERS: Schema = schema(
+        "JobTimers",
+        Kind::Structure(&[body("ElapsedTimeInActiveSeconds", &LONG, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static KEY_NAME_CONSTRAINT: Schema = schema(
+        "KeyNameConstraint",
+        Kind::Structure(&[
+            body("MatchAnyPrefix", &NON_EMPTY_MAX_LENGTH1024_STRING_LIST, Flags::NONE),
+            body("MatchAnySuffix", &NON_EMPTY_MAX_LENGTH1024_STRING_LIST, Flags::NONE),
+            body("MatchAnySubstring", &NON_EMPTY_MAX_LENGTH1024_STRING_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static KMS_KEY_ARN_STRING: Schema =
+        schema("KmsKeyArnString", Kind::String, limits(Some(1), Some(2000)));
+    pub(super) static LAMBDA_INVOKE_OPERATION: Schema = schema(
+        "LambdaInvokeOperation",
+        Kind::Structure(&[
+            body("FunctionArn", &FUNCTION_ARN_STRING, Flags::NONE),
+            body("InvocationSchemaVersion", &NON_EMPTY_MAX_LENGTH64_STRING, Flags::NONE),
+            body("UserArguments", &USER_ARGUMENTS, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static LIST_ACCESS_POINTS_REQUEST: Schema = schema(
@@ -1480,6 +2907,30 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_JOBS_REQUEST: Schema = schema(
+        "ListJobsRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobStatuses", &JOB_STATUS_LIST, Query, "jobStatuses", Flags::NONE),
+            bound("NextToken", &STRING_FOR_NEXT_TOKEN, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_JOBS_RESULT: Schema = schema(
+        "ListJobsResult",
+        Kind::Structure(&[
+            body("NextToken", &STRING_FOR_NEXT_TOKEN, Flags::NONE),
+            body("Jobs", &JOB_LIST_DESCRIPTOR_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_TAGS_FOR_RESOURCE_REQUEST: Schema = schema(
         "ListTagsForResourceRequest",
         Kind::Structure(&[
@@ -1503,6 +2954,10 @@ mod schema {
         schema("MalformedPolicy", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MALFORMED_XML: Schema =
         schema("MalformedXML", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MANIFEST_PREFIX_STRING: Schema =
+        schema("ManifestPrefixString", Kind::String, limits(Some(1), Some(512)));
+    pub(super) static MAX_LENGTH1024_STRING: Schema =
+        schema("MaxLength1024String", Kind::String, limits(None, Some(1024)));
     pub(super) static MAX_RESULTS: Schema =
         schema("MaxResults", Kind::Integer, limits(Some(0), Some(1000)));
     pub(super) static NO_SUCH_ACCESS_POINT: Schema =
@@ -1518,14 +2973,62 @@ mod schema {
     );
     pub(super) static NO_SUCH_RESOURCE: Schema =
         schema("NoSuchResource", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NON_EMPTY_KMS_KEY_ARN_STRING: Schema = schema(
+        "NonEmptyKmsKeyArnString",
+        Kind::String,
+        matching(
+            Some(20),
+            Some(2048),
+            "arn:aws[a-zA-Z0-9-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+",
+            r"arn:aws[a-zA-Z0-9\-]*:kms:[a-z0-9\-]+:[0-9]{12}:key/[a-zA-Z0-9\-]+",
+        ),
+    );
     pub(super) static NON_EMPTY_MAX_LENGTH1024_STRING: Schema =
         schema("NonEmptyMaxLength1024String", Kind::String, limits(Some(1), Some(1024)));
+    pub(super) static NON_EMPTY_MAX_LENGTH1024_STRING_LIST: Schema = schema(
+        "NonEmptyMaxLength1024StringList",
+        list(&NON_EMPTY_MAX_LENGTH1024_STRING, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static NON_EMPTY_MAX_LENGTH2048_STRING: Schema =
+        schema("NonEmptyMaxLength2048String", Kind::String, limits(Some(1), Some(2048)));
+    pub(super) static NON_EMPTY_MAX_LENGTH256_STRING: Schema =
+        schema("NonEmptyMaxLength256String", Kind::String, limits(Some(1), Some(256)));
     pub(super) static NON_EMPTY_MAX_LENGTH64_STRING: Schema =
         schema("NonEmptyMaxLength64String", Kind::String, limits(Some(1), Some(64)));
     pub(super) static NOT_FOUND_EXCEPTION: Schema = schema(
         "NotFoundException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
+    );
+    pub(super) static NOT_SSE_FILTER: Schema =
+        schema("NotSSEFilter", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static OBJECT_ENCRYPTION: Schema = schema(
+        "ObjectEncryption",
+        Kind::Structure(&[bound(
+            "SSEKMS",
+            &S3_UPDATE_OBJECT_ENCRYPTION_SSEKMS,
+            Body,
+            "SSE-KMS",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_ENCRYPTION_FILTER: Schema = schema(
+        "ObjectEncryptionFilter",
+        Kind::Union(&[
+            bound("SSES3", &SSES3_FILTER, Body, "SSE-S3", Flags::NONE),
+            bound("SSEKMS", &SSEKMS_FILTER, Body, "SSE-KMS", Flags::NONE),
+            bound("DSSEKMS", &DSSEKMS_FILTER, Body, "DSSE-KMS", Flags::NONE),
+            bound("SSEC", &SSEC_FILTER, Body, "SSE-C", Flags::NONE),
+            bound("NOTSSE", &NOT_SSE_FILTER, Body, "NOT-SSE", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static OBJECT_ENCRYPTION_FILTER_LIST: Schema = schema(
+        "ObjectEncryptionFilterList",
+        list(&OBJECT_ENCRYPTION_FILTER, "ObjectEncryption", false, false),
+        limits(Some(1), Some(1)),
     );
     pub(super) static POLICY_STATUS: Schema = schema(
         "PolicyStatus",
@@ -1561,6 +3064,23 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static PUT_JOB_TAGGING_REQUEST: Schema = schema(
+        "PutJobTaggingRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+            body("Tags", &S3_TAG_SET, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_JOB_TAGGING_RESULT: Schema =
+        schema("PutJobTaggingResult", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_PUBLIC_ACCESS_BLOCK_OUTPUT: Schema =
         schema("PutPublicAccessBlockOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_PUBLIC_ACCESS_BLOCK_REQUEST: Schema = schema(
@@ -1586,6 +3106,279 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static REPLICATION_STATUS: Schema =
+        schema("ReplicationStatus", Kind::Enum(super::ReplicationStatus::NAMES), Constraint::NONE);
+    pub(super) static REPLICATION_STATUS_FILTER_LIST: Schema = schema(
+        "ReplicationStatusFilterList",
+        list(&REPLICATION_STATUS, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static REPORT_PREFIX_STRING: Schema =
+        schema("ReportPrefixString", Kind::String, limits(Some(1), Some(512)));
+    pub(super) static REQUESTED_JOB_STATUS: Schema = schema(
+        "RequestedJobStatus",
+        Kind::Enum(super::RequestedJobStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_ACCESS_CONTROL_LIST: Schema = schema(
+        "S3AccessControlList",
+        Kind::Structure(&[
+            body("Owner", &S3_OBJECT_OWNER, Flags::REQUIRED),
+            body("Grants", &S3_GRANT_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_ACCESS_CONTROL_POLICY: Schema = schema(
+        "S3AccessControlPolicy",
+        Kind::Structure(&[
+            body("AccessControlList", &S3_ACCESS_CONTROL_LIST, Flags::NONE),
+            body("CannedAccessControlList", &S3_CANNED_ACCESS_CONTROL_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_ANNOTATION_DIRECTIVE: Schema = schema(
+        "S3AnnotationDirective",
+        Kind::Enum(super::S3AnnotationDirective::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_BUCKET_ARN_STRING: Schema = schema(
+        "S3BucketArnString",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(128),
+            "arn:[^:]+:s3:.*",
+            r"arn:[^:]+:s3:[^\n\r\x{85}\x{2028}\x{2029}]*",
+        ),
+    );
+    pub(super) static S3_CANNED_ACCESS_CONTROL_LIST: Schema = schema(
+        "S3CannedAccessControlList",
+        Kind::Enum(super::S3CannedAccessControlList::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_CHECKSUM_ALGORITHM: Schema = schema(
+        "S3ChecksumAlgorithm",
+        Kind::Enum(super::S3ChecksumAlgorithm::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_COMPUTE_OBJECT_CHECKSUM_OPERATION: Schema = schema(
+        "S3ComputeObjectChecksumOperation",
+        Kind::Structure(&[
+            body("ChecksumAlgorithm", &COMPUTE_OBJECT_CHECKSUM_ALGORITHM, Flags::NONE),
+            body("ChecksumType", &COMPUTE_OBJECT_CHECKSUM_TYPE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_CONTENT_LENGTH: Schema =
+        schema("S3ContentLength", Kind::Long, limits(Some(0), None));
+    pub(super) static S3_COPY_OBJECT_OPERATION: Schema = schema(
+        "S3CopyObjectOperation",
+        Kind::Structure(&[
+            body("TargetResource", &S3_REGIONAL_OR_S3_EXPRESS_BUCKET_ARN_STRING, Flags::NONE),
+            body("CannedAccessControlList", &S3_CANNED_ACCESS_CONTROL_LIST, Flags::NONE),
+            body("AccessControlGrants", &S3_GRANT_LIST, Flags::NONE),
+            body("MetadataDirective", &S3_METADATA_DIRECTIVE, Flags::NONE),
+            body("AnnotationDirective", &S3_ANNOTATION_DIRECTIVE, Flags::NONE),
+            body("ModifiedSinceConstraint", &TIMESTAMP, Flags::NONE),
+            body("NewObjectMetadata", &S3_OBJECT_METADATA, Flags::NONE),
+            body("NewObjectTagging", &S3_TAG_SET, Flags::NONE),
+            body("RedirectLocation", &NON_EMPTY_MAX_LENGTH2048_STRING, Flags::NONE),
+            body("RequesterPays", &BOOLEAN, Flags::NONE),
+            body("StorageClass", &S3_STORAGE_CLASS, Flags::NONE),
+            body("UnModifiedSinceConstraint", &TIMESTAMP, Flags::NONE),
+            body("SSEAwsKmsKeyId", &KMS_KEY_ARN_STRING, Flags::NONE),
+            body("TargetKeyPrefix", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("ObjectLockLegalHoldStatus", &S3_OBJECT_LOCK_LEGAL_HOLD_STATUS, Flags::NONE),
+            body("ObjectLockMode", &S3_OBJECT_LOCK_MODE, Flags::NONE),
+            body("ObjectLockRetainUntilDate", &TIMESTAMP, Flags::NONE),
+            body("BucketKeyEnabled", &BOOLEAN, Flags::NONE),
+            body("ChecksumAlgorithm", &S3_CHECKSUM_ALGORITHM, Flags::NONE),
+            body("ObjectLockEventHold", &S3_OBJECT_LOCK_EVENT_HOLD, Flags::NONE),
+            body("ObjectLockEventHoldDuration", &S3_OBJECT_LOCK_EVENT_HOLD_DURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_DELETE_OBJECT_TAGGING_OPERATION: Schema =
+        schema("S3DeleteObjectTaggingOperation", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static S3_EXPIRATION_IN_DAYS: Schema =
+        schema("S3ExpirationInDays", Kind::Integer, limits(Some(0), None));
+    pub(super) static S3_GENERATED_MANIFEST_DESCRIPTOR: Schema = schema(
+        "S3GeneratedManifestDescriptor",
+        Kind::Structure(&[
+            body("Format", &GENERATED_MANIFEST_FORMAT, Flags::NONE),
+            body("Location", &JOB_MANIFEST_LOCATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_GLACIER_JOB_TIER: Schema =
+        schema("S3GlacierJobTier", Kind::Enum(super::S3GlacierJobTier::NAMES), Constraint::NONE);
+    pub(super) static S3_GRANT: Schema = schema(
+        "S3Grant",
+        Kind::Structure(&[
+            body("Grantee", &S3_GRANTEE, Flags::NONE),
+            body("Permission", &S3_PERMISSION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_GRANT_LIST: Schema =
+        schema("S3GrantList", list(&S3_GRANT, "member", false, false), Constraint::NONE);
+    pub(super) static S3_GRANTEE: Schema = schema(
+        "S3Grantee",
+        Kind::Structure(&[
+            body("TypeIdentifier", &S3_GRANTEE_TYPE_IDENTIFIER, Flags::NONE),
+            body("Identifier", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("DisplayName", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_GRANTEE_TYPE_IDENTIFIER: Schema = schema(
+        "S3GranteeTypeIdentifier",
+        Kind::Enum(super::S3GranteeTypeIdentifier::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_INITIATE_RESTORE_OBJECT_OPERATION: Schema = schema(
+        "S3InitiateRestoreObjectOperation",
+        Kind::Structure(&[
+            body("ExpirationInDays", &S3_EXPIRATION_IN_DAYS, Flags::NONE),
+            body("GlacierJobTier", &S3_GLACIER_JOB_TIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_JOB_MANIFEST_GENERATOR: Schema = schema(
+        "S3JobManifestGenerator",
+        Kind::Structure(&[
+            body("ExpectedBucketOwner", &ACCOUNT_ID, Flags::NONE),
+            body("SourceBucket", &S3_BUCKET_ARN_STRING, Flags::REQUIRED),
+            body("ManifestOutputLocation", &S3_MANIFEST_OUTPUT_LOCATION, Flags::NONE),
+            body("Filter", &JOB_MANIFEST_GENERATOR_FILTER, Flags::NONE),
+            body("EnableManifestOutput", &BOOLEAN, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_KEY_ARN_STRING: Schema = schema(
+        "S3KeyArnString",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2000),
+            "arn:[^:]+:s3:.*",
+            r"arn:[^:]+:s3:[^\n\r\x{85}\x{2028}\x{2029}]*",
+        ),
+    );
+    pub(super) static S3_MANIFEST_OUTPUT_LOCATION: Schema = schema(
+        "S3ManifestOutputLocation",
+        Kind::Structure(&[
+            body("ExpectedManifestBucketOwner", &ACCOUNT_ID, Flags::NONE),
+            body("Bucket", &S3_BUCKET_ARN_STRING, Flags::REQUIRED),
+            body("ManifestPrefix", &MANIFEST_PREFIX_STRING, Flags::NONE),
+            body("ManifestEncryption", &GENERATED_MANIFEST_ENCRYPTION, Flags::NONE),
+            body("ManifestFormat", &GENERATED_MANIFEST_FORMAT, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_METADATA_DIRECTIVE: Schema = schema(
+        "S3MetadataDirective",
+        Kind::Enum(super::S3MetadataDirective::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_EVENT_HOLD: Schema = schema(
+        "S3ObjectLockEventHold",
+        Kind::Enum(super::S3ObjectLockEventHold::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_EVENT_HOLD_DURATION: Schema = schema(
+        "S3ObjectLockEventHoldDuration",
+        Kind::Structure(&[
+            body("Days", &S3_OBJECT_LOCK_EVENT_HOLD_DURATION_DAYS, Flags::NONE),
+            body("Years", &S3_OBJECT_LOCK_EVENT_HOLD_DURATION_YEARS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_EVENT_HOLD_DURATION_DAYS: Schema =
+        schema("S3ObjectLockEventHoldDurationDays", Kind::Integer, limits(Some(1), Some(36500)));
+    pub(super) static S3_OBJECT_LOCK_EVENT_HOLD_DURATION_YEARS: Schema =
+        schema("S3ObjectLockEventHoldDurationYears", Kind::Integer, limits(Some(1), Some(100)));
+    pub(super) static S3_OBJECT_LOCK_LEGAL_HOLD: Schema = schema(
+        "S3ObjectLockLegalHold",
+        Kind::Structure(&[body("Status", &S3_OBJECT_LOCK_LEGAL_HOLD_STATUS, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_LEGAL_HOLD_STATUS: Schema = schema(
+        "S3ObjectLockLegalHoldStatus",
+        Kind::Enum(super::S3ObjectLockLegalHoldStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_MODE: Schema =
+        schema("S3ObjectLockMode", Kind::Enum(super::S3ObjectLockMode::NAMES), Constraint::NONE);
+    pub(super) static S3_OBJECT_LOCK_RETENTION_EVENT_HOLD: Schema = schema(
+        "S3ObjectLockRetentionEventHold",
+        Kind::Enum(super::S3ObjectLockRetentionEventHold::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION: Schema = schema(
+        "S3ObjectLockRetentionEventHoldDuration",
+        Kind::Structure(&[
+            body("Days", &S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION_DAYS, Flags::NONE),
+            body("Years", &S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION_YEARS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION_DAYS: Schema = schema(
+        "S3ObjectLockRetentionEventHoldDurationDays",
+        Kind::Integer,
+        limits(Some(1), Some(36500)),
+    );
+    pub(super) static S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION_YEARS: Schema = schema(
+        "S3ObjectLockRetentionEventHoldDurationYears",
+        Kind::Integer,
+        limits(Some(1), Some(100)),
+    );
+    pub(super) static S3_OBJECT_LOCK_RETENTION_MODE: Schema = schema(
+        "S3ObjectLockRetentionMode",
+        Kind::Enum(super::S3ObjectLockRetentionMode::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_METADATA: Schema = schema(
+        "S3ObjectMetadata",
+        Kind::Structure(&[
+            body("CacheControl", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("ContentDisposition", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("ContentEncoding", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("ContentLanguage", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("UserMetadata", &S3_USER_METADATA, Flags::NONE),
+            body("ContentLength", &S3_CONTENT_LENGTH, Flags::NONE),
+            body("ContentMD5", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("ContentType", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("HttpExpiresDate", &TIMESTAMP, Flags::NONE),
+            body("RequesterCharged", &BOOLEAN, Flags::NONE),
+            body("SSEAlgorithm", &S3_SSE_ALGORITHM, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_OWNER: Schema = schema(
+        "S3ObjectOwner",
+        Kind::Structure(&[
+            body("ID", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+            body("DisplayName", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_OBJECT_VERSION_ID: Schema =
+        schema("S3ObjectVersionId", Kind::String, limits(Some(1), Some(2000)));
+    pub(super) static S3_PERMISSION: Schema =
+        schema("S3Permission", Kind::Enum(super::S3Permission::NAMES), Constraint::NONE);
+    pub(super) static S3_REGIONAL_OR_S3_EXPRESS_BUCKET_ARN_STRING: Schema = schema(
+        "S3RegionalOrS3ExpressBucketArnString",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(128),
+            "arn:[^:]+:(s3|s3express):.*",
+            r"arn:[^:]+:(s3|s3express):[^\n\r\x{85}\x{2028}\x{2029}]*",
+        ),
+    );
+    pub(super) static S3_REPLICATE_OBJECT_OPERATION: Schema =
+        schema("S3ReplicateObjectOperation", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static S3_RESOURCE_ARN: Schema = schema(
         "S3ResourceArn",
         Kind::String,
@@ -1596,6 +3389,95 @@ mod schema {
             r"arn:[^:]+:s3(express)?:[^:][^\n\r\x{85}\x{2028}\x{2029}]*",
         ),
     );
+    pub(super) static S3_RETENTION: Schema = schema(
+        "S3Retention",
+        Kind::Structure(&[
+            body("RetainUntilDate", &TIMESTAMP, Flags::NONE),
+            body("Mode", &S3_OBJECT_LOCK_RETENTION_MODE, Flags::NONE),
+            body("EventHold", &S3_OBJECT_LOCK_RETENTION_EVENT_HOLD, Flags::NONE),
+            body("EventHoldDuration", &S3_OBJECT_LOCK_RETENTION_EVENT_HOLD_DURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_SSE_ALGORITHM: Schema =
+        schema("S3SSEAlgorithm", Kind::Enum(super::S3SSEAlgorithm::NAMES), Constraint::NONE);
+    pub(super) static S3_SET_OBJECT_ACL_OPERATION: Schema = schema(
+        "S3SetObjectAclOperation",
+        Kind::Structure(&[body("AccessControlPolicy", &S3_ACCESS_CONTROL_POLICY, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_SET_OBJECT_LEGAL_HOLD_OPERATION: Schema = schema(
+        "S3SetObjectLegalHoldOperation",
+        Kind::Structure(&[body("LegalHold", &S3_OBJECT_LOCK_LEGAL_HOLD, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_SET_OBJECT_RETENTION_OPERATION: Schema = schema(
+        "S3SetObjectRetentionOperation",
+        Kind::Structure(&[
+            body("BypassGovernanceRetention", &BOOLEAN, Flags::NONE),
+            body("Retention", &S3_RETENTION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_SET_OBJECT_TAGGING_OPERATION: Schema = schema(
+        "S3SetObjectTaggingOperation",
+        Kind::Structure(&[body("TagSet", &S3_TAG_SET, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_STORAGE_CLASS: Schema =
+        schema("S3StorageClass", Kind::Enum(super::S3StorageClass::NAMES), Constraint::NONE);
+    pub(super) static S3_TAG: Schema = schema(
+        "S3Tag",
+        Kind::Structure(&[
+            body("Key", &TAG_KEY_STRING, Flags::REQUIRED),
+            body("Value", &TAG_VALUE_STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_TAG_SET: Schema =
+        schema("S3TagSet", list(&S3_TAG, "member", false, false), Constraint::NONE);
+    pub(super) static S3_UPDATE_OBJECT_ENCRYPTION_OPERATION: Schema = schema(
+        "S3UpdateObjectEncryptionOperation",
+        Kind::Structure(&[body("ObjectEncryption", &OBJECT_ENCRYPTION, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_UPDATE_OBJECT_ENCRYPTION_SSEKMS: Schema = schema(
+        "S3UpdateObjectEncryptionSSEKMS",
+        Kind::Structure(&[
+            body("KMSKeyArn", &NON_EMPTY_KMS_KEY_ARN_STRING, Flags::REQUIRED),
+            body("BucketKeyEnabled", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_USER_METADATA: Schema = schema(
+        "S3UserMetadata",
+        map(
+            (&NON_EMPTY_MAX_LENGTH1024_STRING, "key"),
+            (&MAX_LENGTH1024_STRING, "value"),
+            false,
+            false,
+        ),
+        limits(None, Some(8192)),
+    );
+    pub(super) static SSEC_FILTER: Schema =
+        schema("SSECFilter", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SSEKMS_ENCRYPTION: Schema = schema(
+        "SSEKMSEncryption",
+        Kind::Structure(&[body("KeyId", &KMS_KEY_ARN_STRING, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static SSEKMS_FILTER: Schema = schema(
+        "SSEKMSFilter",
+        Kind::Structure(&[
+            body("KmsKeyArn", &NON_EMPTY_KMS_KEY_ARN_STRING, Flags::NONE),
+            body("BucketKeyEnabled", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SSES3_ENCRYPTION: Schema =
+        schema("SSES3Encryption", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SSES3_FILTER: Schema =
+        schema("SSES3Filter", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static SCOPE: Schema = schema(
         "Scope",
         Kind::Structure(&[
@@ -1610,6 +3492,16 @@ mod schema {
         "ScopePermissionList",
         list(&SCOPE_PERMISSION, "Permission", false, false),
         Constraint::NONE,
+    );
+    pub(super) static STORAGE_CLASS_LIST: Schema = schema(
+        "StorageClassList",
+        list(&S3_STORAGE_CLASS, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static STRING_FOR_NEXT_TOKEN: Schema = schema(
+        "StringForNextToken",
+        Kind::String,
+        matching(Some(1), Some(1024), r"^[A-Za-z0-9\+\:\/\=\?\#-_]+$", "^[A-Za-z0-9+:/=?#-_]+$"),
     );
     pub(super) static TAG: Schema = schema(
         "Tag",
@@ -1692,6 +3584,76 @@ mod schema {
     );
     pub(super) static UNTAG_RESOURCE_RESULT: Schema =
         schema("UntagResourceResult", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_JOB_PRIORITY_REQUEST: Schema = schema(
+        "UpdateJobPriorityRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+            bound("Priority", &JOB_PRIORITY, Query, "priority", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_JOB_PRIORITY_RESULT: Schema = schema(
+        "UpdateJobPriorityResult",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID, Flags::REQUIRED),
+            body("Priority", &JOB_PRIORITY, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_JOB_STATUS_REQUEST: Schema = schema(
+        "UpdateJobStatusRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("JobId", &JOB_ID, Path, "id", Flags::REQUIRED),
+            bound(
+                "RequestedJobStatus",
+                &REQUESTED_JOB_STATUS,
+                Query,
+                "requestedJobStatus",
+                Flags::REQUIRED,
+            ),
+            bound(
+                "StatusUpdateReason",
+                &JOB_STATUS_UPDATE_REASON,
+                Query,
+                "statusUpdateReason",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_JOB_STATUS_RESULT: Schema = schema(
+        "UpdateJobStatusResult",
+        Kind::Structure(&[
+            body("JobId", &JOB_ID, Flags::NONE),
+            body("Status", &JOB_STATUS, Flags::NONE),
+            body("StatusUpdateReason", &JOB_STATUS_UPDATE_REASON, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static USER_ARGUMENTS: Schema = schema(
+        "UserArguments",
+        map(
+            (&NON_EMPTY_MAX_LENGTH64_STRING, "key"),
+            (&MAX_LENGTH1024_STRING, "value"),
+            false,
+            false,
+        ),
+        limits(Some(1), Some(10)),
+    );
     pub(super) static VPC_CONFIGURATION: Schema = schema(
         "VpcConfiguration",
         Kind::Structure(&[body("VpcId", &VPC_ID, Flags::REQUIRED)]),

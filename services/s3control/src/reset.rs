@@ -1,8 +1,11 @@
-//! Removing all access points of an account, or of every account.
+//! Removing all access points and jobs of an account, or of every account.
 
 use fogbank_accesspoints::{self as points, ACCESS_POINTS, BLOCKS};
 use fogbank_core::reset::{each, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault};
+
+use crate::jobs;
+use crate::store::{CHUNKS, JOBS, LINES};
 
 /// Removes all that S3 Control keeps of an account.
 pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Result<(), Fault>> {
@@ -16,6 +19,11 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
             |owner, _| is_meant(account, owner),
             |tx, owner, _| BLOCKS.delete(tx, owner),
         )
-        .await
+        .await?;
+        each(&cx, &JOBS, |key, _| is_meant(account, &key.0), jobs::forget).await?;
+        each(&cx, &CHUNKS, |key, _| is_meant(account, &key.0), |tx, key, _| CHUNKS.delete(tx, key))
+            .await?;
+        each(&cx, &LINES, |key, _| is_meant(account, &key.0), |tx, key, _| LINES.delete(tx, key))
+            .await
     })
 }

@@ -1,6 +1,8 @@
 //! The operations through the whole pipeline, in process.
 
 mod access_points;
+mod formats;
+mod jobs;
 mod public_access;
 
 use fogbank_core::{Fault, Service};
