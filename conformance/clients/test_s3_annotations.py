@@ -1,4 +1,4 @@
-"""Annotations of objects, through boto3."""
+"""Annotations of objects, and objects that come under another key, through boto3."""
 
 import urllib.request
 
@@ -97,6 +97,28 @@ def test_presigned_annotations(s3, bucket):
     url = s3.generate_presigned_url("get_object_annotation", Params=members)
     with urllib.request.urlopen(url) as answer:
         assert answer.read() == b"text"
+
+
+def test_an_object_and_its_annotations_come_under_a_key(s3, bucket, root):
+    keys = [root.client("kms").create_key()["KeyMetadata"]["Arn"] for _ in range(2)]
+    at = {"Bucket": bucket, "Key": "photo"}
+    s3.put_object_annotation(**at, AnnotationName="n", AnnotationPayload=b"text")
+    before = s3.head_object(**at)
+    for key in keys:
+        s3.update_object_encryption(**at, ObjectEncryption={"SSEKMS": {"KMSKeyArn": key}})
+        after = s3.head_object(**at)
+        assert (after["ServerSideEncryption"], after["SSEKMSKeyId"]) == ("aws:kms", key)
+        assert [after[name] for name in ("ETag", "LastModified")] == [
+            before[name] for name in ("ETag", "LastModified")
+        ]
+    root.client("kms").disable_key(KeyId=keys[0])
+    assert s3.get_object(**at)["Body"].read() == b"a picture"
+    got = s3.get_object_annotation(**at, AnnotationName="n")
+    assert (got["AnnotationPayload"].read(), got["ServerSideEncryption"]) == (b"text", "aws:kms")
+    with refused("InvalidRequest", 400):
+        s3.update_object_encryption(
+            **at, ObjectEncryption={"SSEKMS": {"KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:alias/x"}}
+        )
 
 
 def test_annotations_survive_kill(start):

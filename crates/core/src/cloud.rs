@@ -23,6 +23,8 @@ pub struct Settings {
     pub local_authority: String,
     /// Whether new buckets of S3 have the defaults from before April 2023: ACLs count, and nothing public is blocked.
     pub has_legacy_buckets: bool,
+    /// Whether new buckets of S3 take what customers' keys encrypt (SSE-C), as they did until April 2026.
+    pub allows_customer_keys: bool,
 }
 
 /// A handle to the running cloud; clones share it.

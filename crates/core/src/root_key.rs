@@ -114,6 +114,7 @@ mod tests {
             data_dir: ".".into(),
             local_authority: String::new(),
             has_legacy_buckets: false,
+            allows_customer_keys: false,
         };
         let clock = Clock::frozen(Timestamp::from_secs(0));
         Cloud::new(db.clone(), clock, Ids::seeded(1), settings)

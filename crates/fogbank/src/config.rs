@@ -52,9 +52,13 @@ pub(crate) enum Iam {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BucketDefaults {
-    /// No ACLs, nothing public
+    /// No ACLs, nothing public, no customers' keys (SSE-C)
     #[default]
     Today,
+    /// As before April 2026: customers' keys are taken
+    #[value(name = "before-2026")]
+    #[serde(rename = "before-2026")]
+    Before2026,
     /// As before April 2023: ACLs count, and nothing public is blocked
     #[value(name = "before-2023")]
     #[serde(rename = "before-2023")]

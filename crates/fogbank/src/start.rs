@@ -56,6 +56,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         data_dir: working_dir,
         local_authority: local_authority(address),
         has_legacy_buckets: config.s3_bucket_defaults == BucketDefaults::Before2023,
+        allows_customer_keys: config.s3_bucket_defaults != BucketDefaults::Today,
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     cloud.recall_clock().context("the clock's row cannot be read")?;

@@ -55,6 +55,7 @@ impl World {
             data_dir: directory.path().to_owned(),
             local_authority: "127.0.0.1:4566".to_owned(),
             has_legacy_buckets: false,
+            allows_customer_keys: false,
         };
         let cloud = Cloud::new(db, clock, ids, settings);
         let mode = Mode::Dev { accept_any_credentials: false };

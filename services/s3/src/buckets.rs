@@ -6,6 +6,7 @@ use fogbank_core::{ReadTx, Tx, WriteTx, page};
 
 use crate::access::bucket_arn;
 use crate::acls;
+use crate::encryption;
 use crate::error::Error;
 use crate::model::{
     Bucket as ListedBucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
@@ -90,6 +91,9 @@ pub(crate) fn create(
         has_logging: false,
     };
     BUCKETS.put(tx, name, &bucket)?;
+    if !tx.cx().settings().allows_customer_keys {
+        encryption::block_customer_keys(tx, name)?;
+    }
     store::OWNED.put(tx, &(&*bucket.account, &**name), &())?;
     if !tags.is_empty() {
         store::BUCKET_TAGS.put(tx, name, &store::Tags(tags))?;

@@ -13,6 +13,7 @@ use crate::events::{self, Change};
 use crate::lifecycle;
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, WriteConditions};
+use crate::parts::{check_key, customer_key};
 use crate::payment;
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
 use crate::store::{
@@ -51,6 +52,11 @@ fn try_complete(
         Ok(upload) => upload,
     };
     conditions.check(&input.key, old.as_ref())?;
+    let key = customer_key!(input);
+    // With a checksum AWS asks for the key of the parts, of which it makes that of the whole.
+    if key.is_some() || upload.checksum.is_some() {
+        check_key(&upload, key.as_ref())?;
+    }
     refuse_conflict(&conditions, &input.key, old.as_ref(), &upload)?;
     let listed = input.multipart_upload.take().ok_or(Error::MalformedXML)?.parts;
     let listed = ascending(listed.unwrap_or_default(), &input.upload_id)?;

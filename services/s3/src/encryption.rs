@@ -190,6 +190,16 @@ pub(crate) fn block(
     documents::put(tx, bucket, BLOCKED, "", blocked)
 }
 
+/// Blocks what customers' keys encrypt, as new buckets do since April 2026.
+pub(crate) fn block_customer_keys(tx: &mut WriteTx<'_>, bucket: &str) -> Result<(), Error> {
+    block(tx, bucket, &BlockedEncryptionTypes { encryption_type: Some(vec![EncryptionType::SseC]) })
+}
+
+/// Whether writes to a bucket may not bring a customer's key.
+pub(crate) fn blocks_customer_keys(tx: &(impl Tx + ?Sized), bucket: &str) -> Result<bool, Error> {
+    Ok(blocked(tx, bucket)?.is_some_and(|blocked| has(&blocked, EncryptionType::SseC)))
+}
+
 /// Gets what a body for this place is to be encrypted with, as the request asks or else as the bucket does.
 pub(crate) async fn settle(
     cx: &Cx,
@@ -198,8 +208,7 @@ pub(crate) async fn settle(
     asked: &Asked,
 ) -> Result<Sealing, Error> {
     if let Some(key) = &asked.customer_key {
-        let blocked = cx.read(|tx| blocked(tx, at.0))?;
-        if blocked.is_some_and(|blocked| has(&blocked, EncryptionType::SseC)) {
+        if cx.read(|tx| blocks_customer_keys(tx, at.0))? {
             // The code is documented; the words are a guess.
             let message =
                 "Server Side Encryption with Customer provided key is blocked for this bucket";
@@ -269,6 +278,45 @@ pub(crate) async fn like(
     let asked = Asked { bucket_key: Some(kms.bucket_key), context, ..Asked::default() };
     let key_arn = &kms.key_arn;
     Box::pin(with_kms(cx, bucket, at, &asked, key_arn, kms.is_dual, kms.bucket_key)).await
+}
+
+/// Gets what an object that is there already is to be encrypted with: a data key that this key seals.
+pub(crate) async fn with_key(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    key_arn: &str,
+    bucket_key: bool,
+) -> Result<Sealing, Error> {
+    let asked = Asked { bucket_key: Some(bucket_key), ..Asked::default() };
+    Box::pin(with_kms(cx, bucket, at, &asked, key_arn, false, bucket_key)).await
+}
+
+/// Has KMS seal a data key anew, with another key and for the object or the bucket.
+pub(crate) async fn wrap_anew(
+    cx: &Cx,
+    bucket: &Bucket,
+    at: (&str, &str),
+    kms: &KmsEncryption,
+    (key_arn, bucket_key): (&str, bool),
+) -> Result<KmsEncryption, Error> {
+    let cx = in_region(cx, &bucket.region);
+    let from = kms_key(at, &kms.key_arn, kms.bucket_key, &kms.context);
+    let to = kms_key(at, key_arn, bucket_key, &kms.context);
+    let input = serde_json::json!({
+        "CiphertextBlob": STANDARD.encode(&kms.data_key),
+        "SourceKeyId": kms.key_arn,
+        "SourceEncryptionContext": from.context,
+        "DestinationKeyId": key_arn,
+        "DestinationEncryptionContext": to.context,
+    });
+    // ReEncrypt has two contexts of its own.
+    let plain = KmsKey { context: BTreeMap::new(), ..to };
+    let output = plain.call(&cx, "ReEncrypt", input).await.map_err(refused)?;
+    let text = |member: &str| output[member].as_str().unwrap_or_default();
+    let data_key = STANDARD.decode(text("CiphertextBlob")).map_err(Fault::internal)?;
+    let key_arn = text("KeyId").to_owned();
+    Ok(KmsEncryption { key_arn, bucket_key, data_key, ..kms.clone() })
 }
 
 /// Gets what a replica of what KMS encrypts is to be encrypted with: a data key that `key_id` seals. As on AWS, either

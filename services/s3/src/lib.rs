@@ -42,6 +42,7 @@ mod deletions;
 mod documents;
 mod encoded_words;
 mod encryption;
+mod encryption_updates;
 mod error;
 mod events;
 mod identified;
@@ -60,6 +61,7 @@ mod payment;
 mod policies;
 mod reads;
 mod replication;
+mod resealing;
 mod reset;
 mod restores;
 mod rows;
@@ -183,6 +185,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketEncryption => configurations::delete_encryption, |_, input| {
         access::bucket_to("s3:PutEncryptionConfiguration", input)
     };
+    task UpdateObjectEncryption => encryption_updates::update, encryption_updates::access;
     read GetBucketVersioning => versions::get, access::bucket;
     write PutBucketVersioning => versions::configure, access::bucket;
     read GetBucketAccelerateConfiguration => acceleration::get, |_, input| {

@@ -3081,6 +3081,30 @@ impl wire::OperationShape for RestoreObject {
     };
 }
 
+pub struct UpdateObjectEncryption;
+
+impl wire::OperationShape for UpdateObjectEncryption {
+    type Input = UpdateObjectEncryptionInput;
+    type Output = UpdateObjectEncryptionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateObjectEncryption",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?encryption",
+            status: 200,
+            input: &schema::UPDATE_OBJECT_ENCRYPTION_REQUEST,
+            output: &schema::UPDATE_OBJECT_ENCRYPTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "ObjectEncryption",
+            output_root: "",
+            errors: &["NoSuchKey", "InvalidRequest", "AccessDenied"],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UploadPart;
 
 impl wire::OperationShape for UploadPart {
@@ -6409,6 +6433,10 @@ wire::structure!(Object, schema::OBJECT, {
     5 => size, 6 => storage_class, 7 => owner, 8 => restore_status,
 });
 
+wire::union!(ObjectEncryption, schema::OBJECT_ENCRYPTION, {
+    0 => Ssekms(SSEKMSEncryption),
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectIdentifier {
     pub key: String,
@@ -7671,6 +7699,16 @@ wire::structure!(SSEKMS, schema::SSEKMS, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct SSEKMSEncryption {
+    pub kms_key_arn: String,
+    pub bucket_key_enabled: Option<bool>,
+}
+
+wire::structure!(SSEKMSEncryption, schema::SSEKMS_ENCRYPTION, {
+    0 => kms_key_arn, 1 => bucket_key_enabled,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SSES3 {}
 
 wire::structure!(SSES3, schema::SSES3, {});
@@ -7895,6 +7933,32 @@ wire::enumeration!(Type {
     CanonicalUser = "CanonicalUser",
     AmazonCustomerByEmail = "AmazonCustomerByEmail",
     Group = "Group",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateObjectEncryptionInput {
+    pub bucket: String,
+    pub key: String,
+    pub version_id: Option<String>,
+    pub object_encryption: ObjectEncryption,
+    pub request_payer: Option<String>,
+    pub expected_bucket_owner: Option<String>,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+}
+
+wire::structure!(UpdateObjectEncryptionInput, schema::UPDATE_OBJECT_ENCRYPTION_REQUEST, {
+    0 => bucket, 1 => key, 2 => version_id, 3 => object_encryption, 4 => request_payer,
+    5 => expected_bucket_owner, 6 => content_md5, 7 => checksum_algorithm,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateObjectEncryptionOutput {
+    pub request_charged: Option<RequestCharged>,
+}
+
+wire::structure!(UpdateObjectEncryptionOutput, schema::UPDATE_OBJECT_ENCRYPTION_RESPONSE, {
+    0 => request_charged,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11917,6 +11981,8 @@ mod schema {
         Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static NON_EMPTY_KMS_KEY_ARN_STRING: Schema =
+        sensitive(schema("NonEmptyKmsKeyArnString", Kind::String, limits(None, Some(2048))));
     pub(super) static NONCURRENT_VERSION_EXPIRATION: Schema = schema(
         "NoncurrentVersionExpiration",
         Kind::Structure(&[
@@ -12000,6 +12066,11 @@ mod schema {
         schema("ObjectAlreadyInActiveTierError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static OBJECT_ATTRIBUTES_LIST: Schema =
         schema("ObjectAttributesList", list(&STRING, "member", false, false), Constraint::NONE);
+    pub(super) static OBJECT_ENCRYPTION: Schema = schema(
+        "ObjectEncryption",
+        Kind::Union(&[bound("SSEKMS", &SSEKMS_ENCRYPTION, Body, "SSE-KMS", Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static OBJECT_IDENTIFIER: Schema = schema(
         "ObjectIdentifier",
         Kind::Structure(&[
@@ -13636,6 +13707,14 @@ mod schema {
         Kind::Structure(&[body("KeyId", &SSEKMS_KEY_ID, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static SSEKMS_ENCRYPTION: Schema = schema(
+        "SSEKMSEncryption",
+        Kind::Structure(&[
+            body("KMSKeyArn", &NON_EMPTY_KMS_KEY_ARN_STRING, Flags::REQUIRED),
+            body("BucketKeyEnabled", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SSEKMS_ENCRYPTION_CONTEXT: Schema =
         sensitive(schema("SSEKMSEncryptionContext", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS_KEY_ID: Schema =
@@ -13848,6 +13927,52 @@ mod schema {
         schema("UnresolvableGrantByEmailAddress", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_MEDIA_TYPE: Schema =
         schema("UnsupportedMediaType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_OBJECT_ENCRYPTION_REQUEST: Schema = schema(
+        "UpdateObjectEncryptionRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("VersionId", &STRING, Query, "versionId", Flags::NONE),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "ObjectEncryption",
+                    &OBJECT_ENCRYPTION,
+                    Payload,
+                    "ObjectEncryption",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound("RequestPayer", &STRING, Header, "x-amz-request-payer", Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_OBJECT_ENCRYPTION_RESPONSE: Schema = schema(
+        "UpdateObjectEncryptionResponse",
+        Kind::Structure(&[bound(
+            "RequestCharged",
+            &REQUEST_CHARGED,
+            Header,
+            "x-amz-request-charged",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
     pub(super) static UPLOAD_PART_COPY_OUTPUT: Schema = schema(
         "UploadPartCopyOutput",
         Kind::Structure(&[

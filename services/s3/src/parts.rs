@@ -102,7 +102,7 @@ fn check_algorithm(upload: &Upload, given: Option<Algorithm>) -> Result<(), Erro
 /// The key of the customer that a request brings.
 macro_rules! customer_key {
     ($input:ident) => {
-        CustomerKey::read(ciphers::Headers {
+        crate::ciphers::CustomerKey::read(crate::ciphers::Headers {
             algorithm: $input.sse_customer_algorithm.as_deref(),
             key: $input.sse_customer_key.as_deref(),
             md5: $input.sse_customer_key_md5.as_deref(),
@@ -110,8 +110,10 @@ macro_rules! customer_key {
     };
 }
 
-/// Refuses a part whose key is not that of its upload.
-fn check_key(upload: &Upload, key: Option<&CustomerKey>) -> Result<(), Error> {
+pub(crate) use customer_key;
+
+/// Refuses a part, or a completion, whose key is not that of its upload.
+pub(crate) fn check_key(upload: &Upload, key: Option<&CustomerKey>) -> Result<(), Error> {
     let message = match (upload.encryption(), key) {
         (None | Some(Encryption::Kms(_)), None) => return Ok(()),
         (Some(Encryption::Customer { key_md5, .. }), Some(key)) if key.has_md5(key_md5) => {

@@ -33,6 +33,7 @@ impl House {
             data_dir: std::path::PathBuf::new(),
             local_authority: "127.0.0.1:4566".to_owned(),
             has_legacy_buckets: false,
+            allows_customer_keys: false,
         };
         let db = Db::memory();
         let cloud = Cloud::new(db, Clock::frozen(NOW), Ids::seeded(1), settings);

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 
-use fogbank_core::store::BlobRef;
 use fogbank_core::{Cx, Fault, Tx, WriteTx, tracing};
 use serde_json::Value;
 
@@ -14,16 +13,14 @@ use super::placing;
 use super::roles::{self, Trouble};
 use super::rules::{Rule, Subject};
 use super::state::{State, Target};
-use crate::bodies::{self, Received};
-use crate::checksums::Algorithm;
-use crate::ciphers::{Locked, Reader};
-use crate::encryption::{self, Sealing};
+use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::resealing::{self, Body, Sealed};
 use crate::store::{
-    self, BUCKETS, Bucket, Encryption, Listed, Marker, More, Object, PARTS, Part, Parts, Stored,
-    VERSIONS, Version, VersionName, Versioning,
+    self, BUCKETS, Bucket, Encryption, Listed, Marker, More, Object, PARTS, Part, VERSIONS,
+    Version, VersionName, Versioning,
 };
 use crate::versions::{self, At, Found};
 
@@ -135,6 +132,10 @@ async fn attempt(cx: &Cx, job: &Job, may_reuse: bool) -> Result<(), Trouble> {
     }
     if is_there && !reads_tags {
         return Err(Trouble::Refused("SrcGetTaggingNotPermitted"));
+    }
+    let is_customers = matches!(object.encryption(), Some(Encryption::Customer { .. }));
+    if is_customers && !is_there && cx.read(|tx| encryption::blocks_customer_keys(tx, &job.to))? {
+        return Err(Trouble::Refused("DstPutObjectNotPermitted"));
     }
     let sealed = match object.encryption() {
         Some(Encryption::Kms(_)) if !is_there => {
@@ -254,9 +255,6 @@ fn repeat(copy: &mut Object, object: &Object, to: &Bucket, acl: Option<store::Ac
     }
 }
 
-/// Where the body of a copy lies.
-type Body = (Option<Encryption>, Option<Parts>, Vec<BlobRef>);
-
 /// The body of a copy: that of the version, which is kept for one more, or what was encrypted anew.
 fn share(
     tx: &mut WriteTx<'_>,
@@ -264,9 +262,8 @@ fn share(
     encryption: Option<Encryption>,
     sealed: Option<&Sealed>,
 ) -> Result<Body, Error> {
-    if let Some(Sealed { sealing, whole: Some(received), .. }) = sealed {
-        let encryption = sealing.keep(tx, received.nonce)?;
-        return Ok((encryption, None, received.body.clone()));
+    if let Some(sealed) = sealed {
+        return sealed.keep(tx);
     }
     let Some(parts) = &object.parts else {
         for blob in &object.body {
@@ -274,32 +271,12 @@ fn share(
         }
         return Ok((encryption, None, object.body.clone()));
     };
-    let number = tx.version();
-    let (encryption, rows) = match sealed {
-        Some(sealed) => (sealed.sealing.keep(tx, None)?, sealed.parts.clone()),
-        None => {
-            let rows = PARTS.range(&(parts.number,)).list(tx)?;
-            let rows: Vec<(u16, Part)> =
-                rows.into_iter().map(|((_, part), row)| (part, row)).collect();
-            for blob in rows.iter().flat_map(|(_, row)| &row.body) {
-                tx.retain_blob(blob)?;
-            }
-            (encryption, rows)
-        }
-    };
-    for (part, row) in &rows {
-        PARTS.put(tx, &(number, *part), row)?;
+    let rows = PARTS.range(&(parts.number,)).list(tx)?;
+    let rows: Vec<(u16, Part)> = rows.into_iter().map(|((_, part), row)| (part, row)).collect();
+    for blob in rows.iter().flat_map(|(_, row)| &row.body) {
+        tx.retain_blob(blob)?;
     }
-    let parts = Parts::new(number, rows.iter().map(|(part, row)| (*part, row.size)));
-    Ok((encryption, Some(parts), Vec::new()))
-}
-
-/// A body that was encrypted with the key of the destination.
-struct Sealed {
-    sealing: Sealing,
-    /// The body, unless it lies in parts.
-    whole: Option<Received>,
-    parts: Vec<(u16, Part)>,
+    Ok((encryption, Some(resealing::keep_parts(tx, &rows)?), Vec::new()))
 }
 
 /// Reads a body that a key of KMS encrypts, and writes it under that of the rule.
@@ -322,30 +299,7 @@ async fn seal_anew(
     let sealing = encryption::of_replica(cx, to, job.to(), key_id, kms)
         .await
         .map_err(|error| refused(error, ["DstPutObjectNotPermitted", "DstKmsKeyInvalidState"]))?;
-    let algorithm = |checksum: Option<Algorithm>| checksum.or(Some(Algorithm::Crc64Nvme));
-    let Some(parts) = &object.parts else {
-        let locked = cx.read(|tx| {
-            let stored = store::body(tx, object, 0..object.listed.size)?;
-            Ok::<_, Error>(Locked::new(tx.cx(), &stored)?)
-        })?;
-        let reader = locked.unlock(key.as_ref())?;
-        let wanted = algorithm(object.listed.checksum.as_ref().map(|checksum| checksum.algorithm));
-        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx.ids())).await?;
-        return Ok(Sealed { sealing, whole: Some(received), parts: Vec::new() });
-    };
-    let rows = cx.read(|tx| PARTS.range(&(parts.number,)).list(tx))?;
-    let mut sealed = Vec::with_capacity(rows.len());
-    for ((_, number), mut row) in rows {
-        let stretches = row.nonce.map(|nonce| (nonce, row.size)).into_iter().collect();
-        let stored = Stored { blobs: row.body.clone(), range: 0..row.size, stretches };
-        let reader = Reader::new(cx, &stored, key.as_ref())?;
-        let wanted = algorithm(Some(row.checksum.algorithm));
-        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx.ids())).await?;
-        row.body = received.body;
-        row.nonce = received.nonce;
-        sealed.push((number, row));
-    }
-    Ok(Sealed { sealing, whole: None, parts: sealed })
+    Ok(resealing::seal(cx, object, key.as_ref(), sealing).await?)
 }
 
 /// What AWS calls a refusal of KMS: for want of permission, or for the state of the key.

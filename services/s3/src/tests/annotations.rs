@@ -5,12 +5,14 @@ use fogbank_core::{Body, Fault, Principal, Service};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
 use super::notifications::{configure, effects, message, queue};
-use super::{call, e_tag, noise, put, refused, send, with, with_bucket};
+use super::{allow_customer_keys, call, e_tag, noise, put, refused, send, with, with_bucket};
 use crate::SERVICE;
 
 /// Where the store counts the blobs that rows name.
 const BLOBS: u32 = 0x02;
 const NOW: i64 = 1_767_225_600;
+/// The MD5 of a key of 32 sevens.
+pub(super) const KEY_MD5: &str = "y4HAEFCYWuvAXWFTtA1Qpg==";
 
 static WITH_KMS: &[&Service] = &[&SERVICE, &fogbank_iam::SERVICE, &fogbank_kms::SERVICE];
 
@@ -223,12 +225,15 @@ async fn copies_carry_annotations_unless_they_are_told_not_to() {
     call(&world, "DeleteObject", json!({"Key": "a"})).await.expect("removed");
     world.cloud().blobs().sweep().expect("a sweep");
     assert!(text_of(&world, of("b", "large")).await == large);
+    allow_customer_keys(&world, "photos").await;
     let by = json!({"SSECustomerAlgorithm": "AES256",
         "SSECustomerKey": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
-        "SSECustomerKeyMD5": "1gV/XZ5fDVsEEC4QF3rEmQ=="});
+        "SSECustomerKeyMD5": KEY_MD5});
     let own = with(json!({"Key": "k", "CopySource": "photos/b"}), by);
     let refusal = refused(call(&world, "CopyObject", own).await);
-    assert!(refusal.starts_with("Invalid"), "{refusal}");
+    let words =
+        "InvalidRequest: Objects encrypted with customer-provided keys cannot have annotations";
+    assert!(refusal.starts_with(words), "{refusal}");
 }
 
 #[tokio::test]

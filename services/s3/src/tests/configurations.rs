@@ -17,7 +17,7 @@ async fn a_fresh_bucket_has_todays_defaults() {
     assert_eq!(answer("GetBucketAccelerateConfiguration").await, json!({}));
     assert_eq!(answer("GetBucketNotificationConfiguration").await, json!({}));
     assert_eq!(answer("GetBucketRequestPayment").await, json!({"Payer": "BucketOwner"}));
-    expect![[r#"{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"},"BucketKeyEnabled":false}]}"#]]
+    expect![[r#"{"Rules":[{"ApplyServerSideEncryptionByDefault":{"SSEAlgorithm":"AES256"},"BlockedEncryptionTypes":{"EncryptionType":["SSE-C"]},"BucketKeyEnabled":false}]}"#]]
         .assert_eq(&answer("GetBucketEncryption").await["ServerSideEncryptionConfiguration"].to_string());
     expect![[r#"{"BlockPublicAcls":true,"BlockPublicPolicy":true,"IgnorePublicAcls":true,"RestrictPublicBuckets":true}"#]]
         .assert_eq(&answer("GetPublicAccessBlock").await["PublicAccessBlockConfiguration"].to_string());

@@ -2,10 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_testkit::{Value, json};
+use fogbank_testkit::{Value, World, json};
 use md5::Digest;
 
-use super::{call, get, noise, refused, send, with, with_bucket};
+use super::{allow_customer_keys, call, get, noise, refused, send, with};
+use crate::checksums::Algorithm;
+
+async fn with_bucket() -> World {
+    let world = super::with_bucket().await;
+    allow_customer_keys(&world, "photos").await;
+    world
+}
 
 fn key(byte: u8, prefix: &str) -> Value {
     let key = [byte; 32];
@@ -113,4 +120,54 @@ async fn a_bucket_may_block_customers_keys() {
     assert!(refused(block(json!({})).await).starts_with("MalformedXML"));
     block(with(default, kinds(json!(["NONE"])))).await.expect("set");
     send(&world, "PutObject", input, noise(5)).await.expect("written");
+}
+
+#[tokio::test]
+async fn new_buckets_block_customers_keys() {
+    let world = super::with_bucket().await;
+    let input = with(json!({"Key": "a"}), key(1, ""));
+    let told = call(&world, "GetBucketEncryption", json!({})).await.expect("told");
+    assert_eq!(
+        told["ServerSideEncryptionConfiguration"]["Rules"],
+        json!([{
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BucketKeyEnabled": false,
+            "BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]},
+        }])
+    );
+    let outcome = refused(send(&world, "PutObject", input.clone(), noise(5)).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+    let by = json!({"SSEAlgorithm": "aws:kms"});
+    let rules = json!({"Rules": [{"ApplyServerSideEncryptionByDefault": by}]});
+    let other = json!({"ServerSideEncryptionConfiguration": rules});
+    call(&world, "PutBucketEncryption", other).await.expect("set");
+    let outcome = refused(send(&world, "PutObject", input.clone(), noise(5)).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+    allow_customer_keys(&world, "photos").await;
+    send(&world, "PutObject", input.clone(), noise(5)).await.expect("written");
+    call(&world, "DeleteObject", json!({"Key": "a"})).await.expect("removed");
+    call(&world, "DeleteBucket", json!({})).await.expect("removed");
+    call(&world, "CreateBucket", json!({})).await.expect("made again");
+    let outcome = refused(send(&world, "PutObject", input, noise(5)).await);
+    assert!(outcome.starts_with("AccessDenied: "), "{outcome}");
+}
+
+#[tokio::test]
+async fn an_upload_with_a_checksum_is_completed_with_its_key() {
+    let world = with_bucket().await;
+    let begin = json!({"Key": "a", "ChecksumAlgorithm": "CRC32"});
+    let begun =
+        call(&world, "CreateMultipartUpload", with(begin, key(1, ""))).await.expect("begun");
+    let place = json!({"Key": "a", "UploadId": begun["UploadId"]});
+    let crc32 = STANDARD.encode(Algorithm::Crc32.of(&noise(5)));
+    let part = with(place.clone(), json!({"PartNumber": 1, "ChecksumCRC32": crc32}));
+    let told = send(&world, "UploadPart", with(part, key(1, "")), noise(5)).await.expect("a part");
+    let parts = json!([{"PartNumber": 1, "ETag": told["ETag"], "ChecksumCRC32": crc32}]);
+    let done = with(place, json!({"MultipartUpload": {"Parts": parts}}));
+    let outcome = refused(call(&world, "CompleteMultipartUpload", done.clone()).await);
+    assert!(outcome.contains("must include the appropriate encryption parameters"), "{outcome}");
+    let other = with(done.clone(), key(2, ""));
+    let outcome = refused(call(&world, "CompleteMultipartUpload", other).await);
+    assert!(outcome.contains("did not match the ones used originally"), "{outcome}");
+    call(&world, "CompleteMultipartUpload", with(done, key(1, ""))).await.expect("completed");
 }

@@ -9,6 +9,7 @@ mod configurations;
 mod copies;
 mod cors;
 mod customer_keys;
+mod encryption_updates;
 mod formats;
 mod http;
 mod identified;
@@ -41,6 +42,13 @@ pub(crate) async fn with_bucket() -> World {
     let world = World::new(SERVICES);
     world.call("s3:CreateBucket", json!({"Bucket": "photos"})).await.expect("a bucket");
     world
+}
+
+/// Lets customers' keys encrypt what is written to a bucket.
+pub(crate) async fn allow_customer_keys(world: &World, bucket: &str) {
+    let rule = json!({"BlockedEncryptionTypes": {"EncryptionType": ["NONE"]}});
+    let rules = json!({"Bucket": bucket, "ServerSideEncryptionConfiguration": {"Rules": [rule]}});
+    world.call("s3:PutBucketEncryption", rules).await.expect("allowed");
 }
 
 /// Adds the members of `more` to an input.

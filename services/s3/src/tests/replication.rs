@@ -4,7 +4,7 @@ use fogbank_core::{Body, Cx, Effect, Fault, Service};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
 use super::notifications::{configure, effects, message, queue};
-use super::{call, e_tag, noise, refused, send, with};
+use super::{allow_customer_keys, call, e_tag, noise, refused, send, with};
 use crate::replication;
 
 static SERVICES: &[&Service] =
@@ -604,6 +604,13 @@ async fn what_customers_encrypt_is_copied_as_it_lies() {
         "SSECustomerKeyMD5": STANDARD.encode(md5::Md5::digest(key)),
     });
     let bytes = noise(50_000);
+    allow_customer_keys(&world, "photos").await;
+    put(&world, "a", bytes.clone(), by.clone()).await;
+    settle(&world).await;
+    let refused_to = json!({"Key": "a"});
+    let told = call(&world, "HeadObject", with(refused_to, by.clone())).await.expect("an object");
+    assert_eq!(told["ReplicationStatus"], "FAILED", "new buckets take no customers' keys");
+    allow_customer_keys(&world, "copies").await;
     put(&world, "a", bytes.clone(), by.clone()).await;
     settle(&world).await;
     let input = with(json!({"Bucket": "copies", "Key": "a"}), by);
