@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 pub static SERVICES: &[&Service] = &[
     &fogbank_apigatewayv2::SERVICE,
     &fogbank_dynamodb::SERVICE,
+    &fogbank_events::SERVICE,
     &fogbank_iam::SERVICE,
     &fogbank_kms::SERVICE,
     &fogbank_logs::SERVICE,

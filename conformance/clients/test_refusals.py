@@ -55,6 +55,7 @@ SERVICES = {
     "kms": (JSON, "list_keys"),
     "secretsmanager": (JSON, "list_secrets"),
     "ssm": (JSON, "describe_parameters"),
+    "events": (JSON, "list_rules"),
     "logs": (JSON, "describe_log_groups"),
     "organizations": (JSON, "describe_organization"),
     "lambda": (REST, "list_functions"),

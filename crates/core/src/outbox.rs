@@ -194,6 +194,17 @@ impl Effect {
         self
     }
 
+    /// Tells a job that is to be tried again how the last try failed, if its input has the member `failure`: the error's
+    /// `name` and `message`, and how many `attempts` there were.
+    pub fn note_failure(&mut self, fault: &Fault) {
+        let input = if self.is_job { self.input().ok() } else { None };
+        let Some(mut input) = input.filter(|input| input.get("failure").is_some()) else { return };
+        input["failure"] = serde_json::json!({
+            "name": fault.name(), "message": fault.message(), "attempts": self.attempts,
+        });
+        self.input = input.to_string();
+    }
+
     /// The input.
     pub fn input(&self) -> Result<serde_json::Value, Fault> {
         serde_json::from_str(&self.input).map_err(Fault::internal)
@@ -231,6 +242,21 @@ mod tests {
                 .located("1", "r")
                 .or_else(otherwise)
         }
+    }
+
+    #[test]
+    fn jobs_that_want_it_are_told_how_they_failed() {
+        let told = serde_json::json!({ "failure": null, "more": 1 });
+        let mut effect = Effect { attempts: 2, ..Effect::job("sns:bury", &told) };
+        effect.note_failure(&Fault::new("Gone", "it is gone"));
+        let expected = serde_json::json!({
+            "failure": { "name": "Gone", "message": "it is gone", "attempts": 2 }, "more": 1,
+        });
+        assert_eq!(effect.input().expect("JSON"), expected);
+        let mut other = Effect::job("sns:bury", &serde_json::json!({ "more": 1 }));
+        let before = other.clone();
+        other.note_failure(&Fault::new("Gone", "it is gone"));
+        assert_eq!(other, before);
     }
 
     fn bytes(hex: &str) -> Vec<u8> {

@@ -10,6 +10,7 @@ use crate::{backups, clock, iam, scrubs, snapshots};
 pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_apigatewayv2::SERVICE,
     &fogbank_dynamodb::SERVICE,
+    &fogbank_events::SERVICE,
     &fogbank_iam::SERVICE,
     &fogbank_kms::SERVICE,
     &fogbank_lambda::SERVICE,

@@ -8,7 +8,7 @@ mod message;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_core::{Arn, Effect, Principal, Retry, Timestamp, Tx, WriteTx};
+use fogbank_core::{Arn, Effect, Principal, Timestamp, Tx, WriteTx, arn};
 use md5::Digest;
 use serde_json::{Value, json};
 
@@ -22,9 +22,6 @@ use crate::versions::Cause;
 
 /// The principal of S3 itself.
 pub(crate) const SERVICE: &str = "s3.amazonaws.com";
-
-/// Deliveries to EventBridge give up soon, for as long as Fogbank has no event buses.
-const EVENT_BUS: Retry = Retry { attempts: 3, pause_millis: 1_000, longest_pause_millis: 10_000 };
 
 /// A change of an object.
 #[derive(Debug)]
@@ -242,10 +239,11 @@ pub(crate) fn emit(
     }
     if event_bridge && let Some(entry) = bus::entry(tx, name, change) {
         let input = json!({ "Entries": [entry] });
+        let bus = arn::arn("events", &bucket.region, &bucket.account, "event-bus/default");
         let effect = Effect::call("events:PutEvents", Principal::service(SERVICE), &input)
             .on_behalf_of(&bucket_arn(name), &bucket.account)
             .located(&bucket.account, &bucket.region)
-            .retried(EVENT_BUS);
+            .in_lane(&bus);
         tx.emit(effect)?;
     }
     Ok(())

@@ -40,6 +40,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("dynamodb:ConditionCheckItem", "dynamodb:ReturnValues", "a check returns none"),
     ("dynamodb:Query", "dynamodb:ReturnValues", "a read has no such member"),
     ("dynamodb:Scan", "dynamodb:ReturnValues", "a read has no such member"),
+    ("events:*", "events:ManagedBy", "given of rules that a service manages"),
     ("iam:*", "iam:PermissionsBoundary", DIRECTORY),
     ("iam:*", "iam:ResourceTag/${TagKey}", DIRECTORY),
     (

@@ -22,6 +22,8 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let role = "arn:aws:iam::000000000000:role/plausible";
     let key = "arn:aws:kms:us-east-1:000000000000:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000";
     let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let pattern = r#"{"source":["p"],"detail-type":["p"],"detail":{"service":["p"],"eventTypeCode":["p"],
+        "userIdentity":{"principalId":["p"]}}}"#;
     vec![
         ("*", "*", "TokenCode", json!("000000")),
         ("*", "*", "Role", json!(role)),
@@ -46,6 +48,18 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("dynamodb", "Query", "IndexName", Value::Null),
         ("dynamodb", "Scan", "IndexName", Value::Null),
         ("dynamodb", "*", "ProjectionExpression", json!("id")),
+        ("events", "*", "EventPattern", json!(pattern)),
+        ("events", "*", "ScheduleExpression", Value::Null),
+        ("events", "*", "EventSourceName", Value::Null),
+        ("events", "*", "RedshiftDataParameters", Value::Null),
+        ("events", "*", "Action", json!("events:PutEvents")),
+        ("events", "*", "Arn", json!("arn:aws:sqs:us-east-1:000000000000:plausible")),
+        (
+            "events",
+            "*",
+            "ResourceARN",
+            json!("arn:aws:events:us-east-1:000000000000:rule/plausible"),
+        ),
         ("sns", "*", "AttributeName", json!("LambdaSuccessFeedbackRoleArn")),
         ("sns", "*", "AttributeValue", json!(role)),
         ("sns", "*", "Attributes", json!({ "LambdaSuccessFeedbackRoleArn": role })),

@@ -81,12 +81,13 @@ impl Performance {
         (job.run)(cx, input).await
     }
 
-    fn after_failure(&self, effect: Effect, fault: &Fault) -> Option<(Timestamp, Effect)> {
+    fn after_failure(&self, mut effect: Effect, fault: &Fault) -> Option<(Timestamp, Effect)> {
         let now = self.cloud.clock().now();
         let target = &effect.target;
         if effect.attempts < effect.retry.attempts {
             tracing::debug!(%target, attempts = effect.attempts, ?fault, "an effect is tried again");
             let pause = effect.retry.pause_after(effect.attempts);
+            effect.note_failure(fault);
             return Some((now.plus_millis(i64::from(pause)), effect));
         }
         tracing::warn!(%target, attempts = effect.attempts, ?fault, "an effect failed for good");

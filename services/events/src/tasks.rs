@@ -1,0 +1,27 @@
+//! Background work: the jobs of deliveries, and rules that fire by themselves.
+
+use std::time::Duration;
+
+use fogbank_core::{Job, Task};
+
+use crate::{delivery, routing, schedules};
+
+/// The job that brings an event to a target.
+pub(crate) const DELIVER: &str = "events:deliver";
+/// The job that goes on with an event for very many targets.
+pub(crate) const ROUTE: &str = "events:route";
+/// The task that fires rules, and the topic that wakes it.
+pub(crate) const SCHEDULES: &str = "events.schedules";
+
+/// The jobs; their names are those above without the service.
+pub(crate) static JOBS: &[Job] = &[
+    Job { name: "deliver", run: |cx, input| Box::pin(delivery::deliver(cx, input)) },
+    Job { name: "route", run: |cx, input| Box::pin(routing::go_on(cx, input)) },
+];
+
+/// The background work.
+pub(crate) static TASKS: &[Task] = &[Task {
+    name: SCHEDULES,
+    every: Duration::from_secs(1),
+    run: |cx| Box::pin(schedules::fire(cx)),
+}];
