@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use fogbank_store::{Blobs, Db};
 use parking_lot::Mutex;
 
+use crate::measures::Measures;
 use crate::{Call, Clock, Fault, FrontDoor, HttpRequest, HttpResponse, Ids, Reply, Wakes};
 
 /// What the operator has set, as far as services need it.
@@ -41,6 +42,7 @@ struct Inner {
     clock_turn: tokio::sync::Mutex<()>,
     ids: Ids,
     wakes: Wakes,
+    measures: Measures,
     settings: Settings,
     front_door: OnceLock<Arc<dyn FrontDoor>>,
     state: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
@@ -55,6 +57,7 @@ impl Cloud {
             clock_turn: tokio::sync::Mutex::default(),
             ids,
             wakes: Wakes::default(),
+            measures: Measures::default(),
             settings,
             front_door: OnceLock::new(),
             state: Mutex::default(),
@@ -99,6 +102,11 @@ impl Cloud {
     /// Hints for those who wait.
     pub fn wakes(&self) -> &Wakes {
         &self.0.0.wakes
+    }
+
+    /// What services measure of themselves for CloudWatch.
+    pub fn measures(&self) -> &Measures {
+        &self.0.0.measures
     }
 
     /// What the operator has set.

@@ -12,6 +12,7 @@ mod cloud;
 mod cx;
 mod fault;
 mod ids;
+pub mod measures;
 mod op;
 pub mod outbox;
 pub mod page;
@@ -41,7 +42,7 @@ pub use request::{Endpoint, Request, RequestSignature};
 pub use root_key::RootKey;
 pub use service::{
     Answered, CrossOrigin, CrossOriginLookUp, DataPlane, Job, Observer, PolicyLookUp, ReachLookUp,
-    Reset, Service, TagLookUp, Task, TimeWentBack,
+    Reset, Service, TagLookUp, Task, TimeWentBack, WhenSent,
 };
 pub use tx::{ReadTx, Tx, WriteTx};
 pub use wakes::{Waiter, Wakes};

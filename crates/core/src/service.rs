@@ -37,9 +37,12 @@ pub struct Observer {
     /// Whether it wants to hear of a request, told from the labels of its path, still percent-encoded. It is asked of
     /// every request, before it runs.
     pub watches: fn(&Cloud, &[(&'static str, String)]) -> bool,
-    /// Hears how a request was answered.
-    pub answered: fn(&Cloud, &Answered<'_>),
+    /// Hears how a request was answered, and may want to know when the answer's body was sent.
+    pub answered: fn(&Cloud, &Answered<'_>) -> Option<WhenSent>,
 }
+
+/// Hears how long it took until an answer's body was sent, or its client was gone.
+pub type WhenSent = Box<dyn FnOnce(Duration) + Send>;
 
 /// A request from the network, and how it was answered.
 pub struct Answered<'a> {

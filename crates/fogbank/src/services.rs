@@ -9,6 +9,7 @@ use crate::{backups, clock, iam, scrubs, snapshots};
 /// All services, in the order of their names.
 pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_apigatewayv2::SERVICE,
+    &fogbank_cloudwatch::SERVICE,
     &fogbank_dynamodb::SERVICE,
     &fogbank_events::SERVICE,
     &fogbank_iam::SERVICE,

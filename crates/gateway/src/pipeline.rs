@@ -308,7 +308,7 @@ impl Exchange<'_> {
                 .unwrap_or_else(|_| Err(Fault::internal("the handler panicked"))),
             Err(refusal) => Err(refusal.into_fault(service, protocol)),
         };
-        let response = answer.unwrap_or_else(|fault| {
+        let mut response = answer.unwrap_or_else(|fault| {
             self.log(service, parts, &fault);
             if let Some(watched) = &mut watched {
                 watched.error_code = Some(fault.name().to_owned());
@@ -317,7 +317,7 @@ impl Exchange<'_> {
         });
         if let Some(watched) = watched {
             let operation = known.map_or("", |known| known.op.model.name);
-            watched.tell(self, (service, operation), parts, &response, begun);
+            watched.tell(self, (service, operation), parts, &mut response, begun);
         }
         if let Some(known) = known {
             self.count(known, service, response.status, begun);

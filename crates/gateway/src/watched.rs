@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use fogbank_core::wire::Response;
-use fogbank_core::{Answered, Observer, Principal};
+use fogbank_core::wire::{Body, Response};
+use fogbank_core::{Answered, Observer, Principal, WhenSent};
 use fogbank_sigv4::{Error, Presented, Source};
+use futures_util::stream;
 use http::request::Parts;
 
 use crate::pipeline::Exchange;
@@ -45,7 +46,7 @@ impl Watched {
         exchange: &Exchange<'_>,
         (service, operation): (&'static str, &'static str),
         parts: &Parts,
-        response: &Response,
+        response: &mut Response,
         begun: Instant,
     ) {
         let number = |name: &str| parts.headers.get(name)?.to_str().ok()?.parse().ok();
@@ -70,6 +71,41 @@ impl Watched {
             sent: response.body.len(),
             took: begun.elapsed(),
         };
-        (self.observer.answered)(exchange.cloud, &answered);
+        if let Some(when_sent) = (self.observer.answered)(exchange.cloud, &answered) {
+            let body = std::mem::take(&mut response.body);
+            response.body = sent(body, begun, when_sent);
+        }
+    }
+}
+
+/// A body of which somebody hears when it was sent. One in memory is as good as sent.
+fn sent(body: Body, begun: Instant, when_sent: WhenSent) -> Body {
+    let telling = Telling { when_sent: Some(when_sent), begun };
+    if body.is_empty() || body.bytes().is_some() {
+        return body;
+    }
+    let (len, trailers) = (body.len(), body.trailers());
+    let frames = stream::unfold((body, telling), |(mut body, telling)| async move {
+        let frame = body.next().await?;
+        Some((frame, (body, telling)))
+    });
+    let body = Body::stream(len, frames);
+    match trailers {
+        Some(trailers) => body.with_trailers(trailers),
+        None => body,
+    }
+}
+
+/// Tells when it is dropped: at the body's end, or when nobody reads on.
+struct Telling {
+    when_sent: Option<WhenSent>,
+    begun: Instant,
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Some(when_sent) = self.when_sent.take() {
+            when_sent(self.begun.elapsed());
+        }
     }
 }

@@ -11,9 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use fogbank_core::{
-    Answered, BoxFuture, Cloud, Cx, Fault, Observer, Principal, Timestamp, tracing,
-};
+use fogbank_core::{Answered, BoxFuture, Cloud, Cx, Fault, Principal, Timestamp, tracing};
 use serde_json::json;
 
 pub(crate) use lines::{Entry, WEBSITE};
@@ -38,9 +36,6 @@ const MAX_WAITING_BYTES: usize = 32 << 20;
 const DUE_BYTES: usize = 4 << 20;
 /// How long lines wait by the cloud's clock.
 pub(crate) const PAUSE: std::time::Duration = std::time::Duration::from_secs(300);
-
-/// Hears of the requests to buckets.
-pub(crate) static OBSERVER: Observer = Observer { watches, answered };
 
 /// Whether any cloud of this process has logged at all: a hint that costs nothing to look at.
 static LOGS: AtomicBool = AtomicBool::new(false);
@@ -70,7 +65,7 @@ fn with<T>(cloud: &Cloud, f: impl FnOnce(&mut Waiting) -> T) -> T {
 }
 
 /// The bucket and the key that a request named.
-fn named(labels: &[(&'static str, String)]) -> Option<(String, Option<String>)> {
+pub(crate) fn named(labels: &[(&'static str, String)]) -> Option<(String, Option<String>)> {
     let label = |name: &str| {
         let (_, text) = labels.iter().find(|(label, _)| *label == name)?;
         Some(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
@@ -78,14 +73,15 @@ fn named(labels: &[(&'static str, String)]) -> Option<(String, Option<String>)> 
     Some((label("Bucket")?, label("Key")))
 }
 
-fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
+/// Whether a bucket that is named has a log.
+pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
     LOGS.load(Ordering::Relaxed)
         && named(labels)
             .is_some_and(|(bucket, _)| with(cloud, |waiting| waiting.logged.contains_key(&bucket)))
 }
 
 /// Notes how a request was answered.
-fn answered(cloud: &Cloud, answered: &Answered<'_>) {
+pub(crate) fn answered(cloud: &Cloud, answered: &Answered<'_>) {
     let Some((bucket, key)) = named(answered.labels) else { return };
     note(cloud, &bucket, || [Entry::of(answered, key.as_deref())]);
 }

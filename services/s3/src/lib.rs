@@ -61,6 +61,7 @@ mod payment;
 mod policies;
 mod reads;
 mod replication;
+mod request_metrics;
 mod resealing;
 mod reset;
 mod restores;
@@ -79,7 +80,7 @@ mod websites;
 
 pub use error::Error;
 use fogbank_core::wire::Style;
-use fogbank_core::{Job, Op, Service, operations};
+use fogbank_core::{Job, Observer, Op, Service, operations};
 
 /// The operations that are implemented.
 pub static OPERATIONS: &[Op] = operations! {
@@ -286,6 +287,17 @@ pub static OPERATIONS: &[Op] = operations! {
     };
 };
 
+/// Hears of the requests to buckets with an access log or request metrics.
+static OBSERVER: Observer = Observer {
+    watches: |cloud, labels| {
+        access_logs::watches(cloud, labels) || request_metrics::watches(cloud, labels)
+    },
+    answered: |cloud, answered| {
+        access_logs::answered(cloud, answered);
+        request_metrics::answered(cloud, answered)
+    },
+};
+
 /// Amazon S3.
 pub static SERVICE: Service = Service {
     tasks: tasks::TASKS,
@@ -303,7 +315,7 @@ pub static SERVICE: Service = Service {
     object_tags: Some(tagging::of_object),
     reached: Some(access_points::reached),
     cross_origin: Some(cors::answer),
-    observer: Some(&access_logs::OBSERVER),
+    observer: Some(&OBSERVER),
     data_planes: websites::PLANES,
     stop: Some(access_logs::stop),
     tables: store::TABLES,

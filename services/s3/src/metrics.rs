@@ -1,12 +1,13 @@
-//! Request metrics: configurations that are kept. No metrics are published.
+//! The configurations of request metrics: which requests are counted under which id.
 
 use fogbank_core::{ReadTx, WriteTx};
 
 use crate::error::Error;
 use crate::identified::{self, Kind, named};
 use crate::model::*;
+use crate::request_metrics::CONFIGURATIONS;
 
-const KIND: Kind = Kind("metrics");
+pub(crate) const KIND: Kind = Kind("metrics");
 
 /// Keeps one.
 pub(crate) fn put(
@@ -27,6 +28,7 @@ pub(crate) fn put(
         }
     }
     identified::put(tx, KIND, &named, given)?;
+    tx.wake(CONFIGURATIONS);
     Ok(PutBucketMetricsConfigurationOutput {})
 }
 
@@ -36,6 +38,7 @@ pub(crate) fn delete(
     input: DeleteBucketMetricsConfigurationInput,
 ) -> Result<DeleteBucketMetricsConfigurationOutput, Error> {
     identified::delete(tx, KIND, &named!(input))?;
+    tx.wake(CONFIGURATIONS);
     Ok(DeleteBucketMetricsConfigurationOutput {})
 }
 

@@ -9,6 +9,7 @@ use crate::annotations;
 use crate::error::Error;
 use crate::inventory;
 use crate::lifecycle;
+use crate::request_metrics;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
 
 /// The topic and name of the task that removes parts.
@@ -22,6 +23,11 @@ pub(crate) static TASKS: &[Task] = &[
     // Whether a report is due is looked up for each inventory.
     Task { name: inventory::REPORTS, every: Duration::from_secs(900), run: inventory::run },
     Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },
+    Task {
+        name: request_metrics::CONFIGURATIONS,
+        every: Duration::from_secs(300),
+        run: request_metrics::refresh,
+    },
 ];
 
 /// Removes the parts of uploads that are gone, and the uploads of buckets that are gone.

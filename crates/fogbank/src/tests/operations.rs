@@ -35,6 +35,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
             json!("arn:aws:apigateway:us-east-1::/apis/plausible"),
         ),
         ("apigatewayv2", "*", "CredentialsArn", json!(role)),
+        ("cloudwatch", "PutMetricData", "EntityMetricData", Value::Null),
         ("dynamodb", "*", "ResourceArn", json!(table)),
         ("dynamodb", "TransactWriteItems", "TransactItems", transaction()),
         ("dynamodb", "BatchGetItem", "RequestItems", batch("Keys")),

@@ -24,6 +24,7 @@ mod payment;
 mod policies;
 mod replication;
 mod replication_rules;
+mod request_metrics;
 mod reset;
 mod restores;
 mod tagging;

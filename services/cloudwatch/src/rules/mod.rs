@@ -1,0 +1,6 @@
+//! Pure rules: statistics, windows, expressions, alarms. No clock, no transaction.
+
+pub(crate) mod expression;
+pub(crate) mod search;
+pub(crate) mod statistics;
+pub(crate) mod window;
