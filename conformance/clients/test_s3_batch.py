@@ -373,3 +373,43 @@ def at_new(batch, server):
         "caller": caller, "control": caller.client("s3control"), "s3": caller.client("s3"),
     }  # fmt: skip
     return again
+
+
+def test_what_is_there_is_replicated_by_a_job(batch):
+    from_bucket, to_bucket = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("from", "to"))
+    for bucket in (from_bucket, to_bucket):
+        batch.s3.create_bucket(Bucket=bucket)
+        batch.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("in/a", "in/b", "out/c"):
+        batch.s3.put_object(Bucket=from_bucket, Key=key, Body=key.encode())
+    batch.s3.put_object(Bucket=from_bucket, Key="in/a", Body=b"newer")
+    copier = batch.caller.role("copier", {"Service": "s3.amazonaws.com"}, allow("s3:*"))
+    rule = {
+        "ID": "r", "Status": "Enabled", "Priority": 1, "Filter": {"Prefix": "in/"},
+        "DeleteMarkerReplication": {"Status": "Disabled"}, "Destination": {"Bucket": f"arn:aws:s3:::{to_bucket}"},
+    }  # fmt: skip
+    batch.s3.put_bucket_replication(Bucket=from_bucket, ReplicationConfiguration={"Role": copier, "Rules": [rule]})
+    generator = {
+        "S3JobManifestGenerator": {
+            "ExpectedBucketOwner": batch.caller.account,
+            "SourceBucket": f"arn:aws:s3:::{from_bucket}",
+            "EnableManifestOutput": False,
+            "Filter": {"EligibleForReplication": True, "ObjectReplicationStatuses": ["NONE", "FAILED"]},
+        }
+    }
+    job, counts = batch.done({"S3ReplicateObject": {}}, ManifestGenerator=generator)
+    assert (job["Status"], counts) == ("Complete", (3, 3, 0)), job
+    listed = batch.s3.list_object_versions(Bucket=to_bucket)["Versions"]
+    ours = batch.s3.list_object_versions(Bucket=from_bucket, Prefix="in/")["Versions"]
+    assert [(item["Key"], item["VersionId"], item["IsLatest"]) for item in listed] == [
+        (item["Key"], item["VersionId"], item["IsLatest"]) for item in ours
+    ]
+    for item in ours:
+        named = {"Key": item["Key"], "VersionId": item["VersionId"]}
+        assert batch.s3.head_object(Bucket=from_bucket, **named)["ReplicationStatus"] == "COMPLETED"
+        assert batch.s3.head_object(Bucket=to_bucket, **named)["ReplicationStatus"] == "REPLICA"
+    manifest = batch.manifest([(from_bucket, "out/c"), (from_bucket, "missing"), (batch.source, "k")])
+    job, counts = batch.done({"S3ReplicateObject": {}}, manifest)
+    assert counts == (3, 0, 3)
+    rows, _ = batch.told(job)
+    assert (rows["missing"][5], rows["k"][5]) == ("NoSuchKey", "ReplicationConfigurationNotFoundError")

@@ -1,7 +1,7 @@
 //! Access points of S3 and what accounts block of public access, as rows.
 //!
-//! S3 Control writes them and S3 reads them for its requests, and neither may depend on the other. Nothing else may depend
-//! on this crate.
+//! S3 Control writes them and S3 reads them for its requests, and neither may depend on the other. By the same way S3 answers
+//! to batch jobs of S3 Control. Nothing else may depend on this crate.
 
 mod policies;
 #[cfg(test)]
@@ -63,9 +63,33 @@ pub static OF_BUCKETS: Table<(String, String, String, String), ()> =
 /// What accounts block of public access, if they do.
 pub static BLOCKS: Table<String, Block> = Table::new("s3control.public-access-blocks", 0x0253);
 
+/// What S3 answers to batch jobs that ask it to replicate what is there: by the job's account, region and id and the
+/// request's id.
+pub static REPLICATIONS: Table<(String, String, String, String), Replication> =
+    Table::new("s3control.replications", 0x0257);
+
 /// All tables.
-pub static TABLES: &[TableLabel] =
-    &[ACCESS_POINTS.label(), ALIASES.label(), OF_BUCKETS.label(), BLOCKS.label()];
+pub static TABLES: &[TableLabel] = &[
+    ACCESS_POINTS.label(),
+    ALIASES.label(),
+    OF_BUCKETS.label(),
+    BLOCKS.label(),
+    REPLICATIONS.label(),
+];
+
+/// What S3 answers to a batch job that asks it to replicate a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replication {
+    /// Why it does not: a status of HTTP, a code and a message; none if it has begun.
+    pub refusal: Option<(u16, String, String)>,
+}
+
+row!(Replication, 1);
+
+/// What wakes the one who waits for the answer to a request.
+pub fn replication_topic(request: &str) -> String {
+    format!("s3control.replication/{request}")
+}
 
 /// The access point for which an alias stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -309,6 +309,10 @@ pub static SERVICE: Service = Service {
         },
         Job { name: replication::JOB, run: |cx, input| Box::pin(replication::run(cx, input)) },
         Job { name: replication::LATE_JOB, run: replication::is_late },
+        Job {
+            name: replication::EXISTING_JOB,
+            run: |cx, input| Box::pin(replication::repeat(cx, input)),
+        },
     ],
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(abac::of_resource),

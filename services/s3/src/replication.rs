@@ -9,6 +9,7 @@
 
 mod annotating;
 mod copying;
+mod existing;
 mod outcomes;
 mod placing;
 mod roles;
@@ -33,6 +34,7 @@ use crate::store::{self, BUCKETS, Bucket, Encryption, More, Object, Versioning};
 use crate::versions::At;
 pub(crate) use annotating::{annotated, annotation_removed, run as run_annotation};
 pub(crate) use copying::run;
+pub(crate) use existing::run as repeat;
 pub(crate) use outcomes::is_late;
 use rules::{Rule, Rules, Subject};
 use state::{State, Target};
@@ -41,6 +43,8 @@ use state::{State, Target};
 pub(crate) const JOB: &str = "replicate";
 /// The job that copies an annotation, or its end.
 pub(crate) const ANNOTATION_JOB: &str = "replicate-annotation";
+/// The job that has copied what is there already.
+pub(crate) const EXISTING_JOB: &str = "replicate-existing";
 /// The job that looks whether a copy came in time.
 pub(crate) const LATE_JOB: &str = "replication-threshold";
 /// How documents of replication are called.

@@ -1,6 +1,6 @@
 //! Removing all access points and jobs of an account, or of every account.
 
-use fogbank_accesspoints::{self as points, ACCESS_POINTS, BLOCKS};
+use fogbank_accesspoints::{self as points, ACCESS_POINTS, BLOCKS, REPLICATIONS};
 use fogbank_core::reset::{each, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault};
 
@@ -23,6 +23,13 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
         each(&cx, &JOBS, |key, _| is_meant(account, &key.0), jobs::forget).await?;
         each(&cx, &CHUNKS, |key, _| is_meant(account, &key.0), |tx, key, _| CHUNKS.delete(tx, key))
             .await?;
+        each(
+            &cx,
+            &REPLICATIONS,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| REPLICATIONS.delete(tx, key),
+        )
+        .await?;
         each(&cx, &LINES, |key, _| is_meant(account, &key.0), |tx, key, _| LINES.delete(tx, key))
             .await
     })

@@ -6,10 +6,13 @@
 //!
 //! Of the jobs of an account in a region those of the highest priority go on at once, and the others wait for them.
 
+mod checksums;
 mod entries;
 mod functions;
+mod generated;
 mod manifests;
 mod operations;
+mod replication;
 mod reports;
 mod roles;
 mod work;
@@ -17,12 +20,15 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use fogbank_accesspoints::REPLICATIONS;
 use fogbank_core::{BoxFuture, Cx, Fault, ReadTx, WriteTx, tracing};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::Error;
 use crate::jobs;
 use crate::model::CreateJobInput;
+pub(crate) use checksums::is_known as is_known_checksum;
+
 use crate::store::{CHUNKS, JOBS, Job, JobKey, LINES, LIVE, Status};
 
 /// The topic and name of the task.
@@ -291,6 +297,10 @@ async fn clear_chunks(cx: &Cx, key: &JobKey) -> Result<(), Error> {
 async fn clear_lines(cx: &Cx, key: &JobKey) -> Result<(), Error> {
     let (account, region, id) = (&*key.0, &*key.1, &*key.2);
     let some = |tx: &mut WriteTx<'_>| -> Result<bool, Error> {
+        // What S3 answered to a task that nobody waits for any more.
+        for key in REPLICATIONS.range(&(account, region, id)).limit(REMOVED_AT_ONCE).keys(tx)? {
+            REPLICATIONS.delete(tx, &key)?;
+        }
         let keys = LINES.range(&(account, region, id)).limit(REMOVED_AT_ONCE).keys(tx)?;
         for key in &keys {
             LINES.delete(tx, key)?;

@@ -187,12 +187,13 @@ pub(crate) static LINES: Table<(String, String, String, bool, u64), Lines> =
 /// All tables of jobs and of access points.
 pub(crate) static TABLES: &[TableLabel] = &{
     let points = fogbank_accesspoints::TABLES;
-    assert!(points.len() == 4, "name the new tables of access points here");
+    assert!(points.len() == 5, "name the new tables of access points here");
     [
         points[0],
         points[1],
         points[2],
         points[3],
+        points[4],
         JOBS.label(),
         BY_AGE.label(),
         LIVE.label(),

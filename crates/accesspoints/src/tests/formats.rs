@@ -1,6 +1,6 @@
 //! The bytes of every row: whoever changes one must raise its version and read the old form.
 
-use crate::{AccessPoint, Block, Named};
+use crate::{AccessPoint, Block, Named, Replication};
 use fogbank_testkit::{check_row, expect};
 
 #[test]
@@ -25,4 +25,10 @@ fn access_points() {
     check_row(&block, expect!["0101000100"]);
     let named = Named { account: "1".into(), region: "r".into(), name: "n".into() };
     check_row(&named, expect!["0101310172016e"]);
+}
+
+#[test]
+fn replications() {
+    let refusal = Some((404, "c".into(), "m".into()));
+    check_row(&Replication { refusal }, expect!["010194030163016d"]);
 }

@@ -4,6 +4,7 @@ use fogbank_core::{Arn, Fault};
 
 use crate::error::Error;
 use crate::model::*;
+use crate::running;
 
 type Checked = Result<(), Error>;
 
@@ -50,9 +51,6 @@ pub(super) fn check(input: &CreateJobInput) -> Checked {
         return refuse("Exactly one operation must be specified for the job.");
     }
     check_source(input)?;
-    if input.manifest_generator.is_some() {
-        return unavailable("ManifestGenerator");
-    }
     check_report(&input.report)?;
     check_copy(input.operation.s3_put_object_copy.as_ref())?;
     check_others(&input.operation)
@@ -148,11 +146,10 @@ fn unavailable(what: &str) -> Checked {
 }
 
 fn check_others(operation: &JobOperation) -> Checked {
-    if operation.s3_replicate_object.is_some() {
-        return unavailable("S3ReplicateObject");
-    }
-    if operation.s3_compute_object_checksum.is_some() {
-        return unavailable("S3ComputeObjectChecksum");
+    if let Some(checksum) = &operation.s3_compute_object_checksum
+        && !running::is_known_checksum(checksum)
+    {
+        return unavailable("this ChecksumAlgorithm and ChecksumType");
     }
     if let Some(invoke) = &operation.lambda_invoke {
         if invoke.function_arn.is_none() {

@@ -8,8 +8,8 @@ use fogbank_core::{Arn, Body, Fault, Principal};
 use serde_json::{Value, json};
 
 use super::entries::{Columns, Lines};
-use super::{Failure, Running, Trouble, may_heal, roles};
-use crate::model::{JobManifest, JobManifestFormat};
+use super::{Failure, Running, Trouble, generated, may_heal, roles};
+use crate::model::{JobManifest, JobManifestFormat, JobManifestGenerator};
 use crate::store::{CHUNKS, Chunk, Entry, Status};
 
 /// How many entries a chunk has.
@@ -22,15 +22,15 @@ const MAX_INVENTORY_MANIFEST: usize = 16 << 20;
 /// Reads the manifest of a job, from its beginning.
 pub(super) async fn read(running: &Running<'_>) -> Result<(), Trouble> {
     let mut filling = Filling { running, waiting: Vec::new(), total: 0 };
-    match &running.asked.manifest {
-        Some(manifest) => {
+    match (&running.asked.manifest, &running.asked.manifest_generator) {
+        (Some(manifest), _) => {
             let role = roles::assume(running).await?;
             read_given(running, &role, manifest, &mut filling).await?;
         }
-        None => {
-            let fault = Fault::not_implemented("s3control", "CreateJob with ManifestGenerator");
-            return Err(Trouble::Broken(fault));
+        (None, Some(JobManifestGenerator::S3JobManifestGenerator(made))) => {
+            generated::list(running, made, &mut filling).await?;
         }
+        (None, _) => return Err(Trouble::Failed(no_columns())),
     }
     filling.flush().await?;
     match filling.total {
@@ -47,6 +47,12 @@ pub(super) struct Filling<'a> {
 }
 
 impl Filling<'_> {
+    /// Adds entries, and keeps what waits, if it is enough.
+    pub(super) async fn add(&mut self, entries: Vec<Entry>) -> Result<(), Trouble> {
+        self.waiting.extend(entries);
+        self.settle().await
+    }
+
     /// Keeps what waits, if it is enough for a transaction.
     async fn settle(&mut self) -> Result<(), Trouble> {
         if self.waiting.len() < AT_ONCE {

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::work::Outcome;
-use super::{Running, functions};
+use super::{Running, checksums, functions, replication};
 use crate::model::*;
 use crate::store::Entry;
 
@@ -18,8 +18,10 @@ const PLAIN: &AsciiSet =
 
 /// How many tasks are done between two transactions.
 pub(super) fn at_once(operation: &JobOperation) -> usize {
-    // Functions may take long.
-    if operation.lambda_invoke.is_some() { 16 } else { 100 }
+    // Functions and large objects may take long.
+    let is_long =
+        operation.lambda_invoke.is_some() || operation.s3_compute_object_checksum.is_some();
+    if is_long { 16 } else { 100 }
 }
 
 /// Does a task.
@@ -27,6 +29,12 @@ pub(super) async fn perform(running: &Running<'_>, role: &Principal, entry: &Ent
     let operation = &running.asked.operation;
     if let Some(invoke) = &operation.lambda_invoke {
         return functions::invoke(running, role, invoke, entry).await;
+    }
+    if let Some(checksum) = &operation.s3_compute_object_checksum {
+        return checksums::compute(running, role, checksum, entry).await;
+    }
+    if operation.s3_replicate_object.is_some() {
+        return replication::repeat(running, role, entry).await;
     }
     let Some((action, input)) = call(operation, entry) else {
         let fault = fogbank_core::Fault::not_implemented("s3control", &running.job.operation);

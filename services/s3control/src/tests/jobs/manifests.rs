@@ -79,3 +79,65 @@ async fn what_is_wrong_makes_the_job_fail() {
     "#]].assert_eq(&reasons);
     assert_eq!(keys(&world, "reports").await, ["manifest.csv"], "nothing is told of no tasks");
 }
+
+/// A request for a job that lists the bucket itself.
+fn listing(filter: Value) -> Value {
+    let mut input = asked(tagging(), Value::Null);
+    input["ManifestGenerator"] = json!({"S3JobManifestGenerator": {
+        "SourceBucket": "arn:aws:s3:::photos",
+        "EnableManifestOutput": true,
+        "ManifestOutputLocation": {
+            "Bucket": "arn:aws:s3:::reports", "ManifestPrefix": "lists",
+            "ManifestFormat": "S3InventoryReport_CSV_20211130",
+        },
+        "Filter": filter,
+    }});
+    input
+}
+
+#[tokio::test]
+async fn jobs_list_buckets_by_filters() {
+    let world = world().await;
+    for (key, size) in [("a/1", 1), ("a/20", 20), ("b 1", 1), ("b 200", 200)] {
+        put(&world, "photos", key, vec![b'x'; size]).await;
+    }
+    let input = json!({"Bucket": "photos", "Key": "cold", "StorageClass": "STANDARD_IA"});
+    world.call("s3:PutObject", input).await.expect("written");
+    let cases = [
+        (json!({}), 5),
+        (json!({"KeyNameConstraint": {"MatchAnyPrefix": ["a/", "b"]}}), 4),
+        (json!({"KeyNameConstraint": {"MatchAnySuffix": ["0"], "MatchAnySubstring": [" "]}}), 1),
+        (json!({"ObjectSizeGreaterThanBytes": 1, "ObjectSizeLessThanBytes": 200}), 1),
+        (json!({"MatchAnyStorageClass": ["STANDARD_IA", "GLACIER"]}), 1),
+        (json!({"MatchAnyObjectEncryption": [{"SSES3": {}}]}), 5),
+        (json!({"ObjectReplicationStatuses": ["NONE"]}), 5),
+        (json!({"CreatedBefore": "2000-01-01T00:00:00Z"}), 0),
+        (json!({"ObjectReplicationStatuses": ["COMPLETED"]}), 0),
+        (json!({"MatchAnyObjectEncryption": [{"SSEC": {}}]}), 0),
+    ];
+    for (number, (filter, count)) in cases.into_iter().enumerate() {
+        let mut input = listing(filter.clone());
+        input["ClientRequestToken"] = format!("token-{number}").into();
+        let job = done(&world, input).await;
+        if count == 0 {
+            assert_eq!(job["FailureReasons"][0]["FailureCode"], "ManifestIsEmpty", "{filter}");
+            continue;
+        }
+        assert_eq!(ended(&job), ("Complete", [count, count, 0]), "{filter}");
+        let place = &job["GeneratedManifestDescriptor"];
+        assert_eq!(place["Format"], "S3InventoryReport_CSV_20211130");
+        // What was written is a manifest for another job.
+        let given = json!({
+            "Spec": {"Format": "S3InventoryReport_CSV_20161130"}, "Location": place["Location"],
+        });
+        let mut again = asked(json!({"S3DeleteObjectTagging": {}}), given);
+        again["ClientRequestToken"] = format!("again-{number}").into();
+        assert_eq!(ended(&done(&world, again).await), ("Complete", [count, count, 0]));
+    }
+    assert_eq!(tags(&world, "a/1").await.expect("tags"), json!([]));
+    allow(&world, &["s3:PutObject", "s3:PutObjectTagging"]).await;
+    let mut input = listing(json!({}));
+    input["ClientRequestToken"] = "forbidden".into();
+    let job = done(&world, input).await;
+    assert_eq!(job["FailureReasons"][0]["FailureCode"], "ManifestGenerationFailed");
+}

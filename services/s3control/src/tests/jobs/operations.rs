@@ -145,3 +145,38 @@ async fn acls_and_locks_are_put() {
     // The first day of 2098.
     assert_eq!(lock["Retention"]["RetainUntilDate"], 4_039_372_800_i64);
 }
+
+#[tokio::test]
+async fn checksums_are_computed_and_told() {
+    let world = world().await;
+    put(&world, "photos", "k", "123456789").await;
+    let given = manifest(&world, "photos,k\n").await;
+    let mut lines = String::new();
+    // Check values of the algorithms, which are published for this text.
+    let algorithms = ["CRC32", "CRC32C", "CRC64NVME", "MD5", "SHA1", "SHA256"];
+    for (number, algorithm) in algorithms.into_iter().enumerate() {
+        let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": algorithm}});
+        let mut input = asked(operation, given.clone());
+        input["ClientRequestToken"] = format!("token-{number}").into();
+        let job = done(&world, input).await;
+        assert_eq!(ended(&job), ("Complete", [1, 1, 0]));
+        lines += &told(&world, &job).await;
+    }
+    let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "SHA256", "ChecksumType": "COMPOSITE"}});
+    let mut input = asked(operation, given.clone());
+    input["ClientRequestToken"] = "composite".into();
+    let job = done(&world, input).await;
+    lines += &told(&world, &job).await;
+    expect![[r#"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""y/Q5Jg=="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""CRC32"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""CBF43926""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""4waSgw=="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""CRC32C"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""E3069283""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""rosUhgp5mIg="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""CRC64NVME"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""AE8B14860A799888""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""JfnnlDI7RTiF9RgfG2JNCw=="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""MD5"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""25F9E794323B453885F5181F1B624D0B""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""98O8HYCOBHMq32eZZczDTKeuNEE="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""SHA1"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""F7C3BC1D808E04732ADF679965CCC34CA7AE3441""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""SHA256"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""15E2B0D3C33891EBB0F1EF609EC419420C20E320CE94C65FBC8C3312448EB225""}"
+        photos,k,,failed,400,InvalidRequest,A composite checksum can only be computed of an object that was uploaded in parts.
+    "#]].assert_eq(&lines);
+    let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "XXHASH3"}});
+    let refusal = super::super::refused(call(&world, "CreateJob", asked(operation, given)).await);
+    assert!(refusal.starts_with("NotImplemented: "), "{refusal}");
+}
