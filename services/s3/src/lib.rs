@@ -14,7 +14,7 @@
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
 //! * checksums by XXHASH;
-//! * S3 Select;
+//! * S3 Select of Parquet;
 //! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
 //!   each is given up after a few tries, which the log says.
 //!
@@ -67,6 +67,7 @@ mod reset;
 mod restores;
 mod rows;
 mod rules;
+mod selects;
 mod store;
 mod tagging;
 mod tasks;
@@ -93,6 +94,7 @@ pub static OPERATIONS: &[Op] = operations! {
     task PutObject => objects::put, access::put_object;
     task GetObject => objects::get, access::get_object;
     task HeadObject => objects::head, access::get_object;
+    task SelectObjectContent => selects::select, selects::access;
     task GetObjectAttributes => attributes::get, access::get_attributes;
     write DeleteObject => objects::delete, access::delete_object;
     task DeleteObjects => deletions::delete, access::each_key;

@@ -190,6 +190,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::ALL_ACCESS_DISABLED,
         ),
         error(
+            "AmbiguousFieldName",
+            ("AmbiguousFieldName", "AmbiguousFieldName"),
+            400,
+            true,
+            &schema::AMBIGUOUS_FIELD_NAME,
+        ),
+        error(
             "AnnotationLimitExceeded",
             ("AnnotationLimitExceeded", "AnnotationLimitExceeded"),
             400,
@@ -247,7 +254,22 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::BUCKET_NOT_EMPTY,
         ),
+        error("Busy", ("Busy", "Busy"), 503, false, &schema::BUSY),
         error("CORSResponse", ("CORSResponse", "CORSResponse"), 403, true, &schema::CORS_RESPONSE),
+        error(
+            "CSVEscapingRecordDelimiter",
+            ("CSVEscapingRecordDelimiter", "CSVEscapingRecordDelimiter"),
+            400,
+            true,
+            &schema::CSV_ESCAPING_RECORD_DELIMITER,
+        ),
+        error(
+            "CSVUnescapedQuote",
+            ("CSVUnescapedQuote", "CSVUnescapedQuote"),
+            400,
+            true,
+            &schema::CSV_UNESCAPED_QUOTE,
+        ),
         error(
             "ConditionalRequestConflict",
             ("ConditionalRequestConflict", "ConditionalRequestConflict"),
@@ -276,7 +298,102 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::ENTITY_TOO_SMALL,
         ),
+        error(
+            "EvaluatorBindingDoesNotExist",
+            ("EvaluatorBindingDoesNotExist", "EvaluatorBindingDoesNotExist"),
+            400,
+            true,
+            &schema::EVALUATOR_BINDING_DOES_NOT_EXIST,
+        ),
+        error(
+            "EvaluatorInvalidArguments",
+            ("EvaluatorInvalidArguments", "EvaluatorInvalidArguments"),
+            400,
+            true,
+            &schema::EVALUATOR_INVALID_ARGUMENTS,
+        ),
+        error(
+            "EvaluatorInvalidTimestampFormatPattern",
+            ("EvaluatorInvalidTimestampFormatPattern", "EvaluatorInvalidTimestampFormatPattern"),
+            400,
+            true,
+            &schema::EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN,
+        ),
+        error(
+            "EvaluatorInvalidTimestampFormatPatternSymbol",
+            (
+                "EvaluatorInvalidTimestampFormatPatternSymbol",
+                "EvaluatorInvalidTimestampFormatPatternSymbol",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN_SYMBOL,
+        ),
+        error(
+            "EvaluatorInvalidTimestampFormatPatternSymbolForParsing",
+            (
+                "EvaluatorInvalidTimestampFormatPatternSymbolForParsing",
+                "EvaluatorInvalidTimestampFormatPatternSymbolForParsing",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN_SYMBOL_FOR_PARSING,
+        ),
+        error(
+            "EvaluatorLikePatternInvalidEscapeSequence",
+            (
+                "EvaluatorLikePatternInvalidEscapeSequence",
+                "EvaluatorLikePatternInvalidEscapeSequence",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_LIKE_PATTERN_INVALID_ESCAPE_SEQUENCE,
+        ),
+        error(
+            "EvaluatorNegativeLimit",
+            ("EvaluatorNegativeLimit", "EvaluatorNegativeLimit"),
+            400,
+            true,
+            &schema::EVALUATOR_NEGATIVE_LIMIT,
+        ),
+        error(
+            "EvaluatorTimestampFormatPatternDuplicateFields",
+            (
+                "EvaluatorTimestampFormatPatternDuplicateFields",
+                "EvaluatorTimestampFormatPatternDuplicateFields",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_TIMESTAMP_FORMAT_PATTERN_DUPLICATE_FIELDS,
+        ),
+        error(
+            "EvaluatorTimestampFormatPatternHourClockAmPmMismatch",
+            (
+                "EvaluatorTimestampFormatPatternHourClockAmPmMismatch",
+                "EvaluatorTimestampFormatPatternHourClockAmPmMismatch",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_TIMESTAMP_FORMAT_PATTERN_HOUR_CLOCK_AM_PM_MISMATCH,
+        ),
+        error(
+            "EvaluatorUnterminatedTimestampFormatPatternToken",
+            (
+                "EvaluatorUnterminatedTimestampFormatPatternToken",
+                "EvaluatorUnterminatedTimestampFormatPatternToken",
+            ),
+            400,
+            true,
+            &schema::EVALUATOR_UNTERMINATED_TIMESTAMP_FORMAT_PATTERN_TOKEN,
+        ),
         error("ExpiredToken", ("ExpiredToken", "ExpiredToken"), 400, true, &schema::EXPIRED_TOKEN),
+        error(
+            "ExpressionTooLong",
+            ("ExpressionTooLong", "ExpressionTooLong"),
+            400,
+            true,
+            &schema::EXPRESSION_TOO_LONG,
+        ),
         error(
             "HeadersNotSigned",
             ("HeadersNotSigned", "HeadersNotSigned"),
@@ -300,6 +417,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION,
         ),
         error(
+            "IllegalSqlFunctionArgument",
+            ("IllegalSqlFunctionArgument", "IllegalSqlFunctionArgument"),
+            400,
+            true,
+            &schema::ILLEGAL_SQL_FUNCTION_ARGUMENT,
+        ),
+        error(
             "IllegalVersionIdException",
             ("IllegalVersionIdException", "IllegalVersionIdException"),
             400,
@@ -312,6 +436,20 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::INCOMPLETE_BODY,
+        ),
+        error(
+            "IncorrectSqlFunctionArgumentType",
+            ("IncorrectSqlFunctionArgumentType", "IncorrectSqlFunctionArgumentType"),
+            400,
+            true,
+            &schema::INCORRECT_SQL_FUNCTION_ARGUMENT_TYPE,
+        ),
+        error(
+            "IntegerOverflow",
+            ("IntegerOverflow", "IntegerOverflow"),
+            400,
+            true,
+            &schema::INTEGER_OVERFLOW,
         ),
         error(
             "InternalError",
@@ -376,12 +514,34 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::INVALID_BUCKET_STATE,
         ),
+        error("InvalidCast", ("InvalidCast", "InvalidCast"), 400, true, &schema::INVALID_CAST),
+        error(
+            "InvalidColumnIndex",
+            ("InvalidColumnIndex", "InvalidColumnIndex"),
+            400,
+            true,
+            &schema::INVALID_COLUMN_INDEX,
+        ),
+        error(
+            "InvalidCompressionFormat",
+            ("InvalidCompressionFormat", "InvalidCompressionFormat"),
+            400,
+            true,
+            &schema::INVALID_COMPRESSION_FORMAT,
+        ),
         error(
             "InvalidConfigurationId",
             ("InvalidConfigurationId", "InvalidConfigurationId"),
             400,
             true,
             &schema::INVALID_CONFIGURATION_ID,
+        ),
+        error(
+            "InvalidDataSource",
+            ("InvalidDataSource", "InvalidDataSource"),
+            400,
+            true,
+            &schema::INVALID_DATA_SOURCE,
         ),
         error(
             "InvalidDigest",
@@ -396,6 +556,34 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::INVALID_ENCRYPTION_ALGORITHM_ERROR,
+        ),
+        error(
+            "InvalidExpressionType",
+            ("InvalidExpressionType", "InvalidExpressionType"),
+            400,
+            true,
+            &schema::INVALID_EXPRESSION_TYPE,
+        ),
+        error(
+            "InvalidFileHeaderInfo",
+            ("InvalidFileHeaderInfo", "InvalidFileHeaderInfo"),
+            400,
+            true,
+            &schema::INVALID_FILE_HEADER_INFO,
+        ),
+        error(
+            "InvalidJsonType",
+            ("InvalidJsonType", "InvalidJsonType"),
+            400,
+            true,
+            &schema::INVALID_JSON_TYPE,
+        ),
+        error(
+            "InvalidKeyPath",
+            ("InvalidKeyPath", "InvalidKeyPath"),
+            400,
+            true,
+            &schema::INVALID_KEY_PATH,
         ),
         error(
             "InvalidLocationConstraint",
@@ -440,6 +628,13 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::INVALID_PREFIX,
         ),
+        error(
+            "InvalidQuoteFields",
+            ("InvalidQuoteFields", "InvalidQuoteFields"),
+            400,
+            true,
+            &schema::INVALID_QUOTE_FIELDS,
+        ),
         error("InvalidRange", ("InvalidRange", "InvalidRange"), 416, true, &schema::INVALID_RANGE),
         error(
             "InvalidRequest",
@@ -447,6 +642,13 @@ pub static SERVICE: wire::Service = wire::Service {
             400,
             true,
             &schema::INVALID_REQUEST,
+        ),
+        error(
+            "InvalidRequestParameter",
+            ("InvalidRequestParameter", "InvalidRequestParameter"),
+            400,
+            true,
+            &schema::INVALID_REQUEST_PARAMETER,
         ),
         error(
             "InvalidRetentionPeriod",
@@ -463,6 +665,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INVALID_S3_DESTINATION_BUCKET,
         ),
         error(
+            "InvalidScanRange",
+            ("InvalidScanRange", "InvalidScanRange"),
+            400,
+            true,
+            &schema::INVALID_SCAN_RANGE,
+        ),
+        error(
             "InvalidStorageClass",
             ("InvalidStorageClass", "InvalidStorageClass"),
             400,
@@ -477,6 +686,13 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::INVALID_TARGET_BUCKET_FOR_LOGGING,
         ),
+        error(
+            "InvalidTextEncoding",
+            ("InvalidTextEncoding", "InvalidTextEncoding"),
+            400,
+            true,
+            &schema::INVALID_TEXT_ENCODING,
+        ),
         error("InvalidToken", ("InvalidToken", "InvalidToken"), 400, true, &schema::INVALID_TOKEN),
         error("InvalidURI", ("InvalidURI", "InvalidURI"), 400, true, &schema::INVALID_URI),
         error(
@@ -487,11 +703,46 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INVALID_WRITE_OFFSET,
         ),
         error(
+            "JSONParsingError",
+            ("JSONParsingError", "JSONParsingError"),
+            400,
+            true,
+            &schema::JSON_PARSING_ERROR,
+        ),
+        error(
             "KeyTooLongError",
             ("KeyTooLongError", "KeyTooLongError"),
             400,
             true,
             &schema::KEY_TOO_LONG_ERROR,
+        ),
+        error(
+            "LexerInvalidChar",
+            ("LexerInvalidChar", "LexerInvalidChar"),
+            400,
+            true,
+            &schema::LEXER_INVALID_CHAR,
+        ),
+        error(
+            "LexerInvalidIONLiteral",
+            ("LexerInvalidIONLiteral", "LexerInvalidIONLiteral"),
+            400,
+            true,
+            &schema::LEXER_INVALID_ION_LITERAL,
+        ),
+        error(
+            "LexerInvalidLiteral",
+            ("LexerInvalidLiteral", "LexerInvalidLiteral"),
+            400,
+            true,
+            &schema::LEXER_INVALID_LITERAL,
+        ),
+        error(
+            "LikeInvalidInputs",
+            ("LikeInvalidInputs", "LikeInvalidInputs"),
+            400,
+            true,
+            &schema::LIKE_INVALID_INPUTS,
         ),
         error(
             "MalformedACLError",
@@ -523,6 +774,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::MAX_MESSAGE_LENGTH_EXCEEDED,
         ),
         error(
+            "MaxOperatorsExceeded",
+            ("MaxOperatorsExceeded", "MaxOperatorsExceeded"),
+            400,
+            true,
+            &schema::MAX_OPERATORS_EXCEEDED,
+        ),
+        error(
             "MetadataTooLarge",
             ("MetadataTooLarge", "MetadataTooLarge"),
             400,
@@ -544,11 +802,32 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::MISSING_CONTENT_LENGTH,
         ),
         error(
+            "MissingHeaders",
+            ("MissingHeaders", "MissingHeaders"),
+            400,
+            true,
+            &schema::MISSING_HEADERS,
+        ),
+        error(
             "MissingRequestBodyError",
             ("MissingRequestBodyError", "MissingRequestBodyError"),
             400,
             true,
             &schema::MISSING_REQUEST_BODY_ERROR,
+        ),
+        error(
+            "MissingRequiredParameter",
+            ("MissingRequiredParameter", "MissingRequiredParameter"),
+            400,
+            true,
+            &schema::MISSING_REQUIRED_PARAMETER,
+        ),
+        error(
+            "MultipleDataSourcesUnsupported",
+            ("MultipleDataSourcesUnsupported", "MultipleDataSourcesUnsupported"),
+            400,
+            true,
+            &schema::MULTIPLE_DATA_SOURCES_UNSUPPORTED,
         ),
         error(
             "NoSuchAccessPoint",
@@ -668,11 +947,206 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::OBJECT_NOT_IN_ACTIVE_TIER_ERROR,
         ),
         error(
+            "ObjectSerializationConflict",
+            ("ObjectSerializationConflict", "ObjectSerializationConflict"),
+            400,
+            true,
+            &schema::OBJECT_SERIALIZATION_CONFLICT,
+        ),
+        error(
+            "OverMaxParquetBlockSize",
+            ("OverMaxParquetBlockSize", "OverMaxParquetBlockSize"),
+            400,
+            true,
+            &schema::OVER_MAX_PARQUET_BLOCK_SIZE,
+        ),
+        error(
+            "OverMaxRecordSize",
+            ("OverMaxRecordSize", "OverMaxRecordSize"),
+            400,
+            true,
+            &schema::OVER_MAX_RECORD_SIZE,
+        ),
+        error(
             "OwnershipControlsNotFoundError",
             ("OwnershipControlsNotFoundError", "OwnershipControlsNotFoundError"),
             404,
             true,
             &schema::OWNERSHIP_CONTROLS_NOT_FOUND_ERROR,
+        ),
+        error(
+            "ParquetParsingError",
+            ("ParquetParsingError", "ParquetParsingError"),
+            400,
+            true,
+            &schema::PARQUET_PARSING_ERROR,
+        ),
+        error(
+            "ParquetUnsupportedCompressionCodec",
+            ("ParquetUnsupportedCompressionCodec", "ParquetUnsupportedCompressionCodec"),
+            400,
+            true,
+            &schema::PARQUET_UNSUPPORTED_COMPRESSION_CODEC,
+        ),
+        error(
+            "ParseAsteriskIsNotAloneInSelectList",
+            ("ParseAsteriskIsNotAloneInSelectList", "ParseAsteriskIsNotAloneInSelectList"),
+            400,
+            true,
+            &schema::PARSE_ASTERISK_IS_NOT_ALONE_IN_SELECT_LIST,
+        ),
+        error(
+            "ParseEmptySelect",
+            ("ParseEmptySelect", "ParseEmptySelect"),
+            400,
+            true,
+            &schema::PARSE_EMPTY_SELECT,
+        ),
+        error(
+            "ParseExpectedArgumentDelimiter",
+            ("ParseExpectedArgumentDelimiter", "ParseExpectedArgumentDelimiter"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_ARGUMENT_DELIMITER,
+        ),
+        error(
+            "ParseExpectedDatePart",
+            ("ParseExpectedDatePart", "ParseExpectedDatePart"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_DATE_PART,
+        ),
+        error(
+            "ParseExpectedIdentForAlias",
+            ("ParseExpectedIdentForAlias", "ParseExpectedIdentForAlias"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_IDENT_FOR_ALIAS,
+        ),
+        error(
+            "ParseExpectedKeyword",
+            ("ParseExpectedKeyword", "ParseExpectedKeyword"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_KEYWORD,
+        ),
+        error(
+            "ParseExpectedLeftParenAfterCast",
+            ("ParseExpectedLeftParenAfterCast", "ParseExpectedLeftParenAfterCast"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_LEFT_PAREN_AFTER_CAST,
+        ),
+        error(
+            "ParseExpectedLeftParenBuiltinFunctionCall",
+            (
+                "ParseExpectedLeftParenBuiltinFunctionCall",
+                "ParseExpectedLeftParenBuiltinFunctionCall",
+            ),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_LEFT_PAREN_BUILTIN_FUNCTION_CALL,
+        ),
+        error(
+            "ParseExpectedLeftParenValueConstructor",
+            ("ParseExpectedLeftParenValueConstructor", "ParseExpectedLeftParenValueConstructor"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_LEFT_PAREN_VALUE_CONSTRUCTOR,
+        ),
+        error(
+            "ParseExpectedNumber",
+            ("ParseExpectedNumber", "ParseExpectedNumber"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_NUMBER,
+        ),
+        error(
+            "ParseExpectedRightParenBuiltinFunctionCall",
+            (
+                "ParseExpectedRightParenBuiltinFunctionCall",
+                "ParseExpectedRightParenBuiltinFunctionCall",
+            ),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_RIGHT_PAREN_BUILTIN_FUNCTION_CALL,
+        ),
+        error(
+            "ParseExpectedTokenType",
+            ("ParseExpectedTokenType", "ParseExpectedTokenType"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_TOKEN_TYPE,
+        ),
+        error(
+            "ParseExpectedTypeName",
+            ("ParseExpectedTypeName", "ParseExpectedTypeName"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_TYPE_NAME,
+        ),
+        error(
+            "ParseExpectedWhenClause",
+            ("ParseExpectedWhenClause", "ParseExpectedWhenClause"),
+            400,
+            true,
+            &schema::PARSE_EXPECTED_WHEN_CLAUSE,
+        ),
+        error(
+            "ParseInvalidPathComponent",
+            ("ParseInvalidPathComponent", "ParseInvalidPathComponent"),
+            400,
+            true,
+            &schema::PARSE_INVALID_PATH_COMPONENT,
+        ),
+        error(
+            "ParseNonUnaryAgregateFunctionCall",
+            ("ParseNonUnaryAgregateFunctionCall", "ParseNonUnaryAgregateFunctionCall"),
+            400,
+            true,
+            &schema::PARSE_NON_UNARY_AGREGATE_FUNCTION_CALL,
+        ),
+        error(
+            "ParseSelectMissingFrom",
+            ("ParseSelectMissingFrom", "ParseSelectMissingFrom"),
+            400,
+            true,
+            &schema::PARSE_SELECT_MISSING_FROM,
+        ),
+        error(
+            "ParseUnexpectedOperator",
+            ("ParseUnexpectedOperator", "ParseUnexpectedOperator"),
+            400,
+            true,
+            &schema::PARSE_UNEXPECTED_OPERATOR,
+        ),
+        error(
+            "ParseUnexpectedTerm",
+            ("ParseUnexpectedTerm", "ParseUnexpectedTerm"),
+            400,
+            true,
+            &schema::PARSE_UNEXPECTED_TERM,
+        ),
+        error(
+            "ParseUnexpectedToken",
+            ("ParseUnexpectedToken", "ParseUnexpectedToken"),
+            400,
+            true,
+            &schema::PARSE_UNEXPECTED_TOKEN,
+        ),
+        error(
+            "ParseUnsupportedCallWithStar",
+            ("ParseUnsupportedCallWithStar", "ParseUnsupportedCallWithStar"),
+            400,
+            true,
+            &schema::PARSE_UNSUPPORTED_CALL_WITH_STAR,
+        ),
+        error(
+            "ParseUnsupportedSelect",
+            ("ParseUnsupportedSelect", "ParseUnsupportedSelect"),
+            400,
+            true,
+            &schema::PARSE_UNSUPPORTED_SELECT,
         ),
         error(
             "PermanentRedirect",
@@ -764,6 +1238,13 @@ pub static SERVICE: wire::Service = wire::Service {
         ),
         error("TooManyParts", ("TooManyParts", "TooManyParts"), 400, true, &schema::TOO_MANY_PARTS),
         error(
+            "TruncatedInput",
+            ("TruncatedInput", "TruncatedInput"),
+            400,
+            true,
+            &schema::TRUNCATED_INPUT,
+        ),
+        error(
             "UnexpectedContent",
             ("UnexpectedContent", "UnexpectedContent"),
             400,
@@ -778,11 +1259,53 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS,
         ),
         error(
+            "UnsupportedFunction",
+            ("UnsupportedFunction", "UnsupportedFunction"),
+            400,
+            true,
+            &schema::UNSUPPORTED_FUNCTION,
+        ),
+        error(
             "UnsupportedMediaType",
             ("UnsupportedMediaType", "UnsupportedMediaType"),
             415,
             true,
             &schema::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        error(
+            "UnsupportedParquetType",
+            ("UnsupportedParquetType", "UnsupportedParquetType"),
+            400,
+            true,
+            &schema::UNSUPPORTED_PARQUET_TYPE,
+        ),
+        error(
+            "UnsupportedScanRangeInput",
+            ("UnsupportedScanRangeInput", "UnsupportedScanRangeInput"),
+            400,
+            true,
+            &schema::UNSUPPORTED_SCAN_RANGE_INPUT,
+        ),
+        error(
+            "UnsupportedSqlStructure",
+            ("UnsupportedSqlStructure", "UnsupportedSqlStructure"),
+            400,
+            true,
+            &schema::UNSUPPORTED_SQL_STRUCTURE,
+        ),
+        error(
+            "UnsupportedStorageClass",
+            ("UnsupportedStorageClass", "UnsupportedStorageClass"),
+            400,
+            true,
+            &schema::UNSUPPORTED_STORAGE_CLASS,
+        ),
+        error(
+            "ValueParseFailure",
+            ("ValueParseFailure", "ValueParseFailure"),
+            400,
+            true,
+            &schema::VALUE_PARSE_FAILURE,
         ),
         error(
             "XAmzContentSHA256Mismatch",
@@ -3081,6 +3604,30 @@ impl wire::OperationShape for RestoreObject {
     };
 }
 
+pub struct SelectObjectContent;
+
+impl wire::OperationShape for SelectObjectContent {
+    type Input = SelectObjectContentInput;
+    type Output = SelectObjectContentOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SelectObjectContent",
+            method: "POST",
+            uri: "/{Bucket}/{Key+}?select&select-type=2",
+            status: 200,
+            input: &schema::SELECT_OBJECT_CONTENT_REQUEST,
+            output: &schema::SELECT_OBJECT_CONTENT_OUTPUT,
+            result_wrapper: "",
+            input_root: "SelectObjectContentRequest",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateObjectEncryption;
 
 impl wire::OperationShape for UpdateObjectEncryption {
@@ -3458,7 +4005,7 @@ wire::structure!(CORSRule, schema::CORS_RULE, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSVInput {
-    pub file_header_info: Option<FileHeaderInfo>,
+    pub file_header_info: Option<String>,
     pub comments: Option<String>,
     pub quote_escape_character: Option<String>,
     pub record_delimiter: Option<String>,
@@ -3474,7 +4021,7 @@ wire::structure!(CSVInput, schema::CSV_INPUT, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CSVOutput {
-    pub quote_fields: Option<QuoteFields>,
+    pub quote_fields: Option<String>,
     pub quote_escape_character: Option<String>,
     pub record_delimiter: Option<String>,
     pub field_delimiter: Option<String>,
@@ -3616,12 +4163,6 @@ wire::structure!(CompletedPart, schema::COMPLETED_PART, {
     8 => checksum_xxhash64, 9 => checksum_xxhash3, 10 => checksum_xxhash128, 11 => part_number,
 });
 
-wire::enumeration!(CompressionType {
-    None = "NONE",
-    Gzip = "GZIP",
-    Bzip2 = "BZIP2",
-});
-
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Condition {
     pub http_error_code_returned_equals: Option<String>,
@@ -3640,6 +4181,11 @@ pub struct ConditionalRequestConflict {
 wire::structure!(ConditionalRequestConflict, schema::CONDITIONAL_REQUEST_CONFLICT, {
     0 => condition,
 });
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContinuationEvent {}
+
+wire::structure!(ContinuationEvent, schema::CONTINUATION_EVENT, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CopyObjectOutput {
@@ -4346,6 +4892,11 @@ wire::enumeration!(EncryptionType {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EndEvent {}
+
+wire::structure!(EndEvent, schema::END_EVENT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct EntityTooLarge {
     pub proposed_size: Option<String>,
     pub max_size_allowed: Option<String>,
@@ -4420,16 +4971,6 @@ wire::enumeration!(ExistingObjectReplicationStatus {
 wire::enumeration!(ExpirationStatus {
     Enabled = "Enabled",
     Disabled = "Disabled",
-});
-
-wire::enumeration!(ExpressionType {
-    Sql = "SQL",
-});
-
-wire::enumeration!(FileHeaderInfo {
-    Use = "USE",
-    Ignore = "IGNORE",
-    None = "NONE",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -5358,7 +5899,7 @@ wire::structure!(Initiator, schema::INITIATOR, {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InputSerialization {
     pub csv: Option<CSVInput>,
-    pub compression_type: Option<CompressionType>,
+    pub compression_type: Option<String>,
     pub json: Option<JSONInput>,
     pub parquet: Option<ParquetInput>,
 }
@@ -5650,7 +6191,7 @@ wire::structure!(InventorySchedule, schema::INVENTORY_SCHEDULE, {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JSONInput {
-    pub r#type: Option<JSONType>,
+    pub r#type: Option<String>,
 }
 
 wire::structure!(JSONInput, schema::JSON_INPUT, {
@@ -5664,11 +6205,6 @@ pub struct JSONOutput {
 
 wire::structure!(JSONOutput, schema::JSON_OUTPUT, {
     0 => record_delimiter,
-});
-
-wire::enumeration!(JSONType {
-    Document = "DOCUMENT",
-    Lines = "LINES",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6700,6 +7236,26 @@ wire::structure!(PreconditionFailed, schema::PRECONDITION_FAILED, {
     0 => condition,
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    pub bytes_scanned: Option<i64>,
+    pub bytes_processed: Option<i64>,
+    pub bytes_returned: Option<i64>,
+}
+
+wire::structure!(Progress, schema::PROGRESS, {
+    0 => bytes_scanned, 1 => bytes_processed, 2 => bytes_returned,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProgressEvent {
+    pub details: Option<Progress>,
+}
+
+wire::structure!(ProgressEvent, schema::PROGRESS_EVENT, {
+    0 => details,
+});
+
 wire::enumeration!(Protocol {
     Http = "http",
     Https = "https",
@@ -7443,9 +7999,13 @@ wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {
     0 => id, 1 => queue_arn, 2 => events, 3 => filter,
 });
 
-wire::enumeration!(QuoteFields {
-    Always = "ALWAYS",
-    Asneeded = "ASNEEDED",
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordsEvent {
+    pub payload: Option<bytes::Bytes>,
+}
+
+wire::structure!(RecordsEvent, schema::RECORDS_EVENT, {
+    0 => payload,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -7586,6 +8146,15 @@ wire::structure!(RequestPaymentConfiguration, schema::REQUEST_PAYMENT_CONFIGURAT
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestProgress {
+    pub enabled: Option<bool>,
+}
+
+wire::structure!(RequestProgress, schema::REQUEST_PROGRESS, {
+    0 => enabled,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestTimeTooSkewed {
     pub request_time: Option<String>,
     pub server_time: Option<String>,
@@ -7714,9 +8283,51 @@ pub struct SSES3 {}
 wire::structure!(SSES3, schema::SSES3, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScanRange {
+    pub start: Option<i64>,
+    pub end: Option<i64>,
+}
+
+wire::structure!(ScanRange, schema::SCAN_RANGE, {
+    0 => start, 1 => end,
+});
+
+#[derive(Debug, Default)]
+pub struct SelectObjectContentOutput {
+    pub payload: wire::Body,
+}
+
+wire::structure!(SelectObjectContentOutput, schema::SELECT_OBJECT_CONTENT_OUTPUT, {
+    0 => payload,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SelectObjectContentInput {
+    pub bucket: String,
+    pub key: String,
+    pub sse_customer_algorithm: Option<String>,
+    pub sse_customer_key: Option<String>,
+    pub sse_customer_key_md5: Option<String>,
+    pub expression: String,
+    pub expression_type: String,
+    pub request_progress: Option<RequestProgress>,
+    pub input_serialization: InputSerialization,
+    pub output_serialization: OutputSerialization,
+    pub scan_range: Option<ScanRange>,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(SelectObjectContentInput, schema::SELECT_OBJECT_CONTENT_REQUEST, {
+    0 => bucket, 1 => key, 2 => sse_customer_algorithm, 3 => sse_customer_key,
+    4 => sse_customer_key_md5, 5 => expression, 6 => expression_type, 7 => request_progress,
+    8 => input_serialization, 9 => output_serialization, 10 => scan_range,
+    11 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SelectParameters {
     pub input_serialization: InputSerialization,
-    pub expression_type: ExpressionType,
+    pub expression_type: String,
     pub expression: String,
     pub output_serialization: OutputSerialization,
 }
@@ -7807,6 +8418,26 @@ wire::structure!(SseKmsEncryptedObjects, schema::SSE_KMS_ENCRYPTED_OBJECTS, {
 wire::enumeration!(SseKmsEncryptedObjectsStatus {
     Enabled = "Enabled",
     Disabled = "Disabled",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stats {
+    pub bytes_scanned: Option<i64>,
+    pub bytes_processed: Option<i64>,
+    pub bytes_returned: Option<i64>,
+}
+
+wire::structure!(Stats, schema::STATS, {
+    0 => bytes_scanned, 1 => bytes_processed, 2 => bytes_returned,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatsEvent {
+    pub details: Option<Stats>,
+}
+
+wire::structure!(StatsEvent, schema::STATS_EVENT, {
+    0 => details,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8280,6 +8911,8 @@ mod schema {
         schema("AllowedMethods", list(&STRING, "member", true, false), Constraint::NONE);
     pub(super) static ALLOWED_ORIGINS: Schema =
         schema("AllowedOrigins", list(&STRING, "member", true, false), Constraint::NONE);
+    pub(super) static AMBIGUOUS_FIELD_NAME: Schema =
+        schema("AmbiguousFieldName", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ANALYTICS_AND_OPERATOR: Schema = schema(
         "AnalyticsAndOperator",
         Kind::Structure(&[
@@ -8453,6 +9086,7 @@ mod schema {
     );
     pub(super) static BUCKETS: Schema =
         schema("Buckets", list(&BUCKET, "Bucket", false, false), Constraint::NONE);
+    pub(super) static BUSY: Schema = schema("Busy", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static CORS_CONFIGURATION: Schema = schema(
         "CORSConfiguration",
         Kind::Structure(&[bound(
@@ -8498,10 +9132,12 @@ mod schema {
     );
     pub(super) static CORS_RULES: Schema =
         schema("CORSRules", list(&CORS_RULE, "member", true, false), Constraint::NONE);
+    pub(super) static CSV_ESCAPING_RECORD_DELIMITER: Schema =
+        schema("CSVEscapingRecordDelimiter", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static CSV_INPUT: Schema = schema(
         "CSVInput",
         Kind::Structure(&[
-            body("FileHeaderInfo", &FILE_HEADER_INFO, Flags::NONE),
+            body("FileHeaderInfo", &STRING, Flags::NONE),
             body("Comments", &STRING, Flags::NONE),
             body("QuoteEscapeCharacter", &STRING, Flags::NONE),
             body("RecordDelimiter", &STRING, Flags::NONE),
@@ -8514,7 +9150,7 @@ mod schema {
     pub(super) static CSV_OUTPUT: Schema = schema(
         "CSVOutput",
         Kind::Structure(&[
-            body("QuoteFields", &QUOTE_FIELDS, Flags::NONE),
+            body("QuoteFields", &STRING, Flags::NONE),
             body("QuoteEscapeCharacter", &STRING, Flags::NONE),
             body("RecordDelimiter", &STRING, Flags::NONE),
             body("FieldDelimiter", &STRING, Flags::NONE),
@@ -8522,6 +9158,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static CSV_UNESCAPED_QUOTE: Schema =
+        schema("CSVUnescapedQuote", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static CHECKSUM: Schema = schema(
         "Checksum",
         Kind::Structure(&[
@@ -8680,8 +9318,6 @@ mod schema {
     );
     pub(super) static COMPLETED_PART_LIST: Schema =
         schema("CompletedPartList", list(&COMPLETED_PART, "member", true, false), Constraint::NONE);
-    pub(super) static COMPRESSION_TYPE: Schema =
-        schema("CompressionType", Kind::Enum(super::CompressionType::NAMES), Constraint::NONE);
     pub(super) static CONDITION: Schema = schema(
         "Condition",
         Kind::Structure(&[
@@ -8695,6 +9331,8 @@ mod schema {
         Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static CONTINUATION_EVENT: Schema =
+        schema("ContinuationEvent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static COPY_OBJECT_OUTPUT: Schema = schema(
         "CopyObjectOutput",
         Kind::Structure(&[
@@ -9689,6 +10327,8 @@ mod schema {
     );
     pub(super) static ENCRYPTION_TYPE_MISMATCH: Schema =
         schema("EncryptionTypeMismatch", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static END_EVENT: Schema =
+        schema("EndEvent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ENTITY_TOO_LARGE: Schema = schema(
         "EntityTooLarge",
         Kind::Structure(&[
@@ -9724,6 +10364,42 @@ mod schema {
     );
     pub(super) static ERRORS: Schema =
         schema("Errors", list(&ERROR, "member", true, false), Constraint::NONE);
+    pub(super) static EVALUATOR_BINDING_DOES_NOT_EXIST: Schema =
+        schema("EvaluatorBindingDoesNotExist", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVALUATOR_INVALID_ARGUMENTS: Schema =
+        schema("EvaluatorInvalidArguments", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN: Schema =
+        schema("EvaluatorInvalidTimestampFormatPattern", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN_SYMBOL: Schema = schema(
+        "EvaluatorInvalidTimestampFormatPatternSymbol",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATOR_INVALID_TIMESTAMP_FORMAT_PATTERN_SYMBOL_FOR_PARSING: Schema =
+        schema(
+            "EvaluatorInvalidTimestampFormatPatternSymbolForParsing",
+            Kind::Structure(&[]),
+            Constraint::NONE,
+        );
+    pub(super) static EVALUATOR_LIKE_PATTERN_INVALID_ESCAPE_SEQUENCE: Schema =
+        schema("EvaluatorLikePatternInvalidEscapeSequence", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVALUATOR_NEGATIVE_LIMIT: Schema =
+        schema("EvaluatorNegativeLimit", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static EVALUATOR_TIMESTAMP_FORMAT_PATTERN_DUPLICATE_FIELDS: Schema = schema(
+        "EvaluatorTimestampFormatPatternDuplicateFields",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATOR_TIMESTAMP_FORMAT_PATTERN_HOUR_CLOCK_AM_PM_MISMATCH: Schema = schema(
+        "EvaluatorTimestampFormatPatternHourClockAmPmMismatch",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATOR_UNTERMINATED_TIMESTAMP_FORMAT_PATTERN_TOKEN: Schema = schema(
+        "EvaluatorUnterminatedTimestampFormatPatternToken",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
     pub(super) static EVENT_BRIDGE_CONFIGURATION: Schema =
         schema("EventBridgeConfiguration", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static EVENT_HOLD_DURATION: Schema = schema(
@@ -9752,10 +10428,8 @@ mod schema {
         schema("ExpiredToken", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static EXPOSE_HEADERS: Schema =
         schema("ExposeHeaders", list(&STRING, "member", true, false), Constraint::NONE);
-    pub(super) static EXPRESSION_TYPE: Schema =
-        schema("ExpressionType", Kind::Enum(super::ExpressionType::NAMES), Constraint::NONE);
-    pub(super) static FILE_HEADER_INFO: Schema =
-        schema("FileHeaderInfo", Kind::Enum(super::FileHeaderInfo::NAMES), Constraint::NONE);
+    pub(super) static EXPRESSION_TOO_LONG: Schema =
+        schema("ExpressionTooLong", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static FILTER_RULE: Schema = schema(
         "FilterRule",
         Kind::Structure(&[body("Name", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
@@ -10986,10 +11660,14 @@ mod schema {
     );
     pub(super) static ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION: Schema =
         schema("IllegalLocationConstraintException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ILLEGAL_SQL_FUNCTION_ARGUMENT: Schema =
+        schema("IllegalSqlFunctionArgument", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ILLEGAL_VERSION_ID_EXCEPTION: Schema =
         schema("IllegalVersionIdException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INCOMPLETE_BODY: Schema =
         schema("IncompleteBody", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INCORRECT_SQL_FUNCTION_ARGUMENT_TYPE: Schema =
+        schema("IncorrectSqlFunctionArgumentType", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INDEX_DOCUMENT: Schema = schema(
         "IndexDocument",
         Kind::Structure(&[body("Suffix", &STRING, Flags::REQUIRED)]),
@@ -11007,12 +11685,14 @@ mod schema {
         "InputSerialization",
         Kind::Structure(&[
             body("CSV", &CSV_INPUT, Flags::NONE),
-            body("CompressionType", &COMPRESSION_TYPE, Flags::NONE),
+            body("CompressionType", &STRING, Flags::NONE),
             body("JSON", &JSON_INPUT, Flags::NONE),
             body("Parquet", &PARQUET_INPUT, Flags::NONE),
         ]),
         Constraint::NONE,
     );
+    pub(super) static INTEGER_OVERFLOW: Schema =
+        schema("IntegerOverflow", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INTELLIGENT_TIERING_ACCESS_TIER: Schema = schema(
         "IntelligentTieringAccessTier",
         Kind::Enum(super::IntelligentTieringAccessTier::NAMES),
@@ -11091,8 +11771,16 @@ mod schema {
         schema("InvalidBucketOwnerAWSAccountID", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_BUCKET_STATE: Schema =
         schema("InvalidBucketState", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_CAST: Schema =
+        schema("InvalidCast", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_COLUMN_INDEX: Schema =
+        schema("InvalidColumnIndex", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_COMPRESSION_FORMAT: Schema =
+        schema("InvalidCompressionFormat", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_CONFIGURATION_ID: Schema =
         schema("InvalidConfigurationId", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_DATA_SOURCE: Schema =
+        schema("InvalidDataSource", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_DIGEST: Schema = schema(
         "InvalidDigest",
         Kind::Structure(&[body("Content-MD5", &STRING, Flags::NONE)]),
@@ -11100,6 +11788,14 @@ mod schema {
     );
     pub(super) static INVALID_ENCRYPTION_ALGORITHM_ERROR: Schema =
         schema("InvalidEncryptionAlgorithmError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_EXPRESSION_TYPE: Schema =
+        schema("InvalidExpressionType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_FILE_HEADER_INFO: Schema =
+        schema("InvalidFileHeaderInfo", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_JSON_TYPE: Schema =
+        schema("InvalidJsonType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_KEY_PATH: Schema =
+        schema("InvalidKeyPath", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_LOCATION_CONSTRAINT: Schema = schema(
         "InvalidLocationConstraint",
         Kind::Structure(&[body("LocationConstraint", &STRING, Flags::NONE)]),
@@ -11139,6 +11835,8 @@ mod schema {
         schema("InvalidPolicyDocument", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_PREFIX: Schema =
         schema("InvalidPrefix", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_QUOTE_FIELDS: Schema =
+        schema("InvalidQuoteFields", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_RANGE: Schema = schema(
         "InvalidRange",
         Kind::Structure(&[
@@ -11149,6 +11847,8 @@ mod schema {
     );
     pub(super) static INVALID_REQUEST: Schema =
         schema("InvalidRequest", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_REQUEST_PARAMETER: Schema =
+        schema("InvalidRequestParameter", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_RETENTION_PERIOD: Schema = schema(
         "InvalidRetentionPeriod",
         Kind::Structure(&[
@@ -11159,6 +11859,8 @@ mod schema {
     );
     pub(super) static INVALID_S3_DESTINATION_BUCKET: Schema =
         schema("InvalidS3DestinationBucket", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_SCAN_RANGE: Schema =
+        schema("InvalidScanRange", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_STORAGE_CLASS: Schema = schema(
         "InvalidStorageClass",
         Kind::Structure(&[body("StorageClassRequested", &STRING, Flags::NONE)]),
@@ -11174,6 +11876,8 @@ mod schema {
     );
     pub(super) static INVALID_TARGET_BUCKET_FOR_LOGGING: Schema =
         schema("InvalidTargetBucketForLogging", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_TEXT_ENCODING: Schema =
+        schema("InvalidTextEncoding", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_TOKEN: Schema =
         schema("InvalidToken", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_URI: Schema = schema(
@@ -11263,7 +11967,7 @@ mod schema {
     );
     pub(super) static JSON_INPUT: Schema = schema(
         "JSONInput",
-        Kind::Structure(&[body("Type", &JSON_TYPE, Flags::NONE)]),
+        Kind::Structure(&[body("Type", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static JSON_OUTPUT: Schema = schema(
@@ -11271,8 +11975,8 @@ mod schema {
         Kind::Structure(&[body("RecordDelimiter", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
-    pub(super) static JSON_TYPE: Schema =
-        schema("JSONType", Kind::Enum(super::JSONType::NAMES), Constraint::NONE);
+    pub(super) static JSON_PARSING_ERROR: Schema =
+        schema("JSONParsingError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static KEY_TOO_LONG_ERROR: Schema = schema(
         "KeyTooLongError",
         Kind::Structure(&[
@@ -11301,6 +12005,12 @@ mod schema {
         Kind::Timestamp(Some(TimestampFormat::HttpDate)),
         Constraint::NONE,
     );
+    pub(super) static LEXER_INVALID_CHAR: Schema =
+        schema("LexerInvalidChar", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LEXER_INVALID_ION_LITERAL: Schema =
+        schema("LexerInvalidIONLiteral", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static LEXER_INVALID_LITERAL: Schema =
+        schema("LexerInvalidLiteral", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static LIFECYCLE_EXPIRATION: Schema = schema(
         "LifecycleExpiration",
         Kind::Structure(&[
@@ -11354,6 +12064,8 @@ mod schema {
     );
     pub(super) static LIFECYCLE_RULES: Schema =
         schema("LifecycleRules", list(&LIFECYCLE_RULE, "member", true, false), Constraint::NONE);
+    pub(super) static LIKE_INVALID_INPUTS: Schema =
+        schema("LikeInvalidInputs", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static LIST_BUCKET_ANALYTICS_CONFIGURATIONS_OUTPUT: Schema = schema(
         "ListBucketAnalyticsConfigurationsOutput",
         Kind::Structure(&[
@@ -11820,6 +12532,8 @@ mod schema {
         Kind::Structure(&[body("MaxMessageLengthBytes", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static MAX_OPERATORS_EXCEEDED: Schema =
+        schema("MaxOperatorsExceeded", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static METADATA: Schema = schema(
         "Metadata",
         map((&STRING, "key"), (&STRING, "value"), false, false),
@@ -11890,8 +12604,12 @@ mod schema {
         schema("MetricsStatus", Kind::Enum(super::MetricsStatus::NAMES), Constraint::NONE);
     pub(super) static MISSING_CONTENT_LENGTH: Schema =
         schema("MissingContentLength", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MISSING_HEADERS: Schema =
+        schema("MissingHeaders", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MISSING_REQUEST_BODY_ERROR: Schema =
         schema("MissingRequestBodyError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static MISSING_REQUIRED_PARAMETER: Schema =
+        schema("MissingRequiredParameter", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MULTIPART_UPLOAD: Schema = schema(
         "MultipartUpload",
         Kind::Structure(&[
@@ -11912,6 +12630,8 @@ mod schema {
         list(&MULTIPART_UPLOAD, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static MULTIPLE_DATA_SOURCES_UNSUPPORTED: Schema =
+        schema("MultipleDataSourcesUnsupported", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NO_SUCH_ACCESS_POINT: Schema = schema(
         "NoSuchAccessPoint",
         Kind::Structure(&[body("AccessPointName", &STRING, Flags::NONE)]),
@@ -12160,6 +12880,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static OBJECT_SERIALIZATION_CONFLICT: Schema =
+        schema("ObjectSerializationConflict", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static OBJECT_VERSION: Schema = schema(
         "ObjectVersion",
         Kind::Structure(&[
@@ -12197,6 +12919,10 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static OVER_MAX_PARQUET_BLOCK_SIZE: Schema =
+        schema("OverMaxParquetBlockSize", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static OVER_MAX_RECORD_SIZE: Schema =
+        schema("OverMaxRecordSize", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static OWNER: Schema = schema(
         "Owner",
         Kind::Structure(&[
@@ -12235,6 +12961,57 @@ mod schema {
     );
     pub(super) static PARQUET_INPUT: Schema =
         schema("ParquetInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARQUET_PARSING_ERROR: Schema =
+        schema("ParquetParsingError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARQUET_UNSUPPORTED_COMPRESSION_CODEC: Schema =
+        schema("ParquetUnsupportedCompressionCodec", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_ASTERISK_IS_NOT_ALONE_IN_SELECT_LIST: Schema =
+        schema("ParseAsteriskIsNotAloneInSelectList", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EMPTY_SELECT: Schema =
+        schema("ParseEmptySelect", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_ARGUMENT_DELIMITER: Schema =
+        schema("ParseExpectedArgumentDelimiter", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_DATE_PART: Schema =
+        schema("ParseExpectedDatePart", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_IDENT_FOR_ALIAS: Schema =
+        schema("ParseExpectedIdentForAlias", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_KEYWORD: Schema =
+        schema("ParseExpectedKeyword", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_LEFT_PAREN_AFTER_CAST: Schema =
+        schema("ParseExpectedLeftParenAfterCast", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_LEFT_PAREN_BUILTIN_FUNCTION_CALL: Schema =
+        schema("ParseExpectedLeftParenBuiltinFunctionCall", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_LEFT_PAREN_VALUE_CONSTRUCTOR: Schema =
+        schema("ParseExpectedLeftParenValueConstructor", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_NUMBER: Schema =
+        schema("ParseExpectedNumber", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_RIGHT_PAREN_BUILTIN_FUNCTION_CALL: Schema = schema(
+        "ParseExpectedRightParenBuiltinFunctionCall",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static PARSE_EXPECTED_TOKEN_TYPE: Schema =
+        schema("ParseExpectedTokenType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_TYPE_NAME: Schema =
+        schema("ParseExpectedTypeName", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_EXPECTED_WHEN_CLAUSE: Schema =
+        schema("ParseExpectedWhenClause", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_INVALID_PATH_COMPONENT: Schema =
+        schema("ParseInvalidPathComponent", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_NON_UNARY_AGREGATE_FUNCTION_CALL: Schema =
+        schema("ParseNonUnaryAgregateFunctionCall", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_SELECT_MISSING_FROM: Schema =
+        schema("ParseSelectMissingFrom", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_UNEXPECTED_OPERATOR: Schema =
+        schema("ParseUnexpectedOperator", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_UNEXPECTED_TERM: Schema =
+        schema("ParseUnexpectedTerm", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_UNEXPECTED_TOKEN: Schema =
+        schema("ParseUnexpectedToken", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_UNSUPPORTED_CALL_WITH_STAR: Schema =
+        schema("ParseUnsupportedCallWithStar", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PARSE_UNSUPPORTED_SELECT: Schema =
+        schema("ParseUnsupportedSelect", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PART: Schema = schema(
         "Part",
         Kind::Structure(&[
@@ -12289,6 +13066,20 @@ mod schema {
     pub(super) static PRECONDITION_FAILED: Schema = schema(
         "PreconditionFailed",
         Kind::Structure(&[body("Condition", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static PROGRESS: Schema = schema(
+        "Progress",
+        Kind::Structure(&[
+            body("BytesScanned", &LONG, Flags::NONE),
+            body("BytesProcessed", &LONG, Flags::NONE),
+            body("BytesReturned", &LONG, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PROGRESS_EVENT: Schema = schema(
+        "ProgressEvent",
+        Kind::Structure(&[body("Details", &PROGRESS, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static PROTOCOL: Schema =
@@ -13474,8 +14265,11 @@ mod schema {
         list(&QUEUE_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
-    pub(super) static QUOTE_FIELDS: Schema =
-        schema("QuoteFields", Kind::Enum(super::QuoteFields::NAMES), Constraint::NONE);
+    pub(super) static RECORDS_EVENT: Schema = schema(
+        "RecordsEvent",
+        Kind::Structure(&[body("Payload", &BLOB, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static REDIRECT: Schema = schema(
         "Redirect",
         Kind::Structure(&[
@@ -13582,6 +14376,11 @@ mod schema {
     pub(super) static REQUEST_PAYMENT_CONFIGURATION: Schema = schema(
         "RequestPaymentConfiguration",
         Kind::Structure(&[body("Payer", &PAYER, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static REQUEST_PROGRESS: Schema = schema(
+        "RequestProgress",
+        Kind::Structure(&[body("Enabled", &BOOLEAN, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static REQUEST_TIME_TOO_SKEWED: Schema = schema(
@@ -13720,11 +14519,63 @@ mod schema {
     pub(super) static SSEKMS_KEY_ID: Schema =
         sensitive(schema("SSEKMSKeyId", Kind::String, Constraint::NONE));
     pub(super) static SSES3: Schema = schema("SSES3", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SCAN_RANGE: Schema = schema(
+        "ScanRange",
+        Kind::Structure(&[body("Start", &LONG, Flags::NONE), body("End", &LONG, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static SELECT_OBJECT_CONTENT_OUTPUT: Schema = schema(
+        "SelectObjectContentOutput",
+        Kind::Structure(&[bound("Payload", &BODY, Payload, "Payload", Flags::EVENT_STREAM)]),
+        Constraint::NONE,
+    );
+    pub(super) static SELECT_OBJECT_CONTENT_REQUEST: Schema = schema(
+        "SelectObjectContentRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound(
+                "SSECustomerAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption-customer-algorithm",
+                Flags::NONE,
+            ),
+            bound(
+                "SSECustomerKey",
+                &SSE_CUSTOMER_KEY,
+                Header,
+                "x-amz-server-side-encryption-customer-key",
+                Flags::NONE,
+            ),
+            bound(
+                "SSECustomerKeyMD5",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption-customer-key-MD5",
+                Flags::NONE,
+            ),
+            body("Expression", &STRING, Flags::REQUIRED),
+            body("ExpressionType", &STRING, Flags::REQUIRED),
+            body("RequestProgress", &REQUEST_PROGRESS, Flags::NONE),
+            body("InputSerialization", &INPUT_SERIALIZATION, Flags::REQUIRED),
+            body("OutputSerialization", &OUTPUT_SERIALIZATION, Flags::REQUIRED),
+            body("ScanRange", &SCAN_RANGE, Flags::NONE),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SELECT_PARAMETERS: Schema = schema(
         "SelectParameters",
         Kind::Structure(&[
             body("InputSerialization", &INPUT_SERIALIZATION, Flags::REQUIRED),
-            body("ExpressionType", &EXPRESSION_TYPE, Flags::REQUIRED),
+            body("ExpressionType", &STRING, Flags::REQUIRED),
             body("Expression", &STRING, Flags::REQUIRED),
             body("OutputSerialization", &OUTPUT_SERIALIZATION, Flags::REQUIRED),
         ]),
@@ -13806,6 +14657,20 @@ mod schema {
     pub(super) static SSE_KMS_ENCRYPTED_OBJECTS_STATUS: Schema = schema(
         "SseKmsEncryptedObjectsStatus",
         Kind::Enum(super::SseKmsEncryptedObjectsStatus::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static STATS: Schema = schema(
+        "Stats",
+        Kind::Structure(&[
+            body("BytesScanned", &LONG, Flags::NONE),
+            body("BytesProcessed", &LONG, Flags::NONE),
+            body("BytesReturned", &LONG, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static STATS_EVENT: Schema = schema(
+        "StatsEvent",
+        Kind::Structure(&[body("Details", &STATS, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static STORAGE_CLASS_ANALYSIS: Schema = schema(
@@ -13919,14 +14784,26 @@ mod schema {
         Kind::Enum(super::TransitionStorageClass::NAMES),
         Constraint::NONE,
     );
+    pub(super) static TRUNCATED_INPUT: Schema =
+        schema("TruncatedInput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static TYPE: Schema =
         schema("Type", Kind::Enum(super::Type::NAMES), Constraint::NONE);
     pub(super) static UNEXPECTED_CONTENT: Schema =
         schema("UnexpectedContent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS: Schema =
         schema("UnresolvableGrantByEmailAddress", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_FUNCTION: Schema =
+        schema("UnsupportedFunction", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_MEDIA_TYPE: Schema =
         schema("UnsupportedMediaType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_PARQUET_TYPE: Schema =
+        schema("UnsupportedParquetType", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_SCAN_RANGE_INPUT: Schema =
+        schema("UnsupportedScanRangeInput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_SQL_STRUCTURE: Schema =
+        schema("UnsupportedSqlStructure", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_STORAGE_CLASS: Schema =
+        schema("UnsupportedStorageClass", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPDATE_OBJECT_ENCRYPTION_REQUEST: Schema = schema(
         "UpdateObjectEncryptionRequest",
         Kind::Structure(&[
@@ -14233,6 +15110,8 @@ mod schema {
         list(&METADATA_ENTRY, "MetadataEntry", false, false),
         Constraint::NONE,
     );
+    pub(super) static VALUE_PARSE_FAILURE: Schema =
+        schema("ValueParseFailure", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VERSIONING_CONFIGURATION: Schema = schema(
         "VersioningConfiguration",
         Kind::Structure(&[

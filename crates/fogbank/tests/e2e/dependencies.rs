@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-store", &[]),
     ("fogbank-compute", &[]),
     ("fogbank-md5", &[]),
+    ("fogbank-select", &[]),
     ("fogbank-federation", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-seal", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
@@ -67,6 +68,7 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3", "fogbank-accesspoints", "S3 is reached through the access points"),
     ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
+    ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];
 

@@ -27,6 +27,7 @@ mod replication_rules;
 mod request_metrics;
 mod reset;
 mod restores;
+mod selects;
 mod tagging;
 mod uploads;
 mod versions;

@@ -1,0 +1,99 @@
+//! S3 Select: a query over one object, answered as a stream of events.
+//!
+//! The engine is [`fogbank_select`]; here stand what a request may ask for and how it is answered. What is wrong with the
+//! query, or with the beginning of the object, is an error like any other; what comes up later is an event of the stream.
+
+mod requested;
+mod stream;
+
+use std::ops::Range;
+
+use fogbank_core::{Access, Body, Cx, Fault, Request, wire::Struct};
+use fogbank_select::Engine;
+
+use crate::access;
+use crate::bodies;
+use crate::ciphers::{self, CustomerKey, Headers};
+use crate::encryption;
+use crate::error::Error;
+use crate::model::{SelectObjectContentInput, SelectObjectContentOutput};
+use crate::reads::{self, Content, Found, Stored};
+use crate::store;
+use crate::versions;
+
+/// `s3:GetObject`, which nobody has without a name.
+pub(crate) fn access(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    if request.principal.is_anonymous() {
+        return Err(Error::AccessDenied.into());
+    }
+    access::get_object(request, input)
+}
+
+impl From<fogbank_select::Error> for Error {
+    fn from(error: fogbank_select::Error) -> Error {
+        Error::Fault(Fault::new(error.code, error.message))
+    }
+}
+
+/// Begins a query.
+pub(crate) async fn select(
+    cx: &Cx,
+    input: SelectObjectContentInput,
+) -> Result<SelectObjectContentOutput, Error> {
+    let key = CustomerKey::read(Headers {
+        algorithm: input.sse_customer_algorithm.as_deref(),
+        key: input.sse_customer_key.as_deref(),
+        md5: input.sse_customer_key_md5.as_deref(),
+    })?;
+    let at = (&*input.bucket, &*input.key);
+    let object = cx.read(|tx| {
+        if input.expected_bucket_owner.is_some() {
+            store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
+        }
+        let object = versions::read(tx, at, None)?;
+        ciphers::check(&object, key.as_ref())?;
+        Ok::<_, Error>(object)
+    })?;
+    check_class(object.listed.class())?;
+    let size = object.listed.size;
+    let now_millis = cx.request().now.millis();
+    let mut engine = Engine::new(requested::request(&input, size, now_millis)?)?;
+    let (start, elsewhere) = (engine.start(), engine.elsewhere());
+    let body_key = match object.encryption() {
+        None => None,
+        of => encryption::open(cx, at, of, key.as_ref()).await?,
+    };
+    let mut found = Found {
+        object,
+        content: Content::default(),
+        checksum: None,
+        parts_count: None,
+        restore: None,
+        charged: None,
+    };
+    // What is opened here is read even if somebody removes it meanwhile.
+    let mut open = |range: Range<u64>| -> Result<Body, Error> {
+        found.content.range = Some(range.clone());
+        match cx.read(|tx| reads::content(tx, &found))? {
+            Stored::Here(body) => Ok(body),
+            Stored::Locked(locked) => {
+                let name = format!("{}/{}", at.0, at.1);
+                Ok(bodies::outgoing(locked.unlock(body_key.as_ref())?, name))
+            }
+        }
+    };
+    let body = open(start.min(size)..size)?;
+    let elsewhere = elsewhere.map(|from| open(from.min(size)..size)).transpose()?;
+    let wants_progress = input.request_progress.and_then(|wanted| wanted.enabled) == Some(true);
+    let events = stream::Events::new(cx.cloud().clone(), engine, (body, elsewhere), wants_progress);
+    Ok(SelectObjectContentOutput { payload: events.begin().await? })
+}
+
+/// Refuses objects that AWS does not query where they lie.
+fn check_class(class: &str) -> Result<(), Error> {
+    if !matches!(class, "GLACIER" | "DEEP_ARCHIVE" | "REDUCED_REDUNDANCY") {
+        return Ok(());
+    }
+    let message = "We encountered a storage class that is not supported. Only STANDARD, STANDARD_IA, and ONEZONE_IA storage classes are supported.";
+    Err(Error::Fault(Fault::new("UnsupportedStorageClass", message)))
+}
