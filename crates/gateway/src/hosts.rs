@@ -6,6 +6,10 @@
 /// Only hosts that name S3 after the bucket count, so that a custom domain is never mistaken.
 pub(crate) fn bucket(host: &str) -> Option<&str> {
     let name = without_port(host);
+    // Addresses, which most clients of this machine use, are looked at no further.
+    if !name.contains('s') {
+        return None;
+    }
     // The last place: the name of a bucket may hold such a part itself.
     let at = name.rfind(".s3.").max(name.rfind(".s3-"))?;
     let rest = &name[at + 1..];
@@ -44,10 +48,11 @@ pub(crate) fn without_port(host: &str) -> &str {
 /// Whether the host names this machine and no other: an address of the loopback, `localhost`, or
 /// one of the names that resolve to it.
 pub(crate) fn is_local(host: &str) -> bool {
-    let name = without_port(host).trim_matches(['[', ']']).to_ascii_lowercase();
+    let name = without_port(host).trim_matches(['[', ']']);
     if let Ok(address) = name.parse::<std::net::IpAddr>() {
         return address.is_loopback();
     }
+    let name = name.to_ascii_lowercase();
     name == "localhost"
         || name.ends_with(".localhost")
         || name == "localhost.localstack.cloud"

@@ -434,7 +434,11 @@ fn header_date(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes().trim_ascii()))
+    headers.get(name).map(|value| {
+        let bytes = value.as_bytes().trim_ascii();
+        // The way that says where the text is broken costs more.
+        std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+    })
 }
 
 /// The query parameters that belong to a signature, still encoded. The first of several wins.

@@ -26,6 +26,8 @@ thread_local! {
         const { RefCell::new([const { None }; DECODED_ROWS]) };
     /// Values are encoded here and copied once, when their size is known.
     static ENCODED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The same for keys that are sought.
+    static SOUGHT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A typed, ordered table: keys of type `K`, values of type `V`, under a prefix of four bytes that no other table has.
@@ -118,8 +120,14 @@ impl<K: Key, V: Value> Table<K, V> {
         tx: &(impl Read + ?Sized),
         key: &(impl KeyOf<K> + ?Sized),
     ) -> Result<Option<Bytes>, Error> {
-        let key = self.encode(key);
-        if self.read_often { tx.get_often(&key) } else { tx.get(&key) }
+        let mut sought = SOUGHT.take();
+        sought.clear();
+        self.encode_into(key, &mut sought);
+        let found = if self.read_often { tx.get_often(&sought) } else { tx.get(&sought) };
+        if sought.capacity() <= MAX_ENCODED_BYTES {
+            SOUGHT.set(sought);
+        }
+        found
     }
 
     /// Whether there is a value under `key`.
@@ -290,9 +298,13 @@ impl<K: Key, V: Value> Table<K, V> {
 
     fn encode(&self, key: &(impl KeyOf<K> + ?Sized)) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
-        out.extend_from_slice(&self.prefix.to_be_bytes());
-        key.encode(&mut out);
+        self.encode_into(key, &mut out);
         out
+    }
+
+    fn encode_into(&self, key: &(impl KeyOf<K> + ?Sized), out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.prefix.to_be_bytes());
+        key.encode(out);
     }
 
     fn decode_key(&self, bytes: &[u8]) -> Result<K, Error> {

@@ -14,6 +14,7 @@ mod failure;
 mod form;
 mod inner;
 mod json;
+mod made;
 mod mismatch;
 mod pattern;
 mod read;

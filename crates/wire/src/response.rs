@@ -75,14 +75,12 @@ impl Response {
         Response { status, headers, body: body.into() }
     }
 
-    /// Adds the headers that the output binds, which go before those that the response has by itself.
-    fn take_headers(&mut self, bound: HeaderMap) {
-        let own = std::mem::replace(&mut self.headers, bound);
-        for (name, value) in &own {
-            if !self.headers.contains_key(name) {
-                self.headers.insert(name.clone(), value.clone());
-            }
+    /// An answer with the headers that the output binds, which go before what is to be told of the body.
+    fn bound(status: u16, mut headers: HeaderMap, (media, body): (&'static str, Body)) -> Response {
+        if !media.is_empty() && !headers.contains_key(&header::CONTENT_TYPE) {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         }
+        Response { status, headers, body }
     }
 }
 
@@ -171,7 +169,7 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
     let bindings = rest::bindings(output);
     let status = bindings.status.unwrap_or(operation.status);
     let media = content_type(Protocol::RestJson1);
-    let mut response = match bindings.payload {
+    let body = match bindings.payload {
         Some(index) => payload(Protocol::RestJson1, output, index, |member, item| {
             let mut out = Vec::with_capacity(256);
             JsonWriter { out: &mut out, names: Names::Wire }.value(
@@ -181,39 +179,28 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
             );
             out
         }),
-        None if bodiless(status) => {
-            Response { status, headers: HeaderMap::new(), body: Body::empty() }
-        }
+        None if bodiless(status) => ("", Body::empty()),
         // AWS's services answer with an object even where the model has nothing for it.
-        None => Response::with(status, media, rest::json_document(output)),
+        None => (media, rest::json_document(output).into()),
     };
-    response.status = status;
-    response.take_headers(bindings.headers);
-    response
+    Response::bound(status, bindings.headers, body)
 }
 
-/// Writes the member that is the whole body; `document`: how a structure is written.
+/// Writes the member that is the whole body, and says of which type it is; `document`: how a structure is written.
 fn payload(
     protocol: Protocol,
     output: &mut dyn Struct,
     index: usize,
     document: impl FnOnce(&Member, &Item<'_>) -> Vec<u8>,
-) -> Response {
-    let Kind::Structure(members) = &output.schema().kind else {
-        return Response { status: 200, headers: HeaderMap::new(), body: Body::empty() };
-    };
+) -> (&'static str, Body) {
+    let Kind::Structure(members) = &output.schema().kind else { return ("", Body::empty()) };
     let member = &members[index];
-    let (media, body) = match output.member(index).item() {
+    match output.member(index).item() {
         Item::Absent => ("", Body::empty()),
         Item::Body(_) => ("application/octet-stream", take(output.member_mut(index))),
         Item::Blob(bytes) => ("application/octet-stream", bytes.clone().into()),
         Item::Text(text) => ("text/plain", text.to_owned().into()),
         item => (content_type(protocol), document(member, &item).into()),
-    };
-    if media.is_empty() {
-        Response { status: 200, headers: HeaderMap::new(), body }
-    } else {
-        Response::with(200, media, body)
     }
 }
 
@@ -254,7 +241,7 @@ fn rest_xml(
     let s3 = style.xml == XmlFlavour::S3;
     let bindings = rest::bindings(output);
     let status = bindings.status.unwrap_or(operation.status);
-    let mut response = match bindings.payload {
+    let body = match bindings.payload {
         Some(index) => payload(Protocol::RestXml, output, index, |member, item| {
             let mut out = PROLOG.to_owned();
             let namespace = root_namespace(service, s3);
@@ -277,13 +264,11 @@ fn rest_xml(
         }),
         None if bindings.document && !bodiless(status) => {
             let document = xml_document(service, operation, s3, output);
-            Response::with(status, content_type(Protocol::RestXml), document)
+            (content_type(Protocol::RestXml), document.into())
         }
-        None => Response { status, headers: HeaderMap::new(), body: Body::empty() },
+        None => ("", Body::empty()),
     };
-    response.status = status;
-    response.take_headers(bindings.headers);
-    response
+    Response::bound(status, bindings.headers, body)
 }
 
 fn root_namespace(service: &Service, s3: bool) -> String {

@@ -1,13 +1,11 @@
 //! The HTTP bindings of the REST protocols: labels, query, headers, payloads.
 
-use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
-
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::check::{Checks, Elements, Path, Seen};
 use crate::json::{Json, JsonWriter};
+use crate::made::Made;
 use crate::read::{Names, Reader};
 use crate::request::{buffered, json_input};
 use crate::text::{decode_base64, encode_base64, percent_decode};
@@ -398,51 +396,24 @@ pub(crate) struct Bindings {
 /// The names of the headers that a structure's members are, by their index.
 type HeaderNames = [Option<HeaderName>];
 
-/// The names by the address of their schema, which is `'static`. To parse them for every answer would cost more than to
-/// write it.
-static NAMES: LazyLock<RwLock<HashMap<usize, &'static HeaderNames>>> =
-    LazyLock::new(RwLock::default);
-
-thread_local! {
-    /// Those of the structures that this thread wrote last: even to read under a lock is to write to what all threads
-    /// share.
-    static LAST_NAMES: [Cell<Option<(usize, &'static HeaderNames)>>; 16] =
-        const { [const { Cell::new(None) }; 16] };
-}
+/// To parse the names for every answer would cost more than to write it.
+static NAMES: Made<HeaderNames, 4096> = Made::new();
 
 /// Room for the headers of most answers.
 const FEW_HEADERS: usize = 12;
 
 fn header_names(schema: &'static Schema, members: &[Member]) -> &'static HeaderNames {
-    let key = std::ptr::from_ref(schema) as usize;
-    LAST_NAMES.with(|last| {
-        let place = &last[key / align_of::<Schema>() % last.len()];
-        match place.get() {
-            Some((of, names)) if of == key => names,
-            _ => {
-                let names = shared_header_names(key, members);
-                place.set(Some((key, names)));
-                names
-            }
-        }
-    })
-}
-
-fn shared_header_names(key: usize, members: &[Member]) -> &'static HeaderNames {
-    if let Some(names) = NAMES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-        return names;
-    }
     let name = |member: &Member| {
         let is_header = member.location == Location::Header;
         is_header.then(|| HeaderName::from_bytes(member.wire.as_bytes()).ok()).flatten()
     };
-    let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
-    names.entry(key).or_insert_with(|| Box::leak(members.iter().map(name).collect()))
+    NAMES.of(schema, || members.iter().map(name).collect())
 }
 
 /// Collects the members that stand outside of the document.
 pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
     let headers = HeaderMap::with_capacity(FEW_HEADERS);
+    let mut texts = Texts(BytesMut::with_capacity(FEW_HEADERS * 24));
     let mut bindings = Bindings { status: None, headers, payload: None, document: false };
     let Kind::Structure(members) = &output.schema().kind else { return bindings };
     let names = header_names(output.schema(), members);
@@ -453,7 +424,7 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
                 if !matches!(item, Item::Absent)
                     && let Some(name) = &names[index]
                 {
-                    write_header(&mut bindings.headers, name, member, &item);
+                    write_header(&mut bindings.headers, &mut texts, name, member, &item);
                 }
             }
             Location::PrefixHeaders => {
@@ -478,52 +449,59 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
     bindings
 }
 
+/// The texts of headers, one behind the other: many small ones cost more to allocate than to write.
+struct Texts(BytesMut);
+
+impl Texts {
+    fn value(&mut self, text: &str) -> Option<HeaderValue> {
+        self.0.extend_from_slice(text.as_bytes().trim_ascii());
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
+    }
+}
+
 /// Adds a header, unless its name or value cannot stand in one.
 pub(crate) fn insert(headers: &mut HeaderMap, name: &str, text: &str) {
-    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-        insert_named(headers, &name, text);
+    let value = HeaderValue::from_bytes(text.as_bytes().trim_ascii());
+    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), value) {
+        headers.insert(name, value);
     }
 }
 
-fn insert_named(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
-    let text = text.as_bytes().trim_ascii();
-    if let Ok(value) = HeaderValue::from_bytes(text) {
-        headers.insert(name.clone(), value);
-    }
-}
-
-fn write_header(headers: &mut HeaderMap, name: &HeaderName, member: &Member, item: &Item<'_>) {
+fn write_header(
+    headers: &mut HeaderMap,
+    texts: &mut Texts,
+    name: &HeaderName,
+    member: &Member,
+    item: &Item<'_>,
+) {
     let format = TimestampFormat::HttpDate;
-    match item {
+    let value = match item {
         Item::List(list) => {
             let Kind::List(shape) = &member.target.kind else { return };
-            let texts: Vec<_> = (0..list.len())
+            let elements: Vec<_> = (0..list.len())
                 .filter_map(|index| {
                     let item = list.at(index).item();
                     let text = scalar_text(shape.member, None, &item, format, false)?;
                     Some(quote(text, shape.member))
                 })
                 .collect();
-            if !texts.is_empty() {
-                insert_named(headers, name, &texts.join(", "));
-            }
+            if elements.is_empty() { None } else { texts.value(&elements.join(", ")) }
         }
-        Item::Document(value) => {
-            insert_named(headers, name, &encode_base64(value.to_string().as_bytes()));
-        }
+        Item::Document(value) => texts.value(&encode_base64(value.to_string().as_bytes())),
         Item::Text(text) if member.flags.has(Flags::JSON_VALUE) => {
-            insert_named(headers, name, &encode_base64(text.as_bytes()));
+            texts.value(&encode_base64(text.as_bytes()))
         }
-        Item::Text(text) => insert_named(headers, name, text),
-        Item::Integer(number) => drop(headers.insert(name.clone(), (*number).into())),
-        Item::Long(number) => drop(headers.insert(name.clone(), (*number).into())),
+        Item::Text(text) => texts.value(text),
+        Item::Integer(number) => Some((*number).into()),
+        Item::Long(number) => Some((*number).into()),
         item => {
-            let format = member.timestamp_format;
-            let text = scalar_text(member.target, format, item, TimestampFormat::HttpDate, false);
-            if let Some(text) = text {
-                insert_named(headers, name, &text);
-            }
+            let own_format = member.timestamp_format;
+            let text = scalar_text(member.target, own_format, item, format, false);
+            text.and_then(|text| texts.value(&text))
         }
+    };
+    if let Some(value) = value {
+        headers.insert(name.clone(), value);
     }
 }
 

@@ -1,10 +1,8 @@
 //! Finds the operation that a REST request calls.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
-
 use http::HeaderMap;
 
+use crate::made::Made;
 use crate::text::percent_decode;
 use crate::{OperationName, Service};
 
@@ -57,6 +55,8 @@ struct Pattern {
     segments: Vec<Segment>,
     query: Vec<(&'static str, Option<&'static str>)>,
     needs: &'static [Need],
+    /// Whether a request without any query cannot fit.
+    needs_query: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,14 +69,13 @@ enum Segment {
 /// A service's patterns by their method, in the model's order.
 struct Index(Vec<(&'static str, Vec<Pattern>)>);
 
-/// Indexes by the address of the service, which is `'static`.
-static INDEXES: LazyLock<RwLock<HashMap<usize, &'static Index>>> = LazyLock::new(RwLock::default);
+static INDEXES: Made<Index, 1024> = Made::new();
 
 fn index(service: &'static Service) -> &'static Index {
-    let key = std::ptr::from_ref(service) as usize;
-    if let Some(index) = INDEXES.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-        return index;
-    }
+    INDEXES.of(service, || Box::new(make_index(service)))
+}
+
+fn make_index(service: &Service) -> Index {
     let mut patterns: Vec<(&'static str, Vec<Pattern>)> = Vec::new();
     let is_in_force =
         |operation: &&OperationName| !SUPERSEDED.contains(&(service.name, operation.name));
@@ -87,8 +86,7 @@ fn index(service: &'static Service) -> &'static Index {
             None => patterns.push((operation.method, vec![pattern])),
         }
     }
-    let mut indexes = INDEXES.write().unwrap_or_else(PoisonError::into_inner);
-    indexes.entry(key).or_insert_with(|| Box::leak(Box::new(Index(patterns))))
+    Index(patterns)
 }
 
 fn pattern(service: &Service, operation: &OperationName) -> Pattern {
@@ -100,10 +98,11 @@ fn pattern(service: &Service, operation: &OperationName) -> Pattern {
             None => Segment::Literal(segment),
         }
     });
-    let literals = query
+    let literals: Vec<_> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))));
+        .map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))))
+        .collect();
     let needs = NEEDS
         .iter()
         .find(|(named, known, _)| *named == service.name && *known == operation.name)
@@ -111,7 +110,9 @@ fn pattern(service: &Service, operation: &OperationName) -> Pattern {
     Pattern {
         operation: operation.name,
         segments: segments.collect(),
-        query: literals.collect(),
+        needs_query: !literals.is_empty()
+            || needs.iter().any(|need| matches!(need, Need::Query(_))),
+        query: literals,
         needs,
     }
 }
@@ -142,8 +143,9 @@ pub fn match_rest<'a>(
     let (_, patterns) = index(service).0.iter().find(|(known, _)| *known == method)?;
     let best = patterns
         .iter()
+        // Most patterns of S3 require a parameter that most requests do not have.
+        .filter(|pattern| !query.is_empty() || !pattern.needs_query)
         .filter_map(|pattern| {
-            // Most patterns of S3 require a parameter that most requests do not have.
             let extra = pattern.extra_score(&query, headers)?;
             let shape = pattern.path_score(raw_path)?;
             Some((shape, extra, pattern))

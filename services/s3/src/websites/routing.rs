@@ -11,6 +11,10 @@ pub(super) const PATH_FORM: &str = "/_website/";
 /// The bucket of a website's host, such as `site.s3-website.us-east-1.localhost:4566` or
 /// `site.s3-website-eu-west-1.amazonaws.com`.
 fn of_host(host: &str) -> Option<&str> {
+    // Most hosts are addresses, and every request is asked.
+    if !host.contains('s') {
+        return None;
+    }
     let at = host.find(".s3-website.").or_else(|| host.find(".s3-website-"))?;
     (at > 0).then_some(&host[..at])
 }
