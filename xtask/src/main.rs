@@ -103,9 +103,11 @@ fn codegen(root: &Path, specs: &[Spec]) -> Result<Vec<Generated>> {
 fn authorization(root: &Path, specs: &[Spec]) -> Result<Vec<Generated>> {
     let package = Lock::read(root)?.package(authorization::PACKAGE)?.obtain(root)?;
     let reference = Reference::read(&mut Wheel::open(&package)?)?;
-    let prefixes: BTreeSet<&str> = specs.iter().map(|spec| spec.iam_prefix.as_str()).collect();
-    let one = |prefix: &str| {
-        let text = reference.document(prefix).with_context(|| prefix.to_owned())?;
+    let more = specs.iter().flat_map(|spec| &spec.more_iam_prefixes);
+    let prefixes: BTreeSet<&String> =
+        specs.iter().map(|spec| &spec.iam_prefix).chain(more).collect();
+    let one = |prefix: &String| {
+        let text = reference.document(prefix).with_context(|| prefix.clone())?;
         Ok(Generated { path: root.join(format!("models/authorization/{prefix}.json")), text })
     };
     prefixes.into_iter().map(one).collect()

@@ -23,6 +23,9 @@ pub(crate) struct Spec {
     pub(crate) npm: String,
     /// The prefix of the service's IAM actions.
     pub(crate) iam_prefix: String,
+    /// Prefixes of further actions that the service asks for.
+    #[serde(default)]
+    pub(crate) more_iam_prefixes: Vec<String>,
     /// Where the service spoke awsQuery in an older model: that botocore's version.
     pub(crate) legacy_query: Option<String>,
     /// The protocols, where they are not the model's.

@@ -51,38 +51,72 @@ impl Check {
     }
 }
 
-/// A way by which a call reaches a resource, such as an access point of S3: what the call must be allowed to do with the
-/// resource, it must be allowed to do with the way as well.
+/// A way by which a call reaches a resource, such as an access point of S3, and what it asks of the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
     /// The ARN of the resource to which it leads, such as a bucket's.
     pub to: String,
     /// Its own ARN.
     pub arn: String,
-    /// What stands between its ARN and what is in the resource, such as `/object/`.
-    pub within: &'static str,
+    /// What the call must be allowed to do.
+    pub demand: Demand,
     /// Condition keys that tell of it.
     pub context: Vec<(&'static str, String)>,
 }
 
+/// What a way asks of a call that takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// What the call must be allowed to do with the resource, it must be allowed to do with the way as well.
+    Both {
+        /// What stands between the way's ARN and what is in the resource, such as `/object/`.
+        within: &'static str,
+    },
+    /// Instead, the call must be allowed to do something with the way as a whole.
+    Instead {
+        /// The prefix of its actions, such as `s3express`.
+        prefix: &'static str,
+        /// The action behind the prefix that stands for all; none for those of the same names.
+        action: Option<&'static str>,
+    },
+    /// Nothing: it was allowed to take the way before.
+    Nothing,
+}
+
 impl Way {
-    /// A check of what lies at its end as two: of that and of the way. Nothing if the check is about something else.
-    pub fn checks(&self, check: &Check) -> Option<[Check; 2]> {
+    /// What is to be checked in place of a check of what lies at its end; `own` is the action of checks that name none.
+    /// Nothing if the check is about something else.
+    pub fn checks(&self, check: &Check, own: &str) -> Option<Vec<Check>> {
         let rest = check.resource.strip_prefix(&*self.to)?;
-        let own = match rest.strip_prefix('/') {
-            Some(key) => [&*self.arn, self.within, key].concat(),
-            None if rest.is_empty() => self.arn.clone(),
-            None => return None,
-        };
+        let key = rest.strip_prefix('/');
+        if key.is_none() && !rest.is_empty() {
+            return None;
+        }
         let told =
             self.context.iter().map(|(key, value)| (Cow::Borrowed(*key), vec![value.clone()]));
-        let context: Vec<_> = check.context.iter().cloned().chain(told).collect();
-        Some([check.resource.clone(), own].map(|resource| Check {
-            action: check.action.clone(),
+        let of = |action: Cow<'static, str>, resource: String| Check {
+            action,
             resource,
-            context: context.clone(),
+            context: check.context.iter().cloned().chain(told.clone()).collect(),
             details: check.details.clone(),
-        }))
+        };
+        Some(match &self.demand {
+            Demand::Nothing => Vec::new(),
+            Demand::Both { within } => {
+                let way =
+                    key.map_or_else(|| self.arn.clone(), |key| [&*self.arn, within, key].concat());
+                vec![
+                    of(check.action.clone(), check.resource.clone()),
+                    of(check.action.clone(), way),
+                ]
+            }
+            Demand::Instead { prefix, action } => {
+                let asked = if check.action.is_empty() { own } else { &*check.action };
+                let same = asked.split_once(':').map_or(asked, |(_, name)| name);
+                let action = [prefix, ":", action.unwrap_or(same)].concat();
+                vec![of(action.into(), self.arn.clone())]
+            }
+        })
     }
 }
 

@@ -26,7 +26,7 @@ mod spawn;
 mod tx;
 mod wakes;
 
-pub use access::{Access, Check, Explain, Locate, Refine, ResourcePolicy, Way};
+pub use access::{Access, Check, Demand, Explain, Locate, Refine, ResourcePolicy, Way};
 pub use arn::Arn;
 pub use call::{Call, FrontDoor, HttpRequest, HttpResponse, Reply};
 pub use clock::Clock;

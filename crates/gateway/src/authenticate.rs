@@ -2,13 +2,14 @@
 
 use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Fault, Principal, Timestamp};
-use fogbank_identity::{Credential, LookUp};
+use fogbank_identity::{Credential, LookUp, bucket_sessions};
 use fogbank_sigv4::{
     Algorithm, ChunkedDecoder, Error, EventChain, Lifetime, Options, Presented, PresignedV2,
     RequestView, Rules, SigningKey, Style, verify,
 };
 
 use crate::Inner;
+use crate::catalogue::S3_EXPRESS;
 
 /// A caller whose signature was verified.
 pub(crate) struct Caller {
@@ -34,7 +35,14 @@ pub(crate) fn verify_signature(
     let clock = gateway.cloud.clock();
     let (machine_now, now) = (clock.machine_now(), clock.now());
     let access_key_id = presented.access_key_id();
-    let credential = credential(gateway, access_key_id, presented.session_token.as_deref(), now)?;
+    let token = match presented.is_bucket_session {
+        true => Token::Bucket(presented.session_token.as_deref()),
+        false => Token::Security(presented.session_token.as_deref()),
+    };
+    let credential = credential(gateway, access_key_id, token, now)?;
+    if presented.is_bucket_session && signing_name != S3_EXPRESS {
+        return Err(token.refused());
+    }
     let Some(secret) = &credential.secret else {
         // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
         let decoder = presented.payload.is_chunked().then(|| unsigned_decoder(view)).transpose()?;
@@ -115,7 +123,7 @@ fn announced_trailers<'a>(view: &RequestView<'a>) -> Option<&'a str> {
 /// S3's dialect of the signature, or everybody else's.
 pub(crate) fn rules(signing_name: &str) -> Rules {
     match signing_name {
-        "s3" | "s3express" | "s3-object-lambda" => Rules::S3,
+        "s3" | S3_EXPRESS | "s3-object-lambda" => Rules::S3,
         _ => Rules::Other,
     }
 }
@@ -191,7 +199,7 @@ pub(crate) fn verify_old(
     view: &RequestView<'_>,
 ) -> Result<Principal, Refusal> {
     let Old { presigned, bucket } = old;
-    let token = presigned.session_token.as_deref();
+    let token = Token::Security(presigned.session_token.as_deref());
     let clock = gateway.cloud.clock();
     let now = clock.now();
     let credential = credential(gateway, &presigned.access_key_id, token, now)?;
@@ -201,29 +209,56 @@ pub(crate) fn verify_old(
     Ok(credential.principal)
 }
 
+/// The token that comes with a signature, if one does: its place says which sessions it may be of.
+#[derive(Clone, Copy)]
+pub(crate) enum Token<'a> {
+    /// Of a session of STS.
+    Security(Option<&'a str>),
+    /// Of a session with one bucket, which is good for that bucket alone.
+    Bucket(Option<&'a str>),
+}
+
+impl Token<'_> {
+    fn text(&self) -> Option<&str> {
+        let (Token::Security(token) | Token::Bucket(token)) = self;
+        *token
+    }
+
+    fn refused(&self) -> Refusal {
+        let token = self.text().unwrap_or_default().to_owned();
+        Error::InvalidToken { token }.into()
+    }
+}
+
 /// What is known of an access key that may be used.
 pub(crate) fn credential(
     gateway: &Inner,
     access_key_id: &str,
-    token: Option<&str>,
+    token: Token<'_>,
     now: Timestamp,
 ) -> Result<Box<Credential>, Refusal> {
     // Most keys are remembered, or built in, so that no view of the rows is taken.
     let rows = gateway.cloud.db().lazily();
     let found = gateway
         .directory
-        .credential(&rows, access_key_id, token, now)
+        .credential(&rows, access_key_id, token.text(), now)
         .map_err(|error| Refusal::Ours(Fault::from(error)))?;
-    let token = || token.unwrap_or_default().to_owned();
+    let expired = || token.text().unwrap_or_default().to_owned();
     match found {
-        LookUp::Found(credential) => Ok(credential),
+        LookUp::Found(credential) => {
+            let is_of_bucket = bucket_sessions::of(&credential.principal).is_some();
+            match is_of_bucket == matches!(token, Token::Bucket(_)) {
+                true => Ok(credential),
+                false => Err(token.refused()),
+            }
+        }
         // AWS tells of a closed account no more than of a key that is not known.
         LookUp::Unknown | LookUp::Inactive | LookUp::Closed => {
             let access_key_id = access_key_id.to_owned();
             Err(Error::UnknownAccessKey { access_key_id }.into())
         }
-        LookUp::Expired => Err(Error::ExpiredToken { token: token() }.into()),
-        LookUp::InvalidToken => Err(Error::InvalidToken { token: token() }.into()),
+        LookUp::Expired => Err(Error::ExpiredToken { token: expired() }.into()),
+        LookUp::InvalidToken => Err(token.refused()),
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn granted(
     access: &Access,
 ) -> Result<(), Fault> {
     for check in &access.checks {
-        match tx.request().ways.iter().find_map(|way| way.checks(check)) {
+        match tx.request().ways.iter().find_map(|way| way.checks(check, own)) {
             None => grant(gateway, own, tx, check)?,
             Some(checks) => checks.iter().try_for_each(|check| grant(gateway, own, tx, check))?,
         }

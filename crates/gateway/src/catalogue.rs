@@ -7,6 +7,9 @@ use fogbank_core::{Op, ReachLookUp, Service};
 
 use crate::metrics::Counters;
 
+/// The name by which requests to directory buckets of S3 are signed.
+pub(crate) const S3_EXPRESS: &str = "s3express";
+
 /// All services of the cloud.
 pub(crate) struct Catalogue {
     services: Vec<Entry>,
@@ -47,6 +50,10 @@ impl Catalogue {
                 by_target.insert(model.target_prefix, index);
             }
             by_signing_name.entry(model.signing_name).or_default().push(index);
+            if model.name == "s3" {
+                // Directory buckets have a name of their own for signatures and ARNs.
+                by_signing_name.entry(S3_EXPRESS).or_default().push(index);
+            }
             by_name.insert(model.name, index);
         }
         Catalogue { services, by_target, by_signing_name, by_name }

@@ -12,7 +12,7 @@ use multer::{Field, Multipart};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use crate::authenticate::{self, Refusal};
+use crate::authenticate::{self, Refusal, Token};
 use crate::catalogue::Entry;
 use crate::failures::{self, Form};
 use crate::hosts;
@@ -190,7 +190,7 @@ fn caller(
     };
     let gateway = exchange.gateway;
     let now = gateway.cloud.clock().now();
-    let token = post::field(fields, "x-amz-security-token");
+    let token = Token::Security(post::field(fields, "x-amz-security-token"));
     let credential = authenticate::credential(gateway, signature.access_key_id(), token, now)
         .map_err(|refused| match refused {
             Refusal::Ours(fault) => fault,

@@ -4,11 +4,18 @@
 /// `photos.s3.us-east-1.localhost:4566`.
 ///
 /// Only hosts that name S3 after the bucket count, so that a custom domain is never mistaken.
+///
+/// A directory bucket's name ends as no other label does, so that it counts before any host.
 pub(crate) fn bucket(host: &str) -> Option<&str> {
     let name = without_port(host);
     // Addresses, which most clients of this machine use, are looked at no further.
     if !name.contains('s') {
         return None;
+    }
+    if let Some((label, _)) = name.split_once('.')
+        && label.ends_with("--x-s3")
+    {
+        return Some(label);
     }
     // The last place: the name of a bucket may hold such a part itself.
     let at = name.rfind(".s3.").max(name.rfind(".s3-"))?;
@@ -78,6 +85,11 @@ mod tests {
         assert_eq!(bucket("my.s3.photos.s3.localhost:4566"), Some("my.s3.photos"));
         assert_eq!(bucket("a.s3-b.s3.eu-west-1.amazonaws.com"), Some("a.s3-b"));
         assert_eq!(bucket("a.s3.b.s3-us-west-2.amazonaws.com"), Some("a.s3.b"));
+        let directory = Some("logs--use1-az4--x-s3");
+        assert_eq!(bucket("logs--use1-az4--x-s3.localhost:4566"), directory);
+        let zonal = "logs--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com";
+        assert_eq!(bucket(zonal), directory);
+        assert_eq!(bucket("s3express-control.us-east-1.amazonaws.com"), None);
         assert_eq!(bucket("s3.amazonaws.com"), None);
         assert_eq!(bucket("127.0.0.1:4566"), None);
         assert_eq!(bucket("site.s3-website.us-east-1.localhost"), None);

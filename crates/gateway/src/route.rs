@@ -10,7 +10,7 @@ use fogbank_core::wire::{self, Protocol};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
-use crate::catalogue::{Catalogue, Entry};
+use crate::catalogue::{Catalogue, Entry, S3_EXPRESS};
 
 /// A request as routing sees it.
 pub(crate) struct Head<'a> {
@@ -63,7 +63,11 @@ pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<R
     if let Some(entry) = candidates.iter().find(speaks_query) {
         return Some(query(entry, head));
     }
-    if let Some(route) = candidates.iter().find_map(|entry| rest_match(entry, head)) {
+    if let Some(mut route) = candidates.iter().find_map(|entry| rest_match(entry, head)) {
+        // The two have one path.
+        if head.scope == Some(S3_EXPRESS) && route.operation == "ListBuckets" {
+            route.operation = Cow::Borrowed("ListDirectoryBuckets");
+        }
         return Some(Routed::Known(route));
     }
     if let Some(entry) = candidates.first() {

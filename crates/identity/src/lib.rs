@@ -1,13 +1,14 @@
 //! Who a caller is and what it may do: access keys, principals, sessions and their policies.
 //!
 //! The rows that the gateway needs for every request live here, because IAM and STS write them and
-//! the gateway reads them. Nothing else may depend on this crate.
+//! the gateway reads them. S3 makes sessions with its directory buckets. Little else may depend on this crate.
 //!
 //! [`Directory`] is the gateway's door: it finds the owner of an access key and decides calls. [`Identities`] is what
 //! a process remembers of the rows, compiled; [`rows`] are the rows themselves; [`trust`] decides who may assume a role.
 //!
 //! What is missing: federation, MFA devices.
 
+pub mod bucket_sessions;
 mod decisions;
 mod directory;
 mod documents;

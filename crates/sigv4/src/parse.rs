@@ -161,6 +161,9 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// The header of the token of a session with a bucket of S3.
+const BUCKET_TOKEN: &str = "x-amz-s3session-token";
+
 /// A signature as a request presents it: well-formed, not yet verified.
 #[derive(Clone, Debug)]
 pub struct Presented<'a> {
@@ -172,6 +175,8 @@ pub struct Presented<'a> {
     pub algorithm: Algorithm,
     /// The session token of temporary credentials.
     pub session_token: Option<Cow<'a, str>>,
+    /// Whether the token is one of CreateSession of S3, which has a header of its own.
+    pub is_bucket_session: bool,
     /// Whether it stands in the header or in the query.
     pub source: Source,
     /// When the request was signed.
@@ -389,6 +394,8 @@ fn parse_header<'a>(
     };
     let wrong = |fault| Error::Credential { fault, presigned: false };
     let credential = Credential::parse(credential.into(), algorithm).map_err(wrong)?;
+    let bucket_token = header_text(request.headers, BUCKET_TOKEN);
+    let is_bucket_session = bucket_token.is_some();
     let signed_at = match date {
         Some(text) => AmzDate::parse_http(text).ok_or_else(|| Error::InvalidDate {
             found: String::from_utf8_lossy(text).into_owned(),
@@ -402,7 +409,9 @@ fn parse_header<'a>(
         algorithm,
         signed_headers: signed_headers.into(),
         signature: signature.into(),
-        session_token: header_text(request.headers, "x-amz-security-token"),
+        session_token: bucket_token
+            .or_else(|| header_text(request.headers, "x-amz-security-token")),
+        is_bucket_session,
         source: Source::Header,
         signed_at,
         expires_secs: None,
@@ -451,6 +460,7 @@ struct QueryParameters<'a> {
     signed_headers: Option<&'a str>,
     signature: Option<&'a str>,
     security_token: Option<&'a str>,
+    bucket_token: Option<&'a str>,
     region_set: Option<&'a str>,
     content_sha256: Option<&'a str>,
     v2_key: bool,
@@ -470,6 +480,7 @@ impl<'a> QueryParameters<'a> {
                 "X-Amz-SignedHeaders" => &mut found.signed_headers,
                 "X-Amz-Signature" => &mut found.signature,
                 "X-Amz-Security-Token" => &mut found.security_token,
+                "X-Amz-S3session-Token" => &mut found.bucket_token,
                 "X-Amz-Region-Set" => &mut found.region_set,
                 "X-Amz-Content-Sha256" | "x-amz-content-sha256" => &mut found.content_sha256,
                 "AWSAccessKeyId" => {
@@ -531,10 +542,11 @@ fn parse_query<'a>(
         algorithm,
         signed_headers,
         signature,
-        session_token: match query.security_token {
+        session_token: match query.bucket_token.or(query.security_token) {
             Some(token) => Some(decode(token).unwrap_or_else(|| token.into())),
             None => header_text(request.headers, "x-amz-security-token"),
         },
+        is_bucket_session: query.bucket_token.is_some(),
         source: Source::Query,
         signed_at,
         expires_secs,

@@ -7,7 +7,7 @@ use crate::model::{
     CopyObjectInput, CreateBucketInput, GetObjectInput, PutBucketInventoryConfigurationInput,
     PutObjectLegalHoldInput, PutObjectRetentionInput, PutObjectTaggingInput, UploadPartCopyInput,
 };
-use crate::{rules, versions};
+use crate::{directory, rules, versions};
 
 type Allowed = Result<Access, Fault>;
 
@@ -78,6 +78,27 @@ impl<'a> Given<'a> {
 /// The operation's own action on all buckets.
 pub(crate) fn all_buckets(_: &Request, _: &dyn Struct) -> Allowed {
     Ok(Access::to("s3:ListAllMyBuckets", "*"))
+}
+
+/// `s3express:ListAllMyDirectoryBuckets`, which is on no bucket.
+pub(crate) fn all_directory_buckets(_: &Request, _: &dyn Struct) -> Allowed {
+    Ok(Access::to("s3express:ListAllMyDirectoryBuckets", "*"))
+}
+
+/// `s3express:CreateSession` on a directory bucket of the caller's; how it is reached tells whose it is.
+pub(crate) fn create_session(request: &Request, input: &dyn Struct) -> Allowed {
+    let name = input.text("Bucket").unwrap_or_default();
+    let arn = directory::arn(&request.region, &request.account, name);
+    let access = Access::to("s3express:CreateSession", arn);
+    let keys = [
+        ("SessionMode", "s3express:SessionMode"),
+        ("ServerSideEncryption", "s3express:x-amz-server-side-encryption"),
+        ("SSEKMSKeyId", "s3express:x-amz-server-side-encryption-aws-kms-key-id"),
+    ];
+    Ok(keys.into_iter().fold(access, |access, (member, key)| match input.text(member) {
+        Some(value) => access.with(key, [value.to_owned()]),
+        None => access,
+    }))
 }
 
 /// The operation's own action on the bucket.

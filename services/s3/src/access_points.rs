@@ -5,7 +5,7 @@
 
 use fogbank_accesspoints::{self as points, AccessPoint, Key};
 use fogbank_core::wire::{Kind as Shape, Slot, Struct};
-use fogbank_core::{Fault, ParsedPolicies, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
+use fogbank_core::{Demand, Fault, ParsedPolicies, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
 use percent_encoding::percent_decode_str;
 
 use crate::access::bucket_arn;
@@ -141,7 +141,7 @@ fn way(((account, region, name), point): &(Key, AccessPoint)) -> Way {
             ("s3:AccessPointNetworkOrigin", "Internet".to_owned()),
         ],
         arn,
-        within: "/object/",
+        demand: Demand::Both { within: "/object/" },
     }
 }
 

@@ -6,6 +6,7 @@ use fogbank_core::{ReadTx, Tx, WriteTx, page};
 
 use crate::access::bucket_arn;
 use crate::acls;
+use crate::directory;
 use crate::encryption;
 use crate::error::Error;
 use crate::model::{
@@ -38,6 +39,9 @@ pub(crate) fn create(
     tx: &mut WriteTx<'_>,
     input: CreateBucketInput,
 ) -> Result<CreateBucketOutput, Error> {
+    if directory::buckets::is_meant(&input) {
+        return directory::buckets::create(tx, input);
+    }
     let name = &input.bucket;
     if !rules::is_bucket_name(name) {
         return Err(Error::InvalidBucketName { bucket: name.clone() });
@@ -176,7 +180,7 @@ pub(crate) fn delete(
 ) -> Result<DeleteBucketOutput, Error> {
     let name = &input.bucket;
     let bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
-    if !store::is_empty(tx, name)? {
+    if !store::is_empty(tx, name)? || directory::has_uploads(tx, &bucket, name)? {
         return Err(Error::BucketNotEmpty { bucket: name.clone() });
     }
     if fogbank_accesspoints::lead_to(tx, name)? {
@@ -190,6 +194,7 @@ pub(crate) fn delete(
 pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Result<(), Error> {
     BUCKETS.delete(tx, name)?;
     store::OWNED.delete(tx, &(&*bucket.account, name))?;
+    directory::DIRECTORIES.delete(tx, &(&*bucket.account, name))?;
     store::POLICIES.delete(tx, name)?;
     store::BUCKET_TAGS.delete(tx, name)?;
     store::NOTIFICATIONS.delete(tx, name)?;
@@ -207,12 +212,14 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
 /// Says that a bucket is there, and where.
 pub(crate) fn head(tx: &ReadTx<'_>, input: HeadBucketInput) -> Result<HeadBucketOutput, Error> {
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    Ok(HeadBucketOutput {
+    let mut output = HeadBucketOutput {
         bucket_arn: Some(bucket_arn(&input.bucket)),
-        bucket_region: Some(bucket.region),
+        bucket_region: Some(bucket.region.clone()),
         access_point_alias: Some(false),
         ..HeadBucketOutput::default()
-    })
+    };
+    directory::buckets::head(tx, &input.bucket, &bucket, &mut output)?;
+    Ok(output)
 }
 
 /// The bucket's location constraint; empty for `us-east-1`.

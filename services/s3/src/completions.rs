@@ -7,6 +7,7 @@ use fogbank_core::{Cx, Tx, WriteTx};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
+use crate::directory;
 use crate::encryption::{self, Told};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -60,6 +61,7 @@ fn try_complete(
     refuse_conflict(&conditions, &input.key, old.as_ref(), &upload)?;
     let listed = input.multipart_upload.take().ok_or(Error::MalformedXML)?.parts;
     let listed = ascending(listed.unwrap_or_default(), &input.upload_id)?;
+    directory::check_parts(name, listed.iter().map(|(number, _)| *number), &input.upload_id)?;
     check_type(&upload, input.checksum_type.as_deref())?;
     let (chosen, rest) = parts(tx, &upload, &listed)?;
     check_parts(&upload, &input.upload_id, &listed, &chosen)?;

@@ -6,6 +6,7 @@ use crate::annotations::copies::{self as annotations, Carried};
 use crate::bodies::{self, Received};
 use crate::checksums::{Algorithm, Checksum};
 use crate::ciphers::{self, CustomerKey, Locked, Reader};
+use crate::directory;
 use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -210,7 +211,9 @@ async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
         _ => None,
     };
     // What was uploaded in parts gets the ETag of an object that was not.
-    if let (0, Some(checksum)) = (listed.e_tag.parts, known) {
+    // ETags in directory buckets say nothing of the bytes.
+    let has_md5 = listed.e_tag.parts == 0 && !directory::is_name(&plan.source.bucket);
+    if let (true, Some(checksum)) = (has_md5, known) {
         return Ok((version, Hashes { e_tag: listed.e_tag, checksum, written: None }));
     }
     let (md5, checksum) = bodies::rehash(Reader::new(cx, &stored, None)?, algorithm).await?;

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
 };
-use crate::objects;
+use crate::objects::Expected;
 use crate::payment;
 use crate::store;
 use crate::versions::{self, Removal, Removed};
@@ -127,15 +127,13 @@ fn remove(
     key: &ObjectIdentifier,
     bypasses_governance: bool,
 ) -> Result<Removed, Error> {
-    if key.last_modified_time.is_some() || key.size.is_some() {
-        return Err(Error::header("LastModifiedTime, Size", ""));
-    }
+    let expected =
+        Expected { e_tag: key.e_tag.as_deref(), modified: key.last_modified_time, size: key.size };
+    expected.check_offered(name)?;
     let version_id = key.version_id.as_deref();
     let removal = Removal { version_id, bypasses_governance, ..Removal::default() };
     let at = (name, &*key.key);
-    if let Some(tag) = &key.e_tag {
-        objects::check_match(tx, at, removal, tag)?;
-    }
+    expected.check(tx, at, removal)?;
     versions::remove(tx, bucket, at, removal).map_err(|error| match error {
         // Here S3 does not say that the id could not be one.
         Error::InvalidArgument { value, .. } => {

@@ -57,10 +57,14 @@ errors! {
     BucketNotEmpty { bucket = "BucketName" }: "The bucket you tried to delete is not empty";
     ConditionalRequestConflict { condition = "Condition", key = "Key" }:
         "The conditional request cannot succeed due to a conflicting operation against this resource.";
+    EncryptionTypeMismatch:
+        "The existing object was created with a different encryption type. Subsequent write requests must include the appropriate encryption parameters in the request or while creating the session.";
     EntityTooLarge { size = "ProposedSize", limit = "MaxSizeAllowed" }:
         "Your proposed upload exceeds the maximum allowed size";
     EntityTooSmall { e_tag = "ETag", limit = "MinSizeAllowed", part = "PartNumber", size = "ProposedSize" }:
         "Your proposed upload is smaller than the minimum allowed size";
+    IdempotencyParameterMismatch:
+        "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).";
     IllegalLocationConstraintException { constraint }:
         "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to.";
     IncompleteBody:
@@ -92,6 +96,8 @@ errors! {
     InvalidStorageClass { class = "StorageClassRequested" }:
         "The storage class you specified is not valid";
     InvalidTag { message, key = "TagKey", value = "TagValue" }: "{message}";
+    InvalidWriteOffset:
+        "The write offset value that you specified does not match the current object size.";
     KeyTooLongError { size = "Size", limit = "MaxSizeAllowed" }: "Your key is too long";
     MalformedPolicy { message }: "{message}";
     MalformedXML:
@@ -127,6 +133,8 @@ errors! {
         "At least one of the pre-conditions you specified did not hold";
     ReplicationConfigurationNotFoundError { bucket = "BucketName" }:
         "The replication configuration was not found";
+    TooManyParts:
+        "You have attempted to add more parts than the maximum of 10000 that are allowed for this object. You can use the CopyObject operation to copy this object to another and then add more data to the newly copied object.";
     TooManyConfigurations:
         "You are attempting to create a new configuration but have already reached the 1,000-configuration limit.";
     UnsupportedMediaType: "The annotation payload is not valid UTF-8 encoded text.";

@@ -4,6 +4,8 @@
 //! key in a bucket: a body, its hashes, headers, metadata and tags. A large object may be *uploaded* in *parts*. Changes
 //! of objects are *events*, which queues, topics, functions and the default event bus can hear of.
 //!
+//! A *directory bucket* ([`directory`]) has fewer features, sessions of its own, appends and renamings.
+//!
 //! Limits are AWS's: keys of 1,024 bytes, 2 KiB of user metadata, 5 GiB for one PutObject, UploadPart or CopyObject,
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
@@ -39,6 +41,7 @@ mod configurations;
 mod copies;
 mod cors;
 mod deletions;
+mod directory;
 mod documents;
 mod encoded_words;
 mod encryption;
@@ -89,6 +92,11 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucket => buckets::delete, access::bucket;
     read HeadBucket => buckets::head, |_, input| access::bucket_to("s3:ListBucket", input);
     read ListBuckets => buckets::list, access::all_buckets;
+    read ListDirectoryBuckets => directory::buckets::list, access::all_directory_buckets;
+    write CreateSession => directory::create_session, access::create_session;
+    write RenameObject => directory::rename, |_, input| {
+        access::to_object("s3:PutObject", input)
+    };
     read GetBucketLocation => buckets::location, access::bucket;
 
     task PutObject => objects::put, access::put_object;
@@ -319,7 +327,7 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(abac::of_resource),
     object_tags: Some(tagging::of_object),
-    reached: Some(access_points::reached),
+    reached: Some(directory::reached),
     cross_origin: Some(cors::answer),
     observer: Some(&OBSERVER),
     data_planes: websites::PLANES,

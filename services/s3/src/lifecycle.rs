@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fogbank_core::{ReadTx, Timestamp, Tx, WriteTx};
 
+use crate::directory;
 use crate::documents;
 use crate::error::Error;
 use crate::model::{
@@ -44,6 +45,9 @@ pub(crate) fn put(
         return Err(Error::request(message));
     }
     let mut given = input.lifecycle_configuration.ok_or(Error::MalformedXML)?;
+    if directory::is_name(name) {
+        directory::check_lifecycle(&given)?;
+    }
     validation::check(&given)?;
     for rule in &mut given.rules {
         let made_up = || STANDARD.encode(tx.ids().uuid());
@@ -111,6 +115,10 @@ pub(crate) fn expiration(
     bucket: &Bucket,
     object: &Object,
 ) -> Result<Option<String>, Error> {
+    if directory::is_name(name) {
+        // So AWS has it in all answers of directory buckets.
+        return Ok(Some("NotImplemented".to_owned()));
+    }
     let Some(rules) = compiled(tx, name, bucket)? else { return Ok(None) };
     let subject = rules::Subject::of(key, object);
     // AWS documents the id as encoded, and sends it as it is.
@@ -143,7 +151,9 @@ pub(crate) fn expiration_of_read(
         return Ok(None);
     }
     match BUCKETS.get_shared(tx, at.0)? {
-        Some(bucket) if bucket.has_lifecycle => expiration(tx, at, &bucket, object),
+        Some(bucket) if bucket.has_lifecycle || directory::is_name(at.0) => {
+            expiration(tx, at, &bucket, object)
+        }
         _ => Ok(None),
     }
 }

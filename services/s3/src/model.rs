@@ -105,7 +105,7 @@ pub static SERVICE: wire::Service = wire::Service {
         operation("ListBucketInventoryConfigurations", "GET", "/{Bucket}?inventory"),
         operation("ListBucketMetricsConfigurations", "GET", "/{Bucket}?metrics"),
         operation("ListBuckets", "GET", "/"),
-        operation("ListDirectoryBuckets", "GET", "/"),
+        operation("ListDirectoryBuckets", "GET", "/?x-id=ListDirectoryBuckets"),
         operation("ListMultipartUploads", "GET", "/{Bucket}?uploads"),
         operation("ListObjectAnnotations", "GET", "/{Bucket}/{Key+}?annotation"),
         operation("ListObjectVersions", "GET", "/{Bucket}?versions"),
@@ -925,6 +925,7 @@ pub static SERVICE: wire::Service = wire::Service {
         ),
         error("NotModified", ("NotModified", "NotModified"), 304, true, &schema::NOT_MODIFIED),
         error("NotSignedUp", ("NotSignedUp", "NotSignedUp"), 403, true, &schema::NOT_SIGNED_UP),
+        error("NotSupported", ("NotSupported", "NotSupported"), 400, true, &schema::NOT_SUPPORTED),
         error(
             "ObjectAlreadyInActiveTierError",
             ("ObjectAlreadyInActiveTierError", "ObjectAlreadyInActiveTierError"),
@@ -1448,6 +1449,30 @@ impl wire::OperationShape for CreateMultipartUpload {
             input_root: "",
             output_root: "InitiateMultipartUploadResult",
             errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateSession;
+
+impl wire::OperationShape for CreateSession {
+    type Input = CreateSessionInput;
+    type Output = CreateSessionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateSession",
+            method: "GET",
+            uri: "/{Bucket}?session",
+            status: 200,
+            input: &schema::CREATE_SESSION_REQUEST,
+            output: &schema::CREATE_SESSION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "CreateSessionResult",
+            errors: &["NoSuchBucket"],
             unsigned: false,
             checksum_required: false,
         };
@@ -2775,6 +2800,30 @@ impl wire::OperationShape for ListBuckets {
     };
 }
 
+pub struct ListDirectoryBuckets;
+
+impl wire::OperationShape for ListDirectoryBuckets {
+    type Input = ListDirectoryBucketsInput;
+    type Output = ListDirectoryBucketsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListDirectoryBuckets",
+            method: "GET",
+            uri: "/?x-id=ListDirectoryBuckets",
+            status: 200,
+            input: &schema::LIST_DIRECTORY_BUCKETS_REQUEST,
+            output: &schema::LIST_DIRECTORY_BUCKETS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListAllMyDirectoryBucketsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListMultipartUploads;
 
 impl wire::OperationShape for ListMultipartUploads {
@@ -3575,6 +3624,30 @@ impl wire::OperationShape for PutPublicAccessBlock {
             errors: &[],
             unsigned: false,
             checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct RenameObject;
+
+impl wire::OperationShape for RenameObject {
+    type Input = RenameObjectInput;
+    type Output = RenameObjectOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "RenameObject",
+            method: "PUT",
+            uri: "/{Bucket}/{Key+}?renameObject",
+            status: 200,
+            input: &schema::RENAME_OBJECT_REQUEST,
+            output: &schema::RENAME_OBJECT_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["IdempotencyParameterMismatch"],
+            unsigned: false,
+            checksum_required: false,
         };
         &OPERATION
     };
@@ -4442,6 +4515,35 @@ wire::structure!(CreateMultipartUploadInput, schema::CREATE_MULTIPART_UPLOAD_REQ
     27 => object_lock_legal_hold_status, 28 => object_lock_event_hold,
     29 => object_lock_event_hold_duration_days, 30 => object_lock_event_hold_duration_years,
     31 => expected_bucket_owner, 32 => checksum_algorithm, 33 => checksum_type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSessionOutput {
+    pub server_side_encryption: Option<String>,
+    pub ssekms_key_id: Option<String>,
+    pub ssekms_encryption_context: Option<String>,
+    pub bucket_key_enabled: Option<bool>,
+    pub credentials: Option<SessionCredentials>,
+}
+
+wire::structure!(CreateSessionOutput, schema::CREATE_SESSION_OUTPUT, {
+    0 => server_side_encryption, 1 => ssekms_key_id, 2 => ssekms_encryption_context,
+    3 => bucket_key_enabled, 4 => credentials,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSessionInput {
+    pub session_mode: Option<SessionMode>,
+    pub bucket: String,
+    pub server_side_encryption: Option<String>,
+    pub ssekms_key_id: Option<String>,
+    pub ssekms_encryption_context: Option<String>,
+    pub bucket_key_enabled: Option<bool>,
+}
+
+wire::structure!(CreateSessionInput, schema::CREATE_SESSION_REQUEST, {
+    0 => session_mode, 1 => bucket, 2 => server_side_encryption, 3 => ssekms_key_id,
+    4 => ssekms_encryption_context, 5 => bucket_key_enabled,
 });
 
 wire::enumeration!(DataRedundancy {
@@ -6405,6 +6507,26 @@ wire::structure!(ListBucketsInput, schema::LIST_BUCKETS_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDirectoryBucketsOutput {
+    pub buckets: Option<Vec<Bucket>>,
+    pub continuation_token: Option<String>,
+}
+
+wire::structure!(ListDirectoryBucketsOutput, schema::LIST_DIRECTORY_BUCKETS_OUTPUT, {
+    0 => buckets, 1 => continuation_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDirectoryBucketsInput {
+    pub continuation_token: Option<String>,
+    pub max_directory_buckets: Option<i32>,
+}
+
+wire::structure!(ListDirectoryBucketsInput, schema::LIST_DIRECTORY_BUCKETS_REQUEST, {
+    0 => continuation_token, 1 => max_directory_buckets,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListMultipartUploadsOutput {
     pub bucket: Option<String>,
     pub key_marker: Option<String>,
@@ -8033,6 +8155,34 @@ wire::structure!(RedirectAllRequestsTo, schema::REDIRECT_ALL_REQUESTS_TO, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RenameObjectOutput {}
+
+wire::structure!(RenameObjectOutput, schema::RENAME_OBJECT_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RenameObjectInput {
+    pub bucket: String,
+    pub key: String,
+    pub rename_source: String,
+    pub destination_if_match: Option<String>,
+    pub destination_if_none_match: Option<String>,
+    pub destination_if_modified_since: Option<wire::Timestamp>,
+    pub destination_if_unmodified_since: Option<wire::Timestamp>,
+    pub source_if_match: Option<String>,
+    pub source_if_none_match: Option<String>,
+    pub source_if_modified_since: Option<wire::Timestamp>,
+    pub source_if_unmodified_since: Option<wire::Timestamp>,
+    pub client_token: Option<String>,
+}
+
+wire::structure!(RenameObjectInput, schema::RENAME_OBJECT_REQUEST, {
+    0 => bucket, 1 => key, 2 => rename_source, 3 => destination_if_match,
+    4 => destination_if_none_match, 5 => destination_if_modified_since,
+    6 => destination_if_unmodified_since, 7 => source_if_match, 8 => source_if_none_match,
+    9 => source_if_modified_since, 10 => source_if_unmodified_since, 11 => client_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReplicaModifications {
     pub status: ReplicaModificationsStatus,
 }
@@ -8374,6 +8524,23 @@ pub struct ServerSideEncryptionRule {
 wire::structure!(ServerSideEncryptionRule, schema::SERVER_SIDE_ENCRYPTION_RULE, {
     0 => apply_server_side_encryption_by_default, 1 => bucket_key_enabled,
     2 => blocked_encryption_types,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionCredentials {
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+    pub session_token: Option<String>,
+    pub expiration: Option<wire::Timestamp>,
+}
+
+wire::structure!(SessionCredentials, schema::SESSION_CREDENTIALS, {
+    0 => access_key_id, 1 => secret_access_key, 2 => session_token, 3 => expiration,
+});
+
+wire::enumeration!(SessionMode {
+    ReadOnly = "ReadOnly",
+    ReadWrite = "ReadWrite",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9853,6 +10020,77 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static CREATE_SESSION_OUTPUT: Schema = schema(
+        "CreateSessionOutput",
+        Kind::Structure(&[
+            bound(
+                "ServerSideEncryption",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption",
+                Flags::NONE,
+            ),
+            bound(
+                "SSEKMSKeyId",
+                &SSEKMS_KEY_ID,
+                Header,
+                "x-amz-server-side-encryption-aws-kms-key-id",
+                Flags::NONE,
+            ),
+            bound(
+                "SSEKMSEncryptionContext",
+                &SSEKMS_ENCRYPTION_CONTEXT,
+                Header,
+                "x-amz-server-side-encryption-context",
+                Flags::NONE,
+            ),
+            bound(
+                "BucketKeyEnabled",
+                &BOOLEAN,
+                Header,
+                "x-amz-server-side-encryption-bucket-key-enabled",
+                Flags::NONE,
+            ),
+            body("Credentials", &SESSION_CREDENTIALS, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_SESSION_REQUEST: Schema = schema(
+        "CreateSessionRequest",
+        Kind::Structure(&[
+            bound("SessionMode", &SESSION_MODE, Header, "x-amz-create-session-mode", Flags::NONE),
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ServerSideEncryption",
+                &STRING,
+                Header,
+                "x-amz-server-side-encryption",
+                Flags::NONE,
+            ),
+            bound(
+                "SSEKMSKeyId",
+                &SSEKMS_KEY_ID,
+                Header,
+                "x-amz-server-side-encryption-aws-kms-key-id",
+                Flags::NONE,
+            ),
+            bound(
+                "SSEKMSEncryptionContext",
+                &SSEKMS_ENCRYPTION_CONTEXT,
+                Header,
+                "x-amz-server-side-encryption-context",
+                Flags::NONE,
+            ),
+            bound(
+                "BucketKeyEnabled",
+                &BOOLEAN,
+                Header,
+                "x-amz-server-side-encryption-bucket-key-enabled",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DATA_REDUNDANCY: Schema =
         schema("DataRedundancy", Kind::Enum(super::DataRedundancy::NAMES), Constraint::NONE);
     pub(super) static DATE: Schema =
@@ -10304,6 +10542,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DIRECTORY_BUCKET_TOKEN: Schema =
+        schema("DirectoryBucketToken", Kind::String, limits(Some(0), Some(1024)));
     pub(super) static ENCRYPTION: Schema = schema(
         "Encryption",
         Kind::Structure(&[
@@ -12210,6 +12450,34 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_DIRECTORY_BUCKETS_OUTPUT: Schema = schema(
+        "ListDirectoryBucketsOutput",
+        Kind::Structure(&[
+            body("Buckets", &BUCKETS, Flags::NONE),
+            body("ContinuationToken", &DIRECTORY_BUCKET_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_DIRECTORY_BUCKETS_REQUEST: Schema = schema(
+        "ListDirectoryBucketsRequest",
+        Kind::Structure(&[
+            bound(
+                "ContinuationToken",
+                &DIRECTORY_BUCKET_TOKEN,
+                Query,
+                "continuation-token",
+                Flags::NONE,
+            ),
+            bound(
+                "MaxDirectoryBuckets",
+                &MAX_DIRECTORY_BUCKETS,
+                Query,
+                "max-directory-buckets",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_MULTIPART_UPLOADS_OUTPUT: Schema = schema(
         "ListMultipartUploadsOutput",
         Kind::Structure(&[
@@ -12527,6 +12795,8 @@ mod schema {
         schema("MalformedXML", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static MAX_ANNOTATION_RESULTS: Schema =
         schema("MaxAnnotationResults", Kind::Integer, limits(Some(1), Some(1000)));
+    pub(super) static MAX_DIRECTORY_BUCKETS: Schema =
+        schema("MaxDirectoryBuckets", Kind::Integer, limits(Some(0), Some(1000)));
     pub(super) static MAX_MESSAGE_LENGTH_EXCEEDED: Schema = schema(
         "MaxMessageLengthExceeded",
         Kind::Structure(&[body("MaxMessageLengthBytes", &STRING, Flags::NONE)]),
@@ -12734,6 +13004,8 @@ mod schema {
         schema("NotModified", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NOT_SIGNED_UP: Schema =
         schema("NotSignedUp", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NOT_SUPPORTED: Schema =
+        schema("NotSupported", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NOTIFICATION_CONFIGURATION: Schema = schema(
         "NotificationConfiguration",
         Kind::Structure(&[
@@ -14289,6 +14561,66 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static RENAME_OBJECT_OUTPUT: Schema =
+        schema("RenameObjectOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static RENAME_OBJECT_REQUEST: Schema = schema(
+        "RenameObjectRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("Key", &OBJECT_KEY, Path, "Key", Flags::REQUIRED),
+            bound("RenameSource", &STRING, Header, "x-amz-rename-source", Flags::REQUIRED),
+            bound("DestinationIfMatch", &STRING, Header, "If-Match", Flags::NONE),
+            bound("DestinationIfNoneMatch", &STRING, Header, "If-None-Match", Flags::NONE),
+            bound(
+                "DestinationIfModifiedSince",
+                &TIMESTAMP,
+                Header,
+                "If-Modified-Since",
+                Flags::NONE,
+            ),
+            bound(
+                "DestinationIfUnmodifiedSince",
+                &TIMESTAMP,
+                Header,
+                "If-Unmodified-Since",
+                Flags::NONE,
+            ),
+            bound("SourceIfMatch", &STRING, Header, "x-amz-rename-source-if-match", Flags::NONE),
+            bound(
+                "SourceIfNoneMatch",
+                &STRING,
+                Header,
+                "x-amz-rename-source-if-none-match",
+                Flags::NONE,
+            ),
+            bound(
+                "SourceIfModifiedSince",
+                &RENAME_SOURCE_IF_MODIFIED_SINCE,
+                Header,
+                "x-amz-rename-source-if-modified-since",
+                Flags::NONE,
+            ),
+            bound(
+                "SourceIfUnmodifiedSince",
+                &RENAME_SOURCE_IF_UNMODIFIED_SINCE,
+                Header,
+                "x-amz-rename-source-if-unmodified-since",
+                Flags::NONE,
+            ),
+            bound("ClientToken", &STRING, Header, "x-amz-client-token", Flags::IDEMPOTENCY_TOKEN),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static RENAME_SOURCE_IF_MODIFIED_SINCE: Schema = schema(
+        "RenameSourceIfModifiedSince",
+        Kind::Timestamp(Some(TimestampFormat::HttpDate)),
+        Constraint::NONE,
+    );
+    pub(super) static RENAME_SOURCE_IF_UNMODIFIED_SINCE: Schema = schema(
+        "RenameSourceIfUnmodifiedSince",
+        Kind::Timestamp(Some(TimestampFormat::HttpDate)),
+        Constraint::NONE,
+    );
     pub(super) static REPLICA_MODIFICATIONS: Schema = schema(
         "ReplicaModifications",
         Kind::Structure(&[body("Status", &REPLICA_MODIFICATIONS_STATUS, Flags::REQUIRED)]),
@@ -14625,6 +14957,20 @@ mod schema {
     );
     pub(super) static SERVICE_UNAVAILABLE: Schema =
         schema("ServiceUnavailable", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SESSION_CREDENTIAL_VALUE: Schema =
+        sensitive(schema("SessionCredentialValue", Kind::String, Constraint::NONE));
+    pub(super) static SESSION_CREDENTIALS: Schema = schema(
+        "SessionCredentials",
+        Kind::Structure(&[
+            body("AccessKeyId", &STRING, Flags::REQUIRED),
+            body("SecretAccessKey", &SESSION_CREDENTIAL_VALUE, Flags::REQUIRED),
+            body("SessionToken", &SESSION_CREDENTIAL_VALUE, Flags::REQUIRED),
+            body("Expiration", &TIMESTAMP, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SESSION_MODE: Schema =
+        schema("SessionMode", Kind::Enum(super::SessionMode::NAMES), Constraint::NONE);
     pub(super) static SIGNATURE_DOES_NOT_MATCH: Schema = schema(
         "SignatureDoesNotMatch",
         Kind::Structure(&[

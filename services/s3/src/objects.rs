@@ -1,10 +1,11 @@
 //! Objects: write, read and remove them.
 
-use fogbank_core::{Cx, Tx, WriteTx};
+use fogbank_core::{Cx, Timestamp, Tx, WriteTx};
 
 use crate::access;
 use crate::bodies::{self, FORM_LENGTH, Promise, Received};
 use crate::checksums::Checksums;
+use crate::directory;
 use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -99,11 +100,17 @@ pub(crate) fn tell_checksum(
     }
 }
 
-/// Writes an object. Its row, the end of the one before and the events are one transaction.
-pub(crate) async fn put(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectOutput, Error> {
-    if input.write_offset_bytes.is_some() {
-        return Err(Error::header("x-amz-write-offset-bytes", "Only directory buckets append"));
+/// Writes an object, or appends to one.
+pub(crate) async fn put(cx: &Cx, input: PutObjectInput) -> Result<PutObjectOutput, Error> {
+    match input.write_offset_bytes {
+        None => write(cx, input).await,
+        // Apart, so that what few objects need makes no write's future larger.
+        Some(offset) => Box::pin(directory::append(cx, input, offset)).await,
     }
+}
+
+/// Writes an object. Its row, the end of the one before and the events are one transaction.
+pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjectOutput, Error> {
     let mut draft = input.draft()?;
     let (name, key) = (&*input.bucket, &*input.key);
     let bucket = cx.read(|tx| {
@@ -221,15 +228,13 @@ pub(crate) fn delete(
     tx: &mut WriteTx<'_>,
     input: DeleteObjectInput,
 ) -> Result<DeleteObjectOutput, Error> {
-    for (header, is_given) in [
-        ("x-amz-if-match-last-modified-time", input.if_match_last_modified_time.is_some()),
-        ("x-amz-if-match-size", input.if_match_size.is_some()),
-    ] {
-        if is_given {
-            return Err(Error::header(header, ""));
-        }
-    }
     let name = &*input.bucket;
+    let expected = Expected {
+        e_tag: input.if_match.as_deref(),
+        modified: input.if_match_last_modified_time,
+        size: input.if_match_size,
+    };
+    expected.check_offered(name)?;
     let bucket = store::expected_shared_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     let bypasses_governance = input.bypass_governance_retention == Some(true);
     if bypasses_governance && !bucket.has_lock {
@@ -240,9 +245,7 @@ pub(crate) fn delete(
     let version_id = input.version_id.as_deref();
     let removal = Removal { version_id, bypasses_governance, ..Removal::default() };
     let at = (name, &*input.key);
-    if let Some(tag) = &input.if_match {
-        check_match(tx, at, removal, tag)?;
-    }
+    expected.check(tx, at, removal)?;
     let removed = versions::remove(tx, &bucket, at, removal)?;
     let Removed { version_id, is_marker } = removed;
     Ok(DeleteObjectOutput {
@@ -252,19 +255,51 @@ pub(crate) fn delete(
     })
 }
 
-/// Refuses a removal unless what is there has the ETag that the caller thinks.
-pub(crate) fn check_match(
-    tx: &(impl Tx + ?Sized),
-    at: versions::At<'_>,
-    removal: Removal<'_>,
-    tag: &str,
-) -> Result<(), Error> {
-    let mut found = versions::find(tx, at, removal.version_id)?;
-    let object = found.as_mut().and_then(versions::Found::object_mut);
-    match object {
-        None => Err(Error::NoSuchKey { key: at.1.to_owned() }),
-        Some(object) if object.listed.e_tag.is_named_by(tag) => Ok(()),
-        Some(_) => Err(Error::PreconditionFailed { condition: "If-Match".to_owned() }),
+/// What a caller who removes an object thinks of it.
+pub(crate) struct Expected<'a> {
+    pub(crate) e_tag: Option<&'a str>,
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) size: Option<i64>,
+}
+
+impl Expected<'_> {
+    /// Refuses conditions that only directory buckets have.
+    pub(crate) fn check_offered(&self, bucket: &str) -> Result<(), Error> {
+        let header = match (self.modified, self.size) {
+            (Some(_), _) => "x-amz-if-match-last-modified-time",
+            (None, Some(_)) => "x-amz-if-match-size",
+            (None, None) => return Ok(()),
+        };
+        if directory::is_name(bucket) { Ok(()) } else { Err(Error::header(header, "")) }
+    }
+
+    /// Refuses a removal unless what is there is what the caller thinks.
+    pub(crate) fn check(
+        &self,
+        tx: &(impl Tx + ?Sized),
+        at: versions::At<'_>,
+        removal: Removal<'_>,
+    ) -> Result<(), Error> {
+        if self.e_tag.is_none() && self.modified.is_none() && self.size.is_none() {
+            return Ok(());
+        }
+        let mut found = versions::find(tx, at, removal.version_id)?;
+        let Some(object) = found.as_mut().and_then(versions::Found::object_mut) else {
+            return Err(Error::NoSuchKey { key: at.1.to_owned() });
+        };
+        let listed = &object.listed;
+        let fails =
+            |condition: &str| Err(Error::PreconditionFailed { condition: condition.to_owned() });
+        if self.e_tag.is_some_and(|tag| !listed.e_tag.is_named_by(tag)) {
+            return fails("If-Match");
+        }
+        if self.modified.is_some_and(|time| time.secs() != listed.modified().secs()) {
+            return fails("x-amz-if-match-last-modified-time");
+        }
+        if self.size.is_some_and(|size| u64::try_from(size).ok() != Some(listed.size)) {
+            return fails("x-amz-if-match-size");
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::access::VERSION;
 use crate::access::bucket_arn;
 use crate::access_points;
 use crate::acl_grants;
+use crate::directory;
 use crate::error::Error;
 use crate::model::{
     DeleteBucketPolicyInput, DeleteBucketPolicyOutput, GetBucketPolicyInput, GetBucketPolicyOutput,
@@ -43,7 +44,8 @@ struct Cache(Mutex<HashMap<String, Compiled>>);
 ///
 /// A bucket that does not exist is said to be so before anybody asks whether the caller may use it, as S3 does.
 pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<ResourcePolicy>, Fault> {
-    let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else {
+    let named = check.resource.strip_prefix("arn:aws:s3:::");
+    let Some(resource) = named.or_else(|| directory::named_by(&check.resource)) else {
         return access_points::policy(tx, &check.resource);
     };
     let name = resource.split_once('/').map_or(resource, |(bucket, _)| bucket);
@@ -53,6 +55,8 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<Resou
     }
     let bucket = match BUCKETS.get_shared(tx, name)? {
         Some(bucket) => bucket,
+        // A session for a bucket that is created next.
+        None if request.service == "s3" && request.operation == "CreateSession" => return Ok(None),
         None if request.service == "s3" => {
             return Err(store::bucket(tx, name).err().unwrap_or(Error::AccessDenied).into());
         }
@@ -122,7 +126,13 @@ pub(crate) fn put(
 ) -> Result<PutBucketPolicyOutput, Error> {
     let name = &input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
-    check(name, &input.policy)?;
+    match directory::is_name(name) {
+        true => {
+            let arn = directory::arn(&bucket.region, &bucket.account, name);
+            check(&input.policy, |document| directory::check_policy(document, &arn))?;
+        }
+        false => check(&input.policy, |document| points::check(document, &bucket_arn(name)))?,
+    }
     if is_public(&input.policy) && access_points::blocks(tx, &bucket)?.block_policy {
         let (caller, arn) = (&tx.request().principal.arn, bucket_arn(name));
         return Err(Error::Fault(Fault::access_denied(format!(
@@ -176,8 +186,11 @@ pub(crate) fn status(
     }
 }
 
-/// Refuses what is no policy, and policies on what is not this bucket.
-fn check(bucket: &str, policy: &str) -> Result<(), Error> {
+/// Refuses what is no policy, and policies on what `fits` refuses: what is not this bucket.
+fn check(
+    policy: &str,
+    fits: impl FnOnce(&Document) -> Result<(), &'static str>,
+) -> Result<(), Error> {
     let malformed = |message: &str| Error::MalformedPolicy { message: message.to_owned() };
     if policy.len() > MAX_POLICY_BYTES {
         return Err(malformed(
@@ -198,7 +211,7 @@ fn check(bucket: &str, policy: &str) -> Result<(), Error> {
         let is_principal = message.starts_with("Invalid principal in policy");
         malformed(if is_principal { "Invalid principal in policy" } else { &message })
     })?;
-    points::check(&document, &bucket_arn(bucket)).map_err(malformed)
+    fits(&document).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -212,7 +225,8 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        check("b", text).err().map(|error| error.to_string()).unwrap_or_default()
+        let fits = |document: &Document| points::check(document, "arn:aws:s3:::b");
+        check(text, fits).err().map(|error| error.to_string()).unwrap_or_default()
     }
 
     #[test]

@@ -6,6 +6,7 @@ use fogbank_core::reset::{AT_ONCE, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault, WriteTx};
 
 use crate::buckets;
+use crate::directory::DIRECTORIES;
 use crate::error::Error;
 use crate::store::{self, BUCKETS, LISTED, OWNED, SHOWN};
 use crate::versions;
@@ -17,6 +18,7 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
         let account = account.as_deref();
         forget_effects(&cx, "s3", account).await?;
         let mut buckets = cx.read(|tx| OWNED.range(&()).keys(tx))?;
+        buckets.extend(cx.read(|tx| DIRECTORIES.range(&()).keys(tx))?);
         buckets.retain(|(owner, _)| is_meant(account, owner));
         for (owner, name) in &buckets {
             remove_versions(&cx, owner, name).await?;

@@ -455,6 +455,21 @@ impl Parts {
         Parts { number, runs }
     }
 
+    /// How many parts there are.
+    pub(crate) fn count(&self) -> u16 {
+        self.runs.iter().map(|run| run.count).sum()
+    }
+
+    /// Adds a part behind the last one, and returns its number.
+    pub(crate) fn push(&mut self, size: u64) -> u16 {
+        let part = self.runs.last().map_or(1, |run| run.first + run.count);
+        match self.runs.last_mut() {
+            Some(run) if run.size == size => run.count += 1,
+            _ => self.runs.push(Run { first: part, count: 1, size }),
+        }
+        part
+    }
+
     /// The bytes of the object that lie in a part.
     pub(crate) fn bytes(&self, part: u16) -> Option<Range<u64>> {
         let mut start = 0;

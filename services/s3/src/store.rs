@@ -14,6 +14,7 @@ use fogbank_core::{Tx, WriteTx};
 
 use crate::annotations::rows::{ANNOTATED, ANNOTATIONS, ORPHANS as ORPHANED_ANNOTATIONS, forget};
 use crate::ciphers::Nonce;
+use crate::directory;
 use crate::error::Error;
 pub(crate) use crate::rows::*;
 use crate::rules;
@@ -88,6 +89,9 @@ pub(crate) static TABLES: &[TableLabel] = &[
     ANNOTATED.label(),
     ANNOTATIONS.label(),
     ORPHANED_ANNOTATIONS.label(),
+    directory::DIRECTORIES.label(),
+    directory::RENAMES.label(),
+    directory::RENAME_ENDS.label(),
 ];
 
 /// How many parts one transaction removes.
@@ -97,7 +101,9 @@ pub(crate) const PARTS_AT_ONCE: usize = 256;
 pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Bucket, Error> {
     match BUCKETS.get(tx, name)? {
         Some(bucket) => Ok(bucket),
-        None if rules::is_bucket_name(name) => Err(Error::NoSuchBucket { bucket: name.to_owned() }),
+        None if rules::is_bucket_name(name) || directory::zone(name).is_some() => {
+            Err(Error::NoSuchBucket { bucket: name.to_owned() })
+        }
         None => Err(Error::InvalidBucketName { bucket: name.to_owned() }),
     }
 }

@@ -6,6 +6,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::access_logs;
 use crate::annotations;
+use crate::directory;
 use crate::error::Error;
 use crate::inventory;
 use crate::lifecycle;
@@ -22,6 +23,7 @@ pub(crate) static TASKS: &[Task] = &[
     Task { name: lifecycle::SWEEP, every: Duration::from_secs(900), run: lifecycle::run },
     // Whether a report is due is looked up for each inventory.
     Task { name: inventory::REPORTS, every: Duration::from_secs(900), run: inventory::run },
+    directory::FORGET,
     Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },
     Task {
         name: request_metrics::CONFIGURATIONS,

@@ -8,6 +8,7 @@ use fogbank_core::{Arn, Cx, Principal, ReadTx, Tx, WriteTx};
 use crate::bodies;
 use crate::buckets::{display_name, owner};
 use crate::checksums::{Algorithm, type_name};
+use crate::directory;
 use crate::encryption;
 use crate::error::Error;
 use crate::lifecycle;
@@ -45,7 +46,7 @@ pub(crate) async fn create(
             number,
             initiated_millis: tx.now().millis(),
             initiator: initiator(&tx.request().principal),
-            storage_class: draft.storage_class,
+            storage_class: directory::class(tx, &bucket, at.0)?.or(draft.storage_class),
             headers: draft.headers,
             metadata: draft.metadata,
             tags: draft.tags,

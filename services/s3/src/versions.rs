@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 use sha2::{Digest, Sha256};
 
+use crate::directory;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::model::{
@@ -214,7 +215,10 @@ pub(crate) fn put(
     old: Option<Object>,
 ) -> Result<(), Error> {
     object.version_name = match bucket.versioning {
-        Versioning::Never => return store::put_object(tx, at, object, old.as_ref()),
+        Versioning::Never => {
+            directory::settle(tx, bucket, at.0, object)?;
+            return store::put_object(tx, at, object, old.as_ref());
+        }
         Versioning::Enabled => VersionName::Id,
         Versioning::Suspended => VersionName::Null,
     };

@@ -7,6 +7,9 @@ use fogbank_testkit::{Value, World, json};
 
 use crate::services::SERVICES;
 
+/// A directory bucket of S3.
+const DIRECTORY: &str = "plausible--use1-az4--x-s3";
+
 /// What is given for members whose meaning no model tells: the service (`*` for any), the operation (`*` for any), the
 /// member and its value. The first that fits counts; null leaves the member out.
 fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
@@ -127,6 +130,8 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("logs", "CreateLogGroup", "kmsKeyId", Value::Null),
         ("logs", "*", "kmsKeyId", json!(key)),
         ("organizations", "*", "Target", json!({ "Id": "111122223333", "Type": "ACCOUNT" })),
+        ("s3", "CreateSession", "Bucket", json!(DIRECTORY)),
+        ("s3", "RenameObject", "Bucket", json!(DIRECTORY)),
         ("s3", "DeleteObject", "VersionId", Value::Null),
         ("s3", "*", "CopySource", json!("plausible/source")),
         ("s3", "*", "Tagging", json!("team=blue")),
@@ -301,6 +306,16 @@ pub(super) async fn world() -> World {
     for (action, input) in [
         ("dynamodb:CreateTable", table),
         ("s3:CreateBucket", json!({ "Bucket": "plausible" })),
+        (
+            "s3:CreateBucket",
+            json!({
+                "Bucket": DIRECTORY,
+                "CreateBucketConfiguration": {
+                    "Location": { "Type": "AvailabilityZone", "Name": "use1-az4" },
+                    "Bucket": { "Type": "Directory" },
+                },
+            }),
+        ),
         (
             "s3control:CreateAccessPoint",
             json!({ "AccountId": "000000000000", "Name": "plausible", "Bucket": "plausible" }),

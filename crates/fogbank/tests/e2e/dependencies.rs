@@ -65,6 +65,7 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
         "fogbank-identity",
         "its policies decide what the gateway lets through",
     ),
+    ("fogbank-s3", "fogbank-identity", "CreateSession makes credentials that the gateway reads"),
     ("fogbank-s3", "fogbank-accesspoints", "S3 is reached through the access points"),
     ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),

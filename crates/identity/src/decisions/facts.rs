@@ -79,7 +79,9 @@ impl Context for Facts<'_> {
         if let Some(values) = self.own_key(key) {
             return Some(values);
         }
-        if let Some(name) = key.strip_prefix("s3:") {
+        // Directory buckets have the same keys under a prefix of their own.
+        let of_s3 = key.strip_prefix("s3:").or_else(|| key.strip_prefix("s3express:"));
+        if let Some(name) = of_s3 {
             return self.of_s3(key, name);
         }
         if let Some(tag) = resource_tag(key) {

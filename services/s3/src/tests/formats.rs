@@ -6,6 +6,7 @@ use fogbank_testkit::{check_row, expect};
 
 use crate::annotations::rows::{Annotated, Annotation, ListedAnnotation};
 use crate::checksums::{Algorithm, Checksum};
+use crate::directory::{Directory, Renamed};
 use crate::rules::ETag;
 use crate::store::{
     Acl, AclGrant, AclGrantee, AclPermission, Begun, Bucket, DefaultEncryption, DefaultRetention,
@@ -43,6 +44,15 @@ fn inventories() {
     check_row(
         &row,
         expect!["01ac0202010180da8cf1ee660103642f6bac02070707070707070707070707070707070101610900"],
+    );
+}
+
+#[test]
+fn directories() {
+    check_row(&Directory { is_local_zone: true }, expect!["0101"]);
+    check_row(
+        &Renamed { request: [7; 32] },
+        expect!["010707070707070707070707070707070707070707070707070707070707070707"],
     );
 }
 

@@ -9,6 +9,7 @@ mod configurations;
 mod copies;
 mod cors;
 mod customer_keys;
+mod directories;
 mod encryption_updates;
 mod formats;
 mod http;

@@ -1,0 +1,61 @@
+//! CreateSession: credentials by which a directory bucket's objects are reached for five minutes.
+
+use fogbank_core::{Tx, WriteTx};
+use fogbank_identity::bucket_sessions::{self, BucketSession};
+
+use crate::error::Error;
+use crate::model::{CreateSessionInput, CreateSessionOutput, SessionCredentials, SessionMode};
+use crate::store::{BUCKETS, DefaultEncryption};
+
+/// Creates a session. Its mode was settled when the call was allowed.
+pub(crate) fn create(
+    tx: &mut WriteTx<'_>,
+    input: CreateSessionInput,
+) -> Result<CreateSessionOutput, Error> {
+    // None is there if it is created next.
+    let bucket = BUCKETS.get(tx, &input.bucket)?;
+    if bucket_sessions::of(&tx.request().principal).is_some()
+        || tx.request().principal.is_anonymous()
+    {
+        return Err(Error::AccessDenied);
+    }
+    let (method, key_id) = match bucket.as_ref().map(|bucket| &bucket.encryption) {
+        Some(DefaultEncryption::Kms { key_id, .. }) => ("aws:kms", key_id.clone()),
+        _ => ("AES256", None),
+    };
+    check_encryption(&input, method, key_id.as_deref())?;
+    let session = BucketSession {
+        bucket: &input.bucket,
+        number: bucket.map_or(0, |bucket| bucket.id),
+        is_read_write: input.session_mode == Some(SessionMode::ReadWrite),
+    };
+    let made = bucket_sessions::create(tx, session)?;
+    Ok(CreateSessionOutput {
+        bucket_key_enabled: key_id.is_some().then_some(true),
+        server_side_encryption: Some(method.to_owned()),
+        ssekms_key_id: key_id,
+        ssekms_encryption_context: None,
+        credentials: Some(SessionCredentials {
+            access_key_id: Some(made.access_key_id),
+            secret_access_key: Some(made.secret),
+            session_token: Some(made.token),
+            expiration: Some(made.expires),
+        }),
+    })
+}
+
+/// Refuses another encryption than the bucket's: sessions cannot change it.
+fn check_encryption(
+    input: &CreateSessionInput,
+    method: &str,
+    key_id: Option<&str>,
+) -> Result<(), Error> {
+    let is_same = input.server_side_encryption.as_deref().is_none_or(|asked| asked == method)
+        && input.ssekms_key_id.as_deref().is_none_or(|asked| Some(asked) == key_id);
+    if is_same {
+        return Ok(());
+    }
+    // The words are a guess.
+    let message = "The encryption of a session must match the default encryption of the bucket";
+    Err(Error::request(message))
+}
