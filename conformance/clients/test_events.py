@@ -1,7 +1,12 @@
 """EventBridge as boto3 and the AWS CLI use it: rules, targets, schedules, and what S3 tells the default bus."""
 
 import json
+import queue
 import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from command_line import CommandLine
@@ -185,6 +190,101 @@ def test_schedules_and_kills(start, binary):
     assert arrived == sent
 
 
+@contextmanager
+def listener():
+    """A host that gives tokens and takes events; its URL, and what it was asked."""
+    asked = queue.Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+            asked.put((self.path, dict(self.headers), body))
+            answer = json.dumps({"access_token": "token-1", "expires_in": 3600}) if self.path == "/token" else ""
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer.encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+
+
+def test_api_destinations(root, events):
+    role = root.role("invoker", EVENTS, allow("events:InvokeApiDestination"))
+    put_rule(events, "orders", {"source": ["shop"]})
+    kinds = {
+        "BASIC": {"BasicAuthParameters": {"Username": "ann", "Password": "secret"}},
+        "API_KEY": {"ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "secret"}},
+        "OAUTH_CLIENT_CREDENTIALS": {"OAuthParameters": {
+            "ClientParameters": {"ClientID": "me", "ClientSecret": "secret"}, "HttpMethod": "POST",
+        }},
+    }  # fmt: skip
+    with listener() as (url, asked):
+        kinds["OAUTH_CLIENT_CREDENTIALS"]["OAuthParameters"]["AuthorizationEndpoint"] = f"{url}/token"
+        for kind, parameters in kinds.items():
+            parameters["InvocationHttpParameters"] = {
+                "BodyParameters": [{"Key": "from", "Value": "fogbank", "IsValueSecret": False}],
+            }
+            made = events.create_connection(Name=kind, AuthorizationType=kind, AuthParameters=parameters)
+            shown = events.describe_connection(Name=kind)
+            assert shown["ConnectionState"] == "AUTHORIZED" and "secret" not in str(shown["AuthParameters"])
+            destination = events.create_api_destination(
+                Name=kind,
+                ConnectionArn=made["ConnectionArn"],
+                InvocationEndpoint=f"{url}/orders/*",
+                HttpMethod="POST",
+            )["ApiDestinationArn"]
+            events.put_targets(Rule="orders", Targets=[{
+                "Id": "t", "Arn": destination, "RoleArn": role, "InputPath": "$.detail",
+                "HttpParameters": {
+                    "PathParameterValues": ["$.detail.id"], "QueryStringParameters": {"q": "a b"},
+                    "HeaderParameters": {"x-kind": kind},
+                },
+            }])  # fmt: skip
+            send(events, id="7/8")
+            if kind == "OAUTH_CLIENT_CREDENTIALS":
+                path, _, body = asked.get(timeout=30)
+                assert (path, body) == ("/token", "grant_type=client_credentials&client_id=me&client_secret=secret")
+            path, headers, body = asked.get(timeout=30)
+            assert path == "/orders/7%2F8?q=a%20b"
+            assert json.loads(body) == {"id": "7/8", "from": "fogbank"}
+            headers = {name.lower(): value for name, value in headers.items()}
+            assert headers["x-kind"] == kind
+            if kind == "API_KEY":
+                assert headers["x-key"] == "secret"
+            else:
+                expected = {"BASIC": "Basic YW5uOnNlY3JldA=="}.get(kind, "Bearer token-1")
+                assert headers["authorization"] == expected
+        assert asked.empty()
+
+
+def test_a_replay(root, events):
+    bus = f"arn:aws:events:us-east-1:{root.account}:event-bus/default"
+    archive = events.create_archive(ArchiveName="all", EventSourceArn=bus)["ArchiveArn"]
+    began = int(time.time()) - 60
+    sent = {send(events, number=number) for number in range(30)}
+    rule = put_rule(events, "late", {"source": ["shop"]})
+    url, target = make_queue(root, "late", rule)
+    events.put_targets(Rule="late", Targets=[{"Id": "q", "Arn": target}])
+    events.start_replay(
+        ReplayName="again",
+        EventSourceArn=archive,
+        EventStartTime=began,
+        EventEndTime=began + 3600,
+        Destination={"Arn": bus},
+    )
+    arrived = receive(root, url, 30)
+    assert {event["id"] for event in arrived} == sent
+    assert {event["replay-name"] for event in arrived} == {"again"}
+    assert events.describe_replay(ReplayName="again")["State"] == "COMPLETED"
+    assert events.describe_archive(ArchiveName="all")["EventCount"] == 30
+
+
 def test_every_operation(root, tmp_path):
     events = CommandLine(root, "events", tmp_path)
     bus = events("create-event-bus", name="own", tags=TAGS)["EventBusArn"]
@@ -216,7 +316,49 @@ def test_every_operation(root, tmp_path):
     assert tested["Result"] is True
     entry = {"Source": "shop", "DetailType": "d", "Detail": "{}", "EventBusName": "own"}
     assert events("put-events", entries=[entry])["FailedEntryCount"] == 0
+    archives_and_replays(events, bus)
+    connections(events)
+    source = {"name": "aws.partner/example.com/source"}
+    assert events("list-event-sources")["EventSources"] == []
+    for operation in ("describe", "activate", "deactivate"):
+        events.only_refuses(f"{operation}-event-source", "ResourceNotFoundException", **source)
     events("remove-targets", rule="r", **of, ids=["q"])
     events("delete-rule", name="r", **of)
     events("delete-event-bus", name="own")
     assert events.missing() == []
+
+
+def archives_and_replays(events, bus):
+    archive = events("create-archive", archive_name="all", event_source_arn=bus)["ArchiveArn"]
+    events("update-archive", archive_name="all", retention_days=1)
+    assert events("describe-archive", archive_name="all")["RetentionDays"] == 1
+    assert len(events("list-archives")["Archives"]) == 1
+    events(
+        "start-replay",
+        replay_name="again",
+        event_source_arn=archive,
+        event_start_time="2026-01-01T00:00:00Z",
+        event_end_time="2026-01-02T00:00:00Z",
+        destination={"Arn": bus},
+    )
+    eventually(lambda: events("describe-replay", replay_name="again")["State"] == "COMPLETED")
+    assert len(events("list-replays")["Replays"]) == 1
+    events.only_refuses("cancel-replay", "IllegalStatusException", replay_name="again")
+    events("delete-archive", archive_name="all")
+
+
+def connections(events):
+    basic = {"BasicAuthParameters": {"Username": "ann", "Password": "secret"}}
+    made = events("create-connection", name="c", authorization_type="BASIC", auth_parameters=basic)
+    events("update-connection", name="c", description="mine")
+    assert events("describe-connection", name="c")["AuthorizationType"] == "BASIC"
+    assert len(events("list-connections")["Connections"]) == 1
+    # The CLI would fetch a URL that is given as a flag.
+    endpoint = {"ConnectionArn": made["ConnectionArn"], "InvocationEndpoint": "https://example.com/"}
+    events("create-api-destination", cli_input_json={"Name": "d", "HttpMethod": "POST", **endpoint})
+    events("update-api-destination", name="d", description="theirs")
+    assert events("describe-api-destination", name="d")["ApiDestinationState"] == "ACTIVE"
+    assert len(events("list-api-destinations")["ApiDestinations"]) == 1
+    events("delete-api-destination", name="d")
+    events("deauthorize-connection", name="c")
+    events("delete-connection", name="c")

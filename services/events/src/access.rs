@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use fogbank_core::wire::Struct;
-use fogbank_core::{Access, Check, Fault, ReadTx, Request};
+use fogbank_core::{Access, Check, Fault, ReadTx, Request, arn};
 
 use crate::model::{
-    CreateEventBusInput, PutEventsInput, PutRuleInput, PutTargetsInput, TagResourceInput,
-    UntagResourceInput,
+    CreateEventBusInput, PutEventsInput, PutRuleInput, PutTargetsInput, StartReplayInput,
+    TagResourceInput, UntagResourceInput,
 };
 use crate::rules::json::Json;
 use crate::rules::names;
@@ -139,6 +139,60 @@ pub(crate) fn put_targets(request: &Request, given: &dyn Struct) -> Result<Acces
     roles.sort_unstable();
     roles.dedup();
     Ok(roles.into_iter().fold(access, |access, role| access.and_pass_role(role, SERVICE, &arn)))
+}
+
+fn named_arn(request: &Request, kind: &str, name: &str) -> String {
+    names::named_arn(kind, &(request.account.clone(), request.region.clone(), name.to_owned()))
+}
+
+/// The operation on an archive.
+pub(crate) fn archive(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let name = given.text("ArchiveName").unwrap_or_default();
+    Ok(Access::on(named_arn(request, "archive", name)))
+}
+
+/// `CreateArchive` on the archive and on the bus.
+pub(crate) fn create_archive(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let bus = bus_arn(request, given.text("EventSourceArn"));
+    Ok(archive(request, given)?.and("events:CreateArchive", bus))
+}
+
+/// The operation on a replay.
+pub(crate) fn replay(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let name = given.text("ReplayName").unwrap_or_default();
+    Ok(Access::on(named_arn(request, "replay", name)))
+}
+
+/// `StartReplay` on the replay, the archive and the bus.
+pub(crate) fn start_replay(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let started = input::<StartReplayInput>(given)?;
+    Ok(replay(request, given)?
+        .and("events:StartReplay", &started.event_source_arn)
+        .and("events:StartReplay", &started.destination.arn))
+}
+
+/// The operation on a connection.
+pub(crate) fn connection(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let name = given.text("Name").unwrap_or_default();
+    Ok(Access::on(named_arn(request, "connection", name)))
+}
+
+/// The operation on an API destination.
+pub(crate) fn destination(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let name = given.text("Name").unwrap_or_default();
+    Ok(Access::on(named_arn(request, "api-destination", name)))
+}
+
+/// `CreateApiDestination` on the destination and on its connection.
+pub(crate) fn create_destination(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let connection = given.text("ConnectionArn").unwrap_or_default();
+    Ok(destination(request, given)?.and("events:CreateApiDestination", connection))
+}
+
+/// The operation on a partner's event source, which is nobody's in particular.
+pub(crate) fn source(request: &Request, given: &dyn Struct) -> Result<Access, Fault> {
+    let name = given.text("Name").unwrap_or_default();
+    Ok(Access::on(arn::arn("events", &request.region, "", format_args!("event-source/{name}"))))
 }
 
 /// The operation on the bus or rule that `ResourceARN` names.

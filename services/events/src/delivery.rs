@@ -15,9 +15,9 @@ use crate::rules::json::Json;
 use crate::rules::names::{self, RuleKey};
 use crate::rules::path::Path;
 use crate::rules::template::{Facts, Template};
-use crate::store::{Input, Rule, Target};
+use crate::store::{Http, Input, Rule, Target};
 use crate::targets::Kind;
-use crate::{dead_letters, forwarding, logs, roles, tasks};
+use crate::{dead_letters, forwarding, invocations, logs, roles, tasks};
 
 /// The service as targets' policies know it.
 pub(crate) const SERVICE: &str = "events.amazonaws.com";
@@ -34,6 +34,7 @@ pub(crate) struct Delivery {
     pub(crate) role_arn: Option<String>,
     pub(crate) rule_arn: String,
     pub(crate) group_id: Option<String>,
+    pub(crate) http: Option<Http>,
     /// What the target gets.
     pub(crate) payload: String,
     /// The event, where it is not what the target gets.
@@ -92,7 +93,8 @@ pub(crate) fn emit(
         role_arn: target.role_arn.clone().or_else(|| rule.role_arn.clone().filter(|_| is_bus)),
         rule_arn,
         group_id: target.queue.clone().flatten(),
-        event: (payload.is_some() && (dead_letter_arn.is_some() || is_log(&target.arn)))
+        http: target.http.clone(),
+        event: (payload.is_some() && (dead_letter_arn.is_some() || looks_at_event(&target.arn)))
             .then(|| event.text.clone()),
         payload: payload.unwrap_or_else(|| event.text.clone()),
         dead_letter_arn,
@@ -111,8 +113,10 @@ pub(crate) fn emit(
     Ok(delivery.payload.len() + delivery.event.map_or(0, |event| event.len()) + 1024)
 }
 
-fn is_log(arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| arn.service == "logs")
+/// Whether a delivery to a target looks at the event beside what the target gets.
+fn looks_at_event(arn: &str) -> bool {
+    let kind = Arn::parse(arn).and_then(|arn| Kind::of(&arn).ok());
+    matches!(kind, Some(Kind::LogGroup | Kind::ApiDestination))
 }
 
 /// What a target gets, if it is not the event.
@@ -180,6 +184,7 @@ async fn attempt(cx: &Cx, delivery: &Delivery) -> Result<(), Fault> {
     };
     let (action, input) = match kind {
         Kind::Bus => return forwarding::forward(cx, delivery, principal).await,
+        Kind::ApiDestination => return invocations::invoke(cx, delivery, principal).await,
         Kind::LogGroup => return logs::write(cx, delivery, &arn, principal).await,
         Kind::Queue => {
             let mut input = json!({

@@ -2,7 +2,9 @@
 //!
 //! Nouns: a **bus** gets events, from callers of `PutEvents` and, the default bus of an account and region, from AWS's
 //! services; a **rule** of a bus wants those that its **pattern** takes, or makes one itself by its **schedule**; its
-//! **targets** (queues, topics, functions, log groups, other buses) get them, as they are or transformed.
+//! **targets** (queues, topics, functions, log groups, other buses, HTTP endpoints) get them, as they are or transformed.
+//! An **archive** keeps events of a bus, a **replay** sends them to its rules again. An **API destination** is an HTTP
+//! endpoint, its **connection** proves to it who is calling.
 //!
 //! Deliveries are effects of the transaction that accepts an event: at least once, tried again while the target's service
 //! fails for as long as the target's retry policy says, given up (to the dead-letter queue) when the target refuses.
@@ -11,27 +13,36 @@
 //! Limits, which are AWS's: 10 entries and 1 MiB a call, 300 rules a bus, 5 targets a rule, 100 buses, JSON 1,100 levels
 //! deep. An event that came from another bus goes to no third one.
 //!
-//! What is missing: archives and replays, connections and API destinations, partners' sources, global endpoints, keys of
-//! KMS, logs of buses; targets of services that Fogbank does not have answer `NotImplemented`.
+//! What differs from AWS: connections keep their secrets in their own rows, sealed, and not in Secrets Manager; rate limits
+//! of API destinations are kept and shown, and not obeyed; archives make no rules that can be seen.
+//!
+//! What is missing: partners' sources (there is no partner), global endpoints, keys of KMS, logs of buses; targets of
+//! services that Fogbank does not have answer `NotImplemented`.
 
 mod access;
+mod archives;
 mod buses;
+mod connections;
 mod dead_letters;
 mod delivery;
+mod destinations;
 mod entries;
 mod error;
 mod event_rules;
 mod forwarding;
+mod invocations;
 mod logs;
 mod model;
 mod pages;
 mod patterns;
 mod permissions;
+mod replays;
 mod reset;
 mod roles;
 mod routing;
 pub mod rules;
 mod schedules;
+mod sources;
 mod store;
 mod tags;
 mod targets;
@@ -63,6 +74,30 @@ pub static OPERATIONS: &[Op] = operations! {
     write RemoveTargets         => targets::remove,            access::rule;
     read  ListTargetsByRule     => targets::list,              access::seen_rule;
     task  PutEvents             => entries::put,               access::put_events;
+    write CreateArchive         => archives::create,           access::create_archive;
+    read  DescribeArchive       => archives::describe,         access::archive;
+    read  ListArchives          => archives::list,             access::all;
+    write UpdateArchive         => archives::update,           access::archive;
+    write DeleteArchive         => archives::delete,           access::archive;
+    write StartReplay           => replays::start,             access::start_replay;
+    read  DescribeReplay        => replays::describe,          access::replay;
+    read  ListReplays           => replays::list,              access::all;
+    write CancelReplay          => replays::cancel,            access::replay;
+    write CreateConnection      => connections::create,        access::connection;
+    read  DescribeConnection    => connections::describe,      access::connection;
+    read  ListConnections       => connections::list,          access::all;
+    write UpdateConnection      => connections::update,        access::connection;
+    write DeauthorizeConnection => connections::deauthorize,   access::connection;
+    write DeleteConnection      => connections::delete,        access::connection;
+    write CreateApiDestination  => destinations::create,       access::create_destination;
+    read  DescribeApiDestination => destinations::describe,    access::destination;
+    read  ListApiDestinations   => destinations::list,         access::all;
+    write UpdateApiDestination  => destinations::update,       access::destination;
+    write DeleteApiDestination  => destinations::delete,       access::destination;
+    read  ListEventSources      => sources::list,              access::all;
+    read  DescribeEventSource   => sources::describe,          access::source;
+    write ActivateEventSource   => sources::activate,          access::source;
+    write DeactivateEventSource => sources::deactivate,        access::source;
     write TagResource           => tags::add,                  access::resource;
     write UntagResource         => tags::remove,               access::resource;
     read  ListTagsForResource   => tags::list,                 access::resource;

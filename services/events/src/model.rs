@@ -196,6 +196,156 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct ActivateEventSource;
+
+impl wire::OperationShape for ActivateEventSource {
+    type Input = ActivateEventSourceInput;
+    type Output = ActivateEventSourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ActivateEventSource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ACTIVATE_EVENT_SOURCE_REQUEST,
+            output: &schema::ACTIVATE_EVENT_SOURCE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "ConcurrentModificationException",
+                "InvalidStateException",
+                "InternalException",
+                "OperationDisabledException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CancelReplay;
+
+impl wire::OperationShape for CancelReplay {
+    type Input = CancelReplayInput;
+    type Output = CancelReplayOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CancelReplay",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CANCEL_REPLAY_REQUEST,
+            output: &schema::CANCEL_REPLAY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "ConcurrentModificationException",
+                "IllegalStatusException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateApiDestination;
+
+impl wire::OperationShape for CreateApiDestination {
+    type Input = CreateApiDestinationInput;
+    type Output = CreateApiDestinationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateApiDestination",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_API_DESTINATION_REQUEST,
+            output: &schema::CREATE_API_DESTINATION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceAlreadyExistsException",
+                "ResourceNotFoundException",
+                "LimitExceededException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateArchive;
+
+impl wire::OperationShape for CreateArchive {
+    type Input = CreateArchiveInput;
+    type Output = CreateArchiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateArchive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_ARCHIVE_REQUEST,
+            output: &schema::CREATE_ARCHIVE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceAlreadyExistsException",
+                "ResourceNotFoundException",
+                "InternalException",
+                "LimitExceededException",
+                "InvalidEventPatternException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateConnection;
+
+impl wire::OperationShape for CreateConnection {
+    type Input = CreateConnectionInput;
+    type Output = CreateConnectionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateConnection",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::CREATE_CONNECTION_REQUEST,
+            output: &schema::CREATE_CONNECTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceAlreadyExistsException",
+                "LimitExceededException",
+                "ResourceNotFoundException",
+                "InternalException",
+                "AccessDeniedException",
+                "ThrottlingException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateEventBus;
 
 impl wire::OperationShape for CreateEventBus {
@@ -220,6 +370,148 @@ impl wire::OperationShape for CreateEventBus {
                 "ConcurrentModificationException",
                 "LimitExceededException",
                 "OperationDisabledException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeactivateEventSource;
+
+impl wire::OperationShape for DeactivateEventSource {
+    type Input = DeactivateEventSourceInput;
+    type Output = DeactivateEventSourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeactivateEventSource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DEACTIVATE_EVENT_SOURCE_REQUEST,
+            output: &schema::DEACTIVATE_EVENT_SOURCE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "ConcurrentModificationException",
+                "InvalidStateException",
+                "InternalException",
+                "OperationDisabledException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeauthorizeConnection;
+
+impl wire::OperationShape for DeauthorizeConnection {
+    type Input = DeauthorizeConnectionInput;
+    type Output = DeauthorizeConnectionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeauthorizeConnection",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DEAUTHORIZE_CONNECTION_REQUEST,
+            output: &schema::DEAUTHORIZE_CONNECTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteApiDestination;
+
+impl wire::OperationShape for DeleteApiDestination {
+    type Input = DeleteApiDestinationInput;
+    type Output = DeleteApiDestinationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteApiDestination",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_API_DESTINATION_REQUEST,
+            output: &schema::DELETE_API_DESTINATION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteArchive;
+
+impl wire::OperationShape for DeleteArchive {
+    type Input = DeleteArchiveInput;
+    type Output = DeleteArchiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteArchive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_ARCHIVE_REQUEST,
+            output: &schema::DELETE_ARCHIVE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteConnection;
+
+impl wire::OperationShape for DeleteConnection {
+    type Input = DeleteConnectionInput;
+    type Output = DeleteConnectionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteConnection",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_CONNECTION_REQUEST,
+            output: &schema::DELETE_CONNECTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
             ],
             unsigned: false,
             checksum_required: false,
@@ -281,6 +573,82 @@ impl wire::OperationShape for DeleteRule {
     };
 }
 
+pub struct DescribeApiDestination;
+
+impl wire::OperationShape for DescribeApiDestination {
+    type Input = DescribeApiDestinationInput;
+    type Output = DescribeApiDestinationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeApiDestination",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_API_DESTINATION_REQUEST,
+            output: &schema::DESCRIBE_API_DESTINATION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFoundException", "InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeArchive;
+
+impl wire::OperationShape for DescribeArchive {
+    type Input = DescribeArchiveInput;
+    type Output = DescribeArchiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeArchive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_ARCHIVE_REQUEST,
+            output: &schema::DESCRIBE_ARCHIVE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceAlreadyExistsException",
+                "ResourceNotFoundException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeConnection;
+
+impl wire::OperationShape for DescribeConnection {
+    type Input = DescribeConnectionInput;
+    type Output = DescribeConnectionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeConnection",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_CONNECTION_REQUEST,
+            output: &schema::DESCRIBE_CONNECTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFoundException", "InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DescribeEventBus;
 
 impl wire::OperationShape for DescribeEventBus {
@@ -294,6 +662,58 @@ impl wire::OperationShape for DescribeEventBus {
             status: 200,
             input: &schema::DESCRIBE_EVENT_BUS_REQUEST,
             output: &schema::DESCRIBE_EVENT_BUS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFoundException", "InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeEventSource;
+
+impl wire::OperationShape for DescribeEventSource {
+    type Input = DescribeEventSourceInput;
+    type Output = DescribeEventSourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeEventSource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_EVENT_SOURCE_REQUEST,
+            output: &schema::DESCRIBE_EVENT_SOURCE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "InternalException",
+                "OperationDisabledException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeReplay;
+
+impl wire::OperationShape for DescribeReplay {
+    type Input = DescribeReplayInput;
+    type Output = DescribeReplayOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeReplay",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_REPLAY_REQUEST,
+            output: &schema::DESCRIBE_REPLAY_RESPONSE,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -387,6 +807,78 @@ impl wire::OperationShape for EnableRule {
     };
 }
 
+pub struct ListApiDestinations;
+
+impl wire::OperationShape for ListApiDestinations {
+    type Input = ListApiDestinationsInput;
+    type Output = ListApiDestinationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListApiDestinations",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_API_DESTINATIONS_REQUEST,
+            output: &schema::LIST_API_DESTINATIONS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListArchives;
+
+impl wire::OperationShape for ListArchives {
+    type Input = ListArchivesInput;
+    type Output = ListArchivesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListArchives",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_ARCHIVES_REQUEST,
+            output: &schema::LIST_ARCHIVES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFoundException", "InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListConnections;
+
+impl wire::OperationShape for ListConnections {
+    type Input = ListConnectionsInput;
+    type Output = ListConnectionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListConnections",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_CONNECTIONS_REQUEST,
+            output: &schema::LIST_CONNECTIONS_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListEventBuses;
 
 impl wire::OperationShape for ListEventBuses {
@@ -400,6 +892,54 @@ impl wire::OperationShape for ListEventBuses {
             status: 200,
             input: &schema::LIST_EVENT_BUSES_REQUEST,
             output: &schema::LIST_EVENT_BUSES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InternalException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListEventSources;
+
+impl wire::OperationShape for ListEventSources {
+    type Input = ListEventSourcesInput;
+    type Output = ListEventSourcesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListEventSources",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_EVENT_SOURCES_REQUEST,
+            output: &schema::LIST_EVENT_SOURCES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["InternalException", "OperationDisabledException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListReplays;
+
+impl wire::OperationShape for ListReplays {
+    type Input = ListReplaysInput;
+    type Output = ListReplaysOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListReplays",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_REPLAYS_REQUEST,
+            output: &schema::LIST_REPLAYS_RESPONSE,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -680,6 +1220,36 @@ impl wire::OperationShape for RemoveTargets {
     };
 }
 
+pub struct StartReplay;
+
+impl wire::OperationShape for StartReplay {
+    type Input = StartReplayInput;
+    type Output = StartReplayOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "StartReplay",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::START_REPLAY_REQUEST,
+            output: &schema::START_REPLAY_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ResourceNotFoundException",
+                "ResourceAlreadyExistsException",
+                "InvalidEventPatternException",
+                "LimitExceededException",
+                "InternalException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct TagResource;
 
 impl wire::OperationShape for TagResource {
@@ -762,6 +1332,96 @@ impl wire::OperationShape for UntagResource {
     };
 }
 
+pub struct UpdateApiDestination;
+
+impl wire::OperationShape for UpdateApiDestination {
+    type Input = UpdateApiDestinationInput;
+    type Output = UpdateApiDestinationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateApiDestination",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_API_DESTINATION_REQUEST,
+            output: &schema::UPDATE_API_DESTINATION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+                "LimitExceededException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateArchive;
+
+impl wire::OperationShape for UpdateArchive {
+    type Input = UpdateArchiveInput;
+    type Output = UpdateArchiveOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateArchive",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_ARCHIVE_REQUEST,
+            output: &schema::UPDATE_ARCHIVE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+                "LimitExceededException",
+                "InvalidEventPatternException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateConnection;
+
+impl wire::OperationShape for UpdateConnection {
+    type Input = UpdateConnectionInput;
+    type Output = UpdateConnectionOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateConnection",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UPDATE_CONNECTION_REQUEST,
+            output: &schema::UPDATE_CONNECTION_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "ConcurrentModificationException",
+                "ResourceNotFoundException",
+                "InternalException",
+                "LimitExceededException",
+                "AccessDeniedException",
+                "ThrottlingException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateEventBus;
 
 impl wire::OperationShape for UpdateEventBus {
@@ -792,12 +1452,81 @@ impl wire::OperationShape for UpdateEventBus {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActivateEventSourceOutput {}
+
+wire::structure!(ActivateEventSourceOutput, schema::ACTIVATE_EVENT_SOURCE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActivateEventSourceInput {
+    pub name: String,
+}
+
+wire::structure!(ActivateEventSourceInput, schema::ACTIVATE_EVENT_SOURCE_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApiDestination {
+    pub api_destination_arn: Option<String>,
+    pub name: Option<String>,
+    pub api_destination_state: Option<String>,
+    pub connection_arn: Option<String>,
+    pub invocation_endpoint: Option<String>,
+    pub http_method: Option<ApiDestinationHttpMethod>,
+    pub invocation_rate_limit_per_second: Option<i32>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(ApiDestination, schema::API_DESTINATION, {
+    0 => api_destination_arn, 1 => name, 2 => api_destination_state, 3 => connection_arn,
+    4 => invocation_endpoint, 5 => http_method, 6 => invocation_rate_limit_per_second,
+    7 => creation_time, 8 => last_modified_time,
+});
+
+wire::enumeration!(ApiDestinationHttpMethod {
+    Post = "POST",
+    Get = "GET",
+    Head = "HEAD",
+    Options = "OPTIONS",
+    Put = "PUT",
+    Patch = "PATCH",
+    Delete = "DELETE",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AppSyncParameters {
     pub graph_ql_operation: Option<String>,
 }
 
 wire::structure!(AppSyncParameters, schema::APP_SYNC_PARAMETERS, {
     0 => graph_ql_operation,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Archive {
+    pub archive_name: Option<String>,
+    pub event_source_arn: Option<String>,
+    pub state: Option<ArchiveState>,
+    pub state_reason: Option<String>,
+    pub retention_days: Option<i32>,
+    pub size_bytes: Option<i64>,
+    pub event_count: Option<i64>,
+    pub creation_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(Archive, schema::ARCHIVE, {
+    0 => archive_name, 1 => event_source_arn, 2 => state, 3 => state_reason, 4 => retention_days,
+    5 => size_bytes, 6 => event_count, 7 => creation_time,
+});
+
+wire::enumeration!(ArchiveState {
+    Enabled = "ENABLED",
+    Disabled = "DISABLED",
+    Creating = "CREATING",
+    Updating = "UPDATING",
+    CreateFailed = "CREATE_FAILED",
+    UpdateFailed = "UPDATE_FAILED",
 });
 
 wire::enumeration!(AssignPublicIp {
@@ -847,6 +1576,26 @@ wire::structure!(BatchRetryStrategy, schema::BATCH_RETRY_STRATEGY, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CancelReplayInput {
+    pub replay_name: String,
+}
+
+wire::structure!(CancelReplayInput, schema::CANCEL_REPLAY_REQUEST, {
+    0 => replay_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CancelReplayOutput {
+    pub replay_arn: Option<String>,
+    pub state: Option<ReplayState>,
+    pub state_reason: Option<String>,
+}
+
+wire::structure!(CancelReplayOutput, schema::CANCEL_REPLAY_RESPONSE, {
+    0 => replay_arn, 1 => state, 2 => state_reason,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderStrategyItem {
     pub capacity_provider: String,
     pub weight: Option<i32>,
@@ -866,6 +1615,302 @@ pub struct Condition {
 
 wire::structure!(Condition, schema::CONDITION, {
     0 => r#type, 1 => key, 2 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Connection {
+    pub connection_arn: Option<String>,
+    pub name: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub state_reason: Option<String>,
+    pub authorization_type: Option<ConnectionAuthorizationType>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+    pub last_authorized_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(Connection, schema::CONNECTION, {
+    0 => connection_arn, 1 => name, 2 => connection_state, 3 => state_reason,
+    4 => authorization_type, 5 => creation_time, 6 => last_modified_time, 7 => last_authorized_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionApiKeyAuthResponseParameters {
+    pub api_key_name: Option<String>,
+}
+
+wire::structure!(ConnectionApiKeyAuthResponseParameters, schema::CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS, {
+    0 => api_key_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionAuthResponseParameters {
+    pub basic_auth_parameters: Option<ConnectionBasicAuthResponseParameters>,
+    pub o_auth_parameters: Option<ConnectionOAuthResponseParameters>,
+    pub api_key_auth_parameters: Option<ConnectionApiKeyAuthResponseParameters>,
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    pub connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+}
+
+wire::structure!(ConnectionAuthResponseParameters, schema::CONNECTION_AUTH_RESPONSE_PARAMETERS, {
+    0 => basic_auth_parameters, 1 => o_auth_parameters, 2 => api_key_auth_parameters,
+    3 => invocation_http_parameters, 4 => connectivity_parameters,
+});
+
+wire::enumeration!(ConnectionAuthorizationType {
+    Basic = "BASIC",
+    OauthClientCredentials = "OAUTH_CLIENT_CREDENTIALS",
+    ApiKey = "API_KEY",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionBasicAuthResponseParameters {
+    pub username: Option<String>,
+}
+
+wire::structure!(ConnectionBasicAuthResponseParameters, schema::CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS, {
+    0 => username,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionBodyParameter {
+    pub key: Option<String>,
+    pub value: Option<String>,
+    pub is_value_secret: Option<bool>,
+}
+
+wire::structure!(ConnectionBodyParameter, schema::CONNECTION_BODY_PARAMETER, {
+    0 => key, 1 => value, 2 => is_value_secret,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionHeaderParameter {
+    pub key: Option<String>,
+    pub value: Option<String>,
+    pub is_value_secret: Option<bool>,
+}
+
+wire::structure!(ConnectionHeaderParameter, schema::CONNECTION_HEADER_PARAMETER, {
+    0 => key, 1 => value, 2 => is_value_secret,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionHttpParameters {
+    pub header_parameters: Option<Vec<ConnectionHeaderParameter>>,
+    pub query_string_parameters: Option<Vec<ConnectionQueryStringParameter>>,
+    pub body_parameters: Option<Vec<ConnectionBodyParameter>>,
+}
+
+wire::structure!(ConnectionHttpParameters, schema::CONNECTION_HTTP_PARAMETERS, {
+    0 => header_parameters, 1 => query_string_parameters, 2 => body_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionOAuthClientResponseParameters {
+    pub client_id: Option<String>,
+}
+
+wire::structure!(ConnectionOAuthClientResponseParameters, schema::CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS, {
+    0 => client_id,
+});
+
+wire::enumeration!(ConnectionOAuthHttpMethod {
+    Get = "GET",
+    Post = "POST",
+    Put = "PUT",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionOAuthResponseParameters {
+    pub client_parameters: Option<ConnectionOAuthClientResponseParameters>,
+    pub authorization_endpoint: Option<String>,
+    pub http_method: Option<ConnectionOAuthHttpMethod>,
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+wire::structure!(ConnectionOAuthResponseParameters, schema::CONNECTION_O_AUTH_RESPONSE_PARAMETERS, {
+    0 => client_parameters, 1 => authorization_endpoint, 2 => http_method,
+    3 => o_auth_http_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectionQueryStringParameter {
+    pub key: Option<String>,
+    pub value: Option<String>,
+    pub is_value_secret: Option<bool>,
+}
+
+wire::structure!(ConnectionQueryStringParameter, schema::CONNECTION_QUERY_STRING_PARAMETER, {
+    0 => key, 1 => value, 2 => is_value_secret,
+});
+
+wire::enumeration!(ConnectionState {
+    Creating = "CREATING",
+    Updating = "UPDATING",
+    Deleting = "DELETING",
+    Authorized = "AUTHORIZED",
+    Deauthorized = "DEAUTHORIZED",
+    Authorizing = "AUTHORIZING",
+    Deauthorizing = "DEAUTHORIZING",
+    Active = "ACTIVE",
+    FailedConnectivity = "FAILED_CONNECTIVITY",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectivityResourceConfigurationArn {
+    pub resource_configuration_arn: String,
+}
+
+wire::structure!(ConnectivityResourceConfigurationArn, schema::CONNECTIVITY_RESOURCE_CONFIGURATION_ARN, {
+    0 => resource_configuration_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ConnectivityResourceParameters {
+    pub resource_parameters: ConnectivityResourceConfigurationArn,
+}
+
+wire::structure!(ConnectivityResourceParameters, schema::CONNECTIVITY_RESOURCE_PARAMETERS, {
+    0 => resource_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateApiDestinationInput {
+    pub name: String,
+    pub description: Option<String>,
+    pub connection_arn: String,
+    pub invocation_endpoint: String,
+    pub http_method: ApiDestinationHttpMethod,
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+wire::structure!(CreateApiDestinationInput, schema::CREATE_API_DESTINATION_REQUEST, {
+    0 => name, 1 => description, 2 => connection_arn, 3 => invocation_endpoint, 4 => http_method,
+    5 => invocation_rate_limit_per_second,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateApiDestinationOutput {
+    pub api_destination_arn: Option<String>,
+    pub api_destination_state: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(CreateApiDestinationOutput, schema::CREATE_API_DESTINATION_RESPONSE, {
+    0 => api_destination_arn, 1 => api_destination_state, 2 => creation_time,
+    3 => last_modified_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateArchiveInput {
+    pub archive_name: String,
+    pub event_source_arn: String,
+    pub description: Option<String>,
+    pub event_pattern: Option<String>,
+    pub retention_days: Option<i32>,
+    pub kms_key_identifier: Option<String>,
+}
+
+wire::structure!(CreateArchiveInput, schema::CREATE_ARCHIVE_REQUEST, {
+    0 => archive_name, 1 => event_source_arn, 2 => description, 3 => event_pattern,
+    4 => retention_days, 5 => kms_key_identifier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateArchiveOutput {
+    pub archive_arn: Option<String>,
+    pub state: Option<ArchiveState>,
+    pub state_reason: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(CreateArchiveOutput, schema::CREATE_ARCHIVE_RESPONSE, {
+    0 => archive_arn, 1 => state, 2 => state_reason, 3 => creation_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionApiKeyAuthRequestParameters {
+    pub api_key_name: String,
+    pub api_key_value: String,
+}
+
+wire::structure!(CreateConnectionApiKeyAuthRequestParameters, schema::CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, {
+    0 => api_key_name, 1 => api_key_value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionAuthRequestParameters {
+    pub basic_auth_parameters: Option<CreateConnectionBasicAuthRequestParameters>,
+    pub o_auth_parameters: Option<CreateConnectionOAuthRequestParameters>,
+    pub api_key_auth_parameters: Option<CreateConnectionApiKeyAuthRequestParameters>,
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+wire::structure!(CreateConnectionAuthRequestParameters, schema::CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS, {
+    0 => basic_auth_parameters, 1 => o_auth_parameters, 2 => api_key_auth_parameters,
+    3 => invocation_http_parameters, 4 => connectivity_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionBasicAuthRequestParameters {
+    pub username: String,
+    pub password: String,
+}
+
+wire::structure!(CreateConnectionBasicAuthRequestParameters, schema::CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, {
+    0 => username, 1 => password,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionOAuthClientRequestParameters {
+    pub client_id: String,
+    pub client_secret: String,
+}
+
+wire::structure!(CreateConnectionOAuthClientRequestParameters, schema::CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, {
+    0 => client_id, 1 => client_secret,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionOAuthRequestParameters {
+    pub client_parameters: CreateConnectionOAuthClientRequestParameters,
+    pub authorization_endpoint: String,
+    pub http_method: ConnectionOAuthHttpMethod,
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+wire::structure!(CreateConnectionOAuthRequestParameters, schema::CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, {
+    0 => client_parameters, 1 => authorization_endpoint, 2 => http_method,
+    3 => o_auth_http_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionInput {
+    pub name: String,
+    pub description: Option<String>,
+    pub authorization_type: ConnectionAuthorizationType,
+    pub auth_parameters: CreateConnectionAuthRequestParameters,
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    pub kms_key_identifier: Option<String>,
+}
+
+wire::structure!(CreateConnectionInput, schema::CREATE_CONNECTION_REQUEST, {
+    0 => name, 1 => description, 2 => authorization_type, 3 => auth_parameters,
+    4 => invocation_connectivity_parameters, 5 => kms_key_identifier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateConnectionOutput {
+    pub connection_arn: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(CreateConnectionOutput, schema::CREATE_CONNECTION_RESPONSE, {
+    0 => connection_arn, 1 => connection_state, 2 => creation_time, 3 => last_modified_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -899,12 +1944,100 @@ wire::structure!(CreateEventBusOutput, schema::CREATE_EVENT_BUS_RESPONSE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeactivateEventSourceOutput {}
+
+wire::structure!(DeactivateEventSourceOutput, schema::DEACTIVATE_EVENT_SOURCE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeactivateEventSourceInput {
+    pub name: String,
+}
+
+wire::structure!(DeactivateEventSourceInput, schema::DEACTIVATE_EVENT_SOURCE_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeadLetterConfig {
     pub arn: Option<String>,
 }
 
 wire::structure!(DeadLetterConfig, schema::DEAD_LETTER_CONFIG, {
     0 => arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeauthorizeConnectionInput {
+    pub name: String,
+}
+
+wire::structure!(DeauthorizeConnectionInput, schema::DEAUTHORIZE_CONNECTION_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeauthorizeConnectionOutput {
+    pub connection_arn: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+    pub last_authorized_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DeauthorizeConnectionOutput, schema::DEAUTHORIZE_CONNECTION_RESPONSE, {
+    0 => connection_arn, 1 => connection_state, 2 => creation_time, 3 => last_modified_time,
+    4 => last_authorized_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteApiDestinationInput {
+    pub name: String,
+}
+
+wire::structure!(DeleteApiDestinationInput, schema::DELETE_API_DESTINATION_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteApiDestinationOutput {}
+
+wire::structure!(DeleteApiDestinationOutput, schema::DELETE_API_DESTINATION_RESPONSE, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteArchiveInput {
+    pub archive_name: String,
+}
+
+wire::structure!(DeleteArchiveInput, schema::DELETE_ARCHIVE_REQUEST, {
+    0 => archive_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteArchiveOutput {}
+
+wire::structure!(DeleteArchiveOutput, schema::DELETE_ARCHIVE_RESPONSE, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteConnectionInput {
+    pub name: String,
+}
+
+wire::structure!(DeleteConnectionInput, schema::DELETE_CONNECTION_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteConnectionOutput {
+    pub connection_arn: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+    pub last_authorized_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DeleteConnectionOutput, schema::DELETE_CONNECTION_RESPONSE, {
+    0 => connection_arn, 1 => connection_state, 2 => creation_time, 3 => last_modified_time,
+    4 => last_authorized_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -938,6 +2071,118 @@ wire::structure!(DeleteRuleInput, schema::DELETE_RULE_REQUEST, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeApiDestinationInput {
+    pub name: String,
+}
+
+wire::structure!(DescribeApiDestinationInput, schema::DESCRIBE_API_DESTINATION_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeApiDestinationOutput {
+    pub api_destination_arn: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub api_destination_state: Option<String>,
+    pub connection_arn: Option<String>,
+    pub invocation_endpoint: Option<String>,
+    pub http_method: Option<ApiDestinationHttpMethod>,
+    pub invocation_rate_limit_per_second: Option<i32>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DescribeApiDestinationOutput, schema::DESCRIBE_API_DESTINATION_RESPONSE, {
+    0 => api_destination_arn, 1 => name, 2 => description, 3 => api_destination_state,
+    4 => connection_arn, 5 => invocation_endpoint, 6 => http_method,
+    7 => invocation_rate_limit_per_second, 8 => creation_time, 9 => last_modified_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeArchiveInput {
+    pub archive_name: String,
+}
+
+wire::structure!(DescribeArchiveInput, schema::DESCRIBE_ARCHIVE_REQUEST, {
+    0 => archive_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeArchiveOutput {
+    pub archive_arn: Option<String>,
+    pub archive_name: Option<String>,
+    pub event_source_arn: Option<String>,
+    pub description: Option<String>,
+    pub event_pattern: Option<String>,
+    pub state: Option<ArchiveState>,
+    pub state_reason: Option<String>,
+    pub kms_key_identifier: Option<String>,
+    pub retention_days: Option<i32>,
+    pub size_bytes: Option<i64>,
+    pub event_count: Option<i64>,
+    pub creation_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DescribeArchiveOutput, schema::DESCRIBE_ARCHIVE_RESPONSE, {
+    0 => archive_arn, 1 => archive_name, 2 => event_source_arn, 3 => description,
+    4 => event_pattern, 5 => state, 6 => state_reason, 7 => kms_key_identifier, 8 => retention_days,
+    9 => size_bytes, 10 => event_count, 11 => creation_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeConnectionConnectivityParameters {
+    pub resource_parameters: Option<DescribeConnectionResourceParameters>,
+}
+
+wire::structure!(DescribeConnectionConnectivityParameters, schema::DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS, {
+    0 => resource_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeConnectionInput {
+    pub name: String,
+}
+
+wire::structure!(DescribeConnectionInput, schema::DESCRIBE_CONNECTION_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeConnectionResourceParameters {
+    pub resource_configuration_arn: Option<String>,
+    pub resource_association_arn: Option<String>,
+}
+
+wire::structure!(DescribeConnectionResourceParameters, schema::DESCRIBE_CONNECTION_RESOURCE_PARAMETERS, {
+    0 => resource_configuration_arn, 1 => resource_association_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeConnectionOutput {
+    pub connection_arn: Option<String>,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub invocation_connectivity_parameters: Option<DescribeConnectionConnectivityParameters>,
+    pub connection_state: Option<ConnectionState>,
+    pub state_reason: Option<String>,
+    pub authorization_type: Option<ConnectionAuthorizationType>,
+    pub secret_arn: Option<String>,
+    pub kms_key_identifier: Option<String>,
+    pub auth_parameters: Option<ConnectionAuthResponseParameters>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+    pub last_authorized_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DescribeConnectionOutput, schema::DESCRIBE_CONNECTION_RESPONSE, {
+    0 => connection_arn, 1 => name, 2 => description, 3 => invocation_connectivity_parameters,
+    4 => connection_state, 5 => state_reason, 6 => authorization_type, 7 => secret_arn,
+    8 => kms_key_identifier, 9 => auth_parameters, 10 => creation_time, 11 => last_modified_time,
+    12 => last_authorized_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeEventBusInput {
     pub name: Option<String>,
 }
@@ -963,6 +2208,60 @@ pub struct DescribeEventBusOutput {
 wire::structure!(DescribeEventBusOutput, schema::DESCRIBE_EVENT_BUS_RESPONSE, {
     0 => name, 1 => arn, 2 => description, 3 => kms_key_identifier, 4 => dead_letter_config,
     5 => policy, 6 => log_config, 7 => creation_time, 8 => last_modified_time, 9 => managed_by,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEventSourceInput {
+    pub name: String,
+}
+
+wire::structure!(DescribeEventSourceInput, schema::DESCRIBE_EVENT_SOURCE_REQUEST, {
+    0 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeEventSourceOutput {
+    pub arn: Option<String>,
+    pub created_by: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub expiration_time: Option<wire::Timestamp>,
+    pub name: Option<String>,
+    pub state: Option<String>,
+}
+
+wire::structure!(DescribeEventSourceOutput, schema::DESCRIBE_EVENT_SOURCE_RESPONSE, {
+    0 => arn, 1 => created_by, 2 => creation_time, 3 => expiration_time, 4 => name, 5 => state,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeReplayInput {
+    pub replay_name: String,
+}
+
+wire::structure!(DescribeReplayInput, schema::DESCRIBE_REPLAY_REQUEST, {
+    0 => replay_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeReplayOutput {
+    pub replay_name: Option<String>,
+    pub replay_arn: Option<String>,
+    pub description: Option<String>,
+    pub state: Option<ReplayState>,
+    pub state_reason: Option<String>,
+    pub event_source_arn: Option<String>,
+    pub destination: Option<ReplayDestination>,
+    pub event_start_time: Option<wire::Timestamp>,
+    pub event_end_time: Option<wire::Timestamp>,
+    pub event_last_replayed_time: Option<wire::Timestamp>,
+    pub replay_start_time: Option<wire::Timestamp>,
+    pub replay_end_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(DescribeReplayOutput, schema::DESCRIBE_REPLAY_RESPONSE, {
+    0 => replay_name, 1 => replay_arn, 2 => description, 3 => state, 4 => state_reason,
+    5 => event_source_arn, 6 => destination, 7 => event_start_time, 8 => event_end_time,
+    9 => event_last_replayed_time, 10 => replay_start_time, 11 => replay_end_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1066,6 +2365,20 @@ wire::structure!(EventBus, schema::EVENT_BUS, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventSource {
+    pub arn: Option<String>,
+    pub created_by: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub expiration_time: Option<wire::Timestamp>,
+    pub name: Option<String>,
+    pub state: Option<String>,
+}
+
+wire::structure!(EventSource, schema::EVENT_SOURCE, {
+    0 => arn, 1 => created_by, 2 => creation_time, 3 => expiration_time, 4 => name, 5 => state,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HttpParameters {
     pub path_parameter_values: Option<Vec<String>>,
     pub header_parameters: Option<BTreeMap<String, String>>,
@@ -1114,6 +2427,73 @@ wire::enumeration!(Level {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListApiDestinationsInput {
+    pub name_prefix: Option<String>,
+    pub connection_arn: Option<String>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+
+wire::structure!(ListApiDestinationsInput, schema::LIST_API_DESTINATIONS_REQUEST, {
+    0 => name_prefix, 1 => connection_arn, 2 => next_token, 3 => limit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListApiDestinationsOutput {
+    pub api_destinations: Option<Vec<ApiDestination>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListApiDestinationsOutput, schema::LIST_API_DESTINATIONS_RESPONSE, {
+    0 => api_destinations, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListArchivesInput {
+    pub name_prefix: Option<String>,
+    pub event_source_arn: Option<String>,
+    pub state: Option<ArchiveState>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+
+wire::structure!(ListArchivesInput, schema::LIST_ARCHIVES_REQUEST, {
+    0 => name_prefix, 1 => event_source_arn, 2 => state, 3 => next_token, 4 => limit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListArchivesOutput {
+    pub archives: Option<Vec<Archive>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListArchivesOutput, schema::LIST_ARCHIVES_RESPONSE, {
+    0 => archives, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListConnectionsInput {
+    pub name_prefix: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+
+wire::structure!(ListConnectionsInput, schema::LIST_CONNECTIONS_REQUEST, {
+    0 => name_prefix, 1 => connection_state, 2 => next_token, 3 => limit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListConnectionsOutput {
+    pub connections: Option<Vec<Connection>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListConnectionsOutput, schema::LIST_CONNECTIONS_RESPONSE, {
+    0 => connections, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListEventBusesInput {
     pub name_prefix: Option<String>,
     pub next_token: Option<String>,
@@ -1132,6 +2512,50 @@ pub struct ListEventBusesOutput {
 
 wire::structure!(ListEventBusesOutput, schema::LIST_EVENT_BUSES_RESPONSE, {
     0 => event_buses, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListEventSourcesInput {
+    pub name_prefix: Option<String>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+
+wire::structure!(ListEventSourcesInput, schema::LIST_EVENT_SOURCES_REQUEST, {
+    0 => name_prefix, 1 => next_token, 2 => limit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListEventSourcesOutput {
+    pub event_sources: Option<Vec<EventSource>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListEventSourcesOutput, schema::LIST_EVENT_SOURCES_RESPONSE, {
+    0 => event_sources, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListReplaysInput {
+    pub name_prefix: Option<String>,
+    pub state: Option<ReplayState>,
+    pub event_source_arn: Option<String>,
+    pub next_token: Option<String>,
+    pub limit: Option<i32>,
+}
+
+wire::structure!(ListReplaysInput, schema::LIST_REPLAYS_REQUEST, {
+    0 => name_prefix, 1 => state, 2 => event_source_arn, 3 => next_token, 4 => limit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListReplaysOutput {
+    pub replays: Option<Vec<Replay>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListReplaysOutput, schema::LIST_REPLAYS_RESPONSE, {
+    0 => replays, 1 => next_token,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1463,6 +2887,44 @@ wire::structure!(RemoveTargetsResultEntry, schema::REMOVE_TARGETS_RESULT_ENTRY, 
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Replay {
+    pub replay_name: Option<String>,
+    pub event_source_arn: Option<String>,
+    pub state: Option<ReplayState>,
+    pub state_reason: Option<String>,
+    pub event_start_time: Option<wire::Timestamp>,
+    pub event_end_time: Option<wire::Timestamp>,
+    pub event_last_replayed_time: Option<wire::Timestamp>,
+    pub replay_start_time: Option<wire::Timestamp>,
+    pub replay_end_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(Replay, schema::REPLAY, {
+    0 => replay_name, 1 => event_source_arn, 2 => state, 3 => state_reason, 4 => event_start_time,
+    5 => event_end_time, 6 => event_last_replayed_time, 7 => replay_start_time,
+    8 => replay_end_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplayDestination {
+    pub arn: String,
+    pub filter_arns: Option<Vec<String>>,
+}
+
+wire::structure!(ReplayDestination, schema::REPLAY_DESTINATION, {
+    0 => arn, 1 => filter_arns,
+});
+
+wire::enumeration!(ReplayState {
+    Starting = "STARTING",
+    Running = "RUNNING",
+    Cancelling = "CANCELLING",
+    Completed = "COMPLETED",
+    Cancelled = "CANCELLED",
+    Failed = "FAILED",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RetryPolicy {
     pub maximum_retry_attempts: Option<i32>,
     pub maximum_event_age_in_seconds: Option<i32>,
@@ -1541,6 +3003,33 @@ pub struct SqsParameters {
 
 wire::structure!(SqsParameters, schema::SQS_PARAMETERS, {
     0 => message_group_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartReplayInput {
+    pub replay_name: String,
+    pub description: Option<String>,
+    pub event_source_arn: String,
+    pub event_start_time: wire::Timestamp,
+    pub event_end_time: wire::Timestamp,
+    pub destination: ReplayDestination,
+}
+
+wire::structure!(StartReplayInput, schema::START_REPLAY_REQUEST, {
+    0 => replay_name, 1 => description, 2 => event_source_arn, 3 => event_start_time,
+    4 => event_end_time, 5 => destination,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StartReplayOutput {
+    pub replay_arn: Option<String>,
+    pub state: Option<ReplayState>,
+    pub state_reason: Option<String>,
+    pub replay_start_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(StartReplayOutput, schema::START_REPLAY_RESPONSE, {
+    0 => replay_arn, 1 => state, 2 => state_reason, 3 => replay_start_time,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1630,6 +3119,146 @@ wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_REQUEST, {
 pub struct UntagResourceOutput {}
 
 wire::structure!(UntagResourceOutput, schema::UNTAG_RESOURCE_RESPONSE, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateApiDestinationInput {
+    pub name: String,
+    pub description: Option<String>,
+    pub connection_arn: Option<String>,
+    pub invocation_endpoint: Option<String>,
+    pub http_method: Option<ApiDestinationHttpMethod>,
+    pub invocation_rate_limit_per_second: Option<i32>,
+}
+
+wire::structure!(UpdateApiDestinationInput, schema::UPDATE_API_DESTINATION_REQUEST, {
+    0 => name, 1 => description, 2 => connection_arn, 3 => invocation_endpoint, 4 => http_method,
+    5 => invocation_rate_limit_per_second,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateApiDestinationOutput {
+    pub api_destination_arn: Option<String>,
+    pub api_destination_state: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(UpdateApiDestinationOutput, schema::UPDATE_API_DESTINATION_RESPONSE, {
+    0 => api_destination_arn, 1 => api_destination_state, 2 => creation_time,
+    3 => last_modified_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateArchiveInput {
+    pub archive_name: String,
+    pub description: Option<String>,
+    pub event_pattern: Option<String>,
+    pub retention_days: Option<i32>,
+    pub kms_key_identifier: Option<String>,
+}
+
+wire::structure!(UpdateArchiveInput, schema::UPDATE_ARCHIVE_REQUEST, {
+    0 => archive_name, 1 => description, 2 => event_pattern, 3 => retention_days,
+    4 => kms_key_identifier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateArchiveOutput {
+    pub archive_arn: Option<String>,
+    pub state: Option<ArchiveState>,
+    pub state_reason: Option<String>,
+    pub creation_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(UpdateArchiveOutput, schema::UPDATE_ARCHIVE_RESPONSE, {
+    0 => archive_arn, 1 => state, 2 => state_reason, 3 => creation_time,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionApiKeyAuthRequestParameters {
+    pub api_key_name: Option<String>,
+    pub api_key_value: Option<String>,
+}
+
+wire::structure!(UpdateConnectionApiKeyAuthRequestParameters, schema::UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS, {
+    0 => api_key_name, 1 => api_key_value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionAuthRequestParameters {
+    pub basic_auth_parameters: Option<UpdateConnectionBasicAuthRequestParameters>,
+    pub o_auth_parameters: Option<UpdateConnectionOAuthRequestParameters>,
+    pub api_key_auth_parameters: Option<UpdateConnectionApiKeyAuthRequestParameters>,
+    pub invocation_http_parameters: Option<ConnectionHttpParameters>,
+    pub connectivity_parameters: Option<ConnectivityResourceParameters>,
+}
+
+wire::structure!(UpdateConnectionAuthRequestParameters, schema::UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS, {
+    0 => basic_auth_parameters, 1 => o_auth_parameters, 2 => api_key_auth_parameters,
+    3 => invocation_http_parameters, 4 => connectivity_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionBasicAuthRequestParameters {
+    pub username: Option<String>,
+    pub password: Option<String>,
+}
+
+wire::structure!(UpdateConnectionBasicAuthRequestParameters, schema::UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS, {
+    0 => username, 1 => password,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionOAuthClientRequestParameters {
+    pub client_id: Option<String>,
+    pub client_secret: Option<String>,
+}
+
+wire::structure!(UpdateConnectionOAuthClientRequestParameters, schema::UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS, {
+    0 => client_id, 1 => client_secret,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionOAuthRequestParameters {
+    pub client_parameters: Option<UpdateConnectionOAuthClientRequestParameters>,
+    pub authorization_endpoint: Option<String>,
+    pub http_method: Option<ConnectionOAuthHttpMethod>,
+    pub o_auth_http_parameters: Option<ConnectionHttpParameters>,
+}
+
+wire::structure!(UpdateConnectionOAuthRequestParameters, schema::UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, {
+    0 => client_parameters, 1 => authorization_endpoint, 2 => http_method,
+    3 => o_auth_http_parameters,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionInput {
+    pub name: String,
+    pub description: Option<String>,
+    pub authorization_type: Option<ConnectionAuthorizationType>,
+    pub auth_parameters: Option<UpdateConnectionAuthRequestParameters>,
+    pub invocation_connectivity_parameters: Option<ConnectivityResourceParameters>,
+    pub kms_key_identifier: Option<String>,
+}
+
+wire::structure!(UpdateConnectionInput, schema::UPDATE_CONNECTION_REQUEST, {
+    0 => name, 1 => description, 2 => authorization_type, 3 => auth_parameters,
+    4 => invocation_connectivity_parameters, 5 => kms_key_identifier,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateConnectionOutput {
+    pub connection_arn: Option<String>,
+    pub connection_state: Option<ConnectionState>,
+    pub creation_time: Option<wire::Timestamp>,
+    pub last_modified_time: Option<wire::Timestamp>,
+    pub last_authorized_time: Option<wire::Timestamp>,
+}
+
+wire::structure!(UpdateConnectionOutput, schema::UPDATE_CONNECTION_RESPONSE, {
+    0 => connection_arn, 1 => connection_state, 2 => creation_time, 3 => last_modified_time,
+    4 => last_authorized_time,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateEventBusInput {
@@ -1762,14 +3391,120 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(64), "events:[a-zA-Z]+", "events:[a-zA-Z]+"),
     );
+    pub(super) static ACTIVATE_EVENT_SOURCE_OUTPUT: Schema =
+        schema("ActivateEventSourceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACTIVATE_EVENT_SOURCE_REQUEST: Schema = schema(
+        "ActivateEventSourceRequest",
+        Kind::Structure(&[body("Name", &EVENT_SOURCE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static API_DESTINATION: Schema = schema(
+        "ApiDestination",
+        Kind::Structure(&[
+            body("ApiDestinationArn", &STRING, Flags::NONE),
+            body("Name", &API_DESTINATION_NAME, Flags::NONE),
+            body("ApiDestinationState", &STRING, Flags::NONE),
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("InvocationEndpoint", &HTTPS_ENDPOINT, Flags::NONE),
+            body("HttpMethod", &API_DESTINATION_HTTP_METHOD, Flags::NONE),
+            body(
+                "InvocationRateLimitPerSecond",
+                &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+                Flags::NONE,
+            ),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static API_DESTINATION_DESCRIPTION: Schema = schema(
+        "ApiDestinationDescription",
+        Kind::String,
+        matching(None, Some(512), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
+    );
+    pub(super) static API_DESTINATION_HTTP_METHOD: Schema = schema(
+        "ApiDestinationHttpMethod",
+        Kind::Enum(super::ApiDestinationHttpMethod::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND: Schema =
+        schema("ApiDestinationInvocationRateLimitPerSecond", Kind::Integer, limits(Some(1), None));
+    pub(super) static API_DESTINATION_NAME: Schema = schema(
+        "ApiDestinationName",
+        Kind::String,
+        matching(Some(1), Some(64), r"[\.\-_A-Za-z0-9]+", r"[.\-_A-Za-z0-9]+"),
+    );
+    pub(super) static API_DESTINATION_RESPONSE_LIST: Schema = schema(
+        "ApiDestinationResponseList",
+        list(&API_DESTINATION, "member", false, false),
+        Constraint::NONE,
+    );
     pub(super) static APP_SYNC_PARAMETERS: Schema = schema(
         "AppSyncParameters",
         Kind::Structure(&[body("GraphQLOperation", &GRAPH_QL_OPERATION, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static ARCHIVE: Schema = schema(
+        "Archive",
+        Kind::Structure(&[
+            body("ArchiveName", &ARCHIVE_NAME, Flags::NONE),
+            body("EventSourceArn", &EVENT_BUS_ARN, Flags::NONE),
+            body("State", &ARCHIVE_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("RetentionDays", &RETENTION_DAYS, Flags::NONE),
+            body("SizeBytes", &LONG, Flags::NONE),
+            body("EventCount", &LONG, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ARCHIVE_ARN: Schema = schema(
+        "ArchiveArn",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(1600),
+            r"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$",
+            r"^arn:aws([a-z]|-)*:events:([a-z]|[0-9]|-)*:([0-9]{12})?:[^\n\r\x{85}\x{2028}\x{2029}]+/[^\n\r\x{85}\x{2028}\x{2029}]+$",
+        ),
+    );
+    pub(super) static ARCHIVE_DESCRIPTION: Schema = schema(
+        "ArchiveDescription",
+        Kind::String,
+        matching(None, Some(512), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
+    );
+    pub(super) static ARCHIVE_NAME: Schema = schema(
+        "ArchiveName",
+        Kind::String,
+        matching(Some(1), Some(48), r"[\.\-_A-Za-z0-9]+", r"[.\-_A-Za-z0-9]+"),
+    );
+    pub(super) static ARCHIVE_RESPONSE_LIST: Schema =
+        schema("ArchiveResponseList", list(&ARCHIVE, "member", false, false), Constraint::NONE);
+    pub(super) static ARCHIVE_STATE: Schema =
+        schema("ArchiveState", Kind::Enum(super::ArchiveState::NAMES), Constraint::NONE);
     pub(super) static ARN: Schema = schema("Arn", Kind::String, limits(Some(1), Some(1600)));
     pub(super) static ASSIGN_PUBLIC_IP: Schema =
         schema("AssignPublicIp", Kind::Enum(super::AssignPublicIp::NAMES), Constraint::NONE);
+    pub(super) static AUTH_HEADER_PARAMETERS: Schema = schema(
+        "AuthHeaderParameters",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(512),
+            r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$",
+            r"^[ \x{9}]*[^\x{0}-\x{1F}:\x{7F}]+([ \x{9}]+[^\x{0}-\x{1F}:\x{7F}]+)*[ \x{9}]*$",
+        ),
+    );
+    pub(super) static AUTH_HEADER_PARAMETERS_SENSITIVE: Schema = sensitive(schema(
+        "AuthHeaderParametersSensitive",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(512),
+            r"^[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*$",
+            r"^[ \x{9}]*[^\x{0}-\x{1F}:\x{7F}]+([ \x{9}]+[^\x{0}-\x{1F}:\x{7F}]+)*[ \x{9}]*$",
+        ),
+    ));
     pub(super) static AWS_VPC_CONFIGURATION: Schema = schema(
         "AwsVpcConfiguration",
         Kind::Structure(&[
@@ -1797,6 +3532,20 @@ mod schema {
     pub(super) static BATCH_RETRY_STRATEGY: Schema = schema(
         "BatchRetryStrategy",
         Kind::Structure(&[body("Attempts", &INTEGER, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CANCEL_REPLAY_REQUEST: Schema = schema(
+        "CancelReplayRequest",
+        Kind::Structure(&[body("ReplayName", &REPLAY_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static CANCEL_REPLAY_RESPONSE: Schema = schema(
+        "CancelReplayResponse",
+        Kind::Structure(&[
+            body("ReplayArn", &STRING, Flags::NONE),
+            body("State", &REPLAY_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static CAPACITY_PROVIDER: Schema =
@@ -1830,6 +3579,297 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static CONNECTION: Schema = schema(
+        "Connection",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("Name", &CONNECTION_NAME, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAuthorizedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS: Schema = schema(
+        "ConnectionApiKeyAuthResponseParameters",
+        Kind::Structure(&[body("ApiKeyName", &AUTH_HEADER_PARAMETERS, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_ARN: Schema = schema(
+        "ConnectionArn",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(1600),
+            r"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:connection\/[\.\-_A-Za-z0-9]+\/[\-A-Za-z0-9]+$",
+            r"^arn:aws([a-z]|-)*:events:([a-z]|[0-9]|-)*:([0-9]{12})?:connection/[.\-_A-Za-z0-9]+/[\-A-Za-z0-9]+$",
+        ),
+    );
+    pub(super) static CONNECTION_AUTH_RESPONSE_PARAMETERS: Schema = schema(
+        "ConnectionAuthResponseParameters",
+        Kind::Structure(&[
+            body("BasicAuthParameters", &CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS, Flags::NONE),
+            body("OAuthParameters", &CONNECTION_O_AUTH_RESPONSE_PARAMETERS, Flags::NONE),
+            body("ApiKeyAuthParameters", &CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS, Flags::NONE),
+            body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+            body(
+                "ConnectivityParameters",
+                &DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_AUTHORIZATION_TYPE: Schema = schema(
+        "ConnectionAuthorizationType",
+        Kind::Enum(super::ConnectionAuthorizationType::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS: Schema = schema(
+        "ConnectionBasicAuthResponseParameters",
+        Kind::Structure(&[body("Username", &AUTH_HEADER_PARAMETERS, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_BODY_PARAMETER: Schema = schema(
+        "ConnectionBodyParameter",
+        Kind::Structure(&[
+            body("Key", &STRING, Flags::NONE),
+            body("Value", &SENSITIVE_STRING, Flags::NONE),
+            body("IsValueSecret", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_BODY_PARAMETERS_LIST: Schema = schema(
+        "ConnectionBodyParametersList",
+        list(&CONNECTION_BODY_PARAMETER, "member", false, false),
+        limits(Some(0), Some(100)),
+    );
+    pub(super) static CONNECTION_DESCRIPTION: Schema = schema(
+        "ConnectionDescription",
+        Kind::String,
+        matching(None, Some(512), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
+    );
+    pub(super) static CONNECTION_HEADER_PARAMETER: Schema = schema(
+        "ConnectionHeaderParameter",
+        Kind::Structure(&[
+            body("Key", &HEADER_KEY, Flags::NONE),
+            body("Value", &HEADER_VALUE_SENSITIVE, Flags::NONE),
+            body("IsValueSecret", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_HEADER_PARAMETERS_LIST: Schema = schema(
+        "ConnectionHeaderParametersList",
+        list(&CONNECTION_HEADER_PARAMETER, "member", false, false),
+        limits(Some(0), Some(100)),
+    );
+    pub(super) static CONNECTION_HTTP_PARAMETERS: Schema = schema(
+        "ConnectionHttpParameters",
+        Kind::Structure(&[
+            body("HeaderParameters", &CONNECTION_HEADER_PARAMETERS_LIST, Flags::NONE),
+            body("QueryStringParameters", &CONNECTION_QUERY_STRING_PARAMETERS_LIST, Flags::NONE),
+            body("BodyParameters", &CONNECTION_BODY_PARAMETERS_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_NAME: Schema = schema(
+        "ConnectionName",
+        Kind::String,
+        matching(Some(1), Some(64), r"[\.\-_A-Za-z0-9]+", r"[.\-_A-Za-z0-9]+"),
+    );
+    pub(super) static CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: Schema = schema(
+        "ConnectionOAuthClientResponseParameters",
+        Kind::Structure(&[body("ClientID", &AUTH_HEADER_PARAMETERS, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_O_AUTH_HTTP_METHOD: Schema = schema(
+        "ConnectionOAuthHttpMethod",
+        Kind::Enum(super::ConnectionOAuthHttpMethod::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_O_AUTH_RESPONSE_PARAMETERS: Schema = schema(
+        "ConnectionOAuthResponseParameters",
+        Kind::Structure(&[
+            body("ClientParameters", &CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS, Flags::NONE),
+            body("AuthorizationEndpoint", &HTTPS_ENDPOINT, Flags::NONE),
+            body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD, Flags::NONE),
+            body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_QUERY_STRING_PARAMETER: Schema = schema(
+        "ConnectionQueryStringParameter",
+        Kind::Structure(&[
+            body("Key", &QUERY_STRING_KEY, Flags::NONE),
+            body("Value", &QUERY_STRING_VALUE_SENSITIVE, Flags::NONE),
+            body("IsValueSecret", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_QUERY_STRING_PARAMETERS_LIST: Schema = schema(
+        "ConnectionQueryStringParametersList",
+        list(&CONNECTION_QUERY_STRING_PARAMETER, "member", false, false),
+        limits(Some(0), Some(100)),
+    );
+    pub(super) static CONNECTION_RESPONSE_LIST: Schema = schema(
+        "ConnectionResponseList",
+        list(&CONNECTION, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTION_STATE: Schema =
+        schema("ConnectionState", Kind::Enum(super::ConnectionState::NAMES), Constraint::NONE);
+    pub(super) static CONNECTIVITY_RESOURCE_CONFIGURATION_ARN: Schema = schema(
+        "ConnectivityResourceConfigurationArn",
+        Kind::Structure(&[body(
+            "ResourceConfigurationArn",
+            &RESOURCE_CONFIGURATION_ARN,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static CONNECTIVITY_RESOURCE_PARAMETERS: Schema = schema(
+        "ConnectivityResourceParameters",
+        Kind::Structure(&[body(
+            "ResourceParameters",
+            &CONNECTIVITY_RESOURCE_CONFIGURATION_ARN,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_API_DESTINATION_REQUEST: Schema = schema(
+        "CreateApiDestinationRequest",
+        Kind::Structure(&[
+            body("Name", &API_DESTINATION_NAME, Flags::REQUIRED),
+            body("Description", &API_DESTINATION_DESCRIPTION, Flags::NONE),
+            body("ConnectionArn", &CONNECTION_ARN, Flags::REQUIRED),
+            body("InvocationEndpoint", &HTTPS_ENDPOINT, Flags::REQUIRED),
+            body("HttpMethod", &API_DESTINATION_HTTP_METHOD, Flags::REQUIRED),
+            body(
+                "InvocationRateLimitPerSecond",
+                &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_API_DESTINATION_RESPONSE: Schema = schema(
+        "CreateApiDestinationResponse",
+        Kind::Structure(&[
+            body("ApiDestinationArn", &STRING, Flags::NONE),
+            body("ApiDestinationState", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ARCHIVE_REQUEST: Schema = schema(
+        "CreateArchiveRequest",
+        Kind::Structure(&[
+            body("ArchiveName", &ARCHIVE_NAME, Flags::REQUIRED),
+            body("EventSourceArn", &EVENT_BUS_ARN, Flags::REQUIRED),
+            body("Description", &ARCHIVE_DESCRIPTION, Flags::NONE),
+            body("EventPattern", &EVENT_PATTERN, Flags::NONE),
+            body("RetentionDays", &RETENTION_DAYS, Flags::NONE),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ARCHIVE_RESPONSE: Schema = schema(
+        "CreateArchiveResponse",
+        Kind::Structure(&[
+            body("ArchiveArn", &ARCHIVE_ARN, Flags::NONE),
+            body("State", &ARCHIVE_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "CreateConnectionApiKeyAuthRequestParameters",
+        Kind::Structure(&[
+            body("ApiKeyName", &AUTH_HEADER_PARAMETERS, Flags::REQUIRED),
+            body("ApiKeyValue", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "CreateConnectionAuthRequestParameters",
+        Kind::Structure(&[
+            body(
+                "BasicAuthParameters",
+                &CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("OAuthParameters", &CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, Flags::NONE),
+            body(
+                "ApiKeyAuthParameters",
+                &CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+            body("ConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "CreateConnectionBasicAuthRequestParameters",
+        Kind::Structure(&[
+            body("Username", &AUTH_HEADER_PARAMETERS, Flags::REQUIRED),
+            body("Password", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Schema = schema(
+        "CreateConnectionOAuthClientRequestParameters",
+        Kind::Structure(&[
+            body("ClientID", &AUTH_HEADER_PARAMETERS, Flags::REQUIRED),
+            body("ClientSecret", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "CreateConnectionOAuthRequestParameters",
+        Kind::Structure(&[
+            body(
+                "ClientParameters",
+                &CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS,
+                Flags::REQUIRED,
+            ),
+            body("AuthorizationEndpoint", &HTTPS_ENDPOINT, Flags::REQUIRED),
+            body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD, Flags::REQUIRED),
+            body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_REQUEST: Schema = schema(
+        "CreateConnectionRequest",
+        Kind::Structure(&[
+            body("Name", &CONNECTION_NAME, Flags::REQUIRED),
+            body("Description", &CONNECTION_DESCRIPTION, Flags::NONE),
+            body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE, Flags::REQUIRED),
+            body("AuthParameters", &CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS, Flags::REQUIRED),
+            body(
+                "InvocationConnectivityParameters",
+                &CONNECTIVITY_RESOURCE_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_CONNECTION_RESPONSE: Schema = schema(
+        "CreateConnectionResponse",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CREATE_EVENT_BUS_REQUEST: Schema = schema(
         "CreateEventBusRequest",
         Kind::Structure(&[
@@ -1857,9 +3897,62 @@ mod schema {
     pub(super) static DATABASE: Schema =
         schema("Database", Kind::String, limits(Some(1), Some(64)));
     pub(super) static DB_USER: Schema = schema("DbUser", Kind::String, limits(Some(1), Some(128)));
+    pub(super) static DEACTIVATE_EVENT_SOURCE_OUTPUT: Schema =
+        schema("DeactivateEventSourceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DEACTIVATE_EVENT_SOURCE_REQUEST: Schema = schema(
+        "DeactivateEventSourceRequest",
+        Kind::Structure(&[body("Name", &EVENT_SOURCE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static DEAD_LETTER_CONFIG: Schema = schema(
         "DeadLetterConfig",
         Kind::Structure(&[body("Arn", &RESOURCE_ARN, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DEAUTHORIZE_CONNECTION_REQUEST: Schema = schema(
+        "DeauthorizeConnectionRequest",
+        Kind::Structure(&[body("Name", &CONNECTION_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DEAUTHORIZE_CONNECTION_RESPONSE: Schema = schema(
+        "DeauthorizeConnectionResponse",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAuthorizedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_API_DESTINATION_REQUEST: Schema = schema(
+        "DeleteApiDestinationRequest",
+        Kind::Structure(&[body("Name", &API_DESTINATION_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_API_DESTINATION_RESPONSE: Schema =
+        schema("DeleteApiDestinationResponse", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ARCHIVE_REQUEST: Schema = schema(
+        "DeleteArchiveRequest",
+        Kind::Structure(&[body("ArchiveName", &ARCHIVE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ARCHIVE_RESPONSE: Schema =
+        schema("DeleteArchiveResponse", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_CONNECTION_REQUEST: Schema = schema(
+        "DeleteConnectionRequest",
+        Kind::Structure(&[body("Name", &CONNECTION_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_CONNECTION_RESPONSE: Schema = schema(
+        "DeleteConnectionResponse",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAuthorizedTime", &TIMESTAMP, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static DELETE_EVENT_BUS_OUTPUT: Schema =
@@ -1877,6 +3970,99 @@ mod schema {
             body("Name", &RULE_NAME, Flags::REQUIRED),
             body("EventBusName", &EVENT_BUS_NAME_OR_ARN, Flags::NONE),
             body("Force", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_API_DESTINATION_REQUEST: Schema = schema(
+        "DescribeApiDestinationRequest",
+        Kind::Structure(&[body("Name", &API_DESTINATION_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_API_DESTINATION_RESPONSE: Schema = schema(
+        "DescribeApiDestinationResponse",
+        Kind::Structure(&[
+            body("ApiDestinationArn", &STRING, Flags::NONE),
+            body("Name", &API_DESTINATION_NAME, Flags::NONE),
+            body("Description", &API_DESTINATION_DESCRIPTION, Flags::NONE),
+            body("ApiDestinationState", &STRING, Flags::NONE),
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("InvocationEndpoint", &HTTPS_ENDPOINT, Flags::NONE),
+            body("HttpMethod", &API_DESTINATION_HTTP_METHOD, Flags::NONE),
+            body(
+                "InvocationRateLimitPerSecond",
+                &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+                Flags::NONE,
+            ),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ARCHIVE_REQUEST: Schema = schema(
+        "DescribeArchiveRequest",
+        Kind::Structure(&[body("ArchiveName", &ARCHIVE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ARCHIVE_RESPONSE: Schema = schema(
+        "DescribeArchiveResponse",
+        Kind::Structure(&[
+            body("ArchiveArn", &ARCHIVE_ARN, Flags::NONE),
+            body("ArchiveName", &ARCHIVE_NAME, Flags::NONE),
+            body("EventSourceArn", &EVENT_BUS_ARN, Flags::NONE),
+            body("Description", &ARCHIVE_DESCRIPTION, Flags::NONE),
+            body("EventPattern", &EVENT_PATTERN, Flags::NONE),
+            body("State", &ARCHIVE_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+            body("RetentionDays", &RETENTION_DAYS, Flags::NONE),
+            body("SizeBytes", &LONG, Flags::NONE),
+            body("EventCount", &LONG, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: Schema = schema(
+        "DescribeConnectionConnectivityParameters",
+        Kind::Structure(&[body(
+            "ResourceParameters",
+            &DESCRIBE_CONNECTION_RESOURCE_PARAMETERS,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONNECTION_REQUEST: Schema = schema(
+        "DescribeConnectionRequest",
+        Kind::Structure(&[body("Name", &CONNECTION_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONNECTION_RESOURCE_PARAMETERS: Schema = schema(
+        "DescribeConnectionResourceParameters",
+        Kind::Structure(&[
+            body("ResourceConfigurationArn", &RESOURCE_CONFIGURATION_ARN, Flags::REQUIRED),
+            body("ResourceAssociationArn", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_CONNECTION_RESPONSE: Schema = schema(
+        "DescribeConnectionResponse",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("Name", &CONNECTION_NAME, Flags::NONE),
+            body("Description", &CONNECTION_DESCRIPTION, Flags::NONE),
+            body(
+                "InvocationConnectivityParameters",
+                &DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE, Flags::NONE),
+            body("SecretArn", &STRING, Flags::NONE),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+            body("AuthParameters", &CONNECTION_AUTH_RESPONSE_PARAMETERS, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAuthorizedTime", &TIMESTAMP, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -1898,6 +4084,46 @@ mod schema {
             body("CreationTime", &TIMESTAMP, Flags::NONE),
             body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
             body("ManagedBy", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_EVENT_SOURCE_REQUEST: Schema = schema(
+        "DescribeEventSourceRequest",
+        Kind::Structure(&[body("Name", &EVENT_SOURCE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_EVENT_SOURCE_RESPONSE: Schema = schema(
+        "DescribeEventSourceResponse",
+        Kind::Structure(&[
+            body("Arn", &STRING, Flags::NONE),
+            body("CreatedBy", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("ExpirationTime", &TIMESTAMP, Flags::NONE),
+            body("Name", &STRING, Flags::NONE),
+            body("State", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_REPLAY_REQUEST: Schema = schema(
+        "DescribeReplayRequest",
+        Kind::Structure(&[body("ReplayName", &REPLAY_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_REPLAY_RESPONSE: Schema = schema(
+        "DescribeReplayResponse",
+        Kind::Structure(&[
+            body("ReplayName", &REPLAY_NAME, Flags::NONE),
+            body("ReplayArn", &STRING, Flags::NONE),
+            body("Description", &REPLAY_DESCRIPTION, Flags::NONE),
+            body("State", &REPLAY_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("EventSourceArn", &ARCHIVE_ARN, Flags::NONE),
+            body("Destination", &REPLAY_DESTINATION, Flags::NONE),
+            body("EventStartTime", &TIMESTAMP, Flags::NONE),
+            body("EventEndTime", &TIMESTAMP, Flags::NONE),
+            body("EventLastReplayedTime", &TIMESTAMP, Flags::NONE),
+            body("ReplayStartTime", &TIMESTAMP, Flags::NONE),
+            body("ReplayEndTime", &TIMESTAMP, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -1988,6 +4214,16 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static EVENT_BUS_ARN: Schema = schema(
+        "EventBusArn",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(1600),
+            r"^arn:aws([a-z]|\-)*:events:([a-z]|\d|\-)*:([0-9]{12})?:.+\/.+$",
+            r"^arn:aws([a-z]|-)*:events:([a-z]|[0-9]|-)*:([0-9]{12})?:[^\n\r\x{85}\x{2028}\x{2029}]+/[^\n\r\x{85}\x{2028}\x{2029}]+$",
+        ),
+    );
     pub(super) static EVENT_BUS_DESCRIPTION: Schema =
         schema("EventBusDescription", Kind::String, limits(None, Some(512)));
     pub(super) static EVENT_BUS_LIST: Schema =
@@ -2016,6 +4252,20 @@ mod schema {
         list(&EVENT_RESOURCE, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static EVENT_SOURCE: Schema = schema(
+        "EventSource",
+        Kind::Structure(&[
+            body("Arn", &STRING, Flags::NONE),
+            body("CreatedBy", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("ExpirationTime", &TIMESTAMP, Flags::NONE),
+            body("Name", &STRING, Flags::NONE),
+            body("State", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static EVENT_SOURCE_LIST: Schema =
+        schema("EventSourceList", list(&EVENT_SOURCE, "member", false, false), Constraint::NONE);
     pub(super) static EVENT_SOURCE_NAME: Schema = schema(
         "EventSourceName",
         Kind::String,
@@ -2025,6 +4275,11 @@ mod schema {
             r"aws\.partner(/[\.\-_A-Za-z0-9]+){2,}",
             r"aws\.partner(/[.\-_A-Za-z0-9]+){2,}",
         ),
+    );
+    pub(super) static EVENT_SOURCE_NAME_PREFIX: Schema = schema(
+        "EventSourceNamePrefix",
+        Kind::String,
+        matching(Some(1), Some(256), r"[/\.\-_A-Za-z0-9]+", r"[/.\-_A-Za-z0-9]+"),
     );
     pub(super) static GRAPH_QL_OPERATION: Schema =
         sensitive(schema("GraphQLOperation", Kind::String, limits(Some(1), Some(1048576))));
@@ -2053,6 +4308,16 @@ mod schema {
             r"^[ \x{9}]*[ -\~]+([ \x{9}]+[ -\~]+)*[ \x{9}]*$",
         ),
     );
+    pub(super) static HEADER_VALUE_SENSITIVE: Schema = sensitive(schema(
+        "HeaderValueSensitive",
+        Kind::String,
+        matching(
+            None,
+            Some(512),
+            r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$",
+            r"^[ \x{9}]*[ -\~]+([ \x{9}]+[ -\~]+)*[ \x{9}]*$",
+        ),
+    ));
     pub(super) static HTTP_PARAMETERS: Schema = schema(
         "HttpParameters",
         Kind::Structure(&[
@@ -2061,6 +4326,16 @@ mod schema {
             body("QueryStringParameters", &QUERY_STRING_PARAMETERS_MAP, Flags::NONE),
         ]),
         Constraint::NONE,
+    );
+    pub(super) static HTTPS_ENDPOINT: Schema = schema(
+        "HttpsEndpoint",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2048),
+            r"^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$",
+            r"^((%[0-9A-Fa-f]{2}|[\-()_.!\~*';/?:@\&=+$,A-Za-z0-9])+)([).!';/?:,])?$",
+        ),
     );
     pub(super) static ILLEGAL_STATUS_EXCEPTION: Schema =
         schema("IllegalStatusException", Kind::Structure(&[]), Constraint::NONE);
@@ -2105,6 +4380,61 @@ mod schema {
         schema("LimitMax100", Kind::Integer, limits(Some(1), Some(100)));
     pub(super) static LIMIT_MIN1: Schema =
         schema("LimitMin1", Kind::Integer, limits(Some(1), None));
+    pub(super) static LIST_API_DESTINATIONS_REQUEST: Schema = schema(
+        "ListApiDestinationsRequest",
+        Kind::Structure(&[
+            body("NamePrefix", &API_DESTINATION_NAME, Flags::NONE),
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("Limit", &LIMIT_MAX100, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_API_DESTINATIONS_RESPONSE: Schema = schema(
+        "ListApiDestinationsResponse",
+        Kind::Structure(&[
+            body("ApiDestinations", &API_DESTINATION_RESPONSE_LIST, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ARCHIVES_REQUEST: Schema = schema(
+        "ListArchivesRequest",
+        Kind::Structure(&[
+            body("NamePrefix", &ARCHIVE_NAME, Flags::NONE),
+            body("EventSourceArn", &EVENT_BUS_ARN, Flags::NONE),
+            body("State", &ARCHIVE_STATE, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("Limit", &LIMIT_MAX100, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ARCHIVES_RESPONSE: Schema = schema(
+        "ListArchivesResponse",
+        Kind::Structure(&[
+            body("Archives", &ARCHIVE_RESPONSE_LIST, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_CONNECTIONS_REQUEST: Schema = schema(
+        "ListConnectionsRequest",
+        Kind::Structure(&[
+            body("NamePrefix", &CONNECTION_NAME, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("Limit", &LIMIT_MAX100, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_CONNECTIONS_RESPONSE: Schema = schema(
+        "ListConnectionsResponse",
+        Kind::Structure(&[
+            body("Connections", &CONNECTION_RESPONSE_LIST, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_EVENT_BUSES_REQUEST: Schema = schema(
         "ListEventBusesRequest",
         Kind::Structure(&[
@@ -2118,6 +4448,42 @@ mod schema {
         "ListEventBusesResponse",
         Kind::Structure(&[
             body("EventBuses", &EVENT_BUS_LIST, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_EVENT_SOURCES_REQUEST: Schema = schema(
+        "ListEventSourcesRequest",
+        Kind::Structure(&[
+            body("NamePrefix", &EVENT_SOURCE_NAME_PREFIX, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("Limit", &LIMIT_MAX100, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_EVENT_SOURCES_RESPONSE: Schema = schema(
+        "ListEventSourcesResponse",
+        Kind::Structure(&[
+            body("EventSources", &EVENT_SOURCE_LIST, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_REPLAYS_REQUEST: Schema = schema(
+        "ListReplaysRequest",
+        Kind::Structure(&[
+            body("NamePrefix", &REPLAY_NAME, Flags::NONE),
+            body("State", &REPLAY_STATE, Flags::NONE),
+            body("EventSourceArn", &ARCHIVE_ARN, Flags::NONE),
+            body("NextToken", &NEXT_TOKEN, Flags::NONE),
+            body("Limit", &LIMIT_MAX100, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_REPLAYS_RESPONSE: Schema = schema(
+        "ListReplaysResponse",
+        Kind::Structure(&[
+            body("Replays", &REPLAY_LIST, Flags::NONE),
             body("NextToken", &NEXT_TOKEN, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -2422,6 +4788,16 @@ mod schema {
             r"[^\x{0}-\x{9}\x{B}\x{C}\x{E}-\x{1F}\x{7F}]+",
         ),
     );
+    pub(super) static QUERY_STRING_VALUE_SENSITIVE: Schema = sensitive(schema(
+        "QueryStringValueSensitive",
+        Kind::String,
+        matching(
+            None,
+            Some(512),
+            r"[^\x00-\x09\x0B\x0C\x0E-\x1F\x7F]+",
+            r"[^\x{0}-\x{9}\x{B}\x{C}\x{E}-\x{1F}\x{7F}]+",
+        ),
+    ));
     pub(super) static REDSHIFT_DATA_PARAMETERS: Schema = schema(
         "RedshiftDataParameters",
         Kind::Structure(&[
@@ -2490,12 +4866,63 @@ mod schema {
         list(&REMOVE_TARGETS_RESULT_ENTRY, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static REPLAY: Schema = schema(
+        "Replay",
+        Kind::Structure(&[
+            body("ReplayName", &REPLAY_NAME, Flags::NONE),
+            body("EventSourceArn", &ARCHIVE_ARN, Flags::NONE),
+            body("State", &REPLAY_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("EventStartTime", &TIMESTAMP, Flags::NONE),
+            body("EventEndTime", &TIMESTAMP, Flags::NONE),
+            body("EventLastReplayedTime", &TIMESTAMP, Flags::NONE),
+            body("ReplayStartTime", &TIMESTAMP, Flags::NONE),
+            body("ReplayEndTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLAY_DESCRIPTION: Schema = schema(
+        "ReplayDescription",
+        Kind::String,
+        matching(None, Some(512), ".*", r"[^\n\r\x{85}\x{2028}\x{2029}]*"),
+    );
+    pub(super) static REPLAY_DESTINATION: Schema = schema(
+        "ReplayDestination",
+        Kind::Structure(&[
+            body("Arn", &ARN, Flags::REQUIRED),
+            body("FilterArns", &REPLAY_DESTINATION_FILTERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static REPLAY_DESTINATION_FILTERS: Schema =
+        schema("ReplayDestinationFilters", list(&ARN, "member", false, false), Constraint::NONE);
+    pub(super) static REPLAY_LIST: Schema =
+        schema("ReplayList", list(&REPLAY, "member", false, false), Constraint::NONE);
+    pub(super) static REPLAY_NAME: Schema = schema(
+        "ReplayName",
+        Kind::String,
+        matching(Some(1), Some(64), r"[\.\-_A-Za-z0-9]+", r"[.\-_A-Za-z0-9]+"),
+    );
+    pub(super) static REPLAY_STATE: Schema =
+        schema("ReplayState", Kind::Enum(super::ReplayState::NAMES), Constraint::NONE);
     pub(super) static RESOURCE_ALREADY_EXISTS_EXCEPTION: Schema =
         schema("ResourceAlreadyExistsException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static RESOURCE_ARN: Schema =
         schema("ResourceArn", Kind::String, limits(Some(1), Some(1600)));
+    pub(super) static RESOURCE_CONFIGURATION_ARN: Schema = schema(
+        "ResourceConfigurationArn",
+        Kind::String,
+        matching(
+            Some(0),
+            Some(2048),
+            r"^(?:^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)",
+            r"^(?:^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:[0-9]{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)",
+        ),
+    );
     pub(super) static RESOURCE_NOT_FOUND_EXCEPTION: Schema =
         schema("ResourceNotFoundException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static RETENTION_DAYS: Schema =
+        schema("RetentionDays", Kind::Integer, limits(Some(0), None));
     pub(super) static RETRY_POLICY: Schema = schema(
         "RetryPolicy",
         Kind::Structure(&[
@@ -2605,6 +5032,8 @@ mod schema {
     );
     pub(super) static SCHEDULE_EXPRESSION: Schema =
         schema("ScheduleExpression", Kind::String, limits(None, Some(256)));
+    pub(super) static SENSITIVE_STRING: Schema =
+        sensitive(schema("SensitiveString", Kind::String, Constraint::NONE));
     pub(super) static SQL: Schema =
         sensitive(schema("Sql", Kind::String, limits(Some(1), Some(100000))));
     pub(super) static SQLS: Schema =
@@ -2612,6 +5041,28 @@ mod schema {
     pub(super) static SQS_PARAMETERS: Schema = schema(
         "SqsParameters",
         Kind::Structure(&[body("MessageGroupId", &MESSAGE_GROUP_ID, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static START_REPLAY_REQUEST: Schema = schema(
+        "StartReplayRequest",
+        Kind::Structure(&[
+            body("ReplayName", &REPLAY_NAME, Flags::REQUIRED),
+            body("Description", &REPLAY_DESCRIPTION, Flags::NONE),
+            body("EventSourceArn", &ARCHIVE_ARN, Flags::REQUIRED),
+            body("EventStartTime", &TIMESTAMP, Flags::REQUIRED),
+            body("EventEndTime", &TIMESTAMP, Flags::REQUIRED),
+            body("Destination", &REPLAY_DESTINATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static START_REPLAY_RESPONSE: Schema = schema(
+        "StartReplayResponse",
+        Kind::Structure(&[
+            body("ReplayArn", &STRING, Flags::NONE),
+            body("State", &REPLAY_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("ReplayStartTime", &TIMESTAMP, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static STATEMENT_ID: Schema = schema(
@@ -2725,6 +5176,137 @@ mod schema {
     );
     pub(super) static UNTAG_RESOURCE_RESPONSE: Schema =
         schema("UntagResourceResponse", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_API_DESTINATION_REQUEST: Schema = schema(
+        "UpdateApiDestinationRequest",
+        Kind::Structure(&[
+            body("Name", &API_DESTINATION_NAME, Flags::REQUIRED),
+            body("Description", &API_DESTINATION_DESCRIPTION, Flags::NONE),
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("InvocationEndpoint", &HTTPS_ENDPOINT, Flags::NONE),
+            body("HttpMethod", &API_DESTINATION_HTTP_METHOD, Flags::NONE),
+            body(
+                "InvocationRateLimitPerSecond",
+                &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_API_DESTINATION_RESPONSE: Schema = schema(
+        "UpdateApiDestinationResponse",
+        Kind::Structure(&[
+            body("ApiDestinationArn", &STRING, Flags::NONE),
+            body("ApiDestinationState", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_ARCHIVE_REQUEST: Schema = schema(
+        "UpdateArchiveRequest",
+        Kind::Structure(&[
+            body("ArchiveName", &ARCHIVE_NAME, Flags::REQUIRED),
+            body("Description", &ARCHIVE_DESCRIPTION, Flags::NONE),
+            body("EventPattern", &EVENT_PATTERN, Flags::NONE),
+            body("RetentionDays", &RETENTION_DAYS, Flags::NONE),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_ARCHIVE_RESPONSE: Schema = schema(
+        "UpdateArchiveResponse",
+        Kind::Structure(&[
+            body("ArchiveArn", &ARCHIVE_ARN, Flags::NONE),
+            body("State", &ARCHIVE_STATE, Flags::NONE),
+            body("StateReason", &STRING, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "UpdateConnectionApiKeyAuthRequestParameters",
+        Kind::Structure(&[
+            body("ApiKeyName", &AUTH_HEADER_PARAMETERS, Flags::NONE),
+            body("ApiKeyValue", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "UpdateConnectionAuthRequestParameters",
+        Kind::Structure(&[
+            body(
+                "BasicAuthParameters",
+                &UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("OAuthParameters", &UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS, Flags::NONE),
+            body(
+                "ApiKeyAuthParameters",
+                &UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+            body("ConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "UpdateConnectionBasicAuthRequestParameters",
+        Kind::Structure(&[
+            body("Username", &AUTH_HEADER_PARAMETERS, Flags::NONE),
+            body("Password", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Schema = schema(
+        "UpdateConnectionOAuthClientRequestParameters",
+        Kind::Structure(&[
+            body("ClientID", &AUTH_HEADER_PARAMETERS, Flags::NONE),
+            body("ClientSecret", &AUTH_HEADER_PARAMETERS_SENSITIVE, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Schema = schema(
+        "UpdateConnectionOAuthRequestParameters",
+        Kind::Structure(&[
+            body(
+                "ClientParameters",
+                &UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("AuthorizationEndpoint", &HTTPS_ENDPOINT, Flags::NONE),
+            body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD, Flags::NONE),
+            body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_REQUEST: Schema = schema(
+        "UpdateConnectionRequest",
+        Kind::Structure(&[
+            body("Name", &CONNECTION_NAME, Flags::REQUIRED),
+            body("Description", &CONNECTION_DESCRIPTION, Flags::NONE),
+            body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE, Flags::NONE),
+            body("AuthParameters", &UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS, Flags::NONE),
+            body(
+                "InvocationConnectivityParameters",
+                &CONNECTIVITY_RESOURCE_PARAMETERS,
+                Flags::NONE,
+            ),
+            body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_CONNECTION_RESPONSE: Schema = schema(
+        "UpdateConnectionResponse",
+        Kind::Structure(&[
+            body("ConnectionArn", &CONNECTION_ARN, Flags::NONE),
+            body("ConnectionState", &CONNECTION_STATE, Flags::NONE),
+            body("CreationTime", &TIMESTAMP, Flags::NONE),
+            body("LastModifiedTime", &TIMESTAMP, Flags::NONE),
+            body("LastAuthorizedTime", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_EVENT_BUS_REQUEST: Schema = schema(
         "UpdateEventBusRequest",
         Kind::Structure(&[

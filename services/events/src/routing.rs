@@ -10,13 +10,14 @@ use fogbank_core::{Cx, Effect, Fault, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::archives;
 use crate::delivery;
 use crate::error::Error;
 use crate::patterns;
 use crate::rules::json::Json;
 use crate::rules::names::{self, BusKey, RuleKey};
 use crate::rules::pattern::Pattern;
-use crate::store::{self, RULES, Rule};
+use crate::store::{self, Archive, RULES, Rule};
 use crate::tasks;
 
 /// How many bytes of deliveries one transaction writes, more or less.
@@ -33,6 +34,10 @@ pub(crate) struct Event {
     pub(crate) accepted_millis: i64,
     /// Whether it came from another bus: it goes to no third one, as on AWS.
     pub(crate) is_forwarded: bool,
+    /// Whether it came out of an archive, which does not take it again.
+    pub(crate) is_replayed: bool,
+    /// The ARNs of the rules that may hear of it, if not all may.
+    pub(crate) only_rules: Option<Vec<String>>,
 }
 
 /// An event that waits for a transaction of its own.
@@ -42,6 +47,7 @@ struct Waiting {
     event: String,
     accepted_millis: i64,
     is_forwarded: bool,
+    only_rules: Option<Vec<String>>,
     /// The last rule that has its deliveries.
     after: Option<String>,
 }
@@ -49,7 +55,16 @@ struct Waiting {
 impl Event {
     pub(crate) fn new(id: String, bus: BusKey, json: Json, accepted_millis: i64) -> Event {
         let text = json.to_string();
-        Event { id, bus, json, text, accepted_millis, is_forwarded: false }
+        Event {
+            id,
+            bus,
+            json,
+            text,
+            accepted_millis,
+            is_forwarded: false,
+            is_replayed: false,
+            only_rules: None,
+        }
     }
 }
 
@@ -67,15 +82,27 @@ fn rules(tx: &WriteTx<'_>, bus: &BusKey) -> Result<Rules, Error> {
         .collect())
 }
 
-/// Emits the deliveries of events to the targets of all rules that want them.
+/// What is known of a bus while events are accepted.
+struct Known {
+    rules: Rules,
+    archives: Vec<Archive>,
+}
+
+/// Puts events into the archives, and emits their deliveries to the targets of all rules, that want them.
 pub(crate) fn accept(tx: &mut WriteTx<'_>, events: &[Event]) -> Result<(), Error> {
-    let mut known: BTreeMap<BusKey, Rules> = BTreeMap::new();
+    let mut buses: BTreeMap<BusKey, Known> = BTreeMap::new();
     let mut room = BYTES;
     for event in events {
-        if !known.contains_key(&event.bus) {
-            known.insert(event.bus.clone(), rules(tx, &event.bus)?);
+        if !buses.contains_key(&event.bus) {
+            let archives = store::archives_of(tx, &event.bus)?;
+            let known = Known { rules: rules(tx, &event.bus)?, archives };
+            buses.insert(event.bus.clone(), known);
         }
-        route(tx, event, &known[&event.bus], None, &mut room)?;
+        let known = &buses[&event.bus];
+        if !event.is_replayed {
+            archives::keep(tx, event, &known.archives)?;
+        }
+        route(tx, event, &known.rules, None, &mut room)?;
     }
     Ok(())
 }
@@ -89,7 +116,11 @@ fn route(
 ) -> Result<(), Error> {
     let mut last = after;
     for (key, rule, pattern) in rules {
-        if after.is_some_and(|after| key.3.as_str() <= after) || !pattern.matches(&event.json) {
+        let is_meant = |only: &Vec<String>| only.contains(&names::rule_arn(key));
+        if after.is_some_and(|after| key.3.as_str() <= after)
+            || !event.only_rules.as_ref().is_none_or(is_meant)
+            || !pattern.matches(&event.json)
+        {
             continue;
         }
         if *room == 0 {
@@ -110,6 +141,7 @@ fn wait(tx: &mut WriteTx<'_>, event: &Event, after: Option<&str>) -> Result<(), 
         event: event.text.clone(),
         accepted_millis: event.accepted_millis,
         is_forwarded: event.is_forwarded,
+        only_rules: event.only_rules.clone(),
         after: after.map(str::to_owned),
     };
     let input = serde_json::to_value(&waiting).map_err(Fault::internal)?;
@@ -126,6 +158,7 @@ pub(crate) async fn go_on(cx: Cx, input: Value) -> Result<(), Fault> {
     let id = json.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
     let mut event = Event::new(id, waiting.bus, json, waiting.accepted_millis);
     event.is_forwarded = waiting.is_forwarded;
+    event.only_rules = waiting.only_rules;
     cx.write(|tx| {
         let rules = rules(tx, &event.bus)?;
         route(tx, &event, &rules, waiting.after.as_deref(), &mut BYTES.clone())

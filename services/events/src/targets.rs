@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     Function,
     LogGroup,
     Bus,
+    ApiDestination,
 }
 
 impl Kind {
@@ -40,6 +41,7 @@ impl Kind {
             "lambda" => Ok(Kind::Function),
             "logs" => Ok(Kind::LogGroup),
             "events" if arn.resource.starts_with("event-bus/") => Ok(Kind::Bus),
+            "events" if arn.resource.starts_with("api-destination/") => Ok(Kind::ApiDestination),
             service => Err(service),
         }
     }
@@ -91,7 +93,8 @@ fn checked(key: &RuleKey, target: Target) -> Result<(String, store::Target), Err
         return Err(Error::invalid(message));
     }
     // A bus of another account may let this account send without a role.
-    if kind == Kind::Bus && arn.account == key.0 && target.role_arn.is_none() {
+    let needs_role = kind == Kind::ApiDestination || (kind == Kind::Bus && arn.account == key.0);
+    if needs_role && target.role_arn.is_none() {
         return Err(Error::invalid(format!("RoleArn is required for target {}.", target.arn)));
     }
     if names::bus_of_arn(&target.arn)

@@ -25,6 +25,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let role = "arn:aws:iam::000000000000:role/plausible";
     let key = "arn:aws:kms:us-east-1:000000000000:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000";
     let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let bus = "arn:aws:events:us-east-1:000000000000:event-bus/default";
     let pattern = r#"{"source":["p"],"detail-type":["p"],"detail":{"service":["p"],"eventTypeCode":["p"],
         "userIdentity":{"principalId":["p"]}}}"#;
     vec![
@@ -55,6 +56,25 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("events", "*", "EventPattern", json!(pattern)),
         ("events", "*", "ScheduleExpression", Value::Null),
         ("events", "*", "EventSourceName", Value::Null),
+        ("events", "ActivateEventSource", "Name", json!("aws.partner/plausible/source")),
+        ("events", "DeactivateEventSource", "Name", json!("aws.partner/plausible/source")),
+        ("events", "DescribeEventSource", "Name", json!("aws.partner/plausible/source")),
+        (
+            "events",
+            "StartReplay",
+            "EventSourceArn",
+            json!("arn:aws:events:us-east-1:000000000000:archive/plausible"),
+        ),
+        ("events", "StartReplay", "Destination", json!({ "Arn": bus })),
+        ("events", "*", "EventSourceArn", json!(bus)),
+        (
+            "events",
+            "*",
+            "ConnectionArn",
+            json!("arn:aws:events:us-east-1:000000000000:connection/plausible/0b8f1a52"),
+        ),
+        ("events", "*", "ConnectivityParameters", Value::Null),
+        ("events", "*", "InvocationConnectivityParameters", Value::Null),
         ("events", "*", "RedshiftDataParameters", Value::Null),
         ("events", "*", "Action", json!("events:PutEvents")),
         ("events", "*", "Arn", json!("arn:aws:sqs:us-east-1:000000000000:plausible")),

@@ -12,6 +12,9 @@ pub(crate) type BusKey = (String, String, String);
 /// Account, region, name of the bus and name of the rule.
 pub(crate) type RuleKey = (String, String, String, String);
 
+/// Account, region and name of what else has a name.
+pub(crate) type NamedKey = (String, String, String);
+
 /// The bus that a parameter names, by its name or ARN.
 pub(crate) fn bus(request: &Request, given: Option<&str>) -> BusKey {
     let given = given.unwrap_or(DEFAULT);
@@ -48,6 +51,11 @@ pub(crate) fn rule_of_arn(text: &str) -> Option<RuleKey> {
     let (bus, rule) = path.rsplit_once('/').unwrap_or((DEFAULT, path));
     let (account, region) = (arn.account.to_owned(), arn.region.to_owned());
     Some((account, region, bus.to_owned(), rule.to_owned()))
+}
+
+/// The ARN of an archive or replay.
+pub(crate) fn named_arn(kind: &str, (account, region, name): &NamedKey) -> String {
+    arn::arn("events", region, account, format_args!("{kind}/{name}"))
 }
 
 /// Refuses a name for a new bus that AWS refuses.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use fogbank_testkit::{check_row, expect};
 
-use crate::store::{Bus, Http, Input, Rule, Target};
+use crate::store::{
+    ApiDestination, Archive, ArchiveSize, Archived, Bus, Connection, Http, Input, Replay, Rule,
+    Target,
+};
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -87,4 +90,70 @@ fn targets() {
         };
         check_row(&target, expected);
     }
+}
+
+#[test]
+fn archives_and_replays() {
+    let bus = ("1".to_owned(), "us-east-1".to_owned(), "b".to_owned());
+    let archive = Archive {
+        id: 1,
+        bus: bus.clone(),
+        description: some("d"),
+        pattern: some("{}"),
+        retention_days: 2,
+        created_millis: 3,
+    };
+    check_row(&archive, expect!["010101310975732d656173742d31016201016401027b7d0406"]);
+    check_row(&Archived { event: "{}".into(), is_forwarded: true }, expect!["01027b7d01"]);
+    check_row(&ArchiveSize { events: 1, bytes: 2 }, expect!["010204"]);
+    let replay = Replay {
+        archive_id: 1,
+        archive_arn: "a".into(),
+        bus,
+        filter_arns: Some(vec!["r".into()]),
+        description: some("d"),
+        state: "RUNNING".into(),
+        from_millis: 1,
+        until_millis: 2,
+        started_millis: 3,
+        ended_millis: Some(4),
+        replayed_millis: Some(5),
+        after: Some((6, 7, "e".into())),
+    };
+    check_row(
+        &replay,
+        expect![
+            "0101016101310975732d656173742d310162010101720101640752554e4e494e470204060108010a0106070165"
+        ],
+    );
+}
+
+#[test]
+fn connections_and_destinations() {
+    let connection = Connection {
+        id: "i".into(),
+        description: some("d"),
+        state: "AUTHORIZED".into(),
+        state_reason: some("r"),
+        kind: "BASIC".into(),
+        sealed: Some(vec![1, 2]),
+        created_millis: 1,
+        modified_millis: 2,
+        authorized_millis: Some(3),
+    };
+    check_row(
+        &connection,
+        expect!["0101690101640a415554484f52495a45440101720542415349430102010202040106"],
+    );
+    let destination = ApiDestination {
+        id: "i".into(),
+        description: some("d"),
+        connection_arn: "c".into(),
+        endpoint: "http://h/".into(),
+        method: "POST".into(),
+        rate_limit: 300,
+        created_millis: 1,
+        modified_millis: 2,
+    };
+    check_row(&destination, expect!["010169010164016309687474703a2f2f682f04504f5354d8040204"]);
 }

@@ -1,6 +1,8 @@
 //! The operations through the whole pipeline.
 
+mod archives;
 mod buses;
+mod connections;
 mod deliveries;
 mod event_rules;
 mod formats;

@@ -26,8 +26,23 @@ async fn fill(world: &World, account: &str) {
         call("PutTargets", json!({"Rule": "r", "EventBusName": bus, "Targets": targets})).await;
     }
     call("PutRule", json!({"Name": "tick", "ScheduleExpression": "rate(1 day)"})).await;
+    let bus = format!("arn:aws:events:us-east-1:{account}:event-bus/default");
+    call("CreateArchive", json!({"ArchiveName": "a", "EventSourceArn": bus})).await;
+    let basic = json!({"BasicAuthParameters": {"Username": "u", "Password": "p"}});
+    let connection = json!({"Name": "c", "AuthorizationType": "BASIC", "AuthParameters": basic});
+    let connection = call("CreateConnection", connection).await["ConnectionArn"].clone();
+    let destination = json!({
+        "Name": "d", "ConnectionArn": connection, "HttpMethod": "POST",
+        "InvocationEndpoint": "http://127.0.0.1:9/",
+    });
+    call("CreateApiDestination", destination).await;
     let entry = json!({"Source": "shop", "DetailType": "d", "Detail": "{}"});
     call("PutEvents", json!({"Entries": [entry]})).await;
+    let replay = json!({
+        "ReplayName": "r", "EventSourceArn": format!("arn:aws:events:us-east-1:{account}:archive/a"),
+        "EventStartTime": 0, "EventEndTime": 1, "Destination": {"Arn": bus},
+    });
+    call("StartReplay", replay).await;
 }
 
 #[tokio::test]
@@ -35,8 +50,8 @@ async fn a_reset_removes_all_of_an_account_and_nothing_of_others() {
     let world = World::new(SERVICES);
     fill(&world, OTHER).await;
     let (others, others_effects) = (world.rows(&SERVICE), waiting(&world));
-    for table in ["events.buses", "events.rules", "events.targets", "events.due"] {
-        assert!(others.keys().any(|row| row.starts_with(table)), "{:?}", others.keys());
+    for table in SERVICE.tables {
+        assert!(others.keys().any(|row| row.starts_with(table.name)), "{:?}", others.keys());
     }
     fill(&world, ACCOUNT).await;
     assert_eq!(waiting(&world), 2 * others_effects);

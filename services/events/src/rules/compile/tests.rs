@@ -278,8 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn wildcards_do_what_the_plain_way_does(wildcard in "[ab*]{0,8}", text in "[ab]{0,10}") {
-        prop_assume!(!wildcard.contains("**"));
+    fn wildcards_do_what_the_plain_way_does(wildcard in "(\\*?[ab]){0,5}\\*?", text in "[ab]{0,10}") {
         let pattern = format!(r#"{{"a":[{{"wildcard":"{wildcard}"}}]}}"#);
         let letters = |text: &str| text.chars().collect::<Vec<_>>();
         let expected = fits(&letters(&wildcard), &letters(&text));
