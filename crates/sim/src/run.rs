@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use fogbank_core::store::{Bug, CommitStep, Crash, Db, Durability, Faults, Options, SimulatedDisk};
-use fogbank_core::{Clock, Ids, Service, Timestamp};
+use fogbank_core::{Clock, Ids, RootKey, Service, Timestamp};
 use fogbank_testkit::World;
 use futures_util::future::try_join_all;
 use tokio::runtime::Runtime;
@@ -24,7 +24,11 @@ static SERVICES: &[&Service] = &[
     &fogbank_logs::SERVICE,
     &fogbank_iam::SERVICE,
     &fogbank_sts::SERVICE,
+    &fogbank_kms::SERVICE,
 ];
+
+/// What seals the keys of KMS in all lives.
+const ROOT_KEY: [u8; 32] = [7; 32];
 
 /// 2026-01-01T00:00:00Z, in milliseconds.
 const BEGINNING: i64 = 1_767_225_600_000;
@@ -247,6 +251,10 @@ impl History {
             };
             let clock = Clock::simulated(Timestamp::from_millis(start));
             let world = World::with(SERVICES, db.clone(), clock, Ids::seeded(seed));
+            let is_right = world.cloud().use_root_key(RootKey::new(&ROOT_KEY));
+            if !matches!(is_right, Ok(true)) {
+                return (Err(Broken(format!("the root key is not taken: {is_right:?}"))), start);
+            }
             let background = world.background();
             let committing = db.clone();
             let commits = tokio::spawn(async move {

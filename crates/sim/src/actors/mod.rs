@@ -1,6 +1,8 @@
 //! The clients of the simulated cloud. Each has a model of what it was promised, and holds the cloud to it.
 
+mod copies;
 mod events;
+mod expiring;
 mod fading;
 mod items;
 mod objects;
@@ -51,6 +53,8 @@ pub(crate) fn all(chance: &mut Chance) -> Vec<Box<dyn Actor>> {
     actors.push(Box::new(sessions::Sessions::new(chance.fork())));
     actors.push(Box::new(fading::Fading::new(chance.fork())));
     actors.push(Box::new(records::Records::new(chance.fork())));
+    actors.push(Box::new(expiring::Expiring::new(chance.fork())));
+    actors.push(Box::new(copies::Copies::new(chance.fork())));
     actors.extend(queue::all(chance));
     actors.extend(orders::all(chance));
     actors.extend(topics::all(chance));

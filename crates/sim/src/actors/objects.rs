@@ -48,6 +48,9 @@ impl Objects {
         self.version += 1;
         let mut input = self.input(index);
         input["Metadata"] = json!({"version": self.version.to_string()});
+        if self.chance.percent(20) {
+            input["ServerSideEncryption"] = json!("aws:kms");
+        }
         self.objects[index].begin(Some((self.version, len)));
         let body = content(&self.name, self.version, len);
         let (answer, _) = life.send(&self.name, "s3:PutObject", input, body).await;
@@ -192,7 +195,7 @@ pub(super) async fn clear(life: &Life, bucket: &str) -> Result<(), Broken> {
 }
 
 /// The bytes of a version: no two versions have a kilobyte in common, and no two kilobytes of a version are the same.
-fn content(name: &str, version: u64, len: u64) -> Bytes {
+pub(super) fn content(name: &str, version: u64, len: u64) -> Bytes {
     let writer = u64::from(name.as_bytes()[name.len() - 1]);
     let mut state = version.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ writer;
     let noise: Vec<u8> = (0..127)
