@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 
 use crate::ast::{Comparison, Expr, Path, Step, Type};
-use crate::csv::Record;
+use crate::csv::{MAX_RECORD, Record};
 use crate::error::Error;
 use crate::functions;
 use crate::timestamp::Stamp;
@@ -151,10 +151,18 @@ impl Expr {
             Expr::Call(function, arguments) => functions::call(*function, arguments, scope),
             Expr::List(all) => all
                 .iter()
-                .map(|expr| expr.evaluate(scope))
+                .map(|expr| scalar(expr, scope))
                 .collect::<Result<_, _>>()
                 .map(Value::List),
         }
+    }
+}
+
+/// A value of a list that an expression makes: what is large in itself would be copied as often as it stands there.
+fn scalar<'s>(expr: &'s Expr, scope: &Scope<'s>) -> Result<Value<'s>, Error> {
+    match expr.evaluate(scope)? {
+        Value::List(_) | Value::Struct(_) => Err(Error::wrong_argument()),
+        value => Ok(value),
     }
 }
 
@@ -183,6 +191,9 @@ fn junction<'s>(all: &'s [Expr], scope: &Scope<'s>, decisive: bool) -> Result<Va
 fn concat<'s>(left: &Value<'_>, right: &Value<'_>) -> Result<Value<'s>, Error> {
     match (left, right) {
         (left, right) if left.is_absent() || right.is_absent() => Ok(Value::Null),
+        (Value::Text(left), Value::Text(right)) if left.len() + right.len() > MAX_RECORD => {
+            Err(Error::record_too_long())
+        }
         (Value::Text(left), Value::Text(right)) => Ok(Value::text([&**left, &**right].concat())),
         _ => Err(Error::wrong_argument()),
     }

@@ -1,5 +1,7 @@
 //! The functions on texts and timestamps.
 
+use std::collections::BTreeSet;
+
 use crate::ast::{Expr, Function, Side};
 use crate::error::Error;
 use crate::evaluate::Scope;
@@ -106,7 +108,8 @@ fn substring<'s>(given: &[Value<'s>]) -> Result<Value<'s>, Error> {
 fn trim<'s>(given: &[Value<'s>], side: Side) -> Result<Value<'s>, Error> {
     let of = text(&given[0])?;
     let characters = given.get(1).map_or(Ok(" "), text)?;
-    let is_cut = |c: char| characters.contains(c);
+    let characters: BTreeSet<char> = characters.chars().collect();
+    let is_cut = |c: char| characters.contains(&c);
     let cut = match side {
         Side::Both => of.trim_matches(is_cut),
         Side::Leading => of.trim_start_matches(is_cut),
@@ -159,14 +162,18 @@ pub(crate) fn like<'s>(
             c => Wanted::Character(c),
         });
     }
-    Ok(Value::Bool(matches(of, &wanted)))
+    matches(of, &wanted).map(Value::Bool).ok_or_else(Error::bad_like)
 }
 
-/// Whether a text is like a pattern: going back to the last `%` only, it takes time of both lengths multiplied at most.
-fn matches(text: &str, wanted: &[Wanted]) -> bool {
+/// How many comparisons of characters one LIKE may take.
+const MAX_COMPARISONS: usize = 32 << 20;
+
+/// Whether a text is like a pattern. Going back to the last `%` only, it takes time of both lengths multiplied at most, which
+/// may be too much: then it is not known.
+fn matches(text: &str, wanted: &[Wanted]) -> Option<bool> {
     let (mut rest, mut at) = (text, 0);
     let mut last: Option<(&str, usize)> = None;
-    loop {
+    for _ in 0..MAX_COMPARISONS {
         let next = rest.chars().next();
         match (wanted.get(at), next) {
             (Some(Wanted::Many), _) => {
@@ -184,15 +191,16 @@ fn matches(text: &str, wanted: &[Wanted]) -> bool {
                 at += 1;
                 continue;
             }
-            (None, None) => return true,
+            (None, None) => return Some(true),
             _ => {}
         }
-        let Some((from, after)) = last else { return false };
-        let Some(skipped) = from.chars().next() else { return false };
+        let Some((from, after)) = last else { return Some(false) };
+        let Some(skipped) = from.chars().next() else { return Some(false) };
         rest = &from[skipped.len_utf8()..];
         at = after;
         last = Some((rest, after));
     }
+    None
 }
 
 #[cfg(test)]
@@ -218,6 +226,8 @@ mod tests {
         assert_eq!(is("100", "10$%", Some("$")), Ok(Value::Bool(false)));
         assert_eq!(is("a", "$a", Some("$")), Err(Error::bad_like_escape()));
         assert_eq!(is("a", "a", Some("xy")), Err(Error::bad_like_escape()));
+        let (far, near) = ("a".repeat(1 << 19), format!("%{}b", "a".repeat(1 << 18)));
+        assert_eq!(is(&far, &near, None), Err(Error::bad_like()));
         let many = "%a".repeat(200);
         assert_eq!(is(&"a".repeat(10_000), &format!("{many}b"), None), Ok(Value::Bool(false)));
     }

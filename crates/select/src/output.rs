@@ -58,16 +58,27 @@ impl Output {
             Output::Csv(csv) => {
                 for (index, column) in columns.enumerate() {
                     csv.field(index, &column?.1, out);
+                    check(start, out)?;
                 }
                 out.extend_from_slice(csv.record_delimiter.as_bytes());
             }
             Output::Json { record_delimiter } => {
-                let mut members = Vec::new();
+                out.push(b'{');
+                let empty = out.len();
                 for column in columns {
                     let (name, value) = column?;
-                    members.push((Cow::Owned(name.to_owned()), value.into_owned()));
+                    if value == Value::Missing {
+                        continue;
+                    }
+                    if out.len() > empty {
+                        out.push(b',');
+                    }
+                    Value::text(name).write_json(out);
+                    out.push(b':');
+                    value.write_json(out);
+                    check(start, out)?;
                 }
-                Value::Struct(members).write_json(out);
+                out.push(b'}');
                 out.extend_from_slice(record_delimiter.as_bytes());
             }
         }

@@ -292,6 +292,27 @@ fn expressions_of_any_depth_and_length_are_refused_or_work() {
 }
 
 #[test]
+fn what_a_row_makes_is_bounded() {
+    let object = format!("{{\"a\":\"{}\",\"l\":[1]}}", "x".repeat(900_000));
+    let code = |expression: String| {
+        let asked = request(&expression, json());
+        run(asked, object.as_bytes(), 1 << 20).map(|_| ()).map_err(|error| error.code)
+    };
+    assert_eq!(code("SELECT s.a FROM S3Object s".to_owned()), Ok(()));
+    let twice = format!("SELECT s.a{} FROM S3Object s", ", s.a".repeat(2000));
+    assert_eq!(code(twice), Err("OverMaxRecordSize"));
+    assert_eq!(
+        code("SELECT CHAR_LENGTH(s.a || s.a) FROM S3Object s".to_owned()),
+        Err("OverMaxRecordSize")
+    );
+    assert_eq!(
+        code("SELECT [s.l, s.l] FROM S3Object s".to_owned()),
+        Err("IncorrectSqlFunctionArgumentType")
+    );
+    assert_eq!(code("SELECT s = s FROM S3Object s".to_owned()), Ok(()));
+}
+
+#[test]
 fn every_record_is_in_one_range_of_a_partition() {
     let mut object = String::from("id,text\n");
     for id in 0..40 {

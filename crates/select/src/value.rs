@@ -171,12 +171,11 @@ impl<'a> Value<'a> {
                     && left.iter().zip(right).all(|(left, right)| left.equals(right) == Some(true)),
             ),
             (Value::Struct(left), Value::Struct(right)) => {
-                let has = |(name, value): &(Cow<'_, str>, Value<'_>)| {
-                    right
-                        .iter()
-                        .any(|(other, found)| name == other && value.equals(found) == Some(true))
+                let (left, right) = (sorted(left), sorted(right));
+                let is_same = |((name, value), (other, found)): (&&Member<'_>, &&Member<'_>)| {
+                    name == other && value.equals(found) == Some(true)
                 };
-                Some(left.len() == right.len() && left.iter().all(has))
+                Some(left.len() == right.len() && left.iter().zip(&right).all(is_same))
             }
             _ => Some(self.compare(other) == Some(Ordering::Equal)),
         }
@@ -232,6 +231,16 @@ impl<'a> Value<'a> {
             other => out.extend_from_slice(other.shown().as_bytes()),
         }
     }
+}
+
+/// A name and its value.
+type Member<'a> = (Cow<'a, str>, Value<'a>);
+
+/// The members of a structure in the order of their names.
+fn sorted<'v, 'a>(members: &'v [Member<'a>]) -> Vec<&'v Member<'a>> {
+    let mut sorted: Vec<_> = members.iter().collect();
+    sorted.sort_by(|left, right| left.0.cmp(&right.0));
+    sorted
 }
 
 /// A float as short as it can be read back; what is no number is shown as null, which JSON can carry.
