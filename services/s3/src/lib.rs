@@ -10,7 +10,7 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * inventories as ORC and Parquet; what analytics, request metrics and intelligent tiering would bring;
+//! * inventories as ORC; what analytics, request metrics and intelligent tiering would bring;
 //! * MFA delete, since there are no MFA devices; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the

@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-compute", &[]),
     ("fogbank-md5", &[]),
     ("fogbank-select", &[]),
+    ("fogbank-columns", &[]),
     ("fogbank-federation", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-seal", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
@@ -70,6 +71,7 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
+    ("fogbank-s3", "fogbank-columns", "S3 alone writes inventories"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];
 

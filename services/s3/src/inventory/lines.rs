@@ -46,7 +46,7 @@ const OPTIONAL: [InventoryOptionalField; 19] = [
 /// The columns of a report.
 pub(super) struct Columns {
     pub(super) is_of_versions: bool,
-    fields: Vec<InventoryOptionalField>,
+    pub(super) fields: Vec<InventoryOptionalField>,
 }
 
 /// A version as a line shows it.
@@ -74,7 +74,7 @@ impl Shown<'_> {
         }
     }
 
-    fn version_name(&self) -> VersionName {
+    pub(super) fn version_name(&self) -> VersionName {
         match self {
             Shown::Listed(_, name) => *name,
             Shown::Object(object) => object.version_name,
@@ -152,7 +152,7 @@ fn iso(millis: i64) -> String {
 }
 
 /// What a field says; delete markers have only a date and an owner.
-fn value(
+pub(super) fn value(
     tx: &ReadTx<'_>,
     at: (&str, &Bucket),
     row: &Row<'_>,

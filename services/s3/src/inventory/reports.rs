@@ -5,12 +5,9 @@
 //! last `manifest.checksum`. Killed anywhere, it goes on with the file that it was at. Names are made of what the report is,
 //! so that what was written twice lies there once. A file takes bounded memory.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use fogbank_core::store::Starting;
 use fogbank_core::{Arn, BoxFuture, Cx, Fault, Principal, ReadTx, WriteTx, tracing};
 use md5::Md5;
@@ -18,6 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::lines::{Columns, Row, Shown};
+use super::sheets::{self, Rows, Sheet};
 use super::{KIND, schedule};
 use crate::access::bucket_arn;
 use crate::documents;
@@ -141,12 +139,12 @@ struct Report<'a> {
     due_millis: i64,
 }
 
-/// The lines of a page, and what comes after them.
+/// The rows of a page, and what comes after them.
 #[derive(Default)]
 struct Page {
-    lines: String,
+    rows: Rows,
     count: u64,
-    /// The last version that the lines show; none at the end.
+    /// The last version that the rows show; none at the end.
     after: Option<(String, u64)>,
 }
 
@@ -201,11 +199,11 @@ impl Report<'_> {
 
     /// Writes the next file, if there are lines for one.
     async fn write_file(&self, begun: &mut Begun) -> Result<(), Error> {
-        let mut file = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut file = Sheet::new(&self.to().format, &self.columns)?;
         let mut count = 0;
-        while file.get_ref().len() < FILE_BYTES && count < FILE_LINES {
+        while file.len() < FILE_BYTES && count < FILE_LINES {
             let page = self.cx.read(|tx| self.page(tx, begun.after.as_ref()))?;
-            file.write_all(page.lines.as_bytes()).map_err(Fault::internal)?;
+            file.add(page.rows)?;
             count += page.count;
             begun.after = page.after;
             if begun.after.is_none() {
@@ -217,9 +215,10 @@ impl Report<'_> {
         if count == 0 {
             return Ok(());
         }
-        let bytes = Bytes::from(file.finish().map_err(Fault::internal)?);
+        let bytes = file.finish()?;
         let (size, md5) = (bytes.len() as u64, Md5::digest(&bytes).into());
-        let key = self.key(&format!("data/{}.csv.gz", self.name(begun.files.len())));
+        let extension = sheets::extension(&self.to().format);
+        let key = self.key(&format!("data/{}.{extension}", self.name(begun.files.len())));
         self.put(&key, bytes).await?;
         begun.files.push(ReportFile { key, size, md5 });
         Ok(())
@@ -338,7 +337,8 @@ impl Report<'_> {
 
     fn add(&self, tx: &ReadTx<'_>, row: &Row<'_>, page: &mut Page) -> Result<(), Error> {
         page.count += 1;
-        self.columns.write(tx, (self.at.0, &self.found.bucket), row, &mut page.lines)
+        let form = (&self.to().format, &self.columns);
+        page.rows.add(tx, (self.at.0, &self.found.bucket), form, row)
     }
 
     /// Writes what says that the report is there; the checksum comes last.
@@ -375,7 +375,7 @@ impl Report<'_> {
             ("version", text("2016-11-30")),
             ("creationTimestamp", text(&self.due_millis.to_string())),
             ("fileFormat", text(self.to().format.as_str())),
-            ("fileSchema", text(&self.columns.schema())),
+            ("fileSchema", text(&sheets::schema(&self.to().format, &self.columns))),
             ("files", format!("[{files} ]")),
         ];
         let members = members.map(|(name, value)| format!("  \"{name}\" : {value}"));

@@ -280,3 +280,49 @@ async fn a_report_that_was_stopped_anywhere_goes_on_and_is_whole_only_at_the_end
     let now = lines("/now/");
     assert_eq!((now.len(), now[0]), (1250, "\"photos\",\"k0000\",\"SSE-S3\""));
 }
+
+#[tokio::test]
+async fn a_report_of_versions_is_written_as_parquet() {
+    let world = with_lists().await;
+    let enabled = json!({"VersioningConfiguration": {"Status": "Enabled"}});
+    put(&world, "a/b c+d.txt", "first".to_owned()).await;
+    call(&world, "PutBucketVersioning", enabled).await.expect("enabled");
+    let second = put(&world, "a/b c+d.txt", "second".to_owned()).await;
+    call(&world, "DeleteObject", json!({"Key": "a/b c+d.txt"})).await.expect("removed");
+    let to = json!({"Bucket": "arn:aws:s3:::lists", "Format": "Parquet"});
+    configure(
+        &world,
+        json!({
+            "IncludedObjectVersions": "All", "Destination": {"S3BucketDestination": to},
+            "OptionalFields": ["Size", "LastModifiedDate", "ETag", "IsMultipartUploaded"],
+        }),
+    )
+    .await;
+    pass(&world, DAY_MILLIS).await;
+    let found = delivered(&world).await;
+    let manifest = &found.iter().find(|(key, _)| key.ends_with("manifest.json")).expect("there").1;
+    let manifest: Value = serde_json::from_str(manifest).expect("JSON");
+    assert_eq!(manifest["fileFormat"], "Parquet");
+    assert_eq!(
+        manifest["fileSchema"],
+        "message s3.inventory {  required binary bucket (STRING);  required binary key (STRING);  optional binary version_id (STRING);  optional boolean is_latest;  optional boolean is_delete_marker;  optional int64 size;  optional int64 last_modified_date (TIMESTAMP(MILLIS,true));  optional binary e_tag (STRING);  optional boolean is_multipart_uploaded;}"
+    );
+    let key = manifest["files"][0]["key"].as_str().expect("a file");
+    assert!(key.starts_with("photos/all/data/") && key.ends_with(".parquet"), "{key}");
+    let input = json!({"Bucket": "lists", "Key": key});
+    let root = Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a file");
+    let file = reply.bytes(1 << 20).await.expect("bytes");
+    assert_eq!(manifest["files"][0]["size"], file.len());
+    let rows = fogbank_columns::read(file).expect("rows");
+    let second = second["VersionId"].as_str().expect("an id");
+    assert_eq!(rows.len(), 3);
+    assert!(rows[0].contains("is_latest: true, is_delete_marker: true, size: null"), "{}", rows[0]);
+    assert!(
+        rows[1].contains(&format!("version_id: \"{second}\", is_latest: false")),
+        "{}",
+        rows[1]
+    );
+    assert!(rows[2].contains("key: \"a/b c+d.txt\", version_id: null"), "{}", rows[2]);
+    assert!(rows[2].ends_with("is_multipart_uploaded: false}"), "{}", rows[2]);
+}
