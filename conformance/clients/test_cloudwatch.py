@@ -1,10 +1,18 @@
-"""CloudWatch as boto3 (CBOR, packed by gzip), the AWS CLI (query), plain JSON and the SDK for JavaScript use it."""
+"""CloudWatch as boto3 and the AWS CLI use it (JSON, packed by gzip), and in its other protocols."""
 
 import datetime
+import json
 import math
+import struct
 import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from support import Caller, eventually, refused
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -39,13 +47,14 @@ def test_a_large_body_comes_packed(cloudwatch):
     """From 10 KiB on, SDKs pack the body."""
     values = [float(value) for value in range(150)]
     data = [{"MetricName": f"M{number}", "Values": values, "Counts": [2.0] * 150} for number in range(100)]
-    encodings = []
+    encodings, names = [], ["Content-Encoding", "Content-Type"]
     cloudwatch.meta.events.register(
         "before-send.cloudwatch.PutMetricData",
-        lambda request, **_: encodings.append(request.headers.get("Content-Encoding")),
+        lambda request, **_: encodings.append([request.headers.get(name) for name in names]),
     )
     cloudwatch.put_metric_data(Namespace="Packed", MetricData=data)
-    assert encodings in (["gzip"], [b"gzip"])
+    text = [value.decode() if isinstance(value, bytes) else value for value in encodings[0]]
+    assert text == ["gzip", "application/x-amz-json-1.0"]
     pages = cloudwatch.get_paginator("list_metrics").paginate(Namespace="Packed")
     assert len([metric for page in pages for metric in page["Metrics"]]) == 100
 
@@ -114,6 +123,74 @@ def test_the_command_line(root):
     assert (point["Maximum"], point["Unit"]) == (3, "Count")
 
 
+def cbor(value):
+    """CBOR of a small value: what SDKs of other languages send."""
+    match value:
+        case float():
+            return b"\xfb" + struct.pack(">d", value)
+        case int():
+            return bytes([value])
+        case str():
+            return bytes([0x78, len(value.encode())]) + value.encode()
+        case list():
+            return bytes([0x80 | len(value)]) + b"".join(map(cbor, value))
+        case dict():
+            return bytes([0xA0 | len(value)]) + b"".join(cbor(key) + cbor(member) for key, member in value.items())
+
+
+def test_rpc_v2_with_cbor(root):
+    def send(operation, value):
+        headers = {"Content-Type": "application/cbor", "Accept": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+        return raw(root, cbor(value), headers, path)
+
+    datum = {"MetricName": "A", "Value": 2.5, "Unit": "Count", "StorageResolution": 1}
+    assert send("PutMetricData", {"Namespace": "Cbor", "MetricData": [datum]})[0] == 200
+    status, answer = send("ListMetrics", {"Namespace": "Cbor"})
+    assert (status, b"MetricName" in answer) == (200, True)
+    status, answer = send("PutMetricData", {"Namespace": "AWS/S3", "MetricData": [datum]})
+    assert (status, b"com.amazonaws.cloudwatch#InvalidParameterValueException" in answer) == (400, True)
+    (metric,) = root.client("cloudwatch").list_metrics(Namespace="Cbor")["Metrics"]
+    assert metric["MetricName"] == "A"
+
+
+def test_the_query_protocol(root):
+    """What older clients send."""
+    form = {"Action": "PutMetricData", "Version": "2010-08-01", "Namespace": "Old"}
+    form |= {"MetricData.member.1.MetricName": "A", "MetricData.member.1.Value": "2.5"}
+    form |= {"MetricData.member.1.Dimensions.member.1.Name": "Host", "MetricData.member.1.Dimensions.member.1.Value": "a"}
+    assert query(root, form)[0] == 200
+    form = {"Action": "ListMetrics", "Version": "2010-08-01", "Namespace": "Old"}
+    status, text = query(root, form)
+    assert status == 200
+    assert "<ListMetricsResult><Metrics><member>" in text
+    form |= {"Action": "PutMetricData", "Namespace": "AWS/S3", "MetricData.member.1.MetricName": "A"}
+    status, text = query(root, form)
+    assert (status, "<Code>InvalidParameterValue</Code>" in text) == (400, True)
+    form = {"Action": "GetMetricData", "Version": "2010-08-01", "StartTime": "2026-01-01", "EndTime": "2026-01-01"}
+    status, text = query(root, form)
+    assert (status, "<Code>ValidationError</Code>" in text) == (400, True)
+
+
+def query(caller, form):
+    """Sends a form; the status and the document."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = raw(caller, urllib.parse.urlencode(form).encode(), headers)
+    return status, answer.decode()
+
+
+def raw(caller, body, headers, path="/"):
+    """Sends a signed body as it is."""
+    request = AWSRequest("POST", f"{caller.endpoint}{path}", data=body, headers=headers)
+    SigV4Auth(Credentials(caller.key, caller.secret), "monitoring", "us-east-1").add_auth(request)
+    prepared = urllib.request.Request(request.url, data=request.data, headers=dict(request.headers), method="POST")
+    try:
+        with urllib.request.urlopen(prepared) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
 @pytest.fixture(scope="module")
 def fast(start):
     """The root of a server whose clock, set with `advance`, is nobody else's."""
@@ -150,3 +227,90 @@ def test_request_metrics_of_a_bucket(fast, advance):
     assert dimensions == {"BucketName": "measured", "FilterId": "EntireBucket"}
     names = {metric["MetricName"] for metric in cloudwatch.list_metrics(Namespace="AWS/S3")["Metrics"]}
     assert {"AllRequests", "GetRequests", "PutRequests", "BytesUploaded", "TotalRequestLatency"} <= names
+
+
+def test_an_alarm_tells_a_topic(fast, advance):
+    cloudwatch, sns, sqs = (fast.client(service) for service in ("cloudwatch", "sns", "sqs"))
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    queue = sqs.create_queue(QueueName="alarms")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    cloudwatch.put_metric_alarm(
+        AlarmName="high", Namespace="App", MetricName="Queue", Statistic="Maximum", Period=60, EvaluationPeriods=1,
+        Threshold=10, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic], OKActions=[topic],
+    )
+
+    def heard(value):
+        """Publishes until the alarm says something."""
+        cloudwatch.put_metric_data(Namespace="App", MetricData=[{"MetricName": "Queue", "Value": value}])
+        advance("1m")
+        answer = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    (message,) = eventually(lambda: heard(50))
+    assert (message["AlarmName"], message["NewStateValue"], message["OldStateValue"]) == (
+        "high", "ALARM", "INSUFFICIENT_DATA"
+    )
+    assert "[50.0 (" in message["NewStateReason"]
+    assert message["Trigger"]["MetricName"] == "Queue"
+    waiter = cloudwatch.get_waiter("alarm_exists")
+    waiter.wait(AlarmNames=["high"])
+    (alarm,) = cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+    assert json.loads(alarm["StateReasonData"])["recentDatapoints"] == [50]
+    cloudwatch.disable_alarm_actions(AlarmNames=["high"])
+    cloudwatch.set_alarm_state(AlarmName="high", StateValue="OK", StateReason="by hand")
+    pages = cloudwatch.get_paginator("describe_alarm_history").paginate(AlarmName="high", HistoryItemType="StateUpdate")
+    summaries = [item["HistorySummary"] for page in pages for item in page["AlarmHistoryItems"]]
+    assert summaries[-1] == "Alarm updated from INSUFFICIENT_DATA to ALARM"
+    assert "Alarm updated from ALARM to OK" in summaries
+    cloudwatch.delete_alarms(AlarmNames=["high"])
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_dashboards_and_composite_alarms(cloudwatch):
+    body = json.dumps({"widgets": [{"type": "text", "properties": {"markdown": "hello"}}]})
+    assert cloudwatch.put_dashboard(DashboardName="ops", DashboardBody=body)["DashboardValidationMessages"] == []
+    assert cloudwatch.get_dashboard(DashboardName="ops")["DashboardBody"] == body
+    with refused("InvalidParameterInput", 400) as refusal:
+        cloudwatch.put_dashboard(DashboardName="ops", DashboardBody="{")
+    assert refusal.response["dashboardValidationMessages"][0]["DataPath"] == "/"
+    cloudwatch.delete_dashboards(DashboardNames=["ops"])
+    with refused("ResourceNotFound", 404):
+        cloudwatch.get_dashboard(DashboardName="ops")
+    cloudwatch.put_composite_alarm(AlarmName="always", AlarmRule="TRUE", Tags=[{"Key": "a", "Value": "b"}])
+    (alarm,) = cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_queues_and_storage_are_measured(fast, advance):
+    sqs, s3, cloudwatch = (fast.client(service) for service in ("sqs", "s3", "cloudwatch"))
+    queue = sqs.create_queue(QueueName="counted")["QueueUrl"]
+    s3.create_bucket(Bucket="counted")
+    s3.put_object(Bucket="counted", Key="a", Body=b"12345")
+    advance("1d")
+
+    def measured():
+        """Everything is told once a minute of the cloud's clock."""
+        sqs.send_message(QueueUrl=queue, MessageBody="a")
+        advance("15m")
+        names = {
+            (metric["Namespace"], metric["MetricName"])
+            for page in cloudwatch.get_paginator("list_metrics").paginate()
+            for metric in page["Metrics"]
+            if {"Name": "QueueName", "Value": "counted"} in metric["Dimensions"]
+            or {"Name": "BucketName", "Value": "counted"} in metric["Dimensions"]
+        }
+        wanted = {("AWS/SQS", "NumberOfMessagesSent"), ("AWS/SQS", "ApproximateNumberOfMessagesVisible")}
+        return wanted | {("AWS/S3", "BucketSizeBytes"), ("AWS/S3", "NumberOfObjects")} <= names
+
+    eventually(measured)
+    dimensions = [{"Name": "BucketName", "Value": "counted"}, {"Name": "StorageType", "Value": "StandardStorage"}]
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=10)
+    got = cloudwatch.get_metric_statistics(
+        Namespace="AWS/S3", MetricName="BucketSizeBytes", Dimensions=dimensions, Period=86400, Statistics=["Average"],
+        StartTime=end - datetime.timedelta(days=12), EndTime=end,
+    )
+    assert {point["Average"] for point in got["Datapoints"]} == {5}

@@ -47,3 +47,19 @@ def test_the_sdk_for_javascript(root, packages):
         "bodies": ["body a ü", "body b ü", "body c ü"],
         "noQueue": "QueueDoesNotExist",
     }, os.linesep + done.stderr
+
+
+@needs_node
+def test_cloudwatch_by_the_sdk_for_javascript(root, packages):
+    command = ["node", "cloudwatch.mjs"]
+    done = subprocess.run(command, cwd=HERE, env=root.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    arn = f"arn:aws:cloudwatch:us-east-1:{root.account}:alarm:js"
+    assert json.loads(done.stdout) == {
+        "protocol": "application/x-amz-json-1.0",
+        "refused": "InvalidParameterValueException",
+        "listed": [{"Namespace": "Js", "MetricName": "A", "Dimensions": [{"Name": "Host", "Value": "one"}]}],
+        "results": [["m1", "A", [6.5 / 3], 1], ["e1", "six", [13], 1]],
+        "alarms": [[1e9, True, arn]],
+        "missing": ["ValidationException", 400],
+    }, os.linesep + done.stderr

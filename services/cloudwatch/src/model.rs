@@ -240,6 +240,206 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct DeleteAlarms;
+
+impl wire::OperationShape for DeleteAlarms {
+    type Input = DeleteAlarmsInput;
+    type Output = DeleteAlarmsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAlarms",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_ALARMS_INPUT,
+            output: &schema::DELETE_ALARMS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFound", "ResourceConflict"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteDashboards;
+
+impl wire::OperationShape for DeleteDashboards {
+    type Input = DeleteDashboardsInput;
+    type Output = DeleteDashboardsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteDashboards",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DELETE_DASHBOARDS_INPUT,
+            output: &schema::DELETE_DASHBOARDS_OUTPUT,
+            result_wrapper: "DeleteDashboardsResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "InternalServiceFault",
+                "ConflictException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeAlarmHistory;
+
+impl wire::OperationShape for DescribeAlarmHistory {
+    type Input = DescribeAlarmHistoryInput;
+    type Output = DescribeAlarmHistoryOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeAlarmHistory",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_ALARM_HISTORY_INPUT,
+            output: &schema::DESCRIBE_ALARM_HISTORY_OUTPUT,
+            result_wrapper: "DescribeAlarmHistoryResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidNextToken"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeAlarms;
+
+impl wire::OperationShape for DescribeAlarms {
+    type Input = DescribeAlarmsInput;
+    type Output = DescribeAlarmsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeAlarms",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_ALARMS_INPUT,
+            output: &schema::DESCRIBE_ALARMS_OUTPUT,
+            result_wrapper: "DescribeAlarmsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidNextToken"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DescribeAlarmsForMetric;
+
+impl wire::OperationShape for DescribeAlarmsForMetric {
+    type Input = DescribeAlarmsForMetricInput;
+    type Output = DescribeAlarmsForMetricOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DescribeAlarmsForMetric",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DESCRIBE_ALARMS_FOR_METRIC_INPUT,
+            output: &schema::DESCRIBE_ALARMS_FOR_METRIC_OUTPUT,
+            result_wrapper: "DescribeAlarmsForMetricResult",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DisableAlarmActions;
+
+impl wire::OperationShape for DisableAlarmActions {
+    type Input = DisableAlarmActionsInput;
+    type Output = DisableAlarmActionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DisableAlarmActions",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::DISABLE_ALARM_ACTIONS_INPUT,
+            output: &schema::DISABLE_ALARM_ACTIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct EnableAlarmActions;
+
+impl wire::OperationShape for EnableAlarmActions {
+    type Input = EnableAlarmActionsInput;
+    type Output = EnableAlarmActionsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "EnableAlarmActions",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::ENABLE_ALARM_ACTIONS_INPUT,
+            output: &schema::ENABLE_ALARM_ACTIONS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetDashboard;
+
+impl wire::OperationShape for GetDashboard {
+    type Input = GetDashboardInput;
+    type Output = GetDashboardOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetDashboard",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::GET_DASHBOARD_INPUT,
+            output: &schema::GET_DASHBOARD_OUTPUT,
+            result_wrapper: "GetDashboardResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "DashboardNotFoundError",
+                "InternalServiceFault",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetMetricData;
 
 impl wire::OperationShape for GetMetricData {
@@ -293,6 +493,30 @@ impl wire::OperationShape for GetMetricStatistics {
     };
 }
 
+pub struct ListDashboards;
+
+impl wire::OperationShape for ListDashboards {
+    type Input = ListDashboardsInput;
+    type Output = ListDashboardsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListDashboards",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_DASHBOARDS_INPUT,
+            output: &schema::LIST_DASHBOARDS_OUTPUT,
+            result_wrapper: "ListDashboardsResult",
+            input_root: "",
+            output_root: "",
+            errors: &["InvalidParameterValueException", "InternalServiceFault"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListMetrics;
 
 impl wire::OperationShape for ListMetrics {
@@ -310,6 +534,106 @@ impl wire::OperationShape for ListMetrics {
             input_root: "",
             output_root: "",
             errors: &["InternalServiceFault", "InvalidParameterValueException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListTagsForResource;
+
+impl wire::OperationShape for ListTagsForResource {
+    type Input = ListTagsForResourceInput;
+    type Output = ListTagsForResourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListTagsForResource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::LIST_TAGS_FOR_RESOURCE_INPUT,
+            output: &schema::LIST_TAGS_FOR_RESOURCE_OUTPUT,
+            result_wrapper: "ListTagsForResourceResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ResourceNotFoundException",
+                "InternalServiceFault",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutCompositeAlarm;
+
+impl wire::OperationShape for PutCompositeAlarm {
+    type Input = PutCompositeAlarmInput;
+    type Output = PutCompositeAlarmOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutCompositeAlarm",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::PUT_COMPOSITE_ALARM_INPUT,
+            output: &schema::PUT_COMPOSITE_ALARM_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["LimitExceededFault"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutDashboard;
+
+impl wire::OperationShape for PutDashboard {
+    type Input = PutDashboardInput;
+    type Output = PutDashboardOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutDashboard",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::PUT_DASHBOARD_INPUT,
+            output: &schema::PUT_DASHBOARD_OUTPUT,
+            result_wrapper: "PutDashboardResult",
+            input_root: "",
+            output_root: "",
+            errors: &["DashboardInvalidInputError", "InternalServiceFault", "ConflictException"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutMetricAlarm;
+
+impl wire::OperationShape for PutMetricAlarm {
+    type Input = PutMetricAlarmInput;
+    type Output = PutMetricAlarmOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutMetricAlarm",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::PUT_METRIC_ALARM_INPUT,
+            output: &schema::PUT_METRIC_ALARM_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["LimitExceededFault"],
             unsigned: false,
             checksum_required: false,
         };
@@ -345,6 +669,201 @@ impl wire::OperationShape for PutMetricData {
         &OPERATION
     };
 }
+
+pub struct SetAlarmState;
+
+impl wire::OperationShape for SetAlarmState {
+    type Input = SetAlarmStateInput;
+    type Output = SetAlarmStateOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "SetAlarmState",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::SET_ALARM_STATE_INPUT,
+            output: &schema::SET_ALARM_STATE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &["ResourceNotFound", "InvalidFormatFault"],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct TagResource;
+
+impl wire::OperationShape for TagResource {
+    type Input = TagResourceInput;
+    type Output = TagResourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "TagResource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::TAG_RESOURCE_INPUT,
+            output: &schema::TAG_RESOURCE_OUTPUT,
+            result_wrapper: "TagResourceResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ResourceNotFoundException",
+                "ConcurrentModificationException",
+                "InternalServiceFault",
+                "ConflictException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UntagResource;
+
+impl wire::OperationShape for UntagResource {
+    type Input = UntagResourceInput;
+    type Output = UntagResourceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UntagResource",
+            method: "POST",
+            uri: "/",
+            status: 200,
+            input: &schema::UNTAG_RESOURCE_INPUT,
+            output: &schema::UNTAG_RESOURCE_OUTPUT,
+            result_wrapper: "UntagResourceResult",
+            input_root: "",
+            output_root: "",
+            errors: &[
+                "InvalidParameterValueException",
+                "ResourceNotFoundException",
+                "ConcurrentModificationException",
+                "InternalServiceFault",
+                "ConflictException",
+            ],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ActionConfiguration {
+    pub alarm_tags_propagation: Option<AlarmTagsPropagation>,
+}
+
+wire::structure!(ActionConfiguration, schema::ACTION_CONFIGURATION, {
+    0 => alarm_tags_propagation,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlarmHistoryItem {
+    pub alarm_name: Option<String>,
+    pub alarm_contributor_id: Option<String>,
+    pub alarm_type: Option<AlarmType>,
+    pub timestamp: Option<wire::Timestamp>,
+    pub history_item_type: Option<HistoryItemType>,
+    pub history_summary: Option<String>,
+    pub history_data: Option<String>,
+    pub alarm_contributor_attributes: Option<BTreeMap<String, String>>,
+}
+
+wire::structure!(AlarmHistoryItem, schema::ALARM_HISTORY_ITEM, {
+    0 => alarm_name, 1 => alarm_contributor_id, 2 => alarm_type, 3 => timestamp,
+    4 => history_item_type, 5 => history_summary, 6 => history_data,
+    7 => alarm_contributor_attributes,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlarmPromQLCriteria {
+    pub query: String,
+    pub pending_period: Option<i32>,
+    pub recovery_period: Option<i32>,
+}
+
+wire::structure!(AlarmPromQLCriteria, schema::ALARM_PROM_QL_CRITERIA, {
+    0 => query, 1 => pending_period, 2 => recovery_period,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlarmTagsPropagation {
+    pub enabled: bool,
+    pub included_tag_keys: Option<Vec<String>>,
+    pub excluded_tag_keys: Option<Vec<String>>,
+}
+
+wire::structure!(AlarmTagsPropagation, schema::ALARM_TAGS_PROPAGATION, {
+    0 => enabled, 1 => included_tag_keys, 2 => excluded_tag_keys,
+});
+
+wire::enumeration!(AlarmType {
+    CompositeAlarm = "CompositeAlarm",
+    MetricAlarm = "MetricAlarm",
+    LogAlarm = "LogAlarm",
+});
+
+wire::enumeration!(ComparisonOperator {
+    GreaterThanOrEqualToThreshold = "GreaterThanOrEqualToThreshold",
+    GreaterThanThreshold = "GreaterThanThreshold",
+    LessThanThreshold = "LessThanThreshold",
+    LessThanOrEqualToThreshold = "LessThanOrEqualToThreshold",
+    LessThanLowerOrGreaterThanUpperThreshold = "LessThanLowerOrGreaterThanUpperThreshold",
+    LessThanLowerThreshold = "LessThanLowerThreshold",
+    GreaterThanUpperThreshold = "GreaterThanUpperThreshold",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CompositeAlarm {
+    pub actions_enabled: Option<bool>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub alarm_arn: Option<String>,
+    pub alarm_configuration_updated_timestamp: Option<wire::Timestamp>,
+    pub alarm_description: Option<String>,
+    pub alarm_name: Option<String>,
+    pub alarm_rule: Option<String>,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub ok_actions: Option<Vec<String>>,
+    pub state_reason: Option<String>,
+    pub state_reason_data: Option<String>,
+    pub state_updated_timestamp: Option<wire::Timestamp>,
+    pub state_value: Option<StateValue>,
+    pub state_transitioned_timestamp: Option<wire::Timestamp>,
+    pub actions_suppressed_by: Option<String>,
+    pub actions_suppressed_reason: Option<String>,
+    pub actions_suppressor: Option<String>,
+    pub actions_suppressor_wait_period: Option<i32>,
+    pub actions_suppressor_extension_period: Option<i32>,
+    pub action_configuration: Option<ActionConfiguration>,
+}
+
+wire::structure!(CompositeAlarm, schema::COMPOSITE_ALARM, {
+    0 => actions_enabled, 1 => alarm_actions, 2 => alarm_arn,
+    3 => alarm_configuration_updated_timestamp, 4 => alarm_description, 5 => alarm_name,
+    6 => alarm_rule, 7 => insufficient_data_actions, 8 => ok_actions, 9 => state_reason,
+    10 => state_reason_data, 11 => state_updated_timestamp, 12 => state_value,
+    13 => state_transitioned_timestamp, 14 => actions_suppressed_by,
+    15 => actions_suppressed_reason, 16 => actions_suppressor, 17 => actions_suppressor_wait_period,
+    18 => actions_suppressor_extension_period, 19 => action_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DashboardEntry {
+    pub dashboard_name: Option<String>,
+    pub dashboard_arn: Option<String>,
+    pub last_modified: Option<wire::Timestamp>,
+    pub size: Option<i64>,
+}
+
+wire::structure!(DashboardEntry, schema::DASHBOARD_ENTRY, {
+    0 => dashboard_name, 1 => dashboard_arn, 2 => last_modified, 3 => size,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DashboardInvalidInputError {
@@ -384,6 +903,118 @@ wire::structure!(Datapoint, schema::DATAPOINT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAlarmsInput {
+    pub alarm_names: Vec<String>,
+}
+
+wire::structure!(DeleteAlarmsInput, schema::DELETE_ALARMS_INPUT, {
+    0 => alarm_names,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAlarmsOutput {}
+
+wire::structure!(DeleteAlarmsOutput, schema::DELETE_ALARMS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDashboardsInput {
+    pub dashboard_names: Vec<String>,
+}
+
+wire::structure!(DeleteDashboardsInput, schema::DELETE_DASHBOARDS_INPUT, {
+    0 => dashboard_names,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteDashboardsOutput {}
+
+wire::structure!(DeleteDashboardsOutput, schema::DELETE_DASHBOARDS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmHistoryInput {
+    pub alarm_name: Option<String>,
+    pub alarm_contributor_id: Option<String>,
+    pub alarm_types: Option<Vec<AlarmType>>,
+    pub history_item_type: Option<HistoryItemType>,
+    pub start_date: Option<wire::Timestamp>,
+    pub end_date: Option<wire::Timestamp>,
+    pub max_records: Option<i32>,
+    pub next_token: Option<String>,
+    pub scan_by: Option<ScanBy>,
+}
+
+wire::structure!(DescribeAlarmHistoryInput, schema::DESCRIBE_ALARM_HISTORY_INPUT, {
+    0 => alarm_name, 1 => alarm_contributor_id, 2 => alarm_types, 3 => history_item_type,
+    4 => start_date, 5 => end_date, 6 => max_records, 7 => next_token, 8 => scan_by,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmHistoryOutput {
+    pub alarm_history_items: Option<Vec<AlarmHistoryItem>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(DescribeAlarmHistoryOutput, schema::DESCRIBE_ALARM_HISTORY_OUTPUT, {
+    0 => alarm_history_items, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmsForMetricInput {
+    pub metric_name: String,
+    pub namespace: String,
+    pub statistic: Option<Statistic>,
+    pub extended_statistic: Option<String>,
+    pub dimensions: Option<Vec<Dimension>>,
+    pub period: Option<i32>,
+    pub unit: Option<StandardUnit>,
+}
+
+wire::structure!(DescribeAlarmsForMetricInput, schema::DESCRIBE_ALARMS_FOR_METRIC_INPUT, {
+    0 => metric_name, 1 => namespace, 2 => statistic, 3 => extended_statistic, 4 => dimensions,
+    5 => period, 6 => unit,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmsForMetricOutput {
+    pub metric_alarms: Option<Vec<MetricAlarm>>,
+}
+
+wire::structure!(DescribeAlarmsForMetricOutput, schema::DESCRIBE_ALARMS_FOR_METRIC_OUTPUT, {
+    0 => metric_alarms,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmsInput {
+    pub alarm_names: Option<Vec<String>>,
+    pub alarm_name_prefix: Option<String>,
+    pub alarm_types: Option<Vec<AlarmType>>,
+    pub children_of_alarm_name: Option<String>,
+    pub parents_of_alarm_name: Option<String>,
+    pub state_value: Option<StateValue>,
+    pub action_prefix: Option<String>,
+    pub max_records: Option<i32>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(DescribeAlarmsInput, schema::DESCRIBE_ALARMS_INPUT, {
+    0 => alarm_names, 1 => alarm_name_prefix, 2 => alarm_types, 3 => children_of_alarm_name,
+    4 => parents_of_alarm_name, 5 => state_value, 6 => action_prefix, 7 => max_records,
+    8 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeAlarmsOutput {
+    pub composite_alarms: Option<Vec<CompositeAlarm>>,
+    pub metric_alarms: Option<Vec<MetricAlarm>>,
+    pub log_alarms: Option<Vec<LogAlarm>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(DescribeAlarmsOutput, schema::DESCRIBE_ALARMS_OUTPUT, {
+    0 => composite_alarms, 1 => metric_alarms, 2 => log_alarms, 3 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dimension {
     pub name: String,
     pub value: String,
@@ -404,6 +1035,34 @@ wire::structure!(DimensionFilter, schema::DIMENSION_FILTER, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableAlarmActionsInput {
+    pub alarm_names: Vec<String>,
+}
+
+wire::structure!(DisableAlarmActionsInput, schema::DISABLE_ALARM_ACTIONS_INPUT, {
+    0 => alarm_names,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisableAlarmActionsOutput {}
+
+wire::structure!(DisableAlarmActionsOutput, schema::DISABLE_ALARM_ACTIONS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAlarmActionsInput {
+    pub alarm_names: Vec<String>,
+}
+
+wire::structure!(EnableAlarmActionsInput, schema::ENABLE_ALARM_ACTIONS_INPUT, {
+    0 => alarm_names,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnableAlarmActionsOutput {}
+
+wire::structure!(EnableAlarmActionsOutput, schema::ENABLE_ALARM_ACTIONS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Entity {
     pub key_attributes: Option<BTreeMap<String, String>>,
     pub attributes: Option<BTreeMap<String, String>>,
@@ -421,6 +1080,35 @@ pub struct EntityMetricData {
 
 wire::structure!(EntityMetricData, schema::ENTITY_METRIC_DATA, {
     0 => entity, 1 => metric_data,
+});
+
+wire::union!(EvaluationCriteria, schema::EVALUATION_CRITERIA, {
+    0 => PromQlCriteria(AlarmPromQLCriteria),
+});
+
+wire::union!(EvaluationWindow, schema::EVALUATION_WINDOW, {
+    0 => WallClockWindow(WallClockWindow),
+    1 => SlidingWindow(SlidingWindow),
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDashboardInput {
+    pub dashboard_name: String,
+}
+
+wire::structure!(GetDashboardInput, schema::GET_DASHBOARD_INPUT, {
+    0 => dashboard_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDashboardOutput {
+    pub dashboard_arn: Option<String>,
+    pub dashboard_body: Option<String>,
+    pub dashboard_name: Option<String>,
+}
+
+wire::structure!(GetDashboardOutput, schema::GET_DASHBOARD_OUTPUT, {
+    0 => dashboard_arn, 1 => dashboard_body, 2 => dashboard_name,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -478,6 +1166,14 @@ wire::structure!(GetMetricStatisticsOutput, schema::GET_METRIC_STATISTICS_OUTPUT
     0 => label, 1 => datapoints,
 });
 
+wire::enumeration!(HistoryItemType {
+    ConfigurationUpdate = "ConfigurationUpdate",
+    StateUpdate = "StateUpdate",
+    Action = "Action",
+    AlarmContributorStateUpdate = "AlarmContributorStateUpdate",
+    AlarmContributorAction = "AlarmContributorAction",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelOptions {
     pub timezone: Option<String>,
@@ -485,6 +1181,26 @@ pub struct LabelOptions {
 
 wire::structure!(LabelOptions, schema::LABEL_OPTIONS, {
     0 => timezone,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDashboardsInput {
+    pub dashboard_name_prefix: Option<String>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListDashboardsInput, schema::LIST_DASHBOARDS_INPUT, {
+    0 => dashboard_name_prefix, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListDashboardsOutput {
+    pub dashboard_entries: Option<Vec<DashboardEntry>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListDashboardsOutput, schema::LIST_DASHBOARDS_OUTPUT, {
+    0 => dashboard_entries, 1 => next_token,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -515,6 +1231,63 @@ wire::structure!(ListMetricsOutput, schema::LIST_METRICS_OUTPUT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListTagsForResourceInput {
+    pub resource_arn: String,
+}
+
+wire::structure!(ListTagsForResourceInput, schema::LIST_TAGS_FOR_RESOURCE_INPUT, {
+    0 => resource_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListTagsForResourceOutput {
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(ListTagsForResourceOutput, schema::LIST_TAGS_FOR_RESOURCE_OUTPUT, {
+    0 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogAlarm {
+    pub alarm_name: Option<String>,
+    pub alarm_arn: Option<String>,
+    pub alarm_description: Option<String>,
+    pub alarm_configuration_updated_timestamp: Option<wire::Timestamp>,
+    pub actions_enabled: Option<bool>,
+    pub ok_actions: Option<Vec<String>>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub state_value: Option<StateValue>,
+    pub state_reason: Option<String>,
+    pub state_reason_data: Option<String>,
+    pub state_updated_timestamp: Option<wire::Timestamp>,
+    pub scheduled_query_configuration: Option<ScheduledQueryConfiguration>,
+    pub query_results_to_evaluate: Option<i32>,
+    pub query_results_to_alarm: Option<i32>,
+    pub threshold: Option<f64>,
+    pub comparison_operator: Option<ComparisonOperator>,
+    pub treat_missing_data: Option<String>,
+    pub state_transitioned_timestamp: Option<wire::Timestamp>,
+    pub evaluation_state: Option<String>,
+    pub action_log_line_count: Option<i32>,
+    pub action_log_line_role_arn: Option<String>,
+    pub warm_up_configuration: Option<WarmUpConfiguration>,
+    pub action_configuration: Option<ActionConfiguration>,
+}
+
+wire::structure!(LogAlarm, schema::LOG_ALARM, {
+    0 => alarm_name, 1 => alarm_arn, 2 => alarm_description,
+    3 => alarm_configuration_updated_timestamp, 4 => actions_enabled, 5 => ok_actions,
+    6 => alarm_actions, 7 => insufficient_data_actions, 8 => state_value, 9 => state_reason,
+    10 => state_reason_data, 11 => state_updated_timestamp, 12 => scheduled_query_configuration,
+    13 => query_results_to_evaluate, 14 => query_results_to_alarm, 15 => threshold,
+    16 => comparison_operator, 17 => treat_missing_data, 18 => state_transitioned_timestamp,
+    19 => evaluation_state, 20 => action_log_line_count, 21 => action_log_line_role_arn,
+    22 => warm_up_configuration, 23 => action_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageData {
     pub code: Option<String>,
     pub value: Option<String>,
@@ -533,6 +1306,57 @@ pub struct Metric {
 
 wire::structure!(Metric, schema::METRIC, {
     0 => namespace, 1 => metric_name, 2 => dimensions,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricAlarm {
+    pub alarm_name: Option<String>,
+    pub alarm_arn: Option<String>,
+    pub alarm_description: Option<String>,
+    pub alarm_configuration_updated_timestamp: Option<wire::Timestamp>,
+    pub actions_enabled: Option<bool>,
+    pub ok_actions: Option<Vec<String>>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub state_value: Option<StateValue>,
+    pub state_reason: Option<String>,
+    pub state_reason_data: Option<String>,
+    pub state_updated_timestamp: Option<wire::Timestamp>,
+    pub metric_name: Option<String>,
+    pub namespace: Option<String>,
+    pub statistic: Option<Statistic>,
+    pub extended_statistic: Option<String>,
+    pub dimensions: Option<Vec<Dimension>>,
+    pub period: Option<i32>,
+    pub unit: Option<StandardUnit>,
+    pub evaluation_periods: Option<i32>,
+    pub datapoints_to_alarm: Option<i32>,
+    pub threshold: Option<f64>,
+    pub comparison_operator: Option<ComparisonOperator>,
+    pub treat_missing_data: Option<String>,
+    pub evaluate_low_sample_count_percentile: Option<String>,
+    pub metrics: Option<Vec<MetricDataQuery>>,
+    pub threshold_metric_id: Option<String>,
+    pub evaluation_state: Option<String>,
+    pub state_transitioned_timestamp: Option<wire::Timestamp>,
+    pub evaluation_window: Option<EvaluationWindow>,
+    pub warm_up_configuration: Option<WarmUpConfiguration>,
+    pub evaluation_criteria: Option<EvaluationCriteria>,
+    pub evaluation_interval: Option<i32>,
+    pub action_configuration: Option<ActionConfiguration>,
+}
+
+wire::structure!(MetricAlarm, schema::METRIC_ALARM, {
+    0 => alarm_name, 1 => alarm_arn, 2 => alarm_description,
+    3 => alarm_configuration_updated_timestamp, 4 => actions_enabled, 5 => ok_actions,
+    6 => alarm_actions, 7 => insufficient_data_actions, 8 => state_value, 9 => state_reason,
+    10 => state_reason_data, 11 => state_updated_timestamp, 12 => metric_name, 13 => namespace,
+    14 => statistic, 15 => extended_statistic, 16 => dimensions, 17 => period, 18 => unit,
+    19 => evaluation_periods, 20 => datapoints_to_alarm, 21 => threshold, 22 => comparison_operator,
+    23 => treat_missing_data, 24 => evaluate_low_sample_count_percentile, 25 => metrics,
+    26 => threshold_metric_id, 27 => evaluation_state, 28 => state_transitioned_timestamp,
+    29 => evaluation_window, 30 => warm_up_configuration, 31 => evaluation_criteria,
+    32 => evaluation_interval, 33 => action_configuration,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -596,6 +1420,100 @@ wire::structure!(MetricStat, schema::METRIC_STAT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutCompositeAlarmInput {
+    pub actions_enabled: Option<bool>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub alarm_description: Option<String>,
+    pub alarm_name: String,
+    pub alarm_rule: String,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub ok_actions: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+    pub actions_suppressor: Option<String>,
+    pub actions_suppressor_wait_period: Option<i32>,
+    pub actions_suppressor_extension_period: Option<i32>,
+    pub action_configuration: Option<ActionConfiguration>,
+}
+
+wire::structure!(PutCompositeAlarmInput, schema::PUT_COMPOSITE_ALARM_INPUT, {
+    0 => actions_enabled, 1 => alarm_actions, 2 => alarm_description, 3 => alarm_name,
+    4 => alarm_rule, 5 => insufficient_data_actions, 6 => ok_actions, 7 => tags,
+    8 => actions_suppressor, 9 => actions_suppressor_wait_period,
+    10 => actions_suppressor_extension_period, 11 => action_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutCompositeAlarmOutput {}
+
+wire::structure!(PutCompositeAlarmOutput, schema::PUT_COMPOSITE_ALARM_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutDashboardInput {
+    pub dashboard_name: String,
+    pub dashboard_body: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(PutDashboardInput, schema::PUT_DASHBOARD_INPUT, {
+    0 => dashboard_name, 1 => dashboard_body, 2 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutDashboardOutput {
+    pub dashboard_validation_messages: Option<Vec<DashboardValidationMessage>>,
+}
+
+wire::structure!(PutDashboardOutput, schema::PUT_DASHBOARD_OUTPUT, {
+    0 => dashboard_validation_messages,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutMetricAlarmInput {
+    pub alarm_name: String,
+    pub alarm_description: Option<String>,
+    pub actions_enabled: Option<bool>,
+    pub ok_actions: Option<Vec<String>>,
+    pub alarm_actions: Option<Vec<String>>,
+    pub insufficient_data_actions: Option<Vec<String>>,
+    pub metric_name: Option<String>,
+    pub namespace: Option<String>,
+    pub statistic: Option<Statistic>,
+    pub extended_statistic: Option<String>,
+    pub dimensions: Option<Vec<Dimension>>,
+    pub period: Option<i32>,
+    pub unit: Option<StandardUnit>,
+    pub evaluation_periods: Option<i32>,
+    pub datapoints_to_alarm: Option<i32>,
+    pub threshold: Option<f64>,
+    pub comparison_operator: Option<ComparisonOperator>,
+    pub treat_missing_data: Option<String>,
+    pub evaluate_low_sample_count_percentile: Option<String>,
+    pub metrics: Option<Vec<MetricDataQuery>>,
+    pub tags: Option<Vec<Tag>>,
+    pub threshold_metric_id: Option<String>,
+    pub evaluation_window: Option<EvaluationWindow>,
+    pub warm_up_configuration: Option<WarmUpConfiguration>,
+    pub evaluation_criteria: Option<EvaluationCriteria>,
+    pub evaluation_interval: Option<i32>,
+    pub action_configuration: Option<ActionConfiguration>,
+}
+
+wire::structure!(PutMetricAlarmInput, schema::PUT_METRIC_ALARM_INPUT, {
+    0 => alarm_name, 1 => alarm_description, 2 => actions_enabled, 3 => ok_actions,
+    4 => alarm_actions, 5 => insufficient_data_actions, 6 => metric_name, 7 => namespace,
+    8 => statistic, 9 => extended_statistic, 10 => dimensions, 11 => period, 12 => unit,
+    13 => evaluation_periods, 14 => datapoints_to_alarm, 15 => threshold, 16 => comparison_operator,
+    17 => treat_missing_data, 18 => evaluate_low_sample_count_percentile, 19 => metrics, 20 => tags,
+    21 => threshold_metric_id, 22 => evaluation_window, 23 => warm_up_configuration,
+    24 => evaluation_criteria, 25 => evaluation_interval, 26 => action_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutMetricAlarmOutput {}
+
+wire::structure!(PutMetricAlarmOutput, schema::PUT_METRIC_ALARM_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutMetricDataInput {
     pub namespace: String,
     pub metric_data: Option<Vec<MetricDatum>>,
@@ -631,6 +1549,55 @@ wire::enumeration!(ScanBy {
     TimestampAscending = "TimestampAscending",
 });
 
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScheduleConfiguration {
+    pub schedule_expression: String,
+    pub start_time_offset: i64,
+    pub end_time_offset: Option<i64>,
+}
+
+wire::structure!(ScheduleConfiguration, schema::SCHEDULE_CONFIGURATION, {
+    0 => schedule_expression, 1 => start_time_offset, 2 => end_time_offset,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScheduledQueryConfiguration {
+    pub query_string: String,
+    pub log_group_identifiers: Option<Vec<String>>,
+    pub query_arn: Option<String>,
+    pub scheduled_query_role_arn: String,
+    pub schedule_configuration: ScheduleConfiguration,
+    pub aggregation_expression: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(ScheduledQueryConfiguration, schema::SCHEDULED_QUERY_CONFIGURATION, {
+    0 => query_string, 1 => log_group_identifiers, 2 => query_arn, 3 => scheduled_query_role_arn,
+    4 => schedule_configuration, 5 => aggregation_expression, 6 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetAlarmStateInput {
+    pub alarm_name: String,
+    pub state_value: StateValue,
+    pub state_reason: String,
+    pub state_reason_data: Option<String>,
+}
+
+wire::structure!(SetAlarmStateInput, schema::SET_ALARM_STATE_INPUT, {
+    0 => alarm_name, 1 => state_value, 2 => state_reason, 3 => state_reason_data,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SetAlarmStateOutput {}
+
+wire::structure!(SetAlarmStateOutput, schema::SET_ALARM_STATE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SlidingWindow {}
+
+wire::structure!(SlidingWindow, schema::SLIDING_WINDOW, {});
+
 wire::enumeration!(StandardUnit {
     Seconds = "Seconds",
     Microseconds = "Microseconds",
@@ -661,6 +1628,12 @@ wire::enumeration!(StandardUnit {
     None = "None",
 });
 
+wire::enumeration!(StateValue {
+    Ok = "OK",
+    Alarm = "ALARM",
+    InsufficientData = "INSUFFICIENT_DATA",
+});
+
 wire::enumeration!(Statistic {
     SampleCount = "SampleCount",
     Average = "Average",
@@ -679,6 +1652,65 @@ pub struct StatisticSet {
 
 wire::structure!(StatisticSet, schema::STATISTIC_SET, {
     0 => sample_count, 1 => sum, 2 => minimum, 3 => maximum,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+wire::structure!(Tag, schema::TAG, {
+    0 => key, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagResourceInput {
+    pub resource_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+wire::structure!(TagResourceInput, schema::TAG_RESOURCE_INPUT, {
+    0 => resource_arn, 1 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TagResourceOutput {}
+
+wire::structure!(TagResourceOutput, schema::TAG_RESOURCE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagResourceInput {
+    pub resource_arn: String,
+    pub tag_keys: Vec<String>,
+}
+
+wire::structure!(UntagResourceInput, schema::UNTAG_RESOURCE_INPUT, {
+    0 => resource_arn, 1 => tag_keys,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UntagResourceOutput {}
+
+wire::structure!(UntagResourceOutput, schema::UNTAG_RESOURCE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WallClockWindow {
+    pub timezone: Option<String>,
+}
+
+wire::structure!(WallClockWindow, schema::WALL_CLOCK_WINDOW, {
+    0 => timezone,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WarmUpConfiguration {
+    pub warm_up_period_duration_in_minutes: i32,
+    pub only_start_evaluating_after_warm_up_period_ends: Option<bool>,
+}
+
+wire::structure!(WarmUpConfiguration, schema::WARM_UP_CONFIGURATION, {
+    0 => warm_up_period_duration_in_minutes, 1 => only_start_evaluating_after_warm_up_period_ends,
 });
 
 mod schema {
@@ -779,6 +1811,110 @@ mod schema {
 
     pub(super) static ACCOUNT_ID: Schema =
         schema("AccountId", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static ACTION_CONFIGURATION: Schema = schema(
+        "ActionConfiguration",
+        Kind::Structure(&[body("AlarmTagsPropagation", &ALARM_TAGS_PROPAGATION, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ACTION_PREFIX: Schema =
+        schema("ActionPrefix", Kind::String, limits(Some(1), Some(1024)));
+    pub(super) static AGGREGATION_EXPRESSION: Schema =
+        schema("AggregationExpression", Kind::String, limits(Some(1), Some(2048)));
+    pub(super) static ALARM_ARN: Schema =
+        schema("AlarmArn", Kind::String, limits(Some(1), Some(1600)));
+    pub(super) static ALARM_DESCRIPTION: Schema =
+        schema("AlarmDescription", Kind::String, limits(Some(0), Some(1024)));
+    pub(super) static ALARM_HISTORY_ITEM: Schema = schema(
+        "AlarmHistoryItem",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::NONE),
+            body("AlarmContributorId", &CONTRIBUTOR_ID, Flags::NONE),
+            body("AlarmType", &ALARM_TYPE, Flags::NONE),
+            body("Timestamp", &TIMESTAMP, Flags::NONE),
+            body("HistoryItemType", &HISTORY_ITEM_TYPE, Flags::NONE),
+            body("HistorySummary", &STRING, Flags::NONE),
+            body("HistoryData", &STRING, Flags::NONE),
+            body("AlarmContributorAttributes", &CONTRIBUTOR_ATTRIBUTES, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ALARM_HISTORY_ITEMS: Schema = schema(
+        "AlarmHistoryItems",
+        list(&ALARM_HISTORY_ITEM, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ALARM_NAME: Schema =
+        schema("AlarmName", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static ALARM_NAME_PREFIX: Schema =
+        schema("AlarmNamePrefix", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static ALARM_NAMES: Schema =
+        schema("AlarmNames", list(&ALARM_NAME, "member", false, false), limits(None, Some(100)));
+    pub(super) static ALARM_PROM_QL_CRITERIA: Schema = schema(
+        "AlarmPromQLCriteria",
+        Kind::Structure(&[
+            body("Query", &QUERY, Flags::REQUIRED),
+            body("PendingPeriod", &PENDING_PERIOD, Flags::NONE),
+            body("RecoveryPeriod", &RECOVERY_PERIOD, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ALARM_RULE: Schema =
+        schema("AlarmRule", Kind::String, limits(Some(1), Some(10240)));
+    pub(super) static ALARM_TAGS_PROPAGATION: Schema = schema(
+        "AlarmTagsPropagation",
+        Kind::Structure(&[
+            body("Enabled", &BOOLEAN, Flags::REQUIRED),
+            body("IncludedTagKeys", &ALARM_TAGS_PROPAGATION_TAG_KEYS, Flags::NONE),
+            body("ExcludedTagKeys", &ALARM_TAGS_PROPAGATION_TAG_KEYS, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ALARM_TAGS_PROPAGATION_TAG_KEY: Schema =
+        schema("AlarmTagsPropagationTagKey", Kind::String, limits(Some(1), Some(128)));
+    pub(super) static ALARM_TAGS_PROPAGATION_TAG_KEYS: Schema = schema(
+        "AlarmTagsPropagationTagKeys",
+        list(&ALARM_TAGS_PROPAGATION_TAG_KEY, "member", false, false),
+        limits(Some(1), Some(50)),
+    );
+    pub(super) static ALARM_TYPE: Schema =
+        schema("AlarmType", Kind::Enum(super::AlarmType::NAMES), Constraint::NONE);
+    pub(super) static ALARM_TYPES: Schema =
+        schema("AlarmTypes", list(&ALARM_TYPE, "member", false, false), Constraint::NONE);
+    pub(super) static AMAZON_RESOURCE_NAME: Schema =
+        schema("AmazonResourceName", Kind::String, limits(Some(1), Some(1024)));
+    pub(super) static COMPARISON_OPERATOR: Schema = schema(
+        "ComparisonOperator",
+        Kind::Enum(super::ComparisonOperator::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static COMPOSITE_ALARM: Schema = schema(
+        "CompositeAlarm",
+        Kind::Structure(&[
+            body("ActionsEnabled", &BOOLEAN, Flags::NONE),
+            body("AlarmActions", &RESOURCE_LIST, Flags::NONE),
+            body("AlarmArn", &ALARM_ARN, Flags::NONE),
+            body("AlarmConfigurationUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("AlarmDescription", &ALARM_DESCRIPTION, Flags::NONE),
+            body("AlarmName", &ALARM_NAME, Flags::NONE),
+            body("AlarmRule", &ALARM_RULE, Flags::NONE),
+            body("InsufficientDataActions", &RESOURCE_LIST, Flags::NONE),
+            body("OKActions", &RESOURCE_LIST, Flags::NONE),
+            body("StateReason", &STATE_REASON, Flags::NONE),
+            body("StateReasonData", &STATE_REASON_DATA, Flags::NONE),
+            body("StateUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("StateValue", &STATE_VALUE, Flags::NONE),
+            body("StateTransitionedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("ActionsSuppressedBy", &STRING, Flags::NONE),
+            body("ActionsSuppressedReason", &STRING, Flags::NONE),
+            body("ActionsSuppressor", &ALARM_ARN, Flags::NONE),
+            body("ActionsSuppressorWaitPeriod", &INTEGER, Flags::NONE),
+            body("ActionsSuppressorExtensionPeriod", &INTEGER, Flags::NONE),
+            body("ActionConfiguration", &ACTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static COMPOSITE_ALARMS: Schema =
+        schema("CompositeAlarms", list(&COMPOSITE_ALARM, "member", false, false), Constraint::NONE);
     pub(super) static CONCURRENT_MODIFICATION_EXCEPTION: Schema =
         schema("ConcurrentModificationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static CONFLICT_EXCEPTION: Schema = schema(
@@ -786,8 +1922,30 @@ mod schema {
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static CONTRIBUTOR_ATTRIBUTES: Schema = schema(
+        "ContributorAttributes",
+        map((&STRING, "key"), (&STRING, "value"), false, false),
+        Constraint::NONE,
+    );
+    pub(super) static CONTRIBUTOR_ID: Schema =
+        schema("ContributorId", Kind::String, limits(Some(1), Some(16)));
     pub(super) static COUNTS: Schema =
         schema("Counts", list(&DOUBLE, "member", false, false), Constraint::NONE);
+    pub(super) static DASHBOARD_ENTRIES: Schema = schema(
+        "DashboardEntries",
+        list(&DASHBOARD_ENTRY, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static DASHBOARD_ENTRY: Schema = schema(
+        "DashboardEntry",
+        Kind::Structure(&[
+            body("DashboardName", &STRING, Flags::NONE),
+            body("DashboardArn", &STRING, Flags::NONE),
+            body("LastModified", &TIMESTAMP, Flags::NONE),
+            body("Size", &LONG, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DASHBOARD_INVALID_INPUT_ERROR: Schema = schema(
         "DashboardInvalidInputError",
         Kind::Structure(&[
@@ -796,6 +1954,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DASHBOARD_NAMES: Schema =
+        schema("DashboardNames", list(&STRING, "member", false, false), Constraint::NONE);
     pub(super) static DASHBOARD_NOT_FOUND_ERROR: Schema = schema(
         "DashboardNotFoundError",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -837,6 +1997,88 @@ mod schema {
         schema("DatapointValues", list(&DOUBLE, "member", false, false), Constraint::NONE);
     pub(super) static DATAPOINTS: Schema =
         schema("Datapoints", list(&DATAPOINT, "member", false, false), Constraint::NONE);
+    pub(super) static DATAPOINTS_TO_ALARM: Schema =
+        schema("DatapointsToAlarm", Kind::Integer, limits(Some(1), None));
+    pub(super) static DELETE_ALARMS_INPUT: Schema = schema(
+        "DeleteAlarmsInput",
+        Kind::Structure(&[body("AlarmNames", &ALARM_NAMES, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ALARMS_OUTPUT: Schema =
+        schema("DeleteAlarmsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_DASHBOARDS_INPUT: Schema = schema(
+        "DeleteDashboardsInput",
+        Kind::Structure(&[body("DashboardNames", &DASHBOARD_NAMES, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_DASHBOARDS_OUTPUT: Schema =
+        schema("DeleteDashboardsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DESCRIBE_ALARM_HISTORY_INPUT: Schema = schema(
+        "DescribeAlarmHistoryInput",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::NONE),
+            body("AlarmContributorId", &CONTRIBUTOR_ID, Flags::NONE),
+            body("AlarmTypes", &ALARM_TYPES, Flags::NONE),
+            body("HistoryItemType", &HISTORY_ITEM_TYPE, Flags::NONE),
+            body("StartDate", &TIMESTAMP, Flags::NONE),
+            body("EndDate", &TIMESTAMP, Flags::NONE),
+            body("MaxRecords", &MAX_RECORDS, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+            body("ScanBy", &SCAN_BY, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ALARM_HISTORY_OUTPUT: Schema = schema(
+        "DescribeAlarmHistoryOutput",
+        Kind::Structure(&[
+            body("AlarmHistoryItems", &ALARM_HISTORY_ITEMS, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ALARMS_FOR_METRIC_INPUT: Schema = schema(
+        "DescribeAlarmsForMetricInput",
+        Kind::Structure(&[
+            body("MetricName", &METRIC_NAME, Flags::REQUIRED),
+            body("Namespace", &NAMESPACE, Flags::REQUIRED),
+            body("Statistic", &STATISTIC, Flags::NONE),
+            body("ExtendedStatistic", &STRING, Flags::NONE),
+            body("Dimensions", &DIMENSIONS, Flags::NONE),
+            body("Period", &PERIOD, Flags::NONE),
+            body("Unit", &STANDARD_UNIT, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ALARMS_FOR_METRIC_OUTPUT: Schema = schema(
+        "DescribeAlarmsForMetricOutput",
+        Kind::Structure(&[body("MetricAlarms", &METRIC_ALARMS, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ALARMS_INPUT: Schema = schema(
+        "DescribeAlarmsInput",
+        Kind::Structure(&[
+            body("AlarmNames", &ALARM_NAMES, Flags::NONE),
+            body("AlarmNamePrefix", &ALARM_NAME_PREFIX, Flags::NONE),
+            body("AlarmTypes", &ALARM_TYPES, Flags::NONE),
+            body("ChildrenOfAlarmName", &ALARM_NAME, Flags::NONE),
+            body("ParentsOfAlarmName", &ALARM_NAME, Flags::NONE),
+            body("StateValue", &STATE_VALUE, Flags::NONE),
+            body("ActionPrefix", &ACTION_PREFIX, Flags::NONE),
+            body("MaxRecords", &MAX_RECORDS, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DESCRIBE_ALARMS_OUTPUT: Schema = schema(
+        "DescribeAlarmsOutput",
+        Kind::Structure(&[
+            body("CompositeAlarms", &COMPOSITE_ALARMS, Flags::NONE),
+            body("MetricAlarms", &METRIC_ALARMS, Flags::NONE),
+            body("LogAlarms", &LOG_ALARMS, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DIMENSION: Schema = schema(
         "Dimension",
         Kind::Structure(&[
@@ -864,6 +2106,22 @@ mod schema {
         schema("DimensionValue", Kind::String, limits(Some(1), Some(1024)));
     pub(super) static DIMENSIONS: Schema =
         schema("Dimensions", list(&DIMENSION, "member", false, false), limits(None, Some(30)));
+    pub(super) static DISABLE_ALARM_ACTIONS_INPUT: Schema = schema(
+        "DisableAlarmActionsInput",
+        Kind::Structure(&[body("AlarmNames", &ALARM_NAMES, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static DISABLE_ALARM_ACTIONS_OUTPUT: Schema =
+        schema("DisableAlarmActionsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ENABLE_ALARM_ACTIONS_INPUT: Schema = schema(
+        "EnableAlarmActionsInput",
+        Kind::Structure(&[body("AlarmNames", &ALARM_NAMES, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static ENABLE_ALARM_ACTIONS_OUTPUT: Schema =
+        schema("EnableAlarmActionsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static END_TIME_OFFSET: Schema =
+        schema("EndTimeOffset", Kind::Long, limits(Some(0), Some(2592000)));
     pub(super) static ENTITY: Schema = schema(
         "Entity",
         Kind::Structure(&[
@@ -913,10 +2171,43 @@ mod schema {
         list(&ENTITY_METRIC_DATA, "member", false, false),
         Constraint::NONE,
     );
+    pub(super) static EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE: Schema =
+        schema("EvaluateLowSampleCountPercentile", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static EVALUATION_CRITERIA: Schema = schema(
+        "EvaluationCriteria",
+        Kind::Union(&[body("PromQLCriteria", &ALARM_PROM_QL_CRITERIA, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static EVALUATION_INTERVAL: Schema =
+        schema("EvaluationInterval", Kind::Integer, limits(Some(10), Some(3600)));
+    pub(super) static EVALUATION_PERIODS: Schema =
+        schema("EvaluationPeriods", Kind::Integer, limits(Some(1), None));
+    pub(super) static EVALUATION_WINDOW: Schema = schema(
+        "EvaluationWindow",
+        Kind::Union(&[
+            body("WallClockWindow", &WALL_CLOCK_WINDOW, Flags::NONE),
+            body("SlidingWindow", &SLIDING_WINDOW, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static EXTENDED_STATISTICS: Schema = schema(
         "ExtendedStatistics",
         list(&STRING, "member", false, false),
         limits(Some(1), Some(10)),
+    );
+    pub(super) static GET_DASHBOARD_INPUT: Schema = schema(
+        "GetDashboardInput",
+        Kind::Structure(&[body("DashboardName", &STRING, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_DASHBOARD_OUTPUT: Schema = schema(
+        "GetDashboardOutput",
+        Kind::Structure(&[
+            body("DashboardArn", &STRING, Flags::NONE),
+            body("DashboardBody", &STRING, Flags::NONE),
+            body("DashboardName", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
     );
     pub(super) static GET_METRIC_DATA_INPUT: Schema = schema(
         "GetMetricDataInput",
@@ -963,6 +2254,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static HISTORY_ITEM_TYPE: Schema =
+        schema("HistoryItemType", Kind::Enum(super::HistoryItemType::NAMES), Constraint::NONE);
     pub(super) static INTERNAL_SERVICE_FAULT: Schema = schema(
         "InternalServiceFault",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
@@ -1015,6 +2308,22 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static LIST_DASHBOARDS_INPUT: Schema = schema(
+        "ListDashboardsInput",
+        Kind::Structure(&[
+            body("DashboardNamePrefix", &STRING, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_DASHBOARDS_OUTPUT: Schema = schema(
+        "ListDashboardsOutput",
+        Kind::Structure(&[
+            body("DashboardEntries", &DASHBOARD_ENTRIES, Flags::NONE),
+            body("NextToken", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_METRICS_INPUT: Schema = schema(
         "ListMetricsInput",
         Kind::Structure(&[
@@ -1037,6 +2346,55 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_TAGS_FOR_RESOURCE_INPUT: Schema = schema(
+        "ListTagsForResourceInput",
+        Kind::Structure(&[body("ResourceARN", &AMAZON_RESOURCE_NAME, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_TAGS_FOR_RESOURCE_OUTPUT: Schema = schema(
+        "ListTagsForResourceOutput",
+        Kind::Structure(&[body("Tags", &TAG_LIST, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static LOG_ALARM: Schema = schema(
+        "LogAlarm",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::NONE),
+            body("AlarmArn", &ALARM_ARN, Flags::NONE),
+            body("AlarmDescription", &ALARM_DESCRIPTION, Flags::NONE),
+            body("AlarmConfigurationUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("ActionsEnabled", &BOOLEAN, Flags::NONE),
+            body("OKActions", &RESOURCE_LIST, Flags::NONE),
+            body("AlarmActions", &RESOURCE_LIST, Flags::NONE),
+            body("InsufficientDataActions", &RESOURCE_LIST, Flags::NONE),
+            body("StateValue", &STATE_VALUE, Flags::NONE),
+            body("StateReason", &STATE_REASON, Flags::NONE),
+            body("StateReasonData", &STATE_REASON_DATA, Flags::NONE),
+            body("StateUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("ScheduledQueryConfiguration", &SCHEDULED_QUERY_CONFIGURATION, Flags::NONE),
+            body("QueryResultsToEvaluate", &QUERY_RESULTS_TO_EVALUATE, Flags::NONE),
+            body("QueryResultsToAlarm", &QUERY_RESULTS_TO_ALARM, Flags::NONE),
+            body("Threshold", &DOUBLE, Flags::NONE),
+            body("ComparisonOperator", &COMPARISON_OPERATOR, Flags::NONE),
+            body("TreatMissingData", &TREAT_MISSING_DATA, Flags::NONE),
+            body("StateTransitionedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("EvaluationState", &STRING, Flags::NONE),
+            body("ActionLogLineCount", &INTEGER, Flags::NONE),
+            body("ActionLogLineRoleArn", &STRING, Flags::NONE),
+            body("WarmUpConfiguration", &WARM_UP_CONFIGURATION, Flags::NONE),
+            body("ActionConfiguration", &ACTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LOG_ALARMS: Schema =
+        schema("LogAlarms", list(&LOG_ALARM, "member", false, false), Constraint::NONE);
+    pub(super) static LOG_GROUP_IDENTIFIERS: Schema = schema(
+        "LogGroupIdentifiers",
+        list(&AMAZON_RESOURCE_NAME, "member", false, false),
+        limits(Some(1), Some(50)),
+    );
+    pub(super) static MAX_RECORDS: Schema =
+        schema("MaxRecords", Kind::Integer, limits(Some(1), Some(100)));
     pub(super) static MESSAGE_DATA: Schema = schema(
         "MessageData",
         Kind::Structure(&[body("Code", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
@@ -1051,6 +2409,52 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static METRIC_ALARM: Schema = schema(
+        "MetricAlarm",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::NONE),
+            body("AlarmArn", &ALARM_ARN, Flags::NONE),
+            body("AlarmDescription", &ALARM_DESCRIPTION, Flags::NONE),
+            body("AlarmConfigurationUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("ActionsEnabled", &BOOLEAN, Flags::NONE),
+            body("OKActions", &RESOURCE_LIST, Flags::NONE),
+            body("AlarmActions", &RESOURCE_LIST, Flags::NONE),
+            body("InsufficientDataActions", &RESOURCE_LIST, Flags::NONE),
+            body("StateValue", &STATE_VALUE, Flags::NONE),
+            body("StateReason", &STATE_REASON, Flags::NONE),
+            body("StateReasonData", &STATE_REASON_DATA, Flags::NONE),
+            body("StateUpdatedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("MetricName", &METRIC_NAME, Flags::NONE),
+            body("Namespace", &NAMESPACE, Flags::NONE),
+            body("Statistic", &STATISTIC, Flags::NONE),
+            body("ExtendedStatistic", &STRING, Flags::NONE),
+            body("Dimensions", &DIMENSIONS, Flags::NONE),
+            body("Period", &PERIOD, Flags::NONE),
+            body("Unit", &STANDARD_UNIT, Flags::NONE),
+            body("EvaluationPeriods", &EVALUATION_PERIODS, Flags::NONE),
+            body("DatapointsToAlarm", &DATAPOINTS_TO_ALARM, Flags::NONE),
+            body("Threshold", &DOUBLE, Flags::NONE),
+            body("ComparisonOperator", &COMPARISON_OPERATOR, Flags::NONE),
+            body("TreatMissingData", &TREAT_MISSING_DATA, Flags::NONE),
+            body(
+                "EvaluateLowSampleCountPercentile",
+                &EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE,
+                Flags::NONE,
+            ),
+            body("Metrics", &METRIC_DATA_QUERIES, Flags::NONE),
+            body("ThresholdMetricId", &METRIC_ID, Flags::NONE),
+            body("EvaluationState", &STRING, Flags::NONE),
+            body("StateTransitionedTimestamp", &TIMESTAMP, Flags::NONE),
+            body("EvaluationWindow", &EVALUATION_WINDOW, Flags::NONE),
+            body("WarmUpConfiguration", &WARM_UP_CONFIGURATION, Flags::NONE),
+            body("EvaluationCriteria", &EVALUATION_CRITERIA, Flags::NONE),
+            body("EvaluationInterval", &EVALUATION_INTERVAL, Flags::NONE),
+            body("ActionConfiguration", &ACTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METRIC_ALARMS: Schema =
+        schema("MetricAlarms", list(&METRIC_ALARM, "member", false, false), Constraint::NONE);
     pub(super) static METRIC_DATA: Schema =
         schema("MetricData", list(&METRIC_DATUM, "member", false, false), Constraint::NONE);
     pub(super) static METRIC_DATA_QUERIES: Schema = schema(
@@ -1138,7 +2542,86 @@ mod schema {
     );
     pub(super) static OWNING_ACCOUNTS: Schema =
         schema("OwningAccounts", list(&ACCOUNT_ID, "member", false, false), Constraint::NONE);
+    pub(super) static PENDING_PERIOD: Schema =
+        schema("PendingPeriod", Kind::Integer, limits(Some(0), Some(86400)));
     pub(super) static PERIOD: Schema = schema("Period", Kind::Integer, limits(Some(1), None));
+    pub(super) static PUT_COMPOSITE_ALARM_INPUT: Schema = schema(
+        "PutCompositeAlarmInput",
+        Kind::Structure(&[
+            body("ActionsEnabled", &BOOLEAN, Flags::NONE),
+            body("AlarmActions", &RESOURCE_LIST, Flags::NONE),
+            body("AlarmDescription", &ALARM_DESCRIPTION, Flags::NONE),
+            body("AlarmName", &ALARM_NAME, Flags::REQUIRED),
+            body("AlarmRule", &ALARM_RULE, Flags::REQUIRED),
+            body("InsufficientDataActions", &RESOURCE_LIST, Flags::NONE),
+            body("OKActions", &RESOURCE_LIST, Flags::NONE),
+            body("Tags", &TAG_LIST, Flags::NONE),
+            body("ActionsSuppressor", &ALARM_ARN, Flags::NONE),
+            body("ActionsSuppressorWaitPeriod", &INTEGER, Flags::NONE),
+            body("ActionsSuppressorExtensionPeriod", &INTEGER, Flags::NONE),
+            body("ActionConfiguration", &ACTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_COMPOSITE_ALARM_OUTPUT: Schema =
+        schema("PutCompositeAlarmOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_DASHBOARD_INPUT: Schema = schema(
+        "PutDashboardInput",
+        Kind::Structure(&[
+            body("DashboardName", &STRING, Flags::REQUIRED),
+            body("DashboardBody", &STRING, Flags::REQUIRED),
+            body("Tags", &TAG_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_DASHBOARD_OUTPUT: Schema = schema(
+        "PutDashboardOutput",
+        Kind::Structure(&[body(
+            "DashboardValidationMessages",
+            &DASHBOARD_VALIDATION_MESSAGES,
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_METRIC_ALARM_INPUT: Schema = schema(
+        "PutMetricAlarmInput",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::REQUIRED),
+            body("AlarmDescription", &ALARM_DESCRIPTION, Flags::NONE),
+            body("ActionsEnabled", &BOOLEAN, Flags::NONE),
+            body("OKActions", &RESOURCE_LIST, Flags::NONE),
+            body("AlarmActions", &RESOURCE_LIST, Flags::NONE),
+            body("InsufficientDataActions", &RESOURCE_LIST, Flags::NONE),
+            body("MetricName", &METRIC_NAME, Flags::NONE),
+            body("Namespace", &NAMESPACE, Flags::NONE),
+            body("Statistic", &STATISTIC, Flags::NONE),
+            body("ExtendedStatistic", &STRING, Flags::NONE),
+            body("Dimensions", &DIMENSIONS, Flags::NONE),
+            body("Period", &PERIOD, Flags::NONE),
+            body("Unit", &STANDARD_UNIT, Flags::NONE),
+            body("EvaluationPeriods", &EVALUATION_PERIODS, Flags::NONE),
+            body("DatapointsToAlarm", &DATAPOINTS_TO_ALARM, Flags::NONE),
+            body("Threshold", &DOUBLE, Flags::NONE),
+            body("ComparisonOperator", &COMPARISON_OPERATOR, Flags::NONE),
+            body("TreatMissingData", &TREAT_MISSING_DATA, Flags::NONE),
+            body(
+                "EvaluateLowSampleCountPercentile",
+                &EVALUATE_LOW_SAMPLE_COUNT_PERCENTILE,
+                Flags::NONE,
+            ),
+            body("Metrics", &METRIC_DATA_QUERIES, Flags::NONE),
+            body("Tags", &TAG_LIST, Flags::NONE),
+            body("ThresholdMetricId", &METRIC_ID, Flags::NONE),
+            body("EvaluationWindow", &EVALUATION_WINDOW, Flags::NONE),
+            body("WarmUpConfiguration", &WARM_UP_CONFIGURATION, Flags::NONE),
+            body("EvaluationCriteria", &EVALUATION_CRITERIA, Flags::NONE),
+            body("EvaluationInterval", &EVALUATION_INTERVAL, Flags::NONE),
+            body("ActionConfiguration", &ACTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_METRIC_ALARM_OUTPUT: Schema =
+        schema("PutMetricAlarmOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static PUT_METRIC_DATA_INPUT: Schema = schema(
         "PutMetricDataInput",
         Kind::Structure(&[
@@ -1151,13 +2634,26 @@ mod schema {
     );
     pub(super) static PUT_METRIC_DATA_OUTPUT: Schema =
         schema("PutMetricDataOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static QUERY: Schema = schema("Query", Kind::String, limits(Some(1), Some(10000)));
+    pub(super) static QUERY_RESULTS_TO_ALARM: Schema =
+        schema("QueryResultsToAlarm", Kind::Integer, limits(Some(1), None));
+    pub(super) static QUERY_RESULTS_TO_EVALUATE: Schema =
+        schema("QueryResultsToEvaluate", Kind::Integer, limits(Some(1), None));
+    pub(super) static QUERY_STRING: Schema =
+        schema("QueryString", Kind::String, limits(Some(0), Some(10000)));
     pub(super) static RECENTLY_ACTIVE: Schema =
         schema("RecentlyActive", Kind::Enum(super::RecentlyActive::NAMES), Constraint::NONE);
+    pub(super) static RECOVERY_PERIOD: Schema =
+        schema("RecoveryPeriod", Kind::Integer, limits(Some(0), Some(86400)));
     pub(super) static RESOURCE_CONFLICT: Schema = schema(
         "ResourceConflict",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static RESOURCE_LIST: Schema =
+        schema("ResourceList", list(&RESOURCE_NAME, "member", false, false), limits(None, Some(5)));
+    pub(super) static RESOURCE_NAME: Schema =
+        schema("ResourceName", Kind::String, limits(Some(1), Some(1024)));
     pub(super) static RESOURCE_NOT_FOUND: Schema = schema(
         "ResourceNotFound",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -1173,8 +2669,54 @@ mod schema {
     );
     pub(super) static SCAN_BY: Schema =
         schema("ScanBy", Kind::Enum(super::ScanBy::NAMES), Constraint::NONE);
+    pub(super) static SCHEDULE_CONFIGURATION: Schema = schema(
+        "ScheduleConfiguration",
+        Kind::Structure(&[
+            body("ScheduleExpression", &SCHEDULE_EXPRESSION, Flags::REQUIRED),
+            body("StartTimeOffset", &START_TIME_OFFSET, Flags::REQUIRED),
+            body("EndTimeOffset", &END_TIME_OFFSET, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SCHEDULE_EXPRESSION: Schema =
+        schema("ScheduleExpression", Kind::String, limits(Some(1), Some(256)));
+    pub(super) static SCHEDULED_QUERY_CONFIGURATION: Schema = schema(
+        "ScheduledQueryConfiguration",
+        Kind::Structure(&[
+            body("QueryString", &QUERY_STRING, Flags::REQUIRED),
+            body("LogGroupIdentifiers", &LOG_GROUP_IDENTIFIERS, Flags::NONE),
+            body("QueryARN", &AMAZON_RESOURCE_NAME, Flags::NONE),
+            body("ScheduledQueryRoleARN", &AMAZON_RESOURCE_NAME, Flags::REQUIRED),
+            body("ScheduleConfiguration", &SCHEDULE_CONFIGURATION, Flags::REQUIRED),
+            body("AggregationExpression", &AGGREGATION_EXPRESSION, Flags::REQUIRED),
+            body("Tags", &TAG_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SET_ALARM_STATE_INPUT: Schema = schema(
+        "SetAlarmStateInput",
+        Kind::Structure(&[
+            body("AlarmName", &ALARM_NAME, Flags::REQUIRED),
+            body("StateValue", &STATE_VALUE, Flags::REQUIRED),
+            body("StateReason", &STATE_REASON, Flags::REQUIRED),
+            body("StateReasonData", &STATE_REASON_DATA, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static SET_ALARM_STATE_OUTPUT: Schema =
+        schema("SetAlarmStateOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static SLIDING_WINDOW: Schema =
+        schema("SlidingWindow", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static STANDARD_UNIT: Schema =
         schema("StandardUnit", Kind::Enum(super::StandardUnit::NAMES), Constraint::NONE);
+    pub(super) static START_TIME_OFFSET: Schema =
+        schema("StartTimeOffset", Kind::Long, limits(Some(1), Some(2592000)));
+    pub(super) static STATE_REASON: Schema =
+        schema("StateReason", Kind::String, limits(Some(0), Some(1023)));
+    pub(super) static STATE_REASON_DATA: Schema =
+        schema("StateReasonData", Kind::String, limits(Some(0), Some(4000)));
+    pub(super) static STATE_VALUE: Schema =
+        schema("StateValue", Kind::Enum(super::StateValue::NAMES), Constraint::NONE);
     pub(super) static STATISTIC: Schema =
         schema("Statistic", Kind::Enum(super::Statistic::NAMES), Constraint::NONE);
     pub(super) static STATISTIC_SET: Schema = schema(
@@ -1191,8 +2733,47 @@ mod schema {
         schema("Statistics", list(&STATISTIC, "member", false, false), limits(Some(1), Some(5)));
     pub(super) static STORAGE_RESOLUTION: Schema =
         schema("StorageResolution", Kind::Integer, limits(Some(1), None));
+    pub(super) static TAG: Schema = schema(
+        "Tag",
+        Kind::Structure(&[
+            body("Key", &TAG_KEY, Flags::REQUIRED),
+            body("Value", &TAG_VALUE, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_KEY: Schema = schema("TagKey", Kind::String, limits(Some(1), Some(128)));
+    pub(super) static TAG_KEY_LIST: Schema =
+        schema("TagKeyList", list(&TAG_KEY, "member", false, false), Constraint::NONE);
+    pub(super) static TAG_LIST: Schema =
+        schema("TagList", list(&TAG, "member", false, false), Constraint::NONE);
+    pub(super) static TAG_RESOURCE_INPUT: Schema = schema(
+        "TagResourceInput",
+        Kind::Structure(&[
+            body("ResourceARN", &AMAZON_RESOURCE_NAME, Flags::REQUIRED),
+            body("Tags", &TAG_LIST, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static TAG_RESOURCE_OUTPUT: Schema =
+        schema("TagResourceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static TAG_VALUE: Schema =
+        schema("TagValue", Kind::String, limits(Some(0), Some(256)));
     pub(super) static TIMESTAMPS: Schema =
         schema("Timestamps", list(&TIMESTAMP, "member", false, false), Constraint::NONE);
+    pub(super) static TIMEZONE: Schema =
+        schema("Timezone", Kind::String, limits(Some(1), Some(50)));
+    pub(super) static TREAT_MISSING_DATA: Schema =
+        schema("TreatMissingData", Kind::String, limits(Some(1), Some(255)));
+    pub(super) static UNTAG_RESOURCE_INPUT: Schema = schema(
+        "UntagResourceInput",
+        Kind::Structure(&[
+            body("ResourceARN", &AMAZON_RESOURCE_NAME, Flags::REQUIRED),
+            body("TagKeys", &TAG_KEY_LIST, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UNTAG_RESOURCE_OUTPUT: Schema =
+        schema("UntagResourceOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static VALIDATION_EXCEPTION: Schema = schema(
         "ValidationException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
@@ -1200,4 +2781,23 @@ mod schema {
     );
     pub(super) static VALUES: Schema =
         schema("Values", list(&DOUBLE, "member", false, false), Constraint::NONE);
+    pub(super) static WALL_CLOCK_WINDOW: Schema = schema(
+        "WallClockWindow",
+        Kind::Structure(&[body("Timezone", &TIMEZONE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static WARM_UP_CONFIGURATION: Schema = schema(
+        "WarmUpConfiguration",
+        Kind::Structure(&[
+            body(
+                "WarmUpPeriodDurationInMinutes",
+                &WARM_UP_PERIOD_DURATION_IN_MINUTES,
+                Flags::REQUIRED,
+            ),
+            body("OnlyStartEvaluatingAfterWarmUpPeriodEnds", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static WARM_UP_PERIOD_DURATION_IN_MINUTES: Schema =
+        schema("WarmUpPeriodDurationInMinutes", Kind::Integer, limits(Some(1), Some(2880)));
 }

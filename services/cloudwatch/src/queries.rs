@@ -207,6 +207,30 @@ fn parse(query: &MetricDataQuery) -> Result<Expr, Error> {
     expression::parse(text).map_err(|why| in_expression(query, &why))
 }
 
+/// Refuses expressions that cannot be read, or that name what no query is.
+pub(crate) fn check_expressions(queries: &[MetricDataQuery]) -> Result<(), Error> {
+    const WORDS: &[&str] = &["REPEAT", "LINEAR", "ASC", "DESC", "AVG", "MIN", "MAX", "SUM"];
+    for query in queries.iter().filter(|query| query.expression.is_some()) {
+        let expr = parse(query)?;
+        let unknown = expression::ids(&expr).into_iter().find(|id| {
+            let is_word = WORDS.iter().any(|word| id.eq_ignore_ascii_case(word));
+            !is_word && !queries.iter().any(|other| other.id == *id)
+        });
+        if let Some(id) = unknown {
+            return Err(in_expression(query, &format!("Unknown identifier '{id}'")));
+        }
+    }
+    Ok(())
+}
+
+/// The longest period of the metrics of queries, in seconds; that of expressions where there are none.
+pub(crate) fn longest_period(queries: &[MetricDataQuery]) -> i64 {
+    let of_metrics = queries.iter().filter_map(|query| query.metric_stat.as_ref());
+    let longest = of_metrics.map(|stat| i64::from(stat.period)).max();
+    let of_expressions = || queries.iter().filter_map(|query| query.period).max().map(i64::from);
+    longest.or_else(of_expressions).unwrap_or(DEFAULT_PERIOD)
+}
+
 /// The series of a metric's statistic.
 fn of_stat(tx: &impl Tx, stat: &MetricStat, span: Span) -> Result<Series, Error> {
     let Metric { namespace, metric_name, dimensions } = &stat.metric;

@@ -1,9 +1,9 @@
-//! Removing all metrics of an account, or of every account.
+//! Removing all metrics, alarms and dashboards of an account, or of every account.
 
-use fogbank_core::reset::{forget_effects, is_meant};
+use fogbank_core::reset::{each, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault};
 
-use crate::store::{METRICS, MetricKey, POINTS};
+use crate::store::{ALARMS, DASHBOARDS, HISTORY, METRICS, MetricKey, POINTS};
 
 /// How many data points one transaction removes.
 const BATCH: usize = 2_000;
@@ -16,6 +16,23 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
         let account = account.as_deref();
         forget_effects(&cx, "cloudwatch", account).await?;
         cx.measures().forget(account);
+        each(&cx, &ALARMS, |key, _| is_meant(account, &key.0), |tx, key, _| ALARMS.delete(tx, key))
+            .await?;
+        each(
+            &cx,
+            &HISTORY,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| HISTORY.delete(tx, key),
+        )
+        .await?;
+        let dashboards = &DASHBOARDS;
+        each(
+            &cx,
+            dashboards,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| dashboards.delete(tx, key),
+        )
+        .await?;
         let mut after: Option<MetricKey> = None;
         loop {
             let (metrics, is_more) =

@@ -4,6 +4,8 @@
 //! metrics and time and not with what is published. High-resolution values lie twice: for three hours in their second,
 //! and in their minute like all others. Minutes become five minutes after 15 days, and hours after 63.
 
+use std::collections::BTreeMap;
+
 use fogbank_core::measures::Summary;
 use fogbank_core::store::{self, Read, Table, TableLabel, row};
 use fogbank_core::{Tx, WriteTx};
@@ -16,11 +18,22 @@ pub(crate) type MetricKey = (String, String, String, String, String);
 /// The metric's id, the seconds of a period, when the period began in seconds since 1970, the unit.
 pub(crate) type PointKey = (u64, u64, i64, u8);
 
+/// Account, region, name.
+pub(crate) type AlarmKey = (String, String, String);
+/// Account, region, milliseconds since 1970, a number that grows with commits, the alarm's name.
+pub(crate) type HistoryKey = (String, String, i64, u64, String);
+
 pub(crate) static METRICS: Table<MetricKey, Metric> = Table::new("cloudwatch.metrics", 0x1401);
 pub(crate) static POINTS: Table<PointKey, Point> = Table::new("cloudwatch.points", 0x1402);
 
+pub(crate) static ALARMS: Table<AlarmKey, Alarm> = Table::new("cloudwatch.alarms", 0x1403);
+pub(crate) static HISTORY: Table<HistoryKey, History> = Table::new("cloudwatch.history", 0x1404);
+pub(crate) static DASHBOARDS: Table<(String, String), Dashboard> =
+    Table::new("cloudwatch.dashboards", 0x1405);
+
 /// All tables.
-pub(crate) static TABLES: &[TableLabel] = &[METRICS.label(), POINTS.label()];
+pub(crate) static TABLES: &[TableLabel] =
+    &[METRICS.label(), POINTS.label(), ALARMS.label(), HISTORY.label(), DASHBOARDS.label()];
 
 /// How much later the last publication of a metric must be to be written down, in milliseconds.
 const PUBLISHED_STEP_MILLIS: i64 = 5 * 60 * 1000;
@@ -46,6 +59,49 @@ pub(crate) enum Point {
 }
 
 row!(Point, 1);
+
+/// An alarm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Alarm {
+    pub(crate) is_composite: bool,
+    /// The input that made it, without tags, as JSON.
+    pub(crate) configuration: String,
+    pub(crate) actions_enabled: bool,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) configured_millis: i64,
+    /// As on the wire.
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    /// JSON.
+    pub(crate) reason_data: Option<String>,
+    pub(crate) updated_millis: i64,
+    pub(crate) transitioned_millis: i64,
+}
+
+row!(Alarm, 1);
+
+/// What happened to an alarm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct History {
+    pub(crate) is_composite: bool,
+    /// As on the wire.
+    pub(crate) kind: String,
+    pub(crate) summary: String,
+    /// JSON.
+    pub(crate) data: String,
+}
+
+row!(History, 1);
+
+/// A dashboard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Dashboard {
+    pub(crate) body: String,
+    pub(crate) modified_millis: i64,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+row!(Dashboard, 1);
 
 impl Point {
     pub(crate) fn of(summary: &Summary) -> Point {

@@ -3,16 +3,25 @@
 use std::time::Duration;
 
 use fogbank_core::measures::Gathered;
+use fogbank_core::reset::each;
 use fogbank_core::{BoxFuture, Cx, Fault, Tx, WriteTx, tracing};
 
 use crate::model::StandardUnit;
 use crate::rules::window::RETENTION;
-use crate::store::{self, METRICS, MetricKey, POINTS, Point, PointKey, Publication};
+use crate::store::{
+    self, HISTORY, History, HistoryKey, METRICS, MetricKey, POINTS, Point, PointKey, Publication,
+};
 
 /// The task that writes what services measured.
 pub(crate) const MEASURES: &str = "cloudwatch.measures";
 /// How often it does.
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+/// The task that evaluates alarms, and its topic.
+pub(crate) const ALARMS: &str = "cloudwatch.alarms";
+/// How often it does. Only whole periods are judged, so that nothing is lost by looking too often.
+pub(crate) const EVALUATION: Duration = Duration::from_secs(10);
+/// For how long it is known what happened to alarms, in milliseconds.
+const HISTORY_MILLIS: i64 = 30 * 24 * 3600 * 1000;
 /// How many sources one transaction writes.
 const SOURCES: usize = 50;
 /// How many data points one transaction rolls up or removes.
@@ -82,11 +91,18 @@ pub(crate) async fn roll_up(cx: Cx) -> Result<(), Fault> {
             remove_if_empty(&cx, key).await?;
         }
         if !is_more {
-            return Ok(());
+            return forget_history(&cx).await;
         }
         after = metrics.into_iter().next_back().map(|(key, _)| key);
         tokio::task::yield_now().await;
     }
+}
+
+/// Removes what happened to alarms long ago.
+async fn forget_history(cx: &Cx) -> Result<(), Fault> {
+    let oldest = cx.now().millis() - HISTORY_MILLIS;
+    let is_old = |key: &HistoryKey, _: &History| key.2 < oldest;
+    each(cx, &HISTORY, is_old, |tx, key, _| HISTORY.delete(tx, key)).await
 }
 
 /// Rolls up a metric's data, from the finest resolution on.

@@ -201,6 +201,7 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
     store::DOCUMENTS.delete_all(tx, &(name,))?;
     store::LIFECYCLES.delete(tx, name)?;
     store::LOGGED.delete(tx, name)?;
+    store::COUNTED.delete(tx, name)?;
     store::INVENTORIES.delete_all(tx, &(name,))?;
     if store::UPLOADS.first(tx, &(bucket.id,))?.is_some() {
         store::DELETED.put(tx, &bucket.id, &())?;

@@ -71,6 +71,7 @@ mod restores;
 mod rows;
 mod rules;
 mod selects;
+mod storage_metrics;
 mod store;
 mod tagging;
 mod tasks;

@@ -64,6 +64,9 @@ pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycl
 /// The buckets that have an access log.
 pub(crate) static LOGGED: Table<String, ()> = Table::new("s3.logged-buckets", 0x0231);
 
+/// The day, since 1970, for which a bucket's objects were counted last.
+pub(crate) static COUNTED: Table<String, u64> = Table::new("s3.counted-buckets", 0x0232);
+
 /// How far the inventories are that are enabled, by bucket and id.
 pub(crate) static INVENTORIES: Table<(String, String), Inventory> =
     Table::new("s3.inventories", 0x0240);
@@ -85,6 +88,7 @@ pub(crate) static TABLES: &[TableLabel] = &[
     PARTS.label(),
     LIFECYCLES.label(),
     LOGGED.label(),
+    COUNTED.label(),
     INVENTORIES.label(),
     ANNOTATED.label(),
     ANNOTATIONS.label(),

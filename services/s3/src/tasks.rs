@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::inventory;
 use crate::lifecycle;
 use crate::request_metrics;
+use crate::storage_metrics;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
 
 /// The topic and name of the task that removes parts.
@@ -29,6 +30,12 @@ pub(crate) static TASKS: &[Task] = &[
         name: request_metrics::CONFIGURATIONS,
         every: Duration::from_secs(300),
         run: request_metrics::refresh,
+    },
+    // Whether a day has come is looked up for each bucket.
+    Task {
+        name: storage_metrics::COUNT,
+        every: Duration::from_secs(900),
+        run: storage_metrics::run,
     },
 ];
 

@@ -10,6 +10,9 @@ use crate::model::{
 use crate::rules::names;
 use crate::store;
 
+/// Who publishes alarms of CloudWatch.
+const ALARMS: &str = "cloudwatch.amazonaws.com";
+
 fn input<T: Struct>(input: &dyn Struct) -> Result<&T, Fault> {
     input.downcast_ref().ok_or_else(|| Fault::internal("the input is of another operation"))
 }
@@ -75,7 +78,13 @@ pub(crate) fn publish(request: &Request, given: &dyn Struct) -> Result<Access, F
         (None, Some(text)) => ("TargetArn", text),
         (None, None) => return Ok(Access::on_all()),
     };
-    Ok(Access::on(topic_arn(request, parameter, text)?))
+    let access = Access::on(topic_arn(request, parameter, text)?);
+    // Of this the policy speaks that topics have from the start, and it lets alarms in.
+    let source = request.source.as_ref().filter(|_| request.principal.id == ALARMS);
+    Ok(match source {
+        Some((_, owner)) => access.with("aws:SourceOwner", [owner.clone()]),
+        None => access,
+    })
 }
 
 /// `Subscribe`.

@@ -25,6 +25,7 @@ mod attributes;
 mod encryption;
 mod error;
 mod heads;
+mod measures;
 mod messages;
 mod model;
 mod permissions;

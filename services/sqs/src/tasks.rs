@@ -7,6 +7,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, Task, WriteTx};
 
 use crate::error::Error;
 use crate::heads::Heads;
+use crate::measures;
 use crate::rules::message::DEDUPLICATION_MILLIS;
 use crate::store::{
     self, GARBAGE, MESSAGES, Message, QUEUES, QueueKey, ROWS_PER_TRANSACTION as ROWS, STATES,
@@ -16,11 +17,18 @@ use crate::store::{
 pub(crate) const SWEEP: &str = "sqs.sweep";
 
 /// The background work.
-pub(crate) static TASKS: &[Task] = &[Task {
-    name: SWEEP,
-    every: Duration::from_secs(60),
-    run: |cx| -> BoxFuture<'static, _> { Box::pin(async move { sweep(&cx).await }) },
-}];
+pub(crate) static TASKS: &[Task] = &[
+    Task {
+        name: SWEEP,
+        every: Duration::from_secs(60),
+        run: |cx| -> BoxFuture<'static, _> { Box::pin(async move { sweep(&cx).await }) },
+    },
+    Task {
+        name: "sqs.measures",
+        every: Duration::from_secs(60),
+        run: |cx| Box::pin(measures::count_all(cx)),
+    },
+];
 
 async fn sweep(cx: &Cx) -> Result<(), Fault> {
     let spaces = cx.read(|tx| GARBAGE.range(&()).keys(tx))?;

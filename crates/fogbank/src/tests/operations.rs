@@ -13,6 +13,7 @@ const DIRECTORY: &str = "plausible--use1-az4--x-s3";
 /// What is given for members whose meaning no model tells: the service (`*` for any), the operation (`*` for any), the
 /// member and its value. The first that fits counts; null leaves the member out.
 fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    let alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:plausible";
     let function = "arn:aws:lambda:us-east-1:000000000000:function:plausible";
     let signing = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0";
     let point = "arn:aws:s3:us-east-1:000000000000:accesspoint/plausible";
@@ -40,6 +41,10 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ),
         ("apigatewayv2", "*", "CredentialsArn", json!(role)),
         ("cloudwatch", "PutMetricData", "EntityMetricData", Value::Null),
+        ("cloudwatch", "*", "ResourceARN", json!(alarm)),
+        ("cloudwatch", "*", "OKActions", json!([topic])),
+        ("cloudwatch", "*", "AlarmActions", json!([topic])),
+        ("cloudwatch", "*", "InsufficientDataActions", json!([topic])),
         ("dynamodb", "*", "ResourceArn", json!(table)),
         ("dynamodb", "TransactWriteItems", "TransactItems", transaction()),
         ("dynamodb", "BatchGetItem", "RequestItems", batch("Keys")),

@@ -1,5 +1,7 @@
 //! Pure rules: statistics, windows, expressions, alarms. No clock, no transaction.
 
+pub(crate) mod alarms;
+pub(crate) mod composite;
 pub(crate) mod expression;
 pub(crate) mod search;
 pub(crate) mod statistics;

@@ -5,7 +5,7 @@ use fogbank_core::wire::EnumValue;
 use fogbank_testkit::{check_row, expect};
 
 use crate::model::StandardUnit;
-use crate::store::{Metric, Point, dimensions_key, dimensions_of};
+use crate::store::{Alarm, Dashboard, History, Metric, Point, dimensions_key, dimensions_of};
 
 #[test]
 fn rows() {
@@ -33,6 +33,34 @@ fn rows() {
     check_row(
         &Point::of(&Summary::default()),
         expect!["010100000000000000000000000000000000000000000000000000000000000000000000"],
+    );
+}
+
+#[test]
+fn rows_of_alarms_and_dashboards() {
+    let tags = [("a".to_owned(), "b".to_owned())].into();
+    let alarm = Alarm {
+        is_composite: false,
+        configuration: "{}".to_owned(),
+        actions_enabled: true,
+        tags,
+        configured_millis: 1,
+        state: "OK".to_owned(),
+        reason: "why".to_owned(),
+        reason_data: Some("{}".to_owned()),
+        updated_millis: 2,
+        transitioned_millis: 3,
+    };
+    check_row(&alarm, expect!["0100027b7d01010161016202024f4b0377687901027b7d0406"]);
+    let (kind, summary, data) = ("Action".to_owned(), "what".to_owned(), "{}".to_owned());
+    check_row(
+        &History { is_composite: true, kind, summary, data },
+        expect!["010106416374696f6e0477686174027b7d"],
+    );
+    let tags = alarm.tags;
+    check_row(
+        &Dashboard { body: "{}".to_owned(), modified_millis: 7, tags },
+        expect!["01027b7d0e0101610162"],
     );
 }
 

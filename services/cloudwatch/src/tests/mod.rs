@@ -1,5 +1,7 @@
 //! Operations through the whole pipeline.
 
+mod alarms;
+mod dashboards;
 mod expressions;
 mod formats;
 mod metrics;

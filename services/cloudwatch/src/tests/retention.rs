@@ -77,7 +77,15 @@ async fn a_reset_removes_an_account_and_nothing_else() {
         let input =
             json!({ "Namespace": "App", "MetricData": [{ "MetricName": "A", "Value": 1.0 }] });
         let principal = fogbank_core::Principal::root(account);
-        world.call_as(principal, "cloudwatch:PutMetricData", input).await.expect("published");
+        let call = async |operation: &str, input| {
+            let action = format!("cloudwatch:{operation}");
+            world.call_as(principal.clone(), &action, input).await.expect("done");
+        };
+        call("PutMetricData", input).await;
+        let rule = json!({ "AlarmName": "all", "AlarmRule": "TRUE" });
+        call("PutCompositeAlarm", rule).await;
+        let body = json!({ "DashboardName": "d", "DashboardBody": "{\"widgets\":[]}" });
+        call("PutDashboard", body).await;
     };
     put("111111111111").await;
     let before = world.rows(&crate::SERVICE);

@@ -1,6 +1,7 @@
 //! Running functions: environments, their code, their credentials and their logs.
 
 mod logs;
+mod measures;
 mod spec;
 
 use std::collections::HashMap;
@@ -72,8 +73,15 @@ pub(crate) async fn stop(cx: Cx) {
 }
 
 impl Engine {
-    /// Runs a function once. It runs to its end even if nobody waits for that.
+    /// Runs a function once, and measures how that went. It runs to its end even if nobody waits for that.
     pub(crate) async fn run(self: &Arc<Self>, cx: &Cx, job: Job) -> Result<Outcome, Error> {
+        let sources = measures::sources(&job.target);
+        let outcome = self.run_job(cx, job).await;
+        measures::record(cx, sources, &outcome);
+        outcome
+    }
+
+    async fn run_job(self: &Arc<Self>, cx: &Cx, job: Job) -> Result<Outcome, Error> {
         let place = self.running.enter(&job.function)?;
         let key = self.key(cx, &job);
         let Job { target, number, version, invocation, .. } = job;

@@ -103,3 +103,41 @@ async fn cloudwatch_tells_the_metrics() {
     assert_eq!(told("TotalRequestLatency", "SampleCount").await, Some(3.0));
     assert_eq!(told("PutRequests", "Sum").await, None);
 }
+
+#[tokio::test]
+async fn objects_and_bytes_are_counted_once_a_day() {
+    let world = public().await;
+    let count = async || {
+        world.round(&crate::SERVICE, super::super::storage_metrics::COUNT).await;
+        let (gathered, _) = world.cloud().measures().take();
+        let of = |it: &Gathered| {
+            let kind = &it.source.dimensions[1].1;
+            let told = it.summaries.iter();
+            let told = told.map(|((metric, _), summary)| format!("{metric} {}", summary.sum()));
+            format!("{} {kind}: {}", it.minute_secs, told.collect::<Vec<_>>().join(", "))
+        };
+        gathered.iter().map(of).collect::<Vec<_>>().join("\n")
+    };
+    world.cloud().measures().take();
+    put(&world, "a", "12345".to_owned()).await;
+    let versioning = json!({ "VersioningConfiguration": { "Status": "Enabled" } });
+    call(&world, "PutBucketVersioning", versioning).await.expect("versioned");
+    put(&world, "a", "123".to_owned()).await;
+    call(&world, "DeleteObject", json!({ "Key": "a" })).await.expect("a marker");
+    let input = json!({ "Key": "b", "StorageClass": "GLACIER" });
+    super::send(&world, "PutObject", input, "12".to_owned()).await.expect("written");
+    let mut seen = vec![count().await, count().await];
+    world.clock().advance(24 * 3600 * 1000);
+    seen.push(count().await);
+    fogbank_testkit::expect![[r#"
+        1767225600 AllStorageTypes: NumberOfObjects 4
+        1767225600 GlacierStorage: BucketSizeBytes 2
+        1767225600 StandardStorage: BucketSizeBytes 8
+        --
+
+        --
+        1767312000 AllStorageTypes: NumberOfObjects 4
+        1767312000 GlacierStorage: BucketSizeBytes 2
+        1767312000 StandardStorage: BucketSizeBytes 8"#]]
+    .assert_eq(&seen.join("\n--\n"));
+}

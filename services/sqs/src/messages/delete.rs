@@ -3,6 +3,7 @@
 use fogbank_core::{Tx, WriteTx};
 
 use crate::error::Error;
+use crate::measures;
 use crate::model::{
     DeleteMessageBatchInput, DeleteMessageBatchOutput, DeleteMessageBatchResultEntry,
     DeleteMessageInput, DeleteMessageOutput,
@@ -21,6 +22,7 @@ pub(crate) fn one(
     if delete(tx, &queue, &input.receipt_handle)? {
         store::count(tx, queue.space, -1)?;
     }
+    measures::record(tx.cx(), &key, [("NumberOfMessagesDeleted", "Count", 1.0)]);
     Ok(DeleteMessageOutput {})
 }
 
@@ -47,6 +49,8 @@ pub(crate) fn batch(
     if removed > 0 {
         store::count(tx, queue.space, -removed)?;
     }
+    let deleted = successful.len() as f64;
+    measures::record(tx.cx(), &key, [("NumberOfMessagesDeleted", "Count", deleted)]);
     Ok(DeleteMessageBatchOutput {
         successful: batch::unless_empty(successful),
         failed: batch::unless_empty(failed),

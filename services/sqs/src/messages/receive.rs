@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::encryption;
 use crate::error::Error;
 use crate::heads::{Ahead, Heads};
+use crate::measures;
 use crate::model::{
     Message as Received, MessageAttributeValue, ReceiveMessageInput, ReceiveMessageOutput,
 };
@@ -73,6 +74,11 @@ pub(crate) async fn receive(
             encryption::open(cx, &mut taken.message, &queue.settings).await?;
         }
         let Some(waiter) = waiter.filter(|_| round.taken.is_empty() && !left.is_zero()) else {
+            let metric = match round.taken.len() {
+                0 => ("NumberOfEmptyReceives", "Count", 1.0),
+                count => ("NumberOfMessagesReceived", "Count", count as f64),
+            };
+            measures::record(cx, &key, [metric]);
             let messages = round.taken.into_iter().map(|taken| show(taken, &queue, &ask));
             return Ok(ReceiveMessageOutput { messages: batch::unless_empty(messages.collect()) });
         };

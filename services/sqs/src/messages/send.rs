@@ -4,6 +4,7 @@ use fogbank_core::{Cx, Tx, WriteTx};
 
 use crate::encryption::{self, Sealer};
 use crate::error::Error;
+use crate::measures;
 use crate::model::{
     SendMessageBatchInput, SendMessageBatchOutput, SendMessageBatchRequestEntry,
     SendMessageBatchResultEntry, SendMessageInput, SendMessageOutput,
@@ -65,7 +66,10 @@ pub(crate) async fn one(cx: &Cx, input: SendMessageInput) -> Result<SendMessageO
     let mut sealer: Option<Sealer> = None;
     loop {
         match cx.write(|tx| send_one(tx, &key, input.clone(), sealer.as_ref())).await {
-            Ok(output) => return Ok(output),
+            Ok(output) => {
+                measures::record(cx, &key, [("NumberOfMessagesSent", "Count", 1.0)]);
+                return Ok(output);
+            }
             Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
         }
     }
@@ -123,7 +127,11 @@ pub(crate) async fn batch(
     let mut sealer: Option<Sealer> = None;
     loop {
         match cx.write(|tx| send_batch(tx, &key, input.clone(), sealer.as_ref())).await {
-            Ok(output) => return Ok(output),
+            Ok(output) => {
+                let sent = output.successful.as_ref().map_or(0, Vec::len) as f64;
+                measures::record(cx, &key, [("NumberOfMessagesSent", "Count", sent)]);
+                return Ok(output);
+            }
             Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
         }
     }
