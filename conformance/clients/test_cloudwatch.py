@@ -13,7 +13,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from support import Caller, eventually, refused
+from support import LAMBDA, Caller, archive, eventually, make_function, refused
 
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -314,3 +314,26 @@ def test_queues_and_storage_are_measured(fast, advance):
         StartTime=end - datetime.timedelta(days=12), EndTime=end,
     )
     assert {point["Average"] for point in got["Datapoints"]} == {5}
+
+
+def test_functions_are_measured(fast, advance):
+    role = fast.role("measured", LAMBDA)
+    code = archive(app__py="def handler(event, context):\n    return 1 / event['by']\n")
+    make_function(fast, "measured", role, code)
+    functions, cloudwatch = fast.client("lambda"), fast.client("cloudwatch")
+    begun = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    for by in (1, 2, 0):
+        functions.invoke(FunctionName="measured", Payload=json.dumps({"by": by}))
+    dimensions = [{"Name": "FunctionName", "Value": "measured"}]
+
+    def told():
+        advance("1m")
+        asked = {"Namespace": "AWS/Lambda", "Dimensions": dimensions, "Period": 86400, "Statistics": ["Sum"]}
+        span = {"StartTime": begun, "EndTime": begun + datetime.timedelta(days=20)}
+        sums = {}
+        for name in ("Invocations", "Errors", "Throttles"):
+            points = cloudwatch.get_metric_statistics(MetricName=name, **asked, **span)["Datapoints"]
+            sums[name] = sum(point["Sum"] for point in points)
+        return sums["Invocations"] and sums
+
+    assert eventually(told) == {"Invocations": 3, "Errors": 1, "Throttles": 0}
