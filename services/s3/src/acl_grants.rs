@@ -10,7 +10,7 @@ use fogbank_core::policy::{Document, Kind};
 use fogbank_core::{Fault, PrincipalKind, ReadTx, ResourcePolicy, Tx};
 
 use crate::error::Error;
-use crate::store::{Acl, AclPermission, Bucket, Object};
+use crate::store::{AclPermission, Bucket, Object};
 use crate::versions::{self, Found};
 use crate::{access_logs, access_points, acls, logging};
 
@@ -100,62 +100,100 @@ pub(crate) fn add(
         Some(key) if is_of_object(request.operation) => object(tx, (name, key), version_id)?,
         _ => None,
     };
-    let account = &request.principal.account;
-    let ignores = access_points::blocks(tx, bucket)?.ignore_acls;
-    let documents = &*DOCUMENTS;
-    let mut grants: Vec<(&str, &Arc<Document>)> = Vec::new();
-    let allows = |acl: Option<&Acl>, owner: &str, permission| {
-        acls::allows(acl, owner, account, permission, ignores)
+    let caller = Caller {
+        account: &request.principal.account,
+        operation: request.operation,
+        ignores: access_points::blocks(tx, bucket)?.ignore_acls,
     };
-    let of_bucket = |permission| allows(bucket.acl.as_ref(), &bucket.account, permission);
-    let owns_bucket = *account == bucket.account;
+    let mut grants = caller.grants_of_bucket(bucket);
     // The policy of a bucket says nothing of objects that another account owns.
     let mut is_foreign = false;
-    if of_bucket(AclPermission::Write) {
-        grants.push(("the bucket's ACL: WRITE", &documents.write));
-        if request.operation != "PutObjectAcl" && request.operation != "PutObjectTagging" {
-            grants.push(("the bucket's ACL: WRITE", &documents.write_more));
-        }
-    } else if owns_bucket {
-        grants.push(("the bucket's ACL: no WRITE", &documents.no_write));
-    }
-    if of_bucket(AclPermission::Read) {
-        grants.push(("the bucket's ACL: READ", &documents.list));
-    } else if owns_bucket {
-        grants.push(("the bucket's ACL: no READ", &documents.no_list));
-    }
-    // The owner can always read and write the ACL itself.
-    if of_bucket(AclPermission::ReadAcp) {
-        grants.push(("the bucket's ACL: READ_ACP", &documents.bucket_read_acp));
-    }
-    if of_bucket(AclPermission::WriteAcp) {
-        grants.push(("the bucket's ACL: WRITE_ACP", &documents.bucket_write_acp));
-    }
     if let Some(object) = &object {
-        let owner = object.listed.owner.as_ref().unwrap_or(&bucket.account);
-        let acl = object.more.as_ref().and_then(|more| more.acl.as_ref());
-        is_foreign = *owner != bucket.account;
-        let owns = account == owner;
-        for (permission, allow, deny, is_owners) in [
-            (AclPermission::Read, &documents.read, &documents.no_read, false),
-            (AclPermission::ReadAcp, &documents.read_acp, &documents.no_read_acp, true),
-            (AclPermission::WriteAcp, &documents.write_acp, &documents.no_write_acp, true),
-        ] {
-            if allows(acl, owner, permission) || (owns && is_owners) {
-                grants.push(("the object's ACL", allow));
-            } else if owns_bucket {
-                grants.push(("the object's ACL", deny));
-            }
-        }
-    } else if key.is_some() && is_of_object(request.operation) && of_bucket(AclPermission::Read) {
+        is_foreign = object.listed.owner.as_ref().is_some_and(|owner| *owner != bucket.account);
+        grants.extend(caller.grants_of_object(bucket, object));
+    } else if key.is_some()
+        && is_of_object(request.operation)
+        && caller.may_with_bucket(bucket, AclPermission::Read)
+    {
         // Who may list the bucket learns that nothing is there.
-        grants.push(("the bucket's ACL: READ", &documents.read));
+        grants.push(("the bucket's ACL: READ", &DOCUMENTS.read));
     }
     let document = document.filter(|_| !is_foreign);
     let policy = ResourcePolicy::new(&*bucket.account, document);
     Ok(grants
         .into_iter()
         .fold(policy, |policy, (grant, document)| policy.with_grant(grant, document.clone())))
+}
+
+/// What an ACL grants, and the policy that says the same.
+type Grant = (&'static str, &'static Arc<Document>);
+
+/// Who asks for what, as ACLs look at it.
+struct Caller<'a> {
+    account: &'a str,
+    operation: &'a str,
+    /// Whether public grants mean nothing.
+    ignores: bool,
+}
+
+impl Caller<'_> {
+    fn may_with_bucket(&self, bucket: &Bucket, permission: AclPermission) -> bool {
+        let (acl, owner) = (bucket.acl.as_ref(), &bucket.account);
+        acls::allows(acl, owner, self.account, permission, self.ignores)
+    }
+
+    /// What the bucket's ACL says.
+    fn grants_of_bucket(&self, bucket: &Bucket) -> Vec<Grant> {
+        let documents = &*DOCUMENTS;
+        let may = |permission| self.may_with_bucket(bucket, permission);
+        let owns_bucket = *self.account == bucket.account;
+        let mut grants: Vec<Grant> = Vec::new();
+        if may(AclPermission::Write) {
+            grants.push(("the bucket's ACL: WRITE", &documents.write));
+            if self.operation != "PutObjectAcl" && self.operation != "PutObjectTagging" {
+                grants.push(("the bucket's ACL: WRITE", &documents.write_more));
+            }
+        } else if owns_bucket {
+            grants.push(("the bucket's ACL: no WRITE", &documents.no_write));
+        }
+        if may(AclPermission::Read) {
+            grants.push(("the bucket's ACL: READ", &documents.list));
+        } else if owns_bucket {
+            grants.push(("the bucket's ACL: no READ", &documents.no_list));
+        }
+        // The owner can always read and write the ACL itself.
+        if may(AclPermission::ReadAcp) {
+            grants.push(("the bucket's ACL: READ_ACP", &documents.bucket_read_acp));
+        }
+        if may(AclPermission::WriteAcp) {
+            grants.push(("the bucket's ACL: WRITE_ACP", &documents.bucket_write_acp));
+        }
+        grants
+    }
+
+    /// What an object's ACL says.
+    fn grants_of_object(&self, bucket: &Bucket, object: &Object) -> Vec<Grant> {
+        let documents = &*DOCUMENTS;
+        let owner = object.listed.owner.as_ref().unwrap_or(&bucket.account);
+        let acl = object.more.as_ref().and_then(|more| more.acl.as_ref());
+        let (owns, owns_bucket) = (self.account == owner, *self.account == bucket.account);
+        let permissions: [(AclPermission, &'static Arc<Document>, &'static Arc<Document>, bool);
+            3] = [
+            (AclPermission::Read, &documents.read, &documents.no_read, false),
+            (AclPermission::ReadAcp, &documents.read_acp, &documents.no_read_acp, true),
+            (AclPermission::WriteAcp, &documents.write_acp, &documents.no_write_acp, true),
+        ];
+        let mut grants: Vec<Grant> = Vec::new();
+        for (permission, allow, deny, is_owners) in permissions {
+            let is_granted = acls::allows(acl, owner, self.account, permission, self.ignores);
+            if is_granted || (owns && is_owners) {
+                grants.push(("the object's ACL", allow));
+            } else if owns_bucket {
+                grants.push(("the object's ACL", deny));
+            }
+        }
+        grants
+    }
 }
 
 /// The version that a call is about. What cannot be found is refused by the operation.
