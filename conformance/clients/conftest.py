@@ -98,6 +98,13 @@ def new_root(cloud):
 
 
 @pytest.fixture
+def own(start):
+    """The root of a server of one's own: whoever moves the clock moves it for everybody."""
+    server = start("--ephemeral")
+    yield Caller(server.endpoint, "000000000000", "test", "test")
+
+
+@pytest.fixture
 def names_below_localhost(monkeypatch):
     """Resolves names below `localhost` as systems with systemd-resolved, and browsers, do by themselves."""
     resolve = socket.getaddrinfo

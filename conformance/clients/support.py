@@ -165,6 +165,11 @@ def eventually(check, seconds=30, pause=0.05):
         time.sleep(pause)
 
 
+def advance(binary, caller, span):
+    """Moves the clock of the caller's server."""
+    subprocess.run([binary, "clock", "advance", span], env=caller.environment(), check=True, stdout=subprocess.DEVNULL)
+
+
 def archive(**files):
     """A zip archive; double underscores in names stand for a dot, and `bootstrap` may be executed."""
     package = io.BytesIO()

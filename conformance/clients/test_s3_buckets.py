@@ -1,12 +1,10 @@
 """What is set for a whole bucket of S3, as boto3 and browsers meet it."""
 
 import json
-import subprocess
-import time
 
 import pytest
 import urllib3
-from support import Caller, refused
+from support import advance, eventually, refused
 
 
 @pytest.fixture
@@ -57,26 +55,6 @@ def test_a_page_of_another_origin_uploads_and_reads_with_presigned_urls(s3, buck
     s3.delete_bucket_cors(Bucket=bucket)
     with refused("NoSuchCORSConfiguration", 404):
         s3.get_bucket_cors(Bucket=bucket)
-
-
-@pytest.fixture
-def own(start):
-    """The root of a server of one's own: whoever moves the clock moves it for everybody."""
-    server = start("--ephemeral")
-    yield Caller(server.endpoint, "000000000000", "test", "test")
-
-
-def advance(binary, caller, span):
-    """Moves the clock of the caller's server."""
-    subprocess.run([binary, "clock", "advance", span], env=caller.environment(), check=True, stdout=subprocess.DEVNULL)
-
-
-def eventually(what, seconds=30):
-    """Waits until it is so."""
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it did not come to pass"
-        time.sleep(0.05)
 
 
 def test_a_lifecycle_expires_moves_and_gives_up(binary, own):

@@ -1,12 +1,11 @@
 """Every type of event that S3 sends, as a queue hears of it."""
 
 import json
-import subprocess
 import time
 
 import pytest
 import urllib3
-from support import Caller, allow, eventually, policy, refused
+from support import advance, allow, eventually, policy, refused
 
 S3 = {"Service": "s3.amazonaws.com"}
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
@@ -61,17 +60,6 @@ class Ear:
         assert set(record["responseElements"]) == {"x-amz-request-id", "x-amz-id-2"}
         assert set(record["s3"]["bucket"]) == {"name", "ownerIdentity", "arn"}
         return record
-
-
-@pytest.fixture
-def own(start):
-    """The root of a server of one's own: whoever moves the clock moves it for everybody."""
-    server = start("--ephemeral")
-    yield Caller(server.endpoint, "000000000000", "test", "test")
-
-
-def advance(binary, caller, span):
-    subprocess.run([binary, "clock", "advance", span], env=caller.environment(), check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture

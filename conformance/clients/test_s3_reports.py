@@ -4,12 +4,11 @@ import csv
 import gzip
 import hashlib
 import json
-import subprocess
 import time
 from urllib.parse import unquote_plus
 
 import pytest
-from support import Caller, eventually, refused
+from support import advance, eventually, refused
 
 
 @pytest.fixture
@@ -77,18 +76,6 @@ def test_acceleration_is_a_flag(root, s3, bucket):
     with refused("InvalidRequest", 400) as refusal:
         s3.put_bucket_accelerate_configuration(Bucket=dotted, AccelerateConfiguration={"Status": "Enabled"})
     assert "is not supported for buckets with periods" in refusal.message
-
-
-@pytest.fixture
-def own(start):
-    """The root of a server of one's own: whoever moves the clock moves it for everybody."""
-    server = start("--ephemeral")
-    yield Caller(server.endpoint, "000000000000", "test", "test")
-
-
-def advance(binary, caller, span):
-    """Moves the clock of the caller's server."""
-    subprocess.run([binary, "clock", "advance", span], env=caller.environment(), check=True, stdout=subprocess.DEVNULL)
 
 
 def admit(s3, source, destination):
