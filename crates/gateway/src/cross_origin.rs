@@ -30,7 +30,8 @@ pub(crate) fn find<'a>(gateway: &'a Inner, parts: &'a Parts, host: &str) -> Opti
     if !is_preflight && !parts.headers.contains_key(ORIGIN) {
         return None;
     }
-    let bucket = hosts::bucket(host);
+    let point = hosts::access_point(host);
+    let bucket = point.as_deref().or_else(|| hosts::bucket(host));
     let path = with_bucket(bucket, parts.uri.path());
     if path == "/" {
         return None;

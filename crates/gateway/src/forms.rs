@@ -1,5 +1,7 @@
 //! Uploads to S3 by HTML forms: `POST` of `multipart/form-data` to a bucket, signed by a policy in the form.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use fogbank_core::wire::{Body, BodyError};
 use fogbank_core::{Cx, Fault, HttpResponse, Principal, RequestSignature, Timestamp};
@@ -17,6 +19,7 @@ use crate::catalogue::Entry;
 use crate::failures::{self, Form};
 use crate::hosts;
 use crate::pipeline::{self, Exchange};
+use crate::watched::Watched;
 
 /// The most bytes of all fields before the file.
 const FIELDS_LIMIT: usize = 20 * 1024;
@@ -83,15 +86,27 @@ pub(crate) async fn serve(
         return crate::admin::response(404, "text/plain", Bytes::new().into());
     };
     let bucket = percent_decode_str(bucket).decode_utf8_lossy().into_owned();
-    match upload(exchange, entry, &bucket, parts, body).await {
+    let begun = Instant::now();
+    let mut watched = Watched::of_form(exchange, entry, &bucket);
+    let response = match upload(exchange, entry, &bucket, parts, body, &mut watched).await {
         Ok(response) => response,
         Err(fault) => {
             exchange.log("s3", parts, &fault);
+            if let Some(watched) = &mut watched {
+                watched.error_code = Some(fault.name().to_owned());
+            }
             let protocol = entry.first_protocol();
             let form = Form { entry, protocol, query_mode: false, request_id: &exchange.id };
             pipeline::into_http(failures::render(&fault, &form))
         }
+    };
+    if let Some(watched) = watched {
+        let (head, mut body) = response.into_parts();
+        let answer = (head.status.as_u16(), &head.headers, &mut body);
+        watched.tell(exchange, ("s3", "PutObject"), parts, answer, begun);
+        return HttpResponse::from_parts(head, body);
     }
+    response
 }
 
 async fn upload(
@@ -100,6 +115,7 @@ async fn upload(
     bucket: &str,
     parts: &Parts,
     body: Body,
+    watched: &mut Option<Watched>,
 ) -> Result<HttpResponse, Fault> {
     let mut read = read(parts, body).await?;
     let file_name = read.file.file_name().unwrap_or_default().to_owned();
@@ -108,6 +124,9 @@ async fn upload(
     *field = field.replace("${filename}", &file_name);
     let key = field.clone();
     let (principal, signature, allowed) = caller(exchange, bucket, &read.fields)?;
+    if let Some(watched) = watched {
+        watched.found(&key, &principal);
+    }
     let known =
         entry.operation("PutObject").ok_or_else(|| Fault::not_implemented("s3", "PutObject"))?;
     let mut input = (known.op.input)();

@@ -90,6 +90,11 @@ mod tests {
         let zonal = "logs--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com";
         assert_eq!(bucket(zonal), directory);
         assert_eq!(bucket("s3express-control.us-east-1.amazonaws.com"), None);
+        assert_eq!(bucket("b.s3.dualstack.us-west-2.amazonaws.com"), Some("b"));
+        assert_eq!(bucket("b.s3-fips.dualstack.us-west-2.amazonaws.com"), Some("b"));
+        assert_eq!(bucket("b.s3-accelerate.amazonaws.com"), Some("b"));
+        assert_eq!(bucket("b.s3-accelerate.dualstack.amazonaws.com"), Some("b"));
+        assert_eq!(bucket("s3.dualstack.us-west-2.amazonaws.com"), None);
         assert_eq!(bucket("s3.amazonaws.com"), None);
         assert_eq!(bucket("127.0.0.1:4566"), None);
         assert_eq!(bucket("site.s3-website.us-east-1.localhost"), None);
@@ -103,6 +108,8 @@ mod tests {
         assert_eq!((access_point(amazon), bucket(amazon)), (arn("eu-west-1"), None));
         let dual = "my-ap-111111111111.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com";
         assert_eq!(access_point(dual), arn("us-east-1"));
+        let local = "my-ap-111111111111.s3-accesspoint.eu-west-1.localhost:4566";
+        assert_eq!((access_point(local), bucket(local)), (arn("eu-west-1"), None));
         assert_eq!(access_point("my-ap-111111111111.localhost:4566"), arn(""));
         for other in ["111111111111.localhost", "my-ap.localhost", "a-111111111111.s3.localhost"] {
             assert_eq!(access_point(other), None, "{other}");

@@ -317,7 +317,8 @@ impl Exchange<'_> {
         });
         if let Some(watched) = watched {
             let operation = known.map_or("", |known| known.op.model.name);
-            watched.tell(self, (service, operation), parts, &mut response, begun);
+            let answer = (response.status, &response.headers, &mut response.body);
+            watched.tell(self, (service, operation), parts, answer, begun);
         }
         if let Some(known) = known {
             self.count(known, service, response.status, begun);

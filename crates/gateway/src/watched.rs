@@ -2,12 +2,15 @@
 
 use std::time::Instant;
 
-use fogbank_core::wire::{Body, Response};
+use fogbank_core::wire::Body;
 use fogbank_core::{Answered, Observer, Principal, WhenSent};
 use fogbank_sigv4::{Error, Presented, Source};
 use futures_util::stream;
+use http::HeaderMap;
 use http::request::Parts;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::catalogue::Entry;
 use crate::pipeline::Exchange;
 
 /// What is kept of a request until it was answered.
@@ -40,13 +43,35 @@ impl Watched {
         Watched { observer, labels: labels.to_vec(), signature, principal, error_code: None }
     }
 
+    /// Begins to watch a form, if its bucket is watched.
+    pub(crate) fn of_form(exchange: &Exchange<'_>, entry: &Entry, bucket: &str) -> Option<Watched> {
+        let observer = entry.service.observer?;
+        let labels = vec![label("Bucket", bucket)];
+        let principal = Principal::anonymous();
+        (observer.watches)(exchange.cloud, &labels).then_some(Watched {
+            observer,
+            labels,
+            signature: None,
+            principal,
+            error_code: None,
+        })
+    }
+
+    /// Notes what the fields of a form say: the key, and who signed it.
+    pub(crate) fn found(&mut self, key: &str, principal: &Principal) {
+        self.labels.push(label("Key", key));
+        self.principal = principal.clone();
+        // That a signature stands in a form, logs have no word for.
+        self.signature = (!principal.is_anonymous()).then_some(("SigV4", "-"));
+    }
+
     /// Tells the observer how the request was answered.
     pub(crate) fn tell(
         self,
         exchange: &Exchange<'_>,
         (service, operation): (&'static str, &'static str),
         parts: &Parts,
-        response: &mut Response,
+        (status, headers, body): (u16, &HeaderMap, &mut Body),
         begun: Instant,
     ) {
         let number = |name: &str| parts.headers.get(name)?.to_str().ok()?.parse().ok();
@@ -65,15 +90,14 @@ impl Watched {
             labels: &self.labels,
             signature: self.signature,
             received: number("x-amz-decoded-content-length").or_else(|| number("content-length")),
-            status: response.status,
+            status,
             error_code: self.error_code.as_deref(),
-            headers: &response.headers,
-            sent: response.body.len(),
+            headers,
+            sent: body.len(),
             took: begun.elapsed(),
         };
         if let Some(when_sent) = (self.observer.answered)(exchange.cloud, &answered) {
-            let body = std::mem::take(&mut response.body);
-            response.body = sent(body, begun, when_sent);
+            *body = sent(std::mem::take(body), begun, when_sent);
         }
     }
 }
@@ -108,4 +132,9 @@ impl Drop for Telling {
             when_sent(self.begun.elapsed());
         }
     }
+}
+
+/// A label as paths have it.
+fn label(name: &'static str, value: &str) -> (&'static str, String) {
+    (name, utf8_percent_encode(value, NON_ALPHANUMERIC).to_string())
 }

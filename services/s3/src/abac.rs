@@ -2,6 +2,7 @@
 
 use fogbank_core::{Check, Fault, ReadTx, Tx, WriteTx};
 
+use crate::access_points;
 use crate::documents;
 use crate::error::Error;
 use crate::model::{
@@ -44,10 +45,10 @@ pub(crate) fn put(
     Ok(PutBucketAbacOutput {})
 }
 
-/// The tags that count for a bucket or an object: the bucket's, if it says so.
+/// The tags that count for a bucket or an object: the bucket's, if it says so; for an access point its own.
 pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
     let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else {
-        return Ok(Vec::new());
+        return access_points::tags(tx, &check.resource);
     };
     let bucket = resource.split('/').next().unwrap_or_default();
     if !is_enabled(tx, bucket)? {

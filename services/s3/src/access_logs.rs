@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use fogbank_accesspoints as points;
 use fogbank_core::{Answered, BoxFuture, Cloud, Cx, Fault, Principal, Timestamp, tracing};
 use serde_json::json;
 
@@ -75,15 +76,27 @@ pub(crate) fn named(labels: &[(&'static str, String)]) -> Option<(String, Option
 
 /// Whether a bucket that is named has a log.
 pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
-    LOGS.load(Ordering::Relaxed)
-        && named(labels)
-            .is_some_and(|(bucket, _)| with(cloud, |waiting| waiting.logged.contains_key(&bucket)))
+    if !LOGS.load(Ordering::Relaxed) {
+        return false;
+    }
+    // Whose bucket is behind an access point is looked up when the request is answered.
+    named(labels).is_some_and(|(bucket, _)| {
+        points::is_meant(&bucket) || with(cloud, |waiting| waiting.logged.contains_key(&bucket))
+    })
 }
 
 /// Notes how a request was answered.
 pub(crate) fn answered(cloud: &Cloud, answered: &Answered<'_>) {
     let Some((bucket, key)) = named(answered.labels) else { return };
-    note(cloud, &bucket, || [Entry::of(answered, key.as_deref())]);
+    if !points::is_meant(&bucket) {
+        return note(cloud, &bucket, || [Entry::of(answered, key.as_deref())]);
+    }
+    // What an observer hears of has no region of its own.
+    let region = &cloud.settings().region;
+    let found = points::find(&cloud.db().snapshot(), &bucket, region);
+    let Ok(Some(((account, region, name), point))) = found else { return };
+    let access_point = Some(points::arn((&account, &region, &name)));
+    note(cloud, &point.bucket, || [Entry { access_point, ..Entry::of(answered, key.as_deref()) }]);
 }
 
 /// Notes things that happened in a bucket, if it has a log.

@@ -8,9 +8,10 @@ use fogbank_core::wire::{Kind as Shape, Slot, Struct};
 use fogbank_core::{Demand, Fault, ParsedPolicies, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
 use percent_encoding::percent_decode_str;
 
+use crate::acceleration;
 use crate::access::bucket_arn;
 use crate::error::Error;
-use crate::store::{Bucket, PublicAccess};
+use crate::store::{BUCKETS, Bucket, PublicAccess};
 
 /// How many policies of access points are kept parsed.
 const MAX_PARSED: usize = 1024;
@@ -66,6 +67,7 @@ const OFFERED: [&str; 41] = [
 
 /// Puts buckets in place of the access points that an input names.
 pub(crate) fn reached(tx: &ReadTx<'_>, input: &mut dyn Struct) -> Result<Vec<Way>, Fault> {
+    acceleration::check_host(tx, input)?;
     let mut ways = Vec::new();
     if let Some(named) = input.text("Bucket").filter(|named| points::is_meant(named)) {
         let named = named.to_owned();
@@ -175,15 +177,49 @@ pub(crate) fn policy(tx: &ReadTx<'_>, resource: &str) -> Result<Option<ResourceP
     Ok(Some(ResourcePolicy::new(account, document)))
 }
 
-/// What a bucket or its account blocks of public access.
+/// What a bucket, its account, or the access point by which a call reaches it blocks of public access.
 pub(crate) fn blocks(tx: &(impl Tx + ?Sized), bucket: &Bucket) -> Result<PublicAccess, Error> {
-    let account = points::BLOCKS.get(tx, &bucket.account)?.unwrap_or_default();
-    let own = bucket.public_access.as_ref();
-    let either = |own: Option<bool>, account| own.unwrap_or_default() || account;
-    Ok(PublicAccess {
-        block_acls: either(own.map(|own| own.block_acls), account.acls),
-        ignore_acls: either(own.map(|own| own.ignore_acls), account.ignore_acls),
-        block_policy: either(own.map(|own| own.block_policy), account.policy),
-        restrict_buckets: either(own.map(|own| own.restrict_buckets), account.restrict),
-    })
+    let none = PublicAccess {
+        block_acls: false,
+        ignore_acls: false,
+        block_policy: false,
+        restrict_buckets: false,
+    };
+    let mut blocks = bucket.public_access.unwrap_or(none);
+    add(&mut blocks, points::BLOCKS.get(tx, &bucket.account)?.unwrap_or_default());
+    for way in &tx.request().ways {
+        let name = way.to.strip_prefix("arn:aws:s3:::").unwrap_or_default();
+        let is_meant = BUCKETS.get_shared(tx, name)?.is_some_and(|found| found.id == bucket.id);
+        if is_meant && let Some((_, point)) = points::find(tx, &way.arn, tx.region())? {
+            add(&mut blocks, point.block);
+        }
+    }
+    Ok(blocks)
+}
+
+/// Adds what somebody else blocks.
+fn add(blocks: &mut PublicAccess, other: points::Block) {
+    blocks.block_acls |= other.acls;
+    blocks.ignore_acls |= other.ignore_acls;
+    blocks.block_policy |= other.policy;
+    blocks.restrict_buckets |= other.restrict;
+}
+
+/// The bucket for which an access point's ARN or alias stands, or the bucket itself.
+pub(crate) fn bucket_of(tx: &(impl Tx + ?Sized), named: String) -> Result<String, Error> {
+    if !points::is_meant(&named) {
+        return Ok(named);
+    }
+    let found = points::find(tx, &named, tx.region())?;
+    Ok(found.map_or(named, |(_, point)| point.bucket))
+}
+
+/// The tags of the access point that an ARN names, or of that in which something lies.
+pub(crate) fn tags(tx: &ReadTx<'_>, resource: &str) -> Result<Vec<(String, String)>, Fault> {
+    let named = resource.split_once("/object/").map_or(resource, |(named, _)| named);
+    if points::parse(named).is_none() {
+        return Ok(Vec::new());
+    }
+    let found = points::find(tx, named, tx.region())?;
+    Ok(found.map(|(_, point)| point.tags).unwrap_or_default())
 }

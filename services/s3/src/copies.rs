@@ -133,7 +133,7 @@ pub(crate) async fn copy(cx: &Cx, mut input: CopyObjectInput) -> Result<CopyObje
         },
         replaces_metadata: directive("metadata", input.metadata_directive.as_deref())?,
         replaces_tags: directive("tagging", input.tagging_directive.as_deref())?,
-        copies_annotations: annotations::directive(input.annotation_directive.as_deref())?,
+        copies_annotations: annotations::directive(input.annotation_directive.as_deref(), at.0)?,
         algorithm: input.checksum_algorithm.as_deref().map(bodies::named).transpose()?,
         write: WriteConditions::read(input.if_match.take(), input.if_none_match.take())?,
         source_key,

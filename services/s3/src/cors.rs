@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use crate::access_points;
 use crate::documents::{self, CORS};
 use crate::error::Error;
 use crate::model::{
@@ -120,6 +121,7 @@ pub(crate) fn answer(tx: &ReadTx<'_>, asked: &CrossOrigin<'_>) -> Result<HeaderM
         None => asked.method,
     };
     let (bucket, key) = named(asked.path);
+    let bucket = access_points::bucket_of(tx, bucket)?;
     let refusal = |message: &str| {
         let kind = if key.is_empty() { "BUCKET" } else { "OBJECT" };
         let fault = Fault::new("AccessForbidden", message).with_status(403);

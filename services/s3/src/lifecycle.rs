@@ -3,6 +3,7 @@
 //! Each rule's times are midnights (UTC), so a bucket is swept once for each midnight that has come, and whenever its
 //! rules change. A sweep may end anywhere and begin anew: it compares what is there with what the rules say.
 
+mod noted;
 mod rules;
 mod sweep;
 mod validation;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use fogbank_accesspoints as points;
 use fogbank_core::{Answered, Principal, PrincipalKind, Request};
 
 use crate::rules;
@@ -11,8 +12,8 @@ use crate::rules;
 /// Stands for the operation of a visit to a website.
 pub(crate) const WEBSITE: &str = "website";
 
-/// What a line tells. What has no value is `-`, and so is what nobody knows here: cipher and version of TLS, access points,
-/// and whether an ACL was needed.
+/// What a line tells. What has no value is `-`, and so is what nobody knows here: cipher and version of TLS, and
+/// whether an ACL was needed.
 #[derive(Debug, Default)]
 pub(crate) struct Entry<'a> {
     pub(crate) millis: i64,
@@ -33,6 +34,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) version_id: Option<String>,
     pub(crate) signature: Option<(&'a str, &'a str)>,
     pub(crate) host: &'a str,
+    /// The ARN of the access point by which the request came.
+    pub(crate) access_point: Option<String>,
 }
 
 impl<'a> Entry<'a> {
@@ -71,6 +74,11 @@ impl<'a> Entry<'a> {
             requester: requester(&request.principal),
             request_id: &request.id,
             host: &request.endpoint.authority,
+            access_point: request
+                .ways
+                .iter()
+                .find(|way| points::parse(&way.arn).is_some())
+                .map(|way| way.arn.clone()),
             ..Entry::default()
         }
     }
@@ -95,7 +103,7 @@ impl<'a> Entry<'a> {
         // Writing to a text does not fail.
         let _ = writeln!(
             line,
-            "{owner} {bucket} [{time}] {} {} {} {} {} {} {} {} {} {} {took} {took} {} {} {} {} {signature} - {auth} {} - - -",
+            "{owner} {bucket} [{time}] {} {} {} {} {} {} {} {} {} {} {took} {took} {} {} {} {} {signature} - {auth} {} - {} -",
             dash(self.ip),
             dash(Some(&self.requester)),
             dash(Some(self.request_id)),
@@ -111,6 +119,7 @@ impl<'a> Entry<'a> {
             dash(self.version_id.as_deref()),
             dash(Some(self.request_id)),
             dash(Some(self.host)),
+            dash(self.access_point.as_deref()),
         );
         line
     }

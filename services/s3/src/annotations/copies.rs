@@ -7,6 +7,7 @@ use super::{composed, stored};
 use crate::access::object_arn;
 use crate::bodies::{self, Received};
 use crate::ciphers::Locked;
+use crate::directory;
 use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -14,14 +15,17 @@ use crate::replication;
 use crate::store::{Bucket, Object};
 use crate::versions::At;
 
-/// Reads `x-amz-object-annotation-directive`: whether annotations are copied.
-pub(crate) fn directive(given: Option<&str>) -> Result<bool, Error> {
+const DIRECTIVE: &str = "x-amz-object-annotation-directive";
+
+/// Reads `x-amz-object-annotation-directive`: whether annotations are copied, which directory buckets have none of.
+pub(crate) fn directive(given: Option<&str>, bucket: &str) -> Result<bool, Error> {
     match given {
+        Some("COPY") if directory::is_name(bucket) => Err(Error::header(DIRECTIVE, "")),
         None | Some("COPY") => Ok(true),
         Some("EXCLUDE") => Ok(false),
         Some(other) => {
             let message = "Unknown annotation directive.";
-            Err(Error::argument("x-amz-object-annotation-directive", other, message))
+            Err(Error::argument(DIRECTIVE, other, message))
         }
     }
 }
@@ -45,6 +49,9 @@ pub(crate) async fn carry(
     let Some(annotated) = cx.read(|tx| rows::annotated(tx, from, version))? else {
         return Ok(Carried { annotated: None, written: None });
     };
+    if directory::is_name(to.0) {
+        return Err(Error::header(DIRECTIVE, "Directory buckets have no annotations: say EXCLUDE"));
+    }
     cx.authorise(&Access::to("s3:GetObjectAnnotation", object_arn(from.0, from.1)))?;
     cx.authorise(&Access::to("s3:PutObjectAnnotation", object_arn(to.0, to.1)))?;
     if matches!(sealing, Sealing::Customer(_)) {

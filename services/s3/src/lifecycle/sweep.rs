@@ -10,6 +10,7 @@ use std::sync::Arc;
 use fogbank_core::store::Starting;
 use fogbank_core::{BoxFuture, Cx, Fault, ReadTx, WriteTx};
 
+use super::noted::{self, Done};
 use super::rules::{Noncurrent, Rules, Subject, midnight};
 use crate::error::Error;
 use crate::events::{self, Change};
@@ -320,30 +321,41 @@ impl Swept<'_> {
     /// Does what is due, in transactions of a bounded size.
     async fn perform(&self, actions: &[Action]) -> Result<(), Error> {
         for actions in actions.chunks(ACTIONS) {
+            let mut done = Vec::new();
             self.cx
                 .write(|tx| {
+                    done.clear();
                     let bucket = BUCKETS.get(tx, self.name)?;
                     let Some(bucket) = bucket.filter(|bucket| bucket.id == self.id) else {
                         return Ok(());
                     };
-                    actions.iter().try_for_each(|action| self.act(tx, &bucket, action))
+                    let mut each = actions.iter();
+                    each.try_for_each(|action| self.act(tx, &bucket, action, &mut done))
                 })
                 .await?;
+            noted::note(&self.cx, self.name, &done);
         }
         Ok(())
     }
 
-    fn act(&self, tx: &mut WriteTx<'_>, bucket: &Bucket, action: &Action) -> Result<(), Error> {
+    fn act(
+        &self,
+        tx: &mut WriteTx<'_>,
+        bucket: &Bucket,
+        action: &Action,
+        done: &mut Vec<Done>,
+    ) -> Result<(), Error> {
         match action {
-            Action::Current(key) => self.act_on_current(tx, bucket, key),
+            Action::Current(key) => self.act_on_current(tx, bucket, key, done),
             Action::Noncurrent(key, number, noncurrent) => {
-                self.act_on_noncurrent(tx, bucket, (key, *number), *noncurrent)
+                self.act_on_noncurrent(tx, bucket, (key, *number, *noncurrent), done)
             }
-            Action::Marker(key, number) => self.remove_marker(tx, bucket, (key, *number)),
+            Action::Marker(key, number) => self.remove_marker(tx, bucket, (key, *number), done),
             Action::Abort(key, upload_id) => {
                 let at = (self.id, &**key, &**upload_id);
                 let Some(upload) = UPLOADS.get(tx, &at)? else { return Ok(()) };
                 UPLOADS.delete(tx, &at)?;
+                done.push(Done::aborted(key));
                 store::free_parts(tx, upload.number)
             }
         }
@@ -356,6 +368,7 @@ impl Swept<'_> {
         tx: &mut WriteTx<'_>,
         bucket: &Bucket,
         key: &str,
+        done: &mut Vec<Done>,
     ) -> Result<(), Error> {
         let at = (self.name, key);
         let Some(mut object) = store::object(tx, self.name, key)? else { return Ok(()) };
@@ -368,11 +381,13 @@ impl Swept<'_> {
             object.listed.storage_class = Some(class.to_owned());
             object.listed.restored = None;
             OBJECTS.put(tx, &at, &object)?;
+            done.push(Done::moved(key, &object, class));
             events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
         }
         if expires {
             let removal = Removal { cause: Cause::Lifecycle, ..Removal::default() };
-            versions::remove(tx, bucket, at, removal)?;
+            let removed = versions::remove(tx, bucket, at, removal)?;
+            done.push(Done::expired(key, &object, removed));
         }
         Ok(())
     }
@@ -382,8 +397,8 @@ impl Swept<'_> {
         &self,
         tx: &mut WriteTx<'_>,
         bucket: &Bucket,
-        (key, number): (&str, u64),
-        noncurrent: Noncurrent,
+        (key, number, noncurrent): (&str, u64, Noncurrent),
+        done: &mut Vec<Done>,
     ) -> Result<(), Error> {
         let at = (self.name, key);
         // A version that became current meanwhile is here no more.
@@ -395,6 +410,7 @@ impl Swept<'_> {
                 let subject = Subject::marker(key, marker.modified_millis);
                 if self.noncurrent_expires(&subject, noncurrent) {
                     let version_id = versions::called(marker.version_name, number);
+                    done.push(Done::removed(key, &version_id, None));
                     self.remove_version(tx, bucket, (key, number), version_id)?;
                 }
                 Ok(())
@@ -406,6 +422,7 @@ impl Swept<'_> {
                     && locks::check(tx, at, &object, Removal::default()).is_ok()
                 {
                     let version_id = versions::called(object.version_name, number);
+                    done.push(Done::removed(key, &version_id, Some(object.listed.size)));
                     return self.remove_version(tx, bucket, (key, number), version_id);
                 }
                 let Some(class) = self.noncurrent_moves_to(&subject, noncurrent) else {
@@ -413,6 +430,7 @@ impl Swept<'_> {
                 };
                 object.listed.storage_class = Some(class.to_owned());
                 object.listed.restored = None;
+                done.push(Done::moved(key, &object, class));
                 events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
                 versions::save(tx, at, Found::Older(number, *object))
             }
@@ -425,6 +443,7 @@ impl Swept<'_> {
         tx: &mut WriteTx<'_>,
         bucket: &Bucket,
         (key, number): (&str, u64),
+        done: &mut Vec<Done>,
     ) -> Result<(), Error> {
         let at = (self.name, key);
         let rows = VERSIONS.range(&at).limit(2).list(tx)?;
@@ -433,6 +452,7 @@ impl Swept<'_> {
             return Ok(());
         }
         let version_id = versions::called(marker.version_name, number);
+        done.push(Done::removed(key, &version_id, None));
         self.remove_version(tx, bucket, (key, number), version_id)
     }
 

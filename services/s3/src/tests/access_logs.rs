@@ -172,3 +172,80 @@ async fn visits_of_websites_and_keys_of_batches_have_lines() {
         REST.POST.MULTI_OBJECT_DELETE - "POST /photos?delete HTTP/1.1" 200 -"#]]
     .assert_eq(&lines.join("\n"));
 }
+
+/// The lines that are delivered, from the requester on as far as their words differ.
+async fn words(world: &World) -> String {
+    let found = deliver(world).await;
+    let words = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let request = line.split('"').nth(1).unwrap_or_default();
+        format!("{} {} {} \"{request}\"", fields[5], fields[7], fields[8])
+    };
+    let lines = found.iter().flat_map(|(_, lines)| lines.lines());
+    lines.map(words).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn what_lifecycles_do_has_lines() {
+    let world = with_logs().await;
+    configure(&world, json!({})).await.expect("set");
+    admit(&world, "arn:aws:s3:::*").await;
+    for key in ["a", "b/old"] {
+        super::put(&world, key, "x".to_owned()).await;
+    }
+    let upload = json!({"Key": "unfinished"});
+    call(&world, "CreateMultipartUpload", upload).await.expect("begun");
+    deliver(&world).await;
+    let rules = json!([
+        {"ID": "1", "Status": "Enabled", "Filter": {"Prefix": "a"},
+            "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]},
+        {"ID": "2", "Status": "Enabled", "Filter": {"Prefix": "b/"}, "Expiration": {"Days": 1}},
+        {"ID": "3", "Status": "Enabled", "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+    ]);
+    let rules = json!({
+        "LifecycleConfiguration": {"Rules": rules},
+        "TransitionDefaultMinimumObjectSize": "varies_by_storage_class",
+    });
+    call(&world, "PutBucketLifecycleConfiguration", rules).await.expect("set");
+    world.clock().advance(3 * 86_400_000);
+    world.round(&crate::SERVICE, "s3.lifecycle").await;
+    let mut lines: Vec<String> = words(&world).await.lines().map(str::to_owned).collect();
+    lines.sort();
+    expect![[r#"
+        AmazonS3 S3.DELETE.UPLOAD unfinished "-"
+        AmazonS3 S3.EXPIRE.OBJECT b/old "-"
+        AmazonS3 S3.TRANSITION.OBJECT a "-""#]]
+    .assert_eq(&lines.join("\n"));
+    let enabled = json!({"VersioningConfiguration": {"Status": "Enabled"}});
+    call(&world, "PutBucketVersioning", enabled).await.expect("set");
+    super::put(&world, "b/new", "x".to_owned()).await;
+    world.clock().advance(3 * 86_400_000);
+    world.round(&crate::SERVICE, "s3.lifecycle").await;
+    expect![[r#"
+        AmazonS3 S3.TRANSITION.OBJECT a "-"
+        AmazonS3 S3.EXPIRE.OBJECT b/old "-"
+        AmazonS3 S3.DELETE.UPLOAD unfinished "-"
+        AmazonS3 S3.CREATE.DELETEMARKER b/new "-""#]]
+    .assert_eq(&words(&world).await);
+}
+
+#[tokio::test]
+async fn forms_have_lines() {
+    let world = with_logs().await;
+    configure(&world, json!({})).await.expect("set");
+    admit(&world, "arn:aws:s3:::*").await;
+    deliver(&world).await;
+    let field = |name: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    for key in ["a b", ""] {
+        let body = format!("{}{}--x--\r\n", field("key", key), field("file", "hello"));
+        request(&world, "POST /photos", &headers, body).await;
+    }
+    expect![[r#"
+        - REST.POST.OBJECT a+b "POST /photos HTTP/1.1"
+        - REST.POST.OBJECT - "POST /photos HTTP/1.1""#]]
+    .assert_eq(&words(&world).await);
+}

@@ -215,3 +215,68 @@ async fn other_accounts_are_no_ones_business_and_a_reset_removes_ones_own() {
     assert!(world.rows(&crate::SERVICE).is_empty());
     assert!(refused(write(&world, &arn, "k").await).starts_with("NoSuchAccessPoint: "));
 }
+
+#[tokio::test]
+async fn what_an_access_point_blocks_counts_for_acls_behind_it() {
+    let world = with_bucket().await;
+    let bucket = json!({"Bucket": "photos"});
+    world.call("s3:DeletePublicAccessBlock", bucket).await.expect("open");
+    let rules = json!({"Rules": [{"ObjectOwnership": "ObjectWriter"}]});
+    let controls = json!({"Bucket": "photos", "OwnershipControls": rules});
+    world.call("s3:PutBucketOwnershipControls", controls).await.expect("ACLs count");
+    let (closed, _) = with_point(&world).await;
+    let none = json!({"BlockPublicAcls": false, "IgnorePublicAcls": false,
+        "BlockPublicPolicy": false, "RestrictPublicBuckets": false});
+    let input = json!({"Name": "open", "Bucket": "photos", "PublicAccessBlockConfiguration": none});
+    let made = call(&world, "CreateAccessPoint", input).await.expect("an access point");
+    let open = made["AccessPointArn"].as_str().expect("an ARN").to_owned();
+    write(&world, "photos", "k").await.expect("written");
+    let public = |bucket: &str| json!({"Bucket": bucket, "Key": "k", "ACL": "public-read"});
+    let outcome = world.call("s3:PutObjectAcl", public(&closed)).await;
+    assert!(refused(outcome).starts_with("AccessDenied: "));
+    world.call("s3:PutObjectAcl", public(&open)).await.expect("set");
+    for (name, arn) in [("my-ap", &closed), ("open", &open)] {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{OTHER}:root")},
+            "Action": "s3:GetObject*", "Resource": format!("{arn}/object/*"),
+        }]});
+        let input = json!({"Name": name, "Policy": policy.to_string()});
+        call(&world, "PutAccessPointPolicy", input).await.expect("a policy");
+    }
+    let get = |bucket: &str| {
+        let input = json!({"Bucket": bucket, "Key": "k"});
+        let world = &world;
+        async move { world.call_as(Principal::root(OTHER), "s3:HeadObject", input).await }
+    };
+    get("photos").await.expect("the ACL lets everybody in");
+    get(&open).await.expect("the same through an access point that blocks nothing");
+    assert!(refused(get(&closed).await).starts_with("AccessDenied: "));
+}
+
+#[tokio::test]
+async fn tags_of_an_access_point_decide_where_policies_ask_for_them() {
+    let world = with_bucket().await;
+    let (arn, _) = with_point(&world).await;
+    write(&world, "photos", "k").await.expect("written");
+    let statement = |resource: &str, condition: Value| {
+        let statement = json!({
+            "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{OTHER}:root")},
+            "Action": ["s3:GetObject", "s3:GetObjectAttributes"], "Resource": resource,
+            "Condition": {"StringEquals": condition},
+        });
+        json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
+    };
+    let policy = statement("arn:aws:s3:::photos/*", json!({"s3:DataAccessPointAccount": ACCOUNT}));
+    let input = json!({"Bucket": "photos", "Policy": policy});
+    world.call("s3:PutBucketPolicy", input).await.expect("set");
+    let policy = statement(&format!("{arn}/object/*"), json!({"aws:ResourceTag/team": "blue"}));
+    let input = json!({"Name": "my-ap", "Policy": policy});
+    call(&world, "PutAccessPointPolicy", input).await.expect("a policy");
+    let refusal = refused(read_as(&world, OTHER, &arn, "k").await);
+    assert!(refusal.starts_with("AccessDenied: "), "{refusal}");
+    for (value, may) in [("red", false), ("blue", true)] {
+        let input = json!({"ResourceArn": arn, "Tags": [{"Key": "team", "Value": value}]});
+        call(&world, "TagResource", input).await.expect("tagged");
+        assert_eq!(read_as(&world, OTHER, &arn, "k").await.is_ok(), may, "{value}");
+    }
+}
