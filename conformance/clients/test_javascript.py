@@ -63,3 +63,17 @@ def test_cloudwatch_by_the_sdk_for_javascript(root, packages):
         "alarms": [[1e9, True, arn]],
         "missing": ["ValidationException", 400],
     }, os.linesep + done.stderr
+
+
+@needs_node
+def test_directory_buckets(root, packages):
+    bucket = f"js-{root.account}--use1-az4--x-s3"
+    command = ["node", "directory.mjs", bucket]
+    done = subprocess.run(command, cwd=HERE, env=root.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "buckets": [bucket],
+        "size": 6,
+        "body": "onetwo",
+        "prefixes": [{"Prefix": "a/"}],
+    }

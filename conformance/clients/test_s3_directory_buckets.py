@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ClientError
 from conftest import new_root
 from support import REGION, Caller, allow, policy, refused
 
@@ -311,6 +313,30 @@ def test_sessions_are_good_for_one_bucket_and_five_minutes(binary, start):
     again = s3.create_session(Bucket=bucket)["Credentials"]
     made = again
     assert send("DELETE", f"/{bucket}/k", token=again["SessionToken"])[0] == 204
+
+
+def test_appends_outlive_kill_9(start):
+    cloud = start()
+    root = new_root(cloud)
+    bucket = new_bucket(root)
+    s3, told = root.client("s3"), 0
+    s3.put_object(Bucket=bucket, Key="log", Body=b"")
+    for _ in range(3):
+        timer = threading.Timer(0.7, cloud.kill)
+        timer.start()
+        with pytest.raises((BotoCoreError, ClientError)):
+            while True:
+                s3.put_object(Bucket=bucket, Key="log", Body=b"%07d;" % (told // 8), WriteOffsetBytes=told)
+                told += 8
+        timer.join()
+        cloud.start()
+        s3 = root.client("s3")
+        body = s3.get_object(Bucket=bucket, Key="log")["Body"].read()
+        # What was acknowledged is there, and maybe the append whose answer was lost.
+        assert len(body) in (told, told + 8)
+        assert body == b"".join(b"%07d;" % number for number in range(len(body) // 8))
+        told = len(body)
+    assert told > 0
 
 
 def test_presigned_urls(root, bucket):

@@ -22,7 +22,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::budget::Reserved;
-use crate::catalogue::{Entry, Known};
+use crate::catalogue::{Entry, Known, S3_EXPRESS};
 use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
 use crate::watched::Watched;
@@ -255,7 +255,10 @@ impl Exchange<'_> {
             Some(_) => Some("s3".to_owned()),
             None => signed.map(|found| found.service().to_owned()),
         };
-        let path = cross_origin::with_bucket(bucket, raw_path);
+        let mut path = cross_origin::with_bucket(bucket, raw_path);
+        if scope.as_deref() == Some(S3_EXPRESS) {
+            path = quirks::path(path, &parts.headers);
+        }
         let head = Head {
             method: parts.method.as_str(),
             path: &path,

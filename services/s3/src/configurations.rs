@@ -3,6 +3,7 @@
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
 use crate::buckets::named_ownership;
+use crate::directory;
 use crate::encryption;
 use crate::error::Error;
 use crate::model::*;
@@ -199,6 +200,7 @@ pub(crate) fn put_encryption(
         },
         _ => return Err(Error::MalformedXML),
     };
+    let encryption = directory::settle_encryption(&bucket, &input.bucket, encryption)?;
     update(tx, &input.bucket, bucket, |bucket| bucket.encryption = encryption)?;
     Ok(PutBucketEncryptionOutput {})
 }

@@ -6,6 +6,7 @@ use fogbank_core::store::Starting;
 use fogbank_core::{ReadTx, Tx, page};
 
 use crate::buckets::owner;
+use crate::directory;
 use crate::error::Error;
 use crate::model::{
     CommonPrefix, ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output,
@@ -14,7 +15,8 @@ use crate::model::{
 use crate::payment;
 use crate::restores;
 use crate::rules::{self, group};
-use crate::store::{self, LISTED, Listed};
+use crate::store::{self, Bucket, LISTED, Listed};
+use crate::uploads;
 
 /// The most keys and common prefixes that one answer lists.
 const MAX_KEYS: i32 = 1000;
@@ -28,7 +30,7 @@ struct Narrow<'a> {
 }
 
 /// Where a listing begins.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Start {
     /// At the first key.
     First,
@@ -108,6 +110,43 @@ fn collect(
         }
     }
     page.next = page.is_truncated.then_some(last);
+    Ok(page)
+}
+
+/// Adds the common prefixes that only uploads in progress have, as AWS does in directory buckets.
+fn with_uploads(
+    tx: &ReadTx<'_>,
+    bucket: &Bucket,
+    narrow: &Narrow<'_>,
+    start: &Start,
+    mut page: Page,
+) -> Result<Page, Error> {
+    let Some(delimiter) = narrow.delimiter.filter(|_| narrow.limit > 0) else { return Ok(page) };
+    let behind = match start {
+        Start::First => None,
+        Start::After(key) => Some((&**key, false)),
+        Start::Past(prefix) => Some((&**prefix, true)),
+    };
+    let within = (narrow.prefix, delimiter);
+    let mut found = uploads::prefixes(tx, bucket, within, behind, narrow.limit + 1)?;
+    // What lies behind the page's end is for the next one.
+    found.retain(|prefix| page.next.as_ref().is_none_or(|end| prefix <= end));
+    page.prefixes.extend(found);
+    page.prefixes.sort();
+    page.prefixes.dedup();
+    while page.len() > narrow.limit {
+        page.is_truncated = true;
+        let last = page.objects.last().map(|(key, _)| key);
+        if last > page.prefixes.last() {
+            page.objects.pop();
+        } else {
+            page.prefixes.pop();
+        }
+    }
+    if page.is_truncated {
+        let last = page.objects.last().map(|(key, _)| key);
+        page.next = last.max(page.prefixes.last()).cloned();
+    }
     Ok(page)
 }
 
@@ -243,7 +282,10 @@ pub(crate) fn list_v2(
         (None, Some(key)) => Start::After(key.clone()),
         (None, None) => Start::First,
     };
-    let page = collect(tx, &input.bucket, &narrow, start)?;
+    let mut page = collect(tx, &input.bucket, &narrow, start.clone())?;
+    if directory::is_name(&input.bucket) {
+        page = with_uploads(tx, &bucket, &narrow, &start, page)?;
+    }
     let account = input.fetch_owner.unwrap_or_default().then_some(&*bucket.account);
     Ok(ListObjectsV2Output {
         name: Some(input.bucket),

@@ -191,6 +191,39 @@ pub(crate) fn list(
     })
 }
 
+/// The common prefixes of keys that uploads in progress have, in their order; behind a key, or behind all with a prefix.
+pub(crate) fn prefixes(
+    tx: &ReadTx<'_>,
+    bucket: &Bucket,
+    (prefix, delimiter): (&str, &str),
+    behind: Option<(&str, bool)>,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let within = Starting((bucket.id,), prefix);
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let range = UPLOADS.range(&within);
+        let range = match (found.last(), behind) {
+            (Some(last), _) => range.past(&Starting((bucket.id,), last)),
+            (None, Some((prefix, true))) => range.past(&Starting((bucket.id,), prefix)),
+            (None, Some((key, false))) => range.past(&(bucket.id, key)),
+            (None, None) => range,
+        };
+        let mut next = None;
+        range.visit_keys(tx, |(_, key, _)| match group(&key, prefix, Some(delimiter)) {
+            Some(group) => {
+                next = Some(group.to_owned());
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        })?;
+        match next {
+            Some(next) if found.len() < limit => found.push(next),
+            _ => return Ok(found),
+        }
+    }
+}
+
 struct Narrow<'a> {
     prefix: &'a str,
     delimiter: Option<&'a str>,

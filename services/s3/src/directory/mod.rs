@@ -6,6 +6,7 @@
 
 mod appending;
 pub(crate) mod buckets;
+mod encryption;
 mod names;
 mod operations;
 mod reached;
@@ -14,6 +15,7 @@ mod rows;
 mod sessions;
 
 pub(crate) use appending::append;
+pub(crate) use encryption::settle_encryption;
 pub(crate) use names::{arn, is_name, named_by, zone};
 pub(crate) use reached::reached;
 pub(crate) use renaming::{FORGET, rename};

@@ -192,3 +192,99 @@ async fn strangers_reach_nothing() {
     }
     assert_eq!(world.rows(&crate::SERVICE), before);
 }
+
+#[tokio::test]
+async fn listings_show_where_uploads_go() {
+    let world = with_directory().await;
+    for key in ["a/1", "c/1", "d", "m/x/1"] {
+        put(&world, json!({"Key": key}), b"x".to_vec()).await.expect("written");
+    }
+    for key in ["b/1", "b/2", "c/2", "e", "m/y/1", "z/1"] {
+        call(&world, "CreateMultipartUpload", json!({"Key": key})).await.expect("begun");
+    }
+    let list = |more: Value| {
+        let world = &world;
+        async move {
+            let page = call(world, "ListObjectsV2", with(json!({"Delimiter": "/"}), more)).await;
+            let page = page.expect("a page");
+            let names = |list: &str, name: &str| -> Vec<String> {
+                let entries = page[list].as_array().cloned().unwrap_or_default();
+                entries.iter().filter_map(|entry| Some(entry[name].as_str()?.to_owned())).collect()
+            };
+            let mut all = names("Contents", "Key");
+            all.extend(names("CommonPrefixes", "Prefix"));
+            all.sort();
+            (all, page["NextContinuationToken"].clone())
+        }
+    };
+    let whole = ["a/", "b/", "c/", "d", "m/", "z/"];
+    assert_eq!(list(json!({})).await, (whole.map(str::to_owned).to_vec(), Value::Null));
+    let within = list(json!({"Prefix": "m/"})).await.0;
+    assert_eq!(within, ["m/x/", "m/y/"]);
+    for size in 1..=6 {
+        let (mut seen, mut token) = (Vec::new(), Value::Null);
+        loop {
+            let mut more = json!({"MaxKeys": size});
+            if !token.is_null() {
+                more["ContinuationToken"] = token;
+            }
+            let (page, next) = list(more).await;
+            assert!(page.len() <= size, "{page:?}");
+            seen.extend(page);
+            token = next;
+            if token.is_null() {
+                break;
+            }
+        }
+        assert_eq!(seen, whole, "pages of {size}");
+    }
+}
+
+#[tokio::test]
+async fn lifecycles_expire_objects() {
+    let world = with_directory().await;
+    for key in ["logs/1", "kept"] {
+        put(&world, json!({"Key": key}), b"x".to_vec()).await.expect("written");
+    }
+    let rule = json!({
+        "Status": "Enabled",
+        "Filter": {"Prefix": "logs/"},
+        "Expiration": {"Days": 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    });
+    let rules = json!({"LifecycleConfiguration": {"Rules": [rule]}});
+    call(&world, "PutBucketLifecycleConfiguration", rules).await.expect("set");
+    call(&world, "CreateMultipartUpload", json!({"Key": "logs/2"})).await.expect("begun");
+    world.clock().advance(3 * 86_400_000);
+    world.round(&crate::SERVICE, "s3.lifecycle").await;
+    let page = call(&world, "ListObjectsV2", json!({})).await.expect("a page");
+    assert_eq!(page["KeyCount"], 1);
+    assert_eq!(page["Contents"][0]["Key"], "kept");
+    let uploads = call(&world, "ListMultipartUploads", json!({})).await.expect("a page");
+    assert_eq!(uploads["Uploads"], json!([]));
+}
+
+#[tokio::test]
+async fn a_bucket_has_one_key_of_kms() {
+    let world = with_directory().await;
+    let set = |default: Value| {
+        let rules = json!([{"ApplyServerSideEncryptionByDefault": default}]);
+        let more = json!({"ServerSideEncryptionConfiguration": {"Rules": rules}});
+        let world = &world;
+        async move { call(world, "PutBucketEncryption", more).await }
+    };
+    let key = |id: &str| json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": id});
+    for bad in [
+        json!({"SSEAlgorithm": "aws:kms"}),
+        json!({"SSEAlgorithm": "aws:kms:dsse", "KMSMasterKeyID": "k"}),
+        key("alias/mine"),
+    ] {
+        assert!(refused(set(bad).await).starts_with("InvalidRequest: "));
+    }
+    set(key("one")).await.expect("set");
+    set(key("one")).await.expect("set again");
+    assert!(refused(set(key("two")).await).starts_with("InvalidRequest: "));
+    let found = call(&world, "GetBucketEncryption", json!({})).await.expect("rules");
+    let rule = &found["ServerSideEncryptionConfiguration"]["Rules"][0];
+    assert_eq!(rule["BucketKeyEnabled"], true);
+}

@@ -83,6 +83,7 @@ async fn a_query_is_answered_by_events() {
 #[tokio::test]
 async fn objects_of_every_size_and_encryption_are_queried() {
     let world = with_bucket().await;
+    super::allow_customer_keys(&world, "photos").await;
     let secret = [9; 32];
     let keys = json!({
         "SSECustomerAlgorithm": "AES256",
