@@ -88,6 +88,11 @@ fn checked(key: &RuleKey, target: Target) -> Result<(String, store::Target), Err
         Error::not_implemented(&format!("events:PutTargets with targets of {service}"))
     })?;
     refuse_unsupported(&target)?;
+    // Groups have no policies that could let in another account. AWS's words are not known.
+    if kind == Kind::LogGroup && (arn.account, arn.region) != (key.0.as_str(), key.1.as_str()) {
+        let message = format!("Target {id} is a log group of another account or region.");
+        return Err(Error::invalid(message));
+    }
     if kind == Kind::Queue && arn.resource.ends_with(".fifo") && target.sqs_parameters.is_none() {
         let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
         return Err(Error::invalid(message));

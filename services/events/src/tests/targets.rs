@@ -81,6 +81,10 @@ async fn what_is_no_target() {
             "ValidationException: InputTemplate for target a contains invalid placeholder b.",
         ),
         (
+            json!({"Id": "a", "Arn": "arn:aws:logs:us-east-1:111122223333:log-group:g"}),
+            "ValidationException: Target a is a log group of another account or region.",
+        ),
+        (
             json!({"Id": "a", "Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:m"}),
             "NotImplemented: Fogbank does not implement events:PutTargets with targets of states yet; see \
              COMPATIBILITY.md.",
