@@ -200,6 +200,7 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
     store::NOTIFICATIONS.delete(tx, name)?;
     store::DOCUMENTS.delete_all(tx, &(name,))?;
     store::LIFECYCLES.delete(tx, name)?;
+    store::TIERINGS.delete(tx, name)?;
     store::LOGGED.delete(tx, name)?;
     store::COUNTED.delete(tx, name)?;
     store::INVENTORIES.delete_all(tx, &(name,))?;

@@ -17,6 +17,7 @@ use crate::objects::{self, WriteConditions};
 use crate::payment;
 use crate::rules::{self, Conditions, ETag, MAX_COPY_BYTES, Source, Verdict};
 use crate::store::{self, Bucket, Listed, Object, VersionName};
+use crate::tiering;
 use crate::versions;
 
 /// How often a copy begins again because its source changed meanwhile.
@@ -59,6 +60,10 @@ pub(crate) fn source(
         let fault = Fault::new("InvalidObjectState", message).with("StorageClass", listed.class());
         return Err(Error::Fault(fault));
     }
+    let tiered = tiering::of(tx, at, &object)?;
+    let message = "Operation is not valid for the source object's access tier";
+    tiering::check_readable(tiered.as_ref(), tx.now(), message)?;
+    tiering::accessed(tx.cx(), at, object.version, tiered.as_ref());
     let judged = Conditions {
         if_match: conditions.if_match,
         if_none_match: conditions.if_none_match,

@@ -46,6 +46,8 @@ enum More {
     Nothing,
     /// The storage class to which the object moved.
     Moved(&'static str),
+    /// The archive into which intelligent tiering moved it.
+    Tiered(&'static str),
     /// The storage class out of which a copy came, and until when the copy is there.
     Restored(String, i64),
     /// The retention, if there is one now.
@@ -84,6 +86,15 @@ impl<'a> Change<'a> {
         Change {
             group: "LifecycleTransition",
             more: More::Moved(class),
+            ..Change::created("", key, object)
+        }
+    }
+
+    /// Intelligent tiering moved an object into an archive.
+    pub(crate) fn tiered(key: &'a str, object: &Object, tier: &'static str) -> Change<'a> {
+        Change {
+            group: "IntelligentTiering",
+            more: More::Tiered(tier),
             ..Change::created("", key, object)
         }
     }
@@ -186,7 +197,10 @@ impl<'a> Change<'a> {
     /// Whether S3 did it by itself.
     fn is_by_s3(&self) -> bool {
         match self.group {
-            "LifecycleExpiration" | "LifecycleTransition" | "Replication" => true,
+            "IntelligentTiering"
+            | "LifecycleExpiration"
+            | "LifecycleTransition"
+            | "Replication" => true,
             "ObjectRestore" => self.name != "Post",
             _ => false,
         }

@@ -19,6 +19,7 @@ use crate::payment;
 use crate::reads::{self, Stored};
 use crate::rules::ETag;
 use crate::store::{self, Listed, Object, VersionName};
+use crate::tiering;
 use crate::versions::{self, Removal, Removed};
 
 /// The conditions of a write upon what lies under its key.
@@ -159,12 +160,14 @@ pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjec
 /// Reads an object or a part of it.
 pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let (found, content, expiration) = cx.read(|tx| {
+    let at = (asked.bucket, asked.key);
+    let (found, content, expiration, tiered) = cx.read(|tx| {
         let found = reads::find(tx, &asked)?;
+        let tiered = tiering::of(tx, at, &found.object)?;
         // What is locked here is read even if somebody removes it meanwhile.
         let content = reads::content(tx, &found)?;
         let expiration = reads::expiration(tx, &asked, &found)?;
-        Ok::<_, Error>((found, content, expiration))
+        Ok::<_, Error>((found, content, expiration, tiered))
     })?;
     if found.content.is_unchanged {
         return Ok(GetObjectOutput {
@@ -176,6 +179,9 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
         });
     }
     found.object.listed.check_readable(cx.request().now)?;
+    let message = "The operation is not valid for the object's access tier";
+    tiering::check_readable(tiered.as_ref(), cx.request().now, message)?;
+    tiering::accessed(cx, at, found.object.version, tiered.as_ref());
     let body = match content {
         Stored::Here(body) => body,
         Stored::Locked(locked) => {
@@ -197,13 +203,14 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
 /// Says all of an object but its body.
 pub(crate) async fn head(cx: &Cx, input: HeadObjectInput) -> Result<HeadObjectOutput, Error> {
     let asked = reads::asked!(input);
-    let (found, expiration) = cx.read(|tx| {
+    let (mut found, expiration, tiered) = cx.read(|tx| {
         let found = reads::find(tx, &asked)?;
+        let tiered = tiering::of(tx, (asked.bucket, asked.key), &found.object)?;
         let expiration = match found.content.is_unchanged {
             true => None,
             false => reads::expiration(tx, &asked, &found)?,
         };
-        Ok::<_, Error>((found, expiration))
+        Ok::<_, Error>((found, expiration, tiered))
     })?;
     if found.content.is_unchanged {
         return Ok(HeadObjectOutput {
@@ -218,7 +225,13 @@ pub(crate) async fn head(cx: &Cx, input: HeadObjectInput) -> Result<HeadObjectOu
         let at = (asked.bucket, asked.key);
         encryption::check_may_open(cx, at, found.object.encryption()).await?;
     }
+    let now = cx.request().now;
+    if tiered.is_some_and(|tiered| tiered.is_coming(now)) {
+        found.restore = Some("ongoing-request=\"true\"".to_owned());
+    }
     let mut output = reads::answer!(HeadObjectOutput, input, found);
+    let archive = tiered.and_then(|tiered| tiered.archive(now));
+    output.archive_status = archive.map(|archive| archive.name().to_owned());
     output.expiration = expiration;
     Ok(output)
 }

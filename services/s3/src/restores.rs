@@ -12,6 +12,7 @@ use crate::model::{RestoreObjectInput, RestoreObjectOutput, RestoreRequest, Rest
 use crate::payment;
 use crate::reads;
 use crate::store::{self, Listed, Restored};
+use crate::tiering;
 use crate::versions::{self, At};
 
 /// The job that tells when a copy is there, and removes it in the end.
@@ -76,12 +77,24 @@ pub(crate) fn restore(
     let at = (&*input.bucket, &*input.key);
     let bucket = store::expected_bucket(tx, at.0, input.expected_bucket_owner.as_deref())?;
     let request = input.restore_request.ok_or(Error::MalformedXML)?;
-    let days = days(&request)?;
+    check_kind(&request)?;
     let now = tx.now();
     let mut found = locks::found(tx, at, input.version_id.as_deref())?;
     let Some(object) = found.object_mut() else {
         return Err(Error::NoSuchKey { key: input.key.clone() });
     };
+    let request_charged = payment::charged(tx, &bucket, input.request_payer.as_deref());
+    if object.listed.class() == tiering::CLASS {
+        let back_millis = tiering::restore(tx, &bucket, at, object, &request)?;
+        schedule(tx, at, object.version, (back_millis, true))?;
+        let status_code = Some(202);
+        return Ok(RestoreObjectOutput {
+            status_code,
+            request_charged,
+            ..RestoreObjectOutput::default()
+        });
+    }
+    let days = days(&request)?;
     if !object.listed.is_archived() {
         let message = "Restore is not allowed for the object's current storage class";
         let fault = Fault::new("InvalidObjectState", message);
@@ -106,19 +119,24 @@ pub(crate) fn restore(
     versions::save(tx, at, found)?;
     Ok(RestoreObjectOutput {
         status_code: Some(status_code),
-        request_charged: payment::charged(tx, &bucket, input.request_payer.as_deref()),
+        request_charged,
         ..RestoreObjectOutput::default()
     })
 }
 
-/// For how many days the copy is wanted.
-fn days(request: &RestoreRequest) -> Result<i64, Error> {
+/// Refuses what is no restore.
+fn check_kind(request: &RestoreRequest) -> Result<(), Error> {
     if request.r#type.is_some()
         || request.select_parameters.is_some()
         || request.output_location.is_some()
     {
         return Err(Error::header("RestoreRequest", "Select in restores ended in 2024"));
     }
+    Ok(())
+}
+
+/// For how many days the copy is wanted.
+fn days(request: &RestoreRequest) -> Result<i64, Error> {
     match request.days {
         None => Err(Error::MalformedXML),
         Some(days) if days < 1 => {
@@ -181,6 +199,12 @@ fn look(tx: &mut WriteTx<'_>, at: At<'_>, version: u64, tells: bool) -> Result<(
     let Some(mut found) = versions::numbered(tx, at, version)? else { return Ok(()) };
     let now = tx.now().millis();
     let Some(object) = found.object_mut() else { return Ok(()) };
+    if object.listed.class() == tiering::CLASS {
+        return match tiering::bring_back(tx, &bucket, at, object)? {
+            Some(millis) => schedule(tx, at, version, (millis, true)),
+            None => Ok(()),
+        };
+    }
     let Some(copy) = object.listed.restored else { return Ok(()) };
     if now < copy.from_millis {
         return schedule(tx, at, version, (copy.from_millis, tells));

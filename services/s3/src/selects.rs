@@ -8,7 +8,7 @@ mod stream;
 
 use std::ops::Range;
 
-use fogbank_core::{Access, Body, Cx, Fault, Request, wire::Struct};
+use fogbank_core::{Access, Body, Cx, Fault, Request, Tx, wire::Struct};
 use fogbank_select::Engine;
 
 use crate::access;
@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::model::{SelectObjectContentInput, SelectObjectContentOutput};
 use crate::reads::{self, Content, Found, Stored};
 use crate::store;
+use crate::tiering;
 use crate::versions;
 
 /// `s3:GetObject`, which nobody has without a name.
@@ -52,6 +53,10 @@ pub(crate) async fn select(
         }
         let object = versions::read(tx, at, None)?;
         ciphers::check(&object, key.as_ref())?;
+        let tiered = tiering::of(tx, at, &object)?;
+        let message = "The operation is not valid for the object's access tier";
+        tiering::check_readable(tiered.as_ref(), tx.now(), message)?;
+        tiering::accessed(cx, at, object.version, tiered.as_ref());
         Ok::<_, Error>(object)
     })?;
     check_class(object.listed.class())?;

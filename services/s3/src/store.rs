@@ -19,6 +19,7 @@ use crate::error::Error;
 pub(crate) use crate::rows::*;
 use crate::rules;
 use crate::tasks;
+use crate::tiering::{Tiered, Watched};
 
 /// Buckets by name: one namespace for all accounts.
 pub(crate) static BUCKETS: Table<String, Bucket> = Table::new("s3.buckets", 0x0201).read_often();
@@ -61,6 +62,12 @@ pub(crate) static PARTS: Table<(u64, u16), Part> = Table::new("s3.parts", 0x0221
 /// The lifecycles of buckets that have one: how far each is swept.
 pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycles", 0x0230);
 
+/// The buckets that have had configurations of intelligent tiering: how far each is swept.
+pub(crate) static TIERINGS: Table<String, Watched> = Table::new("s3.tierings", 0x0232);
+
+/// Where versions are that tier themselves, by bucket, key and number; none where nobody read them yet.
+pub(crate) static TIERED: Table<(String, String, u64), Tiered> = Table::new("s3.tiered", 0x0233);
+
 /// The buckets that have an access log.
 pub(crate) static LOGGED: Table<String, ()> = Table::new("s3.logged-buckets", 0x0231);
 
@@ -87,6 +94,8 @@ pub(crate) static TABLES: &[TableLabel] = &[
     UPLOADS.label(),
     PARTS.label(),
     LIFECYCLES.label(),
+    TIERINGS.label(),
+    TIERED.label(),
     LOGGED.label(),
     COUNTED.label(),
     INVENTORIES.label(),

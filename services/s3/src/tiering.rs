@@ -1,10 +1,21 @@
 //! Intelligent tiering: when objects of the class `INTELLIGENT_TIERING` that nobody reads go to archives.
 
+mod restores;
+mod sweep;
+mod tiers;
+
 use fogbank_core::{ReadTx, WriteTx};
 
 use crate::error::Error;
 use crate::identified::{self, Kind, named};
 use crate::model::*;
+pub(crate) use restores::{bring_back, restore};
+pub(crate) use sweep::run;
+#[cfg(test)]
+pub(crate) use tiers::Archive;
+pub(crate) use tiers::{
+    ACCESSES, CLASS, Tiered, Watched, accessed, check_readable, entered, note, of,
+};
 
 const KIND: Kind = Kind("intelligent-tiering");
 /// The most days that a tier may wait.
@@ -23,6 +34,7 @@ pub(crate) fn put(
     }
     check(given)?;
     identified::put(tx, KIND, &named, given)?;
+    sweep::begin(tx, named.bucket)?;
     Ok(PutBucketIntelligentTieringConfigurationOutput {})
 }
 

@@ -23,6 +23,7 @@ fn detail_type(change: &Change<'_>) -> Option<&'static str> {
         ("ObjectCreated", _) => "Object Created",
         ("ObjectRemoved" | "LifecycleExpiration", _) => "Object Deleted",
         ("LifecycleTransition", _) => "Object Storage Class Changed",
+        ("IntelligentTiering", _) => "Object Access Tier Changed",
         ("ObjectAcl", _) => "Object ACL Updated",
         ("ObjectTagging", "Put") => "Object Tags Added",
         ("ObjectTagging", _) => "Object Tags Deleted",
@@ -58,6 +59,7 @@ fn detail(tx: &WriteTx<'_>, name: &str, change: &Change<'_>) -> Value {
     }
     match &change.more {
         More::Moved(class) => detail["destination-storage-class"] = (*class).into(),
+        More::Tiered(tier) => detail["destination-access-tier"] = (*tier).into(),
         More::Restored(class, until_millis) if change.name != "Delete" => {
             detail["source-storage-class"] = class.as_str().into();
             if change.name == "Completed" {

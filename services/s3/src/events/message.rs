@@ -32,6 +32,8 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lifecycle_event_data: Option<LifecycleEventData>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    intelligent_tiering_event_data: Option<IntelligentTieringEventData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     replication_event_data: Option<ReplicationEventData<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     object_retention_event_data: Option<ObjectRetentionEventData>,
@@ -72,6 +74,12 @@ struct ObjectRetentionEventData {
 #[serde(rename_all = "camelCase")]
 struct LifecycleEventData {
     transition_event_data: TransitionEventData,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IntelligentTieringEventData {
+    destination_access_tier: &'static str,
 }
 
 #[derive(Serialize)]
@@ -168,6 +176,7 @@ pub(super) fn text(
         },
         glacier_event_data: glacier(change),
         lifecycle_event_data: lifecycle(change),
+        intelligent_tiering_event_data: tiering(change),
         replication_event_data: replication(change),
         object_retention_event_data: retention(change),
     };
@@ -206,6 +215,11 @@ fn lifecycle(change: &Change<'_>) -> Option<LifecycleEventData> {
     let More::Moved(destination_storage_class) = change.more else { return None };
     let transition_event_data = TransitionEventData { destination_storage_class };
     Some(LifecycleEventData { transition_event_data })
+}
+
+fn tiering(change: &Change<'_>) -> Option<IntelligentTieringEventData> {
+    let More::Tiered(destination_access_tier) = change.more else { return None };
+    Some(IntelligentTieringEventData { destination_access_tier })
 }
 
 fn replication<'a>(change: &'a Change<'_>) -> Option<ReplicationEventData<'a>> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_core::{ReadTx, Timestamp};
+use fogbank_core::{ReadTx, Timestamp, Tx};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::model::{
     InventoryConfiguration, InventoryIncludedObjectVersions, InventoryOptionalField,
 };
 use crate::store::{Bucket, Encryption, Listed, Marker, Object, VersionName};
-use crate::{acls, events, lifecycle, replication, rules, versions};
+use crate::{acls, events, lifecycle, replication, rules, tiering, versions};
 
 /// What keys keep: as Java's `URLEncoder` has it, but for the slash. A space is a plus.
 const KEY: &AsciiSet =
@@ -225,6 +225,11 @@ fn value_of_object(
         },
         InventoryOptionalField::ObjectAccessControlList => {
             STANDARD.encode(access_control_list(tx, bucket, object).to_string())
+        }
+        InventoryOptionalField::IntelligentTieringAccessTier => {
+            let tiered = tiering::of(tx, (name, row.key), object)?;
+            let tier = tiered.map(|tiered| tiered.tier(&object.listed, tx.now()));
+            tier.unwrap_or_default().to_owned()
         }
         InventoryOptionalField::LifecycleExpirationDate if row.is_latest => {
             lifecycle::expires_millis(tx, (name, row.key), bucket, object)?

@@ -20,6 +20,7 @@ use crate::store::{
     self, BUCKETS, Bucket, LIFECYCLES, LISTED, Lifecycle, OBJECTS, SHOWN, ShownVersion, UPLOADS,
     VERSIONS, Version, Versioning,
 };
+use crate::tiering;
 use crate::versions::{self, Cause, Found, Removal};
 
 /// The topic and name of the task that sweeps.
@@ -41,8 +42,10 @@ pub(crate) fn run(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
                 }
                 rows.list(tx)
             })?;
-            let Some((name, row)) = next.into_iter().next() else { return Ok(()) };
             let today = midnight(cx.now().millis());
+            let Some((name, row)) = next.into_iter().next() else {
+                return Ok(tiering::run(&cx, today).await?);
+            };
             if row.swept_millis != Some(today) {
                 sweep(&cx, &name, &row).await?;
                 cx.write(|tx| finish(tx, &name, &row, today)).await?;
@@ -382,6 +385,7 @@ impl Swept<'_> {
             object.listed.restored = None;
             OBJECTS.put(tx, &at, &object)?;
             done.push(Done::moved(key, &object, class));
+            tiering::entered(tx, at, object.version, class)?;
             events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
         }
         if expires {
@@ -431,6 +435,7 @@ impl Swept<'_> {
                 object.listed.storage_class = Some(class.to_owned());
                 object.listed.restored = None;
                 done.push(Done::moved(key, &object, class));
+                tiering::entered(tx, at, number, class)?;
                 events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
                 versions::save(tx, at, Found::Older(number, *object))
             }

@@ -14,6 +14,7 @@ use crate::store::{
     ListedVersion, Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess,
     ReportFile, Restored, Retention, ShownVersion, Tags, Upload, Version, VersionName, Versioning,
 };
+use crate::tiering::{Archive, Tiered, Watched};
 
 fn headers() -> Headers {
     Headers {
@@ -332,4 +333,15 @@ fn annotations() {
     let mut encoded = Vec::new();
     annotation.encode(&mut encoded).expect("a row");
     assert_eq!(ListedAnnotation::decode_slice(&encoded).expect("its head"), listed);
+}
+
+#[test]
+fn tiers() {
+    let row = Tiered {
+        accessed_millis: 1_767_225_600_000,
+        archive: Some(Archive::Deep),
+        back_millis: Some(1),
+    };
+    check_row(&row, expect!["0180a0d5edee6601010102"]);
+    check_row(&Watched { number: 300, swept_millis: Some(1) }, expect!["01ac020102"]);
 }

@@ -30,6 +30,7 @@ mod reset;
 mod restores;
 mod selects;
 mod tagging;
+mod tiering;
 mod uploads;
 mod versions;
 mod websites;
