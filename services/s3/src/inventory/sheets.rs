@@ -26,7 +26,7 @@ pub(super) struct Rows {
 
 /// A file.
 pub(super) enum Sheet {
-    Csv(GzEncoder<Vec<u8>>),
+    Csv(Box<GzEncoder<Vec<u8>>>),
     Parquet(Box<Writer>),
 }
 
@@ -37,7 +37,7 @@ impl Sheet {
                 let writer = Writer::new(MESSAGE, typed(columns)).map_err(Fault::internal)?;
                 Ok(Sheet::Parquet(Box::new(writer)))
             }
-            _ => Ok(Sheet::Csv(GzEncoder::new(Vec::new(), Compression::fast()))),
+            _ => Ok(Sheet::Csv(Box::new(GzEncoder::new(Vec::new(), Compression::fast())))),
         }
     }
 
