@@ -63,10 +63,10 @@ pub(crate) static PARTS: Table<(u64, u16), Part> = Table::new("s3.parts", 0x0221
 pub(crate) static LIFECYCLES: Table<String, Lifecycle> = Table::new("s3.lifecycles", 0x0230);
 
 /// The buckets that have had configurations of intelligent tiering: how far each is swept.
-pub(crate) static TIERINGS: Table<String, Watched> = Table::new("s3.tierings", 0x0232);
+pub(crate) static TIERINGS: Table<String, Watched> = Table::new("s3.tierings", 0x0238);
 
 /// Where versions are that tier themselves, by bucket, key and number; none where nobody read them yet.
-pub(crate) static TIERED: Table<(String, String, u64), Tiered> = Table::new("s3.tiered", 0x0233);
+pub(crate) static TIERED: Table<(String, String, u64), Tiered> = Table::new("s3.tiered", 0x0239);
 
 /// The buckets that have an access log.
 pub(crate) static LOGGED: Table<String, ()> = Table::new("s3.logged-buckets", 0x0231);
