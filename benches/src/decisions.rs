@@ -29,6 +29,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         data_dir: std::path::PathBuf::new(),
         local_authority: String::new(),
         has_legacy_buckets: false,
+        allows_customer_keys: false,
     };
     let now = Timestamp::from_secs(1_767_225_600);
     let cloud = Cloud::new(Db::memory(), Clock::frozen(now), Ids::seeded(1), settings);

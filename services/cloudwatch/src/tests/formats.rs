@@ -1,4 +1,4 @@
-//! The bytes of rows, which lie on disks and must be read for ever.
+//! The bytes of every row, which lie on disks and must be read for ever.
 
 use fogbank_core::measures::Summary;
 use fogbank_core::wire::EnumValue;
@@ -30,6 +30,14 @@ fn rows() {
     let mut bytes = Vec::new();
     fogbank_core::store::Value::encode(&Point::of(&summary), &mut bytes).expect("a row");
     assert!(bytes.len() < 2_000, "{}", bytes.len());
+    // More different values than are kept exactly, all in one bin.
+    let mut close = Summary::of(1000.0, 1.0);
+    for step in 1..=128 {
+        close.add(1000.0 + f64::from(step) / 1024.0, 1.0);
+    }
+    check_row(&Point::of(&close), expect![[r#"
+        0101000000000020604000000000017fff400000000000408f400000000000418f400106000000000000000001fa0900
+        0000000020604000"#]]);
     check_row(
         &Point::of(&Summary::default()),
         expect!["010100000000000000000000000000000000000000000000000000000000000000000000"],
