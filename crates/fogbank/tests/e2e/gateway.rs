@@ -257,9 +257,9 @@ fn who_sends_without_being_asked_still_reads_the_answer() {
 #[test]
 fn services_that_are_missing_are_named() {
     let server = Server::ephemeral();
-    let answer = server.json("events", "AWSEvents.ListRules", "{}");
+    let answer = server.json("kinesis", "Kinesis_20131202.ListStreams", "{}");
     assert_eq!(answer.status, 501);
-    assert!(answer.body.contains("Fogbank does not have events yet"), "{answer:?}");
+    assert!(answer.body.contains("Fogbank does not have kinesis yet"), "{answer:?}");
     assert!(answer.head.contains("x-amzn-requestid: "), "{answer:?}");
 }
 

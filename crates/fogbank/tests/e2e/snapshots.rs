@@ -95,7 +95,11 @@ fn a_loaded_snapshot_brings_everything_back() {
         assert_eq!(queues["QueueUrls"].as_array().map(Vec::len), Some(1));
         assert_eq!(admin(&server, &["snapshot", "list"])["base"], "first");
         let again = admin(&server, &["snapshot", "diff", "first"]);
-        assert!(!again.to_string().contains("s3."), "{again}");
+        // S3 counts what buckets hold, once a day, and that may just have been.
+        let again = again["tables"].as_array().expect("tables").clone();
+        let names = again.iter().filter_map(|table| table["table"].as_str());
+        let changed: Vec<&str> = names.filter(|name| name.starts_with("s3.")).collect();
+        assert!(changed.iter().all(|name| *name == "s3.counted-buckets"), "{changed:?}");
     }
     let server = Server::durable(directory.path());
     assert!(has_objects(&server, "a"), "a restart finds what was loaded");
