@@ -62,6 +62,13 @@ SERVICE_HINTS = {
     "dynamodb:TransactWriteItems": {
         "TransactItems": [{"Delete": {"TableName": "plausible", "Key": {"id": {"S": "plausible"}}}}]
     },
+    "events": {
+        "EventSourceArn": f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/plausible",
+        "ConnectionArn": f"arn:aws:events:us-east-1:{ACCOUNT}:connection/plausible/0b8f1a52-5a3b-4c1d-9e0f-000000000000",
+    },
+    "events:ActivateEventSource": {"Name": "aws.partner/plausible.example/plausible"},
+    "events:DeactivateEventSource": {"Name": "aws.partner/plausible.example/plausible"},
+    "events:DescribeEventSource": {"Name": "aws.partner/plausible.example/plausible"},
     "iam": {"EntityPath": "o-plausible0/r-plau"},
     "iam:CreateDelegationRequest": {
         "Permissions": {"PolicyTemplateArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
@@ -75,6 +82,8 @@ SERVICE_HINTS = {
     },
     "logs": {"resourceArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:plausible"},
     "s3": {"VersionId": None},
+    "s3:CreateSession": {"Bucket": f"plausible-{ACCOUNT}--use1-az4--x-s3"},
+    "s3:RenameObject": {"Bucket": f"plausible-{ACCOUNT}--use1-az4--x-s3"},
     "organizations": {"Target": {"Id": "111122223333", "Type": "ACCOUNT"}},
     "secretsmanager": {"SecretId": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:plausible-a1b2c3"},
     "sns": {"ResourceArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:plausible"},
@@ -179,6 +188,13 @@ def text(limits):
 def test_a_user_without_a_policy_can_do_nothing(root, names_below_localhost):
     nobody = root.user("nobody")
     root.client("s3").create_bucket(Bucket=f"plausible-{root.account}")
+    root.client("s3").create_bucket(
+        Bucket=f"plausible-{root.account}--use1-az4--x-s3",
+        CreateBucketConfiguration={
+            "Location": {"Type": "AvailabilityZone", "Name": "use1-az4"},
+            "Bucket": {"Type": "Directory", "DataRedundancy": "SingleAvailabilityZone"},
+        },
+    )
     models = botocore.session.get_session()
     complaints, refusals = [], 0
     for service, name, operation in implemented():
