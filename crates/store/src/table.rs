@@ -422,6 +422,28 @@ impl<K: Key, V: Value> Range<'_, K, V> {
         self.visit_bytes(tx, |key, _| Ok(visit(table.decode_key(key)?)))
     }
 
+    /// Visits the rows until the visitor breaks or fails.
+    pub fn try_visit<E: From<Error>>(
+        self,
+        tx: &(impl Read + ?Sized),
+        mut visit: impl FnMut(K, V) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut failure = None;
+        self.visit(tx, |key, value| caught(visit(key, value), &mut failure))?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Visits the keys until the visitor breaks or fails; the values are not decoded.
+    pub fn try_visit_keys<E: From<Error>>(
+        self,
+        tx: &(impl Read + ?Sized),
+        mut visit: impl FnMut(K) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut failure = None;
+        self.visit_keys(tx, |key| caught(visit(key), &mut failure))?;
+        failure.map_or(Ok(()), Err)
+    }
+
     /// All rows of the range.
     pub fn list(self, tx: &(impl Read + ?Sized)) -> Result<Vec<(K, V)>, Error> {
         let mut rows = Vec::new();
@@ -464,17 +486,21 @@ impl<K: Key, V: Value> Range<'_, K, V> {
         let mut failure = None;
         tx.scan(&self.start, &self.end, self.reverse, &mut |key, value| {
             left -= 1;
-            match visit(key, value) {
-                Ok(ControlFlow::Continue(())) if left > 0 => ControlFlow::Continue(()),
-                Ok(_) => ControlFlow::Break(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
+            match caught(visit(key, value), &mut failure) {
+                ControlFlow::Continue(()) if left > 0 => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
             }
         })?;
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// Whether to go on; a failure is kept and ends the visit.
+fn caught<E>(outcome: Result<ControlFlow<()>, E>, failure: &mut Option<E>) -> ControlFlow<()> {
+    outcome.unwrap_or_else(|error| {
+        *failure = Some(error);
+        ControlFlow::Break(())
+    })
 }
 
 impl<K: Key> Table<K, crate::Raw> {

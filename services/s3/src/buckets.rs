@@ -265,31 +265,23 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListBucketsInput) -> Result<ListBucke
     }
     let mut buckets = Vec::new();
     let mut next = None;
-    let mut failure = None;
-    names.visit_keys(tx, |(_, name)| match listed(tx, &name, input.bucket_region.as_deref()) {
-        Ok(None) => ControlFlow::Continue(()),
-        Ok(Some(_)) if buckets.len() == limit => {
+    names.try_visit_keys::<Error>(tx, |(_, name)| {
+        let Some(bucket) = listed(tx, &name, input.bucket_region.as_deref())? else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if buckets.len() == limit {
             next = buckets.last().and_then(|last: &ListedBucket| last.name.clone());
-            ControlFlow::Break(())
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(Some(bucket)) => {
-            buckets.push(bucket);
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
+        buckets.push(bucket);
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(ListBucketsOutput {
-            owner: Some(owner(tx, account)),
-            buckets: Some(buckets),
-            continuation_token: next.as_deref().map(page::text_token),
-            prefix: input.prefix,
-        }),
-    }
+    Ok(ListBucketsOutput {
+        owner: Some(owner(tx, account)),
+        buckets: Some(buckets),
+        continuation_token: next.as_deref().map(page::text_token),
+        prefix: input.prefix,
+    })
 }
 
 /// A bucket for the list, unless it lies in another region than is asked for.

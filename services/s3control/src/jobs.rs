@@ -187,35 +187,22 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListJobsInput) -> Result<ListJobsOutp
     let statuses = input.job_statuses.unwrap_or_default();
     let mut jobs: Vec<JobListDescriptor> = Vec::new();
     let (mut last, mut next_token) = (0, None);
-    let mut failure = None;
-    range.visit(tx, |(_, _, Reverse(number)), JobId(id)| {
-        let found = JOBS.get(tx, &(account, region, &*id)).map_err(Error::from);
-        let job = match found {
-            Ok(Some(job)) => job,
-            Ok(None) => return ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                return ControlFlow::Break(());
-            }
+    range.try_visit::<Error>(tx, |(_, _, Reverse(number)), JobId(id)| {
+        let Some(job) = JOBS.get(tx, &(account, region, &*id))? else {
+            return Ok(ControlFlow::Continue(()));
         };
         if !statuses.is_empty() && !statuses.contains(&job.status.shown()) {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         }
         if jobs.len() == limit {
             next_token = Some(page::text_token(&format!("{last}")));
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         last = number;
-        match listed(id, &job) {
-            Ok(shown) => jobs.push(shown),
-            Err(error) => failure = Some(error),
-        }
-        if failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        jobs.push(listed(id, &job)?);
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(ListJobsOutput { jobs: Some(jobs), next_token }),
-    }
+    Ok(ListJobsOutput { jobs: Some(jobs), next_token })
 }
 
 /// Lets a job go before others, or after them.

@@ -46,30 +46,20 @@ pub(crate) fn describe(
     let mut shown = Vec::new();
     let mut next_token = None;
     let (mut last, mut looked_at) = (String::new(), 0);
-    let mut failure = None;
-    range.visit(tx, |key, parameter| {
+    range.try_visit::<Error>(tx, |key, parameter| {
         if shown.len() == limit || looked_at == LOOKED_AT {
             next_token = Some(page::text_token(&last));
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         looked_at += 1;
         last.clone_from(&key.2);
-        match store::latest(tx, &key, &parameter) {
-            Ok(version) if filters::passes(&filters, &key.2, &parameter, &version) => {
-                shown.push(entry(key, &parameter, version));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                failure = Some(error);
-                return ControlFlow::Break(());
-            }
+        let version = store::latest(tx, &key, &parameter)?;
+        if filters::passes(&filters, &key.2, &parameter, &version) {
+            shown.push(entry(key, &parameter, version));
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(DescribeParametersOutput { parameters: Some(shown), next_token }),
-    }
+    Ok(DescribeParametersOutput { parameters: Some(shown), next_token })
 }
 
 /// Lists the parameters of other accounts that are shared with the caller, in the order of their ARNs.

@@ -206,29 +206,22 @@ impl PathQuery<'_> {
         let mut found = Vec::new();
         let mut next_token = None;
         let (mut last, mut looked_at) = (String::new(), 0);
-        let mut failure = None;
-        range.visit(tx, |key, parameter| {
+        range.try_visit::<Error>(tx, |key, parameter| {
             if !key.2.starts_with(start) {
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             if found.len() == self.limit || looked_at == LOOKED_AT {
                 next_token = Some(page::text_token(&last));
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
             looked_at += 1;
             last.clone_from(&key.2);
             if names::is_under(&key.2, self.path, self.is_recursive) {
-                match self.chosen(tx, key, &parameter) {
-                    Ok(chosen) => found.extend(chosen),
-                    Err(error) => {
-                        failure = Some(error);
-                        return ControlFlow::Break(());
-                    }
-                }
+                found.extend(self.chosen(tx, key, &parameter)?);
             }
-            ControlFlow::Continue(())
+            Ok(ControlFlow::Continue(()))
         })?;
-        failure.map_or(Ok((found, next_token)), Err)
+        Ok((found, next_token))
     }
 
     /// The version that passes the filters: with a label it need not be the newest.

@@ -170,27 +170,19 @@ pub(crate) fn list(
     if let Some(after) = &after {
         range = range.after(after);
     }
-    let (mut found, mut failure, mut is_more) = (Vec::new(), None, false);
-    range.visit(tx, |key, alarm| match Configuration::of(&alarm) {
-        Ok(configuration) if !wanted.takes(&key, &alarm, &configuration) => {
-            ControlFlow::Continue(())
+    let (mut found, mut is_more) = (Vec::new(), false);
+    range.try_visit::<Error>(tx, |key, alarm| {
+        let configuration = Configuration::of(&alarm)?;
+        if !wanted.takes(&key, &alarm, &configuration) {
+            return Ok(ControlFlow::Continue(()));
         }
-        Ok(configuration) => {
-            is_more = found.len() == size;
-            if is_more {
-                return ControlFlow::Break(());
-            }
-            found.push((key, alarm, configuration));
-            ControlFlow::Continue(())
+        is_more = found.len() == size;
+        if is_more {
+            return Ok(ControlFlow::Break(()));
         }
-        Err(fault) => {
-            failure = Some(fault);
-            ControlFlow::Break(())
-        }
+        found.push((key, alarm, configuration));
+        Ok(ControlFlow::Continue(()))
     })?;
-    if let Some(fault) = failure {
-        return Err(fault.into());
-    }
     let last = found.last().filter(|_| is_more).map(|(key, _, _)| page::text_token(&key.2));
     let (mut metric_alarms, mut composite_alarms) = (Vec::new(), Vec::new());
     for (key, alarm, configuration) in found {

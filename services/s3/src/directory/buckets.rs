@@ -147,30 +147,21 @@ pub(crate) fn list(
         names = names.after(&(account, &**after));
     }
     let mut buckets: Vec<ListedBucket> = Vec::new();
-    let (mut next, mut failure) = (None, None);
-    names.visit_keys(tx, |(_, name)| match BUCKETS.get(tx, &*name) {
-        Ok(Some(bucket)) if bucket.region != tx.region() => ControlFlow::Continue(()),
-        Ok(Some(_)) if buckets.len() == limit => {
+    let mut next = None;
+    names.try_visit_keys::<Error>(tx, |(_, name)| {
+        let found = BUCKETS.get(tx, &*name)?.filter(|bucket| bucket.region == tx.region());
+        let Some(bucket) = found else { return Ok(ControlFlow::Continue(())) };
+        if buckets.len() == limit {
             next = buckets.last().and_then(|last| last.name.clone());
-            ControlFlow::Break(())
+            return Ok(ControlFlow::Break(()));
         }
-        Ok(Some(bucket)) => {
-            buckets.push(listed(name, &bucket));
-            ControlFlow::Continue(())
-        }
-        Ok(None) => ControlFlow::Continue(()),
-        Err(error) => {
-            failure = Some(error);
-            ControlFlow::Break(())
-        }
+        buckets.push(listed(name, &bucket));
+        Ok(ControlFlow::Continue(()))
     })?;
-    match failure {
-        Some(error) => Err(error.into()),
-        None => Ok(ListDirectoryBucketsOutput {
-            buckets: Some(buckets),
-            continuation_token: next.as_deref().map(page::text_token),
-        }),
-    }
+    Ok(ListDirectoryBucketsOutput {
+        buckets: Some(buckets),
+        continuation_token: next.as_deref().map(page::text_token),
+    })
 }
 
 fn listed(name: String, bucket: &Bucket) -> ListedBucket {

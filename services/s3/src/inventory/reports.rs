@@ -249,12 +249,11 @@ impl Report<'_> {
         after: Option<&(String, u64)>,
     ) -> Result<Page, Error> {
         let mut page = Page::default();
-        let mut failure = None;
         let mut add = |key: String, number: u64, shown: Shown<'_>| {
             let row = Row { key: &key, number, is_latest: true, shown };
-            failure = self.add(tx, &row, &mut page).err();
+            self.add(tx, &row, &mut page)?;
             page.after = Some((key, number));
-            if failure.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            Ok::<_, Error>(ControlFlow::Continue(()))
         };
         let bucket = self.at.0;
         let within = Starting((bucket,), prefix);
@@ -263,20 +262,22 @@ impl Report<'_> {
             if let Some((key, _)) = after {
                 range = range.after(&(bucket, &**key));
             }
-            range.visit(tx, |(_, key), object| add(key, object.version, Shown::Object(&object)))?;
+            range.try_visit(tx, |(_, key), object| {
+                add(key, object.version, Shown::Object(&object))
+            })?;
         } else {
             let mut range = CURRENT.range(&within).limit(PAGE);
             if let Some((key, _)) = after {
                 range = range.after(&(bucket, &**key));
             }
-            range.visit(tx, |(_, key), row| {
+            range.try_visit(tx, |(_, key), row| {
                 add(key, row.version, Shown::Listed(&row.listed, row.version_name))
             })?;
         }
         if page.count < PAGE as u64 {
             page.after = None;
         }
-        failure.map_or(Ok(page), Err)
+        Ok(page)
     }
 
     fn page_of_versions(

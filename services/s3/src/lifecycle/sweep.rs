@@ -126,22 +126,14 @@ impl Swept<'_> {
                 if let Some(begun) = &begun {
                     range = range.after(&(self.name, &**begun));
                 }
-                let mut failure = None;
-                range.visit(tx, |(_, key), listed| {
+                range.try_visit::<Error>(tx, |(_, key), listed| {
                     rows += 1;
-                    match self.is_due(tx, &key, &listed) {
-                        Ok(true) => actions.push(Action::Current(key.clone())),
-                        Ok(false) => {}
-                        Err(error) => failure = Some(error),
+                    if self.is_due(tx, &key, &listed)? {
+                        actions.push(Action::Current(key.clone()));
                     }
                     after = Some(key);
-                    if failure.is_none() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                })?;
-                failure.map_or(Ok(()), Err)
+                    Ok(ControlFlow::Continue(()))
+                })
             })?;
             self.perform(&actions).await?;
             if rows < PAGE {
@@ -187,18 +179,11 @@ impl Swept<'_> {
                 if let Some((key, number)) = &after {
                     range = range.after(&(self.name, &**key, Reverse(*number)));
                 }
-                let mut failure = None;
-                range.visit(tx, |(_, key, Reverse(number)), version| {
+                range.try_visit::<Error>(tx, |(_, key, Reverse(number)), version| {
                     rows += 1;
-                    failure =
-                        self.look_at(tx, &mut walk, (key, number), &version, &mut actions).err();
-                    if failure.is_none() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                })?;
-                failure.map_or(Ok(()), Err)
+                    self.look_at(tx, &mut walk, (key, number), &version, &mut actions)?;
+                    Ok(ControlFlow::Continue(()))
+                })
             })?;
             let is_done = rows < PAGE;
             if is_done {

@@ -177,22 +177,14 @@ impl Swept<'_> {
                 if let Some(begun) = &begun {
                     range = range.after(&(self.name, &**begun));
                 }
-                let mut failure = None;
-                range.visit(tx, |(_, key), row| {
+                range.try_visit::<Error>(tx, |(_, key), row| {
                     rows += 1;
-                    match self.due(tx, (&key, row.version), &row.listed) {
-                        Ok(Some(_)) => places.push((key.clone(), row.version)),
-                        Ok(None) => {}
-                        Err(error) => failure = Some(error),
+                    if self.due(tx, (&key, row.version), &row.listed)?.is_some() {
+                        places.push((key.clone(), row.version));
                     }
                     after = Some(key);
-                    if failure.is_none() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                })?;
-                failure.map_or(Ok(()), Err)
+                    Ok(ControlFlow::Continue(()))
+                })
             })?;
             self.archive(&places).await?;
             if rows < PAGE {
@@ -212,24 +204,16 @@ impl Swept<'_> {
                 if let Some((key, number)) = &begun {
                     range = range.after(&(self.name, &**key, Reverse(*number)));
                 }
-                let mut failure = None;
-                range.visit(tx, |(_, key, Reverse(number)), version| {
+                range.try_visit::<Error>(tx, |(_, key, Reverse(number)), version| {
                     rows += 1;
-                    if let ShownVersion::Object(shown) = &version {
-                        match self.due(tx, (&key, number), &shown.listed) {
-                            Ok(Some(_)) => places.push((key.clone(), number)),
-                            Ok(None) => {}
-                            Err(error) => failure = Some(error),
-                        }
+                    if let ShownVersion::Object(shown) = &version
+                        && self.due(tx, (&key, number), &shown.listed)?.is_some()
+                    {
+                        places.push((key.clone(), number));
                     }
                     after = Some((key, number));
-                    if failure.is_none() {
-                        ControlFlow::Continue(())
-                    } else {
-                        ControlFlow::Break(())
-                    }
-                })?;
-                failure.map_or(Ok(()), Err)
+                    Ok(ControlFlow::Continue(()))
+                })
             })?;
             self.archive(&places).await?;
             if rows < PAGE {
