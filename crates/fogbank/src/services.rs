@@ -20,6 +20,7 @@ pub(crate) static SERVICES: &[&Service] = &[
     &fogbank_rekognition::SERVICE,
     &fogbank_s3::SERVICE,
     &fogbank_s3control::SERVICE,
+    &fogbank_s3tables::SERVICE,
     &fogbank_secretsmanager::SERVICE,
     &fogbank_sns::SERVICE,
     &fogbank_sqs::SERVICE,
@@ -113,8 +114,8 @@ mod tests {
         for service in SERVICES {
             let name = service.model.name;
             let labels = labelled(service.tables);
-            // The rows of IAM and STS lie where the gateway reads them, and those of access points where S3 does.
-            if !matches!(name, "iam" | "sts" | "organizations" | "s3control") {
+            // The rows of IAM and STS lie where the gateway reads them, those of access points and tables where S3 does.
+            if !matches!(name, "iam" | "sts" | "organizations" | "s3control" | "s3tables") {
                 let declared = declared(&root.join("services").join(name).join("src"));
                 assert_eq!(labels, declared, "{name}");
             }
@@ -131,6 +132,8 @@ mod tests {
         let mut control = declared(&root.join("crates/accesspoints/src"));
         control.extend(declared(&root.join("services/s3control/src")));
         assert_eq!(labelled(fogbank_s3control::SERVICE.tables), control);
+        let of_tables = declared(&root.join("crates/tablebuckets/src"));
+        assert_eq!(labelled(fogbank_s3tables::SERVICE.tables), of_tables);
         let core = labelled(fogbank_core::TABLES);
         assert_eq!(core, declared(&root.join("crates/core/src")));
         prefixes.extend(core);

@@ -157,10 +157,15 @@ fn unsigned<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Routed<'a>>
     }
     catalogue
         .services()
-        .filter(|entry| entry.speaks(Protocol::RestJson1))
+        .filter(|entry| entry.speaks(Protocol::RestJson1) && !looks_like_s3(entry))
         .find_map(|entry| rest_match(entry, head))
         .or_else(|| catalogue.by_name("s3").map(|entry| rest(entry, head)))
         .map(Routed::Known)
+}
+
+/// Whether a service's paths could be buckets and keys of S3. Nobody calls it without a signature, which tells the two apart.
+fn looks_like_s3(entry: &Entry) -> bool {
+    entry.service.model.name == "s3tables"
 }
 
 fn by_action<'a>(catalogue: &'a Catalogue, action: &str, version: &str) -> Option<&'a Entry> {

@@ -81,6 +81,7 @@ mod tiering;
 mod uploads;
 mod version_listing;
 mod versions;
+mod warehouses;
 mod websites;
 
 pub use error::Error;
@@ -328,7 +329,7 @@ pub static SERVICE: Service = Service {
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(abac::of_resource),
     object_tags: Some(tagging::of_object),
-    reached: Some(directory::reached),
+    reached: Some(warehouses::reached),
     cross_origin: Some(cors::answer),
     observer: Some(&OBSERVER),
     data_planes: websites::PLANES,

@@ -20,6 +20,7 @@ pub(crate) use crate::rows::*;
 use crate::rules;
 use crate::tasks;
 use crate::tiering::{Tiered, Watched};
+use crate::warehouses;
 
 /// Buckets by name: one namespace for all accounts.
 pub(crate) static BUCKETS: Table<String, Bucket> = Table::new("s3.buckets", 0x0201).read_often();
@@ -114,6 +115,8 @@ pub(crate) const PARTS_AT_ONCE: usize = 256;
 pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Bucket, Error> {
     match BUCKETS.get(tx, name)? {
         Some(bucket) => Ok(bucket),
+        None if fogbank_tablebuckets::is_warehouse(name) => warehouses::bucket(tx, name)?
+            .ok_or_else(|| Error::NoSuchBucket { bucket: name.to_owned() }),
         None if rules::is_bucket_name(name) || directory::zone(name).is_some() => {
             Err(Error::NoSuchBucket { bucket: name.to_owned() })
         }

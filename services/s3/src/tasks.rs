@@ -14,6 +14,7 @@ use crate::request_metrics;
 use crate::storage_metrics;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
 use crate::tiering;
+use crate::warehouses;
 
 /// The topic and name of the task that removes parts.
 pub(crate) const PARTS: &str = "s3.parts";
@@ -26,6 +27,7 @@ pub(crate) static TASKS: &[Task] = &[
     // Whether a report is due is looked up for each inventory.
     Task { name: inventory::REPORTS, every: Duration::from_secs(900), run: inventory::run },
     directory::FORGET,
+    warehouses::REMOVAL,
     Task { name: tiering::ACCESSES, every: Duration::from_secs(60), run: tiering::note },
     Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },
     Task {

@@ -153,6 +153,13 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("s3:PutObjectAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectVersionAcl", "s3:x-amz-storage-class", "the operation has no such header"),
     ("s3:PutObjectAcl", "s3:x-amz-grant-write", "the operation has no such header"),
+    (
+        "s3tables:CreateTableBucket",
+        "s3tables:TableBucketTag/${TagKey}",
+        "a bucket that is not there has none",
+    ),
+    ("s3tables:*", "s3tables:namespace", "rows tell, where an ARN names the table"),
+    ("s3tables:*", "s3tables:tableName", "rows tell, where an ARN names the table"),
     ("secretsmanager:AssociateCrossAccountReplica", "*", NEW),
     (
         "secretsmanager:AssociateCrossAccountReplica",

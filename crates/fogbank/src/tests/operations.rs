@@ -26,6 +26,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     let role = "arn:aws:iam::000000000000:role/plausible";
     let key = "arn:aws:kms:us-east-1:000000000000:key/0b8f1a52-5a3b-4c1d-9e0f-000000000000";
     let policy = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let lake = "arn:aws:s3tables:us-east-1:000000000000:bucket/plausible";
     let bus = "arn:aws:events:us-east-1:000000000000:event-bus/default";
     let pattern = r#"{"source":["p"],"detail-type":["p"],"detail":{"service":["p"],"eventTypeCode":["p"],
         "userIdentity":{"principalId":["p"]}}}"#;
@@ -171,6 +172,16 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("s3control", "*", "BucketAccountId", json!("000000000000")),
         ("s3control", "*", "ResourceArn", json!(point)),
         ("s3control", "*", "Scope", Value::Null),
+        ("s3tables", "*", "tableBucketARN", json!(lake)),
+        ("s3tables", "*", "namespace", json!("plausible")),
+        ("s3tables", "CreateNamespace", "namespace", json!(["plausible"])),
+        ("s3tables", "*", "name", json!("plausible")),
+        ("s3tables", "GetTable", "tableArn", Value::Null),
+        ("s3tables", "*", "tableArn", json!(format!("{lake}/table/plausible"))),
+        ("s3tables", "*", "resourceArn", json!(lake)),
+        ("s3tables", "*", "kmsKeyArn", json!(key)),
+        ("s3tables", "*", "schemaV2", Value::Null),
+        ("s3tables", "*", "resourcePolicy", json!(policy)),
         ("secretsmanager", "*", "SecretId", json!("plausible")),
         ("secretsmanager", "*", "RotationLambdaARN", json!(function)),
         ("secretsmanager", "*", "ResourcePolicy", json!(policy)),
@@ -260,6 +271,9 @@ const NEEDED: &[(&str, &str)] = &[
     ("dynamodb", "RequestItems"),
     ("kms", "CiphertextBlob"),
     ("logs", "logGroupName"),
+    ("s3tables", "tableBucketARN"),
+    ("s3tables", "namespace"),
+    ("s3tables", "name"),
     ("sns", "TopicArn"),
 ];
 
@@ -345,6 +359,7 @@ pub(super) async fn world() -> World {
             "s3control:CreateAccessPoint",
             json!({ "AccountId": "000000000000", "Name": "plausible", "Bucket": "plausible" }),
         ),
+        ("s3tables:CreateTableBucket", json!({ "name": "plausible", "tags": { "a": "b" } })),
         ("sqs:CreateQueue", json!({ "QueueName": "plausible" })),
         ("sns:CreateTopic", json!({ "Name": "plausible" })),
         ("logs:CreateLogGroup", json!({ "logGroupName": "plausible" })),

@@ -51,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-core", &["fogbank-wire", "fogbank-seal", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
     ("fogbank-accesspoints", &["fogbank-core"]),
+    ("fogbank-tablebuckets", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
     ("fogbank-gateway", &["fogbank-core", "fogbank-identity", "fogbank-sigv4"]),
 ];
@@ -69,6 +70,8 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3", "fogbank-identity", "CreateSession makes credentials that the gateway reads"),
     ("fogbank-s3", "fogbank-accesspoints", "S3 is reached through the access points"),
     ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
+    ("fogbank-s3", "fogbank-tablebuckets", "S3 serves the files of the tables"),
+    ("fogbank-s3tables", "fogbank-tablebuckets", "S3 Tables writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
     ("fogbank-s3", "fogbank-columns", "S3 alone writes inventories"),
