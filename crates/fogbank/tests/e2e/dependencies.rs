@@ -47,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-md5", &[]),
     ("fogbank-select", &[]),
     ("fogbank-columns", &[]),
+    ("fogbank-iceberg", &["fogbank-columns"]),
     ("fogbank-federation", &[]),
     ("fogbank-core", &["fogbank-wire", "fogbank-seal", "fogbank-store", "fogbank-policy"]),
     ("fogbank-identity", &["fogbank-core"]),
@@ -74,7 +75,9 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3tables", "fogbank-tablebuckets", "S3 Tables writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
-    ("fogbank-s3", "fogbank-columns", "S3 alone writes inventories"),
+    ("fogbank-s3", "fogbank-columns", "S3 writes inventories and the rows of its metadata tables"),
+    ("fogbank-s3", "fogbank-iceberg", "S3 writes the tables of its metadata"),
+    ("fogbank-s3tables", "fogbank-iceberg", "S3 Tables keeps what its tables' clients commit"),
     ("fogbank-lambda", "fogbank-compute", "Lambda alone drives execution environments"),
 ];
 

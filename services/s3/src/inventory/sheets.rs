@@ -105,8 +105,7 @@ impl Rows {
 
 /// The columns with their types.
 fn typed(columns: &Columns) -> Vec<Column> {
-    let column =
-        |name: &str, kind, is_required| Column { name: name.to_owned(), kind, is_required };
+    let column = Column::new;
     let mut typed = vec![column("bucket", Kind::Text, true), column("key", Kind::Text, true)];
     if columns.is_of_versions {
         typed.push(column("version_id", Kind::Text, false));
@@ -163,12 +162,12 @@ fn cells(
         let text = value(tx, (name, bucket), row, field)?;
         cells.push(match kind(field) {
             _ if text.is_empty() => Cell::None,
-            Kind::Text => Cell::Text(text),
             Kind::Bool => Cell::Bool(text == "true"),
             Kind::Int => text.parse().map_or(Cell::None, Cell::Int),
             Kind::Millis => text
                 .parse::<jiff::Timestamp>()
                 .map_or(Cell::None, |time| Cell::Int(time.as_millisecond())),
+            _ => Cell::Text(text),
         });
     }
     Ok(cells)
