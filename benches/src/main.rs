@@ -27,6 +27,12 @@ struct Options {
     /// Endpoint, such as http://127.0.0.1:4566
     #[arg(long, global = true, default_value = "http://127.0.0.1:4566")]
     endpoint: String,
+    /// Access key that signs
+    #[arg(long, global = true, default_value = "test")]
+    access_key_id: String,
+    /// Its secret
+    #[arg(long, global = true, default_value = "test")]
+    secret_access_key: String,
     /// Command that starts the server; measures the time to the first signed answer too
     #[arg(long, global = true)]
     spawn: Option<String>,
@@ -65,6 +71,7 @@ async fn main() -> anyhow::Result<()> {
     if let Some(Command::Decisions) = &options.command {
         return decisions::run();
     }
+    workload::sign_as(&options.access_key_id, &options.secret_access_key);
     let authority = options
         .endpoint
         .strip_prefix("http://")

@@ -1,6 +1,7 @@
 //! The workloads: the hot paths, each as a set of signed requests.
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -191,7 +192,15 @@ pub(crate) fn own(host: &str, path: &str, body: &str) -> Bytes {
     request(host, "fogbank", Rules::Other, ("POST", path), HeaderMap::new(), body.as_bytes())
 }
 
-/// Signs a request as the root of the default account and writes it out.
+/// The access key and its secret.
+static PAIR: OnceLock<(String, String)> = OnceLock::new();
+
+/// Has all requests signed with this pair; the first call counts.
+pub(crate) fn sign_as(access_key_id: &str, secret: &str) {
+    PAIR.get_or_init(|| (access_key_id.to_owned(), secret.to_owned()));
+}
+
+/// Signs a request and writes it out.
 fn request(
     host: &str,
     service: &str,
@@ -200,14 +209,9 @@ fn request(
     mut headers: HeaderMap,
     body: &[u8],
 ) -> Bytes {
-    let signer = Signer {
-        access_key_id: "test",
-        secret: "test",
-        session_token: None,
-        region: "us-east-1",
-        service,
-        rules,
-    };
+    let (access_key_id, secret) = PAIR.get().map_or(("test", "test"), |(id, secret)| (id, secret));
+    let signer =
+        Signer { access_key_id, secret, session_token: None, region: "us-east-1", service, rules };
     let empty = HeaderMap::new();
     let (raw_path, raw_query) = path.split_once('?').unwrap_or((path, ""));
     let view = RequestView { method, raw_path, raw_query, host, headers: &empty };
