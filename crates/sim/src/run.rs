@@ -25,6 +25,9 @@ static SERVICES: &[&Service] = &[
     &fogbank_iam::SERVICE,
     &fogbank_sts::SERVICE,
     &fogbank_kms::SERVICE,
+    &fogbank_events::SERVICE,
+    &fogbank_cloudwatch::SERVICE,
+    &fogbank_s3control::SERVICE,
 ];
 
 /// What seals the keys of KMS in all lives.

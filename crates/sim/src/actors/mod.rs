@@ -1,14 +1,17 @@
 //! The clients of the simulated cloud. Each has a model of what it was promised, and holds the cloud to it.
 
+mod alarms;
 mod copies;
 mod events;
 mod expiring;
 mod fading;
 mod items;
+mod jobs;
 mod objects;
 mod orders;
 mod queue;
 mod records;
+mod rules;
 mod sessions;
 mod topics;
 mod transfers;
@@ -59,6 +62,9 @@ pub(crate) fn all(chance: &mut Chance) -> Vec<Box<dyn Actor>> {
     actors.extend(orders::all(chance));
     actors.extend(topics::all(chance));
     actors.extend(events::all(chance));
+    actors.extend(rules::all(chance));
+    actors.push(Box::new(alarms::Alarms::new(chance.fork())));
+    actors.push(Box::new(jobs::Jobs::new(chance.fork())));
     actors
 }
 
