@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use fogbank_sigv4::sign::Signer;
 use fogbank_sigv4::{RequestView, Rules, sha256_hex};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -119,10 +119,25 @@ impl Client {
 
     /// Sends a request and waits for the whole answer.
     pub async fn call(&self, call: Call<'_>) -> Outcome {
-        let request = match self.sign(call) {
-            Ok(request) => request,
-            Err(error) => return Outcome::Lost(format!("{error:#}")),
-        };
+        match self.sign(call) {
+            Ok(request) => self.exchange(request).await,
+            Err(error) => Outcome::Lost(format!("{error:#}")),
+        }
+    }
+
+    /// Posts what needs no signature of its own, such as a form.
+    pub async fn post(&self, path: &str, content_type: &str, body: Bytes) -> Outcome {
+        let request = Request::post(format!("http://{}{path}", self.authority))
+            .header(CONTENT_TYPE, content_type)
+            .header(CONTENT_LENGTH, body.len())
+            .body(Full::new(body));
+        match request {
+            Ok(request) => self.exchange(request).await,
+            Err(error) => Outcome::Lost(error.to_string()),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Outcome {
         let exchange = async {
             let response =
                 self.http.request(request).await.map_err(|error| format!("{error:?}"))?;
@@ -206,7 +221,8 @@ impl Client {
     }
 
     fn sign(&self, call: Call<'_>) -> anyhow::Result<Request<Full<Bytes>>> {
-        let rules = if call.service == "s3" { Rules::S3 } else { Rules::Other };
+        let is_s3 = matches!(call.service, "s3" | "s3express");
+        let rules = if is_s3 { Rules::S3 } else { Rules::Other };
         let signer = Signer {
             access_key_id: "test",
             secret: "test",

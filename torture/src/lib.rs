@@ -7,11 +7,12 @@ pub mod client;
 pub mod corrupt;
 pub mod faults;
 pub mod lanes;
-pub mod lifecycles;
+mod orphans;
 mod past;
 pub mod plan;
 pub mod power;
 pub mod run;
+pub mod scenes;
 pub mod server;
 pub mod world;
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Parser;
 use fogbank_torture::corrupt::{Corrupted, corrupt};
-use fogbank_torture::lifecycles::sweep;
+use fogbank_torture::scenes::{Played, batches, inventories, lifecycles, replications};
 use fogbank_torture::server::Launch;
 use fogbank_torture::{Fault, Report, Settings, run};
 
@@ -58,6 +58,9 @@ struct Cli {
     /// Cycles after which a snapshot is saved, or gone back to; 0 never does
     #[arg(long, default_value_t = 4)]
     travel_every: u64,
+    /// At the end of each round, remove all objects and wait until no file of a body is left: a minute or two
+    #[arg(long)]
+    orphans: bool,
     /// Folder for the run's files [default: a new one in the system's folder of temporary files]
     #[arg(long)]
     scratch: Option<PathBuf>,
@@ -70,6 +73,15 @@ struct Cli {
     /// Instead of all this: kill sweeps of lifecycles, and cut their disk, in so many rounds
     #[arg(long, value_name = "ROUNDS")]
     lifecycles: Option<u64>,
+    /// Instead of all this: kill the writing of inventories, and cut its disk, in so many rounds
+    #[arg(long, value_name = "ROUNDS")]
+    inventories: Option<u64>,
+    /// Instead of all this: kill batch jobs, and cut their disk, in so many rounds
+    #[arg(long, value_name = "ROUNDS")]
+    batches: Option<u64>,
+    /// Instead of all this: kill replication, and cut its disk, in so many rounds
+    #[arg(long, value_name = "ROUNDS")]
+    replications: Option<u64>,
     /// Say nothing of each cycle
     #[arg(long)]
     quiet: bool,
@@ -84,8 +96,15 @@ fn main() -> anyhow::Result<ExitCode> {
     if let Some(times) = cli.corrupt {
         return corrupt_files(cli.binary, &scratch, cli.seed, times);
     }
-    if let Some(rounds) = cli.lifecycles {
-        return sweep_lifecycles(cli.binary, &scratch, cli.durability, cli.seed, rounds);
+    for (scene, rounds) in [
+        (Scene::Lifecycles, cli.lifecycles),
+        (Scene::Inventories, cli.inventories),
+        (Scene::Batches, cli.batches),
+        (Scene::Replications, cli.replications),
+    ] {
+        if let Some(rounds) = rounds {
+            return play(scene, cli.binary, &scratch, cli.durability, cli.seed, rounds);
+        }
     }
     let settings = Settings {
         binary: cli.binary,
@@ -99,6 +118,7 @@ fn main() -> anyhow::Result<ExitCode> {
         drain_every: cli.drain_every,
         functions_every: cli.functions_every,
         travel_every: cli.travel_every,
+        counts_orphans: cli.orphans,
         is_loud: !cli.quiet,
     };
     let begun = Instant::now();
@@ -131,8 +151,18 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!cli.expect_loss)))
 }
 
+/// What is killed instead of a load.
+#[derive(Clone, Copy)]
+enum Scene {
+    Lifecycles,
+    Inventories,
+    Batches,
+    Replications,
+}
+
 #[expect(clippy::print_stdout, reason = "the output is the purpose")]
-fn sweep_lifecycles(
+fn play(
+    scene: Scene,
     binary: PathBuf,
     scratch: &Path,
     durability: String,
@@ -140,17 +170,29 @@ fn sweep_lifecycles(
     rounds: u64,
 ) -> anyhow::Result<ExitCode> {
     let launch = launch(binary, scratch, durability)?;
+    let begun = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let scratch = scratch.canonicalize()?;
-    let swept = runtime.block_on(sweep(&launch, &scratch, seed, rounds)).with_context(|| {
+    let played = runtime.block_on(async {
+        match scene {
+            Scene::Lifecycles => lifecycles::sweeps(&launch, &scratch, seed, rounds).await,
+            Scene::Inventories => inventories::inventories(&launch, &scratch, seed, rounds).await,
+            Scene::Batches => batches::jobs(&launch, &scratch, seed, rounds).await,
+            Scene::Replications => {
+                replications::replications(&launch, &scratch, seed, rounds).await
+            }
+        }
+    });
+    let Played { kills, others, halves, cuts } = played.with_context(|| {
         format!("the directory and the log are in {}, seed {seed}", scratch.display())
     })?;
     println!(
-        "{rounds} rounds, {} kills at an operation of the disk, {} power cuts; {} left a sweep half done",
-        swept.kills, swept.cuts, swept.halves
+        "{rounds} rounds in {:.0} s, {kills} kills at an operation of the disk, {others} at a random moment, \
+         {cuts} power cuts; {halves} left the work half done",
+        begun.elapsed().as_secs_f64()
     );
     std::fs::remove_dir_all(&scratch)?;
-    println!("what was due is gone, and nothing else");
+    println!("all is there that was to be, and nothing else");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -13,6 +13,7 @@ use http::Method;
 use crate::client::{Client, Outcome};
 use crate::faults::Preload;
 use crate::lanes::{Failures, objects};
+use crate::orphans;
 use crate::plan::{Arming, Fault, Plan};
 use crate::power::{self, Cut};
 use crate::server::{Launch, RESERVE_MIB, Server, Started};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub travel_every: u64,
     /// All marks of functions must be there in every so many-th cycle; 0: no functions run.
     pub functions_every: u64,
+    /// At the end of each round all objects are removed, and no file of a body may be left.
+    pub counts_orphans: bool,
     /// Says what happens on stderr.
     pub is_loud: bool,
 }
@@ -157,8 +160,7 @@ impl Run<'_> {
             let server = self.start_whole()?;
             let depth = Depth { drain: true, marks: true };
             self.check(&mut world, &server.client(), depth).await?;
-            self.end(server.stop()?.1)?;
-            self.count(&world);
+            self.finish(server, &world).await?;
             world = self.new_world()?;
         }
         self.preload.reset()?;
@@ -179,8 +181,7 @@ impl Run<'_> {
         }
         let checked = begun.elapsed();
         if is_last {
-            self.end(server.stop()?.1)?;
-            self.count(&world);
+            self.finish(server, &world).await?;
             return Ok(world);
         }
         let world = self.load(world, server, plan.clone(), cycle).await?;
@@ -200,6 +201,16 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         world.check(client, depth, &self.failures).await;
         ensure!(self.failures.is_empty(), "the check failed");
+        Ok(())
+    }
+
+    /// The end of a round.
+    async fn finish(&mut self, server: Server, world: &World) -> anyhow::Result<()> {
+        if self.settings.counts_orphans {
+            orphans::count(&server.client(), &self.launch.data).await?;
+        }
+        self.end(server.stop()?.1)?;
+        self.count(world);
         Ok(())
     }
 

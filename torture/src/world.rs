@@ -9,6 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::lanes::appends::Appends;
 use crate::lanes::counters::{self, Counter};
 use crate::lanes::fifo::Fifo;
 use crate::lanes::functions::{self, Causes};
@@ -31,6 +32,7 @@ pub struct World {
 #[derive(Clone)]
 enum Lane {
     Objects(Objects),
+    Appends(Appends),
     Items(Items),
     Counter(Counter),
     Money(Money),
@@ -70,6 +72,7 @@ impl World {
         let messages = Messages::default();
         let mut lanes = Vec::new();
         lanes.extend((0..4).map(|lane| Lane::Objects(Objects::new(lane))));
+        lanes.push(Lane::Appends(Appends::default()));
         lanes.extend((0..4).map(|lane| Lane::Items(Items::new(lane))));
         lanes.extend((0..2).map(|_| Lane::Counter(Counter::new())));
         lanes.extend((0..3).map(|lane| Lane::Money(Money::new(lane))));
@@ -109,6 +112,7 @@ impl World {
     pub async fn set_up(&self, client: &Client) -> anyhow::Result<()> {
         let path = format!("/{}", objects::BUCKET);
         client.s3(Method::PUT, &path, "", Bytes::new()).await.success()?;
+        Appends::set_up(client).await?;
         for table in tables() {
             client.dynamodb("CreateTable", &table).await.success()?;
         }
@@ -167,6 +171,7 @@ impl World {
         for lane in &mut self.lanes {
             match lane {
                 Lane::Objects(lane) => lane.check(client, failures).await,
+                Lane::Appends(lane) => lane.check(client, failures).await,
                 Lane::Items(lane) => lane.check(client, failures).await,
                 Lane::Counter(lane) => counters.push(lane),
                 Lane::Money(lane) => monies.push(lane),
@@ -199,6 +204,7 @@ impl World {
         for lane in &self.lanes {
             match lane {
                 Lane::Objects(lane) => all.s3 += lane.acknowledged,
+                Lane::Appends(lane) => all.s3 += lane.acknowledged,
                 Lane::Items(lane) => all.dynamodb += lane.acknowledged,
                 Lane::Counter(lane) => all.dynamodb += lane.acknowledged,
                 Lane::Money(lane) => all.dynamodb += lane.acknowledged,
@@ -235,6 +241,7 @@ async fn drive(mut lane: Lane, mut step: Step, stop: Arc<AtomicBool>) -> Lane {
     while !stop.load(Ordering::Relaxed) {
         let next = match &mut lane {
             Lane::Objects(lane) => lane.step(&mut step).await,
+            Lane::Appends(lane) => lane.step(&mut step).await,
             Lane::Items(lane) => lane.step(&mut step).await,
             Lane::Counter(lane) => lane.step(&mut step).await,
             Lane::Money(lane) => lane.step(&mut step).await,

@@ -4,6 +4,7 @@
 //! acknowledged write leaves one; one of unknown outcome adds one. After a restart the lane looks which it is, and
 //! anything else is a failure. The model knows nothing of how the cloud keeps its state.
 
+pub mod appends;
 pub mod counters;
 pub mod fifo;
 pub mod functions;

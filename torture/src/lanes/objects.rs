@@ -1,4 +1,5 @@
-//! Objects of S3: put, overwritten, copied, uploaded in parts, removed; small ones, medium ones and large ones.
+//! Objects of S3: put, overwritten, copied, uploaded by forms and in parts, of which some are copies, removed; small ones,
+//! medium ones and large ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,6 +17,9 @@ use crate::client::{Answer, Client};
 /// The bucket of all lanes.
 pub const BUCKET: &str = "torture";
 const KEYS: u64 = 10;
+/// A policy for forms that lets any object of the bucket in until 2099, and its signature (of version 2) by the secret `test`.
+const FORM_POLICY: &str = "eyJleHBpcmF0aW9uIjoiMjA5OS0wMS0wMVQwMDowMDowMFoiLCJjb25kaXRpb25zIjpbeyJidWNrZXQiOiJ0b3J0dXJlIn0sWyJzdGFydHMtd2l0aCIsIiRrZXkiLCIiXV19";
+const FORM_SIGNATURE: &str = "QfxpbCUx8w1Di9rg9I1XcRxLv1Q=";
 
 /// One lane of objects.
 #[derive(Clone)]
@@ -137,12 +141,13 @@ impl Objects {
     pub async fn step(&mut self, step: &mut Step) -> Next {
         let key = step.random.random_range(0..KEYS);
         match step.random.random_range(0..100) {
-            0..50 => self.put(step, key).await,
+            0..42 => self.put(step, key).await,
+            42..50 => self.form(step, key).await,
             50..56 => self.delete(step, key).await,
             56..60 => self.delete_some(step).await,
             60..70 => self.copy(step, key).await,
-            70..75 => self.upload(step, key).await,
-            75..97 => self.get(step, key).await,
+            70..76 => self.upload(step, key).await,
+            76..97 => self.get(step, key).await,
             _ => {
                 let client = step.client.clone();
                 match self.list(&client).await {
@@ -168,6 +173,35 @@ impl Objects {
             });
         });
         self.settle(key, state, outcome)
+    }
+
+    /// An upload as a browser does it.
+    async fn form(&mut self, step: &mut Step, key: u64) -> Next {
+        let len = some_len(&mut step.random);
+        let number = self.next_number();
+        let mut form = String::new();
+        let name = self.name(key);
+        for (field, value) in [
+            ("key", &*name),
+            ("AWSAccessKeyId", "test"),
+            ("policy", FORM_POLICY),
+            ("signature", FORM_SIGNATURE),
+        ] {
+            let _ = write!(
+                form,
+                "--edge\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+        }
+        form += "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n";
+        let mut form = form.into_bytes();
+        form.extend(body(number, len));
+        form.extend(b"\r\n--edge--\r\n");
+        let (path, kind) = (format!("/{BUCKET}"), "multipart/form-data; boundary=edge");
+        let outcome = step.client.post(&path, kind, form.into()).await;
+        let outcome = step
+            .sort("a form", outcome)
+            .map(|answer| expect(&step.failures, "a form", &answer, 204));
+        self.settle(key, State::plain(number, len), outcome)
     }
 
     async fn delete(&mut self, step: &mut Step, key: u64) -> Next {
@@ -230,19 +264,37 @@ impl Objects {
             // An upload that was begun changes nothing that can be seen here.
             Err(next) => return next,
         };
-        let mut parts = vec![(self.next_number(), step.random.random_range(1..200_000))];
+        let copied = self.copied_part(step);
+        let last = (self.next_number(), step.random.random_range(1..200_000));
+        let mut parts = vec![copied.as_ref().map_or(last, |(_, part)| *part)];
         if step.random.random_bool(0.2) {
             parts.insert(0, (self.next_number(), 5 << 20));
         }
         let mut list = String::from("<CompleteMultipartUpload>");
         for (at, (number, len)) in parts.iter().enumerate() {
             let query = format!("partNumber={}&uploadId={id}", at + 1);
-            let sent =
-                step.client.s3(Method::PUT, &path, &query, Bytes::from(body(*number, *len))).await;
-            match step.sort("UploadPart", sent) {
+            let from = copied.as_ref().filter(|(_, part)| part == &(*number, *len));
+            let sent = match from {
+                Some((from, _)) => {
+                    let range = format!("bytes=0-{}", len - 1);
+                    let headers = vec![
+                        ("x-amz-copy-source", from.clone()),
+                        ("x-amz-copy-source-range", range),
+                    ];
+                    step.client.s3_with(Method::PUT, &path, &query, headers, Bytes::new()).await
+                }
+                None => {
+                    let bytes = Bytes::from(body(*number, *len));
+                    step.client.s3(Method::PUT, &path, &query, bytes).await
+                }
+            };
+            match step.sort("a part", sent) {
                 Ok(answer) => {
-                    expect(&step.failures, "UploadPart", &answer, 200);
-                    let etag = answer.header("etag");
+                    expect(&step.failures, "a part", &answer, 200);
+                    let etag = match from {
+                        Some(_) => element(&answer.text(), "ETag").unwrap_or_default(),
+                        None => answer.header("etag").to_owned(),
+                    };
                     let _ = write!(
                         list,
                         "<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag></Part>",
@@ -266,6 +318,19 @@ impl Objects {
             expect(&step.failures, "CompleteMultipartUpload", &answer, 200);
         });
         self.settle(key, state, outcome)
+    }
+
+    /// Sometimes a part that is the beginning of another object: its path, and the part.
+    fn copied_part(&self, step: &mut Step) -> Option<(String, (u64, usize))> {
+        let from = step.random.random_range(0..KEYS);
+        let (is_wanted, cut) = (step.random.random_bool(0.4), step.random.random_range(0.0..1.0));
+        let states = self.states(from);
+        let (true, Some(State::Object { parts, .. })) = (states.len() == 1, states.first()) else {
+            return None;
+        };
+        let [(number, len)] = parts[..] else { return None };
+        let shorter = ((len as f64 * cut) as usize).max(1);
+        (is_wanted && len > 0).then(|| (self.path(from), (number, shorter)))
     }
 
     async fn get(&mut self, step: &mut Step, key: u64) -> Next {
@@ -348,7 +413,8 @@ pub fn element(text: &str, name: &str) -> Option<String> {
     Some(rest.split_once('<')?.0.to_owned())
 }
 
-fn expect(failures: &Failures, what: &str, answer: &Answer, status: u16) {
+/// Notes a failure if an answer has another status.
+pub(super) fn expect(failures: &Failures, what: &str, answer: &Answer, status: u16) {
     failures.check(answer.status == status, || {
         format!("{what}: status {}: {}", answer.status, answer.text())
     });

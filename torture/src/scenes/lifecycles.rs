@@ -1,30 +1,22 @@
 //! Lifecycles under faults: what is due goes although each sweep is killed or its disk cut, and nothing else does.
 //!
-//! A round fills buckets, gives them rules, moves the clock by some days and kills the sweep at an operation of the disk,
-//! several times. In the end a whole cloud must come to exactly what the rules say, and have no files of bodies that are
-//! gone.
+//! Two buckets have rules, the clock moves by some days, and the sweep is killed. In the end there is exactly what the rules
+//! say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::Method;
-use md5::{Digest, Md5};
+use rand::Rng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use serde_json::json;
 
+use super::{FILE_BYTES, Played, Progress, Scene, Turn, document, make_bucket, play, versions};
 use crate::client::Client;
-use crate::faults::{Action, Preload, kinds};
 use crate::lanes::objects::{body, element};
-use crate::power::{self, Loss};
-use crate::server::{Launch, Server, Started};
+use crate::server::Launch;
 
 /// A bucket without versions, and one with them.
 const PLAIN: &str = "plain";
@@ -34,22 +26,15 @@ const GOING: u64 = 400;
 const STAYING: u64 = 60;
 const VERSIONS: u64 = 3;
 const UPLOADS: u64 = 20;
-/// Bodies of more bytes lie in files of their own.
-const FILE_BYTES: usize = 4 << 20;
-/// How long the last sweep may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The same for files that nobody names, which stay a minute for those who read them.
-const FILES_PATIENCE: Duration = Duration::from_secs(150);
 
-/// What came of it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Swept {
-    /// Kills at an operation of the disk.
-    pub kills: u64,
-    /// How many of them left some of what was due, and not all of it.
-    pub halves: u64,
-    /// Power cuts.
-    pub cuts: u64,
+/// Plays rounds of sweeps.
+pub async fn sweeps(
+    launch: &Launch,
+    scratch: &Path,
+    seed: u64,
+    rounds: u64,
+) -> anyhow::Result<Played> {
+    play(Lifecycles::default(), launch, scratch, seed, rounds).await
 }
 
 /// What must be there: the versions under each key, and the uploads.
@@ -59,134 +44,46 @@ struct Contents {
     uploads: BTreeSet<String>,
 }
 
-/// Runs so many rounds, every second with power cuts.
-pub async fn sweep(
-    launch: &Launch,
-    scratch: &Path,
-    seed: u64,
-    rounds: u64,
-) -> anyhow::Result<Swept> {
-    let preload = Preload::build(scratch)?;
-    let mut swept = Swept::default();
-    for round in 0..rounds {
-        let mut random = StdRng::seed_from_u64(seed ^ round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let outcome = Round { launch, preload: &preload, cuts: round % 2 == 1, swept: &mut swept };
-        outcome.run(&mut random).await.with_context(|| format!("round {round}"))?;
-    }
-    Ok(swept)
+#[derive(Clone, Default)]
+struct Lifecycles {
+    before: Contents,
+    /// How many bodies that stay lie in files of their own.
+    large: usize,
 }
 
-struct Round<'a> {
-    launch: &'a Launch,
-    preload: &'a Preload,
-    cuts: bool,
-    swept: &'a mut Swept,
-}
+impl Scene for Lifecycles {
+    const SPAN_MILLIS: u64 = 800;
 
-impl Round<'_> {
-    async fn run(mut self, random: &mut StdRng) -> anyhow::Result<()> {
-        let _ = fs::remove_dir_all(&self.launch.data);
-        fs::create_dir_all(&self.launch.data)?;
-        self.preload.reset()?;
-        let server = self.start(false)?;
-        let client = server.client();
-        let mut large = 0;
-        fill(&client, random, &mut large).await.context("filling the buckets")?;
-        let (before, after) = (look(&client).await?, expected());
-        ensure!(before.includes(&after), "the buckets were not filled as planned");
-        server.kill()?;
-        for attempt in 0..random.random_range(1..4) {
-            self.attempt(random, attempt, &before, &after).await?;
-        }
-        let server = self.start(false)?;
-        let client = server.client();
-        advance(&client).await?;
-        let begun = Instant::now();
-        loop {
-            let found = look(&client).await?;
-            ensure!(found.includes(&after), "what was to stay is gone: {}", after.beyond(&found));
-            if found == after {
-                break;
-            }
-            ensure!(begun.elapsed() < PATIENCE, "not swept: {}", found.beyond(&after));
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        read_all(&client).await?;
-        end(server.kill()?)?;
-        self.files(large).await
+    async fn fill(&mut self, client: &Client, random: &mut StdRng) -> anyhow::Result<()> {
+        fill(client, random, &mut self.large).await?;
+        self.before = look(client).await?;
+        ensure!(self.before.includes(&expected()), "the buckets were not filled as planned");
+        Ok(())
     }
 
-    /// Starts a cloud whose disk kills it, has it sweep, and looks at what a whole one finds.
-    async fn attempt(
-        &mut self,
-        random: &mut StdRng,
-        attempt: u64,
-        before: &Contents,
-        after: &Contents,
-    ) -> anyhow::Result<()> {
-        let server = self.start(true)?;
-        let actions = [Action::KillBefore, Action::KillAfter, Action::KillHalf];
-        let action = actions[random.random_range(0..actions.len())];
-        let most = 1u64 << random.random_range(0..9);
-        self.preload.arm(action, kinds::CHANGES, random.random_range(0..most), 0)?;
+    async fn work(&mut self, client: &Client, _: &mut StdRng, turn: Turn) -> anyhow::Result<()> {
         // The first advance brings the day on which all is due; after it each start sweeps.
-        let advanced = match attempt {
-            0 => advance(&server.client()).await,
-            _ => Ok(()),
-        };
-        tokio::time::sleep(Duration::from_millis(random.random_range(1..800))).await;
-        let fired = self.preload.has_fired()?;
-        ensure!(fired || advanced.is_ok(), "the clock: {advanced:?}");
-        self.preload.disarm()?;
-        end(server.kill()?)?;
-        self.swept.kills += u64::from(fired);
-        if self.cuts {
-            let loss = if random.random_bool(0.4) { Loss::Everything } else { Loss::Some };
-            let (log, grave) = (self.preload.log(), self.preload.grave());
-            power::cut(&self.launch.data, log, grave, loss, random)?;
-            self.swept.cuts += 1;
+        match turn {
+            Turn::Killed(0) | Turn::Last => advance(client).await,
+            Turn::Killed(_) => Ok(()),
         }
-        self.preload.reset()?;
-        let server = self.start(false)?;
-        let found = look(&server.client()).await?;
-        ensure!(found.includes(after), "what was to stay is gone: {}", after.beyond(&found));
+    }
+
+    async fn look(&mut self, client: &Client) -> anyhow::Result<Progress> {
+        let (found, before, after) = (look(client).await?, &self.before, expected());
+        ensure!(found.includes(&after), "what was to stay is gone: {}", after.beyond(&found));
         ensure!(before.includes(&found), "there is more than there was: {}", found.beyond(before));
-        self.swept.halves += u64::from(found != *after && found != *before);
-        end(server.kill()?)
+        Ok(match found {
+            found if found == after => Progress::Done,
+            found if found == *before => Progress::Nothing,
+            _ => Progress::Half,
+        })
     }
 
-    fn start(&self, fails: bool) -> anyhow::Result<Server> {
-        match self.launch.start(fails.then_some((self.preload, self.cuts)))? {
-            Started::Ready(server) => Ok(server),
-            Started::Ended(status, lines) => {
-                bail!("it does not start, {status}:\n{}", lines.join("\n"))
-            }
-        }
+    async fn compare(&mut self, client: &Client) -> anyhow::Result<usize> {
+        read_all(client).await?;
+        Ok(self.large)
     }
-
-    /// After another start there are as many files of bodies as there are large objects.
-    async fn files(&self, large: usize) -> anyhow::Result<()> {
-        let server = self.start(false)?;
-        let begun = Instant::now();
-        loop {
-            let entries = fs::read_dir(self.launch.data.join("blobs"))?;
-            let names = entries.map(|entry| Ok(entry?.file_name()));
-            let names: Vec<_> = names.collect::<anyhow::Result<_>>()?;
-            let files = names.iter().filter(|name| name.to_string_lossy().ends_with(".blob"));
-            let count = files.count();
-            ensure!(count >= large, "{count} files of bodies are left of {large}");
-            if count == large {
-                return end(server.kill()?);
-            }
-            ensure!(begun.elapsed() < FILES_PATIENCE, "{count} files of bodies for {large}");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    }
-}
-
-fn end(lines: Vec<String>) -> anyhow::Result<()> {
-    let panic = lines.into_iter().find(|line| line.contains("panicked"));
-    panic.map_or(Ok(()), |line| bail!("a panic: {line}"))
 }
 
 impl Contents {
@@ -216,17 +113,9 @@ fn size(number: u64) -> usize {
     }
 }
 
-/// What a version is called here: the number from which its bytes follow stands in its size.
-fn named(is_marker: bool, size: &str) -> String {
-    if is_marker { "a marker".to_owned() } else { size.to_owned() }
-}
-
 async fn fill(client: &Client, random: &mut StdRng, large: &mut usize) -> anyhow::Result<()> {
-    for bucket in [PLAIN, VERSIONED] {
-        client.s3(Method::PUT, &format!("/{bucket}"), "", Bytes::new()).await.success()?;
-    }
-    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-    document(client, VERSIONED, "versioning=", versioning).await?;
+    make_bucket(client, PLAIN, false).await?;
+    make_bucket(client, VERSIONED, true).await?;
     for (folder, count) in [("going", GOING), ("staying", STAYING)] {
         for number in 0..count {
             put(client, &format!("/{PLAIN}/{folder}/{number:04}"), number, size(number)).await?;
@@ -276,13 +165,6 @@ async fn put(client: &Client, path: &str, number: u64, len: usize) -> anyhow::Re
     client.s3(Method::PUT, path, "", body(number, len).into()).await.success().map(drop)
 }
 
-async fn document(client: &Client, bucket: &str, query: &str, text: &str) -> anyhow::Result<()> {
-    let headers = vec![("content-md5", STANDARD.encode(Md5::digest(text)))];
-    let body = Bytes::copy_from_slice(text.as_bytes());
-    let sent = client.s3_with(Method::PUT, &format!("/{bucket}"), query, headers, body).await;
-    sent.success().map(drop)
-}
-
 async fn advance(client: &Client) -> anyhow::Result<()> {
     client.admin("/_fogbank/clock", &json!({ "advance": "3d" })).await.success().map(drop)
 }
@@ -304,27 +186,13 @@ fn expected() -> Contents {
     after
 }
 
-/// Lists all versions and uploads.
+/// Lists all versions and uploads. A version is called here as its size, from which its bytes follow.
 async fn look(client: &Client) -> anyhow::Result<Contents> {
     let mut found = Contents::default();
     for bucket in [PLAIN, VERSIONED] {
-        let mut marker = String::new();
-        loop {
-            let query = format!("{marker}versions=");
-            let answer = client.s3(Method::GET, &format!("/{bucket}"), &query, Bytes::new()).await;
-            let text = answer.success()?.text();
-            for (is_marker, name) in [(false, "<Version>"), (true, "<DeleteMarker>")] {
-                for entry in text.split(name).skip(1) {
-                    let key = element(entry, "Key").context("a key")?;
-                    let size = element(entry, "Size").unwrap_or_default();
-                    let versions = found.versions.entry(format!("{bucket}/{key}")).or_default();
-                    versions.push(named(is_marker, &size));
-                }
-            }
-            let Some(key) = element(&text, "NextKeyMarker") else { break };
-            let version = element(&text, "NextVersionIdMarker").context("a version's marker")?;
-            marker = format!("key-marker={}&", key.replace('/', "%2F"));
-            let _ = write!(marker, "version-id-marker={version}&");
+        for listed in versions(client, bucket).await? {
+            let name = listed.object.map_or("a marker".to_owned(), |(_, size)| size.to_string());
+            found.versions.entry(format!("{bucket}/{}", listed.key)).or_default().push(name);
         }
     }
     let answer = client.s3(Method::GET, &format!("/{PLAIN}"), "uploads=", Bytes::new()).await;

@@ -1,7 +1,10 @@
 //! A short torture of the built binary; `cargo run -p fogbank-torture` has more of it.
 
+use std::net::TcpListener;
 use std::path::Path;
 
+use fogbank_torture::scenes::{batches, replications};
+use fogbank_torture::server::Launch;
 use fogbank_torture::{Fault, Report, Settings, run};
 
 /// Runs some cycles of these faults, without functions: those need Python.
@@ -18,6 +21,7 @@ fn torture(scratch: &Path, cycles: u64, faults: &[Fault], durability: &str) -> R
         drain_every: 3,
         functions_every: 0,
         travel_every: 2,
+        counts_orphans: false,
         is_loud: false,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -61,4 +65,34 @@ fn a_power_cut_is_noticed_where_nothing_is_synced() {
     let report = torture(scratch.path(), 20, &[Fault::Power], "buffered");
     let lost = report.failures.iter().any(|failure| failure.contains("acknowledged"));
     assert!(lost, "the cuts do not bite: {report:?}");
+}
+
+/// How a cloud is started for scenes.
+fn launch(scratch: &Path) -> Launch {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    Launch {
+        binary: env!("CARGO_BIN_EXE_fogbank").into(),
+        data: scratch.join("data"),
+        durability: "fsync".to_owned(),
+        listen: free.expect("a port").to_string(),
+        log: scratch.join("log"),
+    }
+}
+
+#[test]
+fn batch_jobs_and_replication_outlive_kills() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    for is_batch in [true, false] {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let (path, launch) = (scratch.path(), launch(scratch.path()));
+        let played = runtime.block_on(async {
+            match is_batch {
+                true => batches::jobs(&launch, path, 11, 2).await,
+                false => replications::replications(&launch, path, 11, 2).await,
+            }
+        });
+        let played = played.expect("every promise is kept");
+        assert!(played.kills + played.others >= 2 && played.cuts >= 1, "{played:?}");
+    }
 }
