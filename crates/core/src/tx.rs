@@ -79,8 +79,9 @@ impl<'a> WriteTx<'a> {
         self.rows.version()
     }
 
-    /// Counts what the transaction puts into the outbox.
-    pub(crate) fn next_number(&mut self) -> u64 {
+    /// Counts what the transaction writes of things that lie in its order, such as what it puts into the outbox: larger for
+    /// every later one of the transaction.
+    pub fn next_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }

@@ -17,6 +17,7 @@ use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::metadata_tables::{By, Entry, RecordKind, note};
 use crate::model::{
     AnnotationEntry, DeleteObjectAnnotationInput, DeleteObjectAnnotationOutput,
     GetObjectAnnotationInput, GetObjectAnnotationOutput, ListObjectAnnotationsInput,
@@ -123,6 +124,8 @@ pub(crate) async fn put(
             replication::annotated(tx, &bucket, (at, &now), name, status)?;
             rows::put(tx, at, now.version, (name, &annotation))?;
             events::emit(tx, &bucket, at.0, &Change::annotated("Put", at.1, &now))?;
+            let entry = Entry::Annotated(RecordKind::CreateAnnotation, &now, name);
+            note(tx, &bucket, at, entry, By::Caller)?;
             Ok((now, payment::charged(tx, &bucket, input.request_payer.as_deref())))
         })
         .await?;
@@ -294,6 +297,8 @@ pub(crate) fn delete(
     if rows::remove(tx, at, object.version, name)? {
         replication::annotation_removed(tx, &bucket, (at, &object), name)?;
         events::emit(tx, &bucket, at.0, &Change::annotated("Delete", at.1, &object))?;
+        let entry = Entry::Annotated(RecordKind::DeleteAnnotation, &object, name);
+        note(tx, &bucket, at, entry, By::Caller)?;
     }
     Ok(DeleteObjectAnnotationOutput {
         object_version_id: object.version_id(),

@@ -9,6 +9,7 @@ use crate::acls;
 use crate::directory;
 use crate::encryption;
 use crate::error::Error;
+use crate::metadata_tables;
 use crate::model::{
     Bucket as ListedBucket, CreateBucketInput, CreateBucketOutput, DeleteBucketInput,
     DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput,
@@ -93,6 +94,7 @@ pub(crate) fn create(
         has_lifecycle: false,
         has_replication: false,
         has_logging: false,
+        metadata: 0,
     };
     BUCKETS.put(tx, name, &bucket)?;
     if !tx.cx().settings().allows_customer_keys {
@@ -204,6 +206,7 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
     store::LOGGED.delete(tx, name)?;
     store::COUNTED.delete(tx, name)?;
     store::INVENTORIES.delete_all(tx, &(name,))?;
+    metadata_tables::forget(tx, name)?;
     if store::UPLOADS.first(tx, &(bucket.id,))?.is_some() {
         store::DELETED.put(tx, &bucket.id, &())?;
         tx.wake(tasks::PARTS);

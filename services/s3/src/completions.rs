@@ -12,6 +12,7 @@ use crate::encryption::{self, Told};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::lifecycle;
+use crate::metadata_tables::{By, Entry, note};
 use crate::model::{CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompletedPart};
 use crate::objects::{self, WriteConditions};
 use crate::parts::{check_key, customer_key};
@@ -108,7 +109,9 @@ fn announce(
     object: &Object,
 ) -> Result<(), Error> {
     let change = Change::created("CompleteMultipartUpload", &input.key, object);
-    events::emit(tx, bucket, &input.bucket, &change)
+    events::emit(tx, bucket, &input.bucket, &change)?;
+    let at = (&*input.bucket, &*input.key);
+    note(tx, bucket, at, Entry::Created(object), By::Caller)
 }
 
 fn answer(

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::events::{self, Change};
 use crate::lifecycle;
 use crate::metadata::{Draft, Writes};
+use crate::metadata_tables::{By, Entry, note};
 use crate::model::{CopyObjectInput, CopyObjectOutput, CopyObjectResult};
 use crate::objects::{self, WriteConditions};
 use crate::payment;
@@ -287,6 +288,7 @@ fn write(
         body,
     };
     versions::put(tx, &bucket, at, &mut object, old)?;
+    note(tx, &bucket, at, Entry::Created(&object), By::Caller)?;
     annotations::write(tx, &bucket, (at, &object), kept)?;
     events::emit(tx, &bucket, at.0, &Change::created("Copy", at.1, &object))?;
     let expiration = lifecycle::expiration(tx, at, &bucket, &object)?;

@@ -13,6 +13,7 @@ use crate::bodies::Received;
 use crate::encryption;
 use crate::error::Error;
 use crate::locks;
+use crate::metadata_tables::{By, Entry, note};
 use crate::model::{ObjectEncryption, UpdateObjectEncryptionInput, UpdateObjectEncryptionOutput};
 use crate::payment;
 use crate::resealing::{self, Sealed};
@@ -215,6 +216,7 @@ fn write(
             (object.parts, object.body) = (parts, body);
         }
     }
+    note(tx, &now.bucket, at, Entry::Updated(object), By::Caller)?;
     versions::save(tx, at, found)?;
     if let Some(annotated) = now.annotated {
         write_annotations(tx, annotated.number, prepared)?;

@@ -102,6 +102,11 @@ errors! {
     MalformedPolicy { message }: "{message}";
     MalformedXML:
         "The XML you provided was not well-formed or did not validate against our published schema";
+    // The words of these two are guesses; AWS's page of the first has none.
+    MetadataConfigurationAlreadyExists { bucket = "BucketName" }:
+        "The metadata configuration already exists";
+    MetadataConfigurationNotFound { bucket = "BucketName" }:
+        "The metadata configuration does not exist";
     MetadataTooLarge { size = "Size", limit = "MaxSizeAllowed" }:
         "Your metadata headers exceed the maximum allowed metadata size";
     MissingContentLength: "You must provide the Content-Length HTTP header.";

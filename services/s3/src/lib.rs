@@ -55,6 +55,7 @@ mod listing;
 mod locks;
 mod logging;
 mod metadata;
+mod metadata_tables;
 mod metrics;
 mod model;
 mod notifications;
@@ -241,6 +242,27 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteBucketInventoryConfiguration => inventory::delete, |_, input| {
         access::bucket_to("s3:PutInventoryConfiguration", input)
     };
+    task CreateBucketMetadataConfiguration => metadata_tables::create, |_, input| {
+        metadata_tables::access("s3:CreateBucketMetadataTableConfiguration", input)
+    };
+    read GetBucketMetadataConfiguration => metadata_tables::get, |_, input| {
+        access::bucket_to("s3:GetBucketMetadataTableConfiguration", input)
+    };
+    write DeleteBucketMetadataConfiguration => metadata_tables::delete, |_, input| {
+        access::bucket_to("s3:DeleteBucketMetadataTableConfiguration", input)
+    };
+    write UpdateBucketMetadataJournalTableConfiguration => metadata_tables::update_journal,
+        access::bucket;
+    task UpdateBucketMetadataInventoryTableConfiguration => metadata_tables::update_inventory,
+        access::bucket;
+    task UpdateBucketMetadataAnnotationTableConfiguration => metadata_tables::update_annotation,
+        |_, input| {
+            let action = "s3:UpdateBucketMetadataAnnotationTableConfiguration";
+            metadata_tables::access(action, input)
+        };
+    task CreateBucketMetadataTableConfiguration => metadata_tables::create_first, access::bucket;
+    read GetBucketMetadataTableConfiguration => metadata_tables::get_first, access::bucket;
+    write DeleteBucketMetadataTableConfiguration => metadata_tables::delete_first, access::bucket;
     read GetBucketMetricsConfiguration => metrics::get, |_, input| {
         access::bucket_to("s3:GetMetricsConfiguration", input)
     };

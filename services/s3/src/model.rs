@@ -781,6 +781,20 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::MAX_OPERATORS_EXCEEDED,
         ),
         error(
+            "MetadataConfigurationAlreadyExists",
+            ("MetadataConfigurationAlreadyExists", "MetadataConfigurationAlreadyExists"),
+            409,
+            true,
+            &schema::METADATA_CONFIGURATION_ALREADY_EXISTS,
+        ),
+        error(
+            "MetadataConfigurationNotFound",
+            ("MetadataConfigurationNotFound", "MetadataConfigurationNotFound"),
+            404,
+            true,
+            &schema::METADATA_CONFIGURATION_NOT_FOUND,
+        ),
+        error(
             "MetadataTooLarge",
             ("MetadataTooLarge", "MetadataTooLarge"),
             400,
@@ -1432,6 +1446,54 @@ impl wire::OperationShape for CreateBucket {
     };
 }
 
+pub struct CreateBucketMetadataConfiguration;
+
+impl wire::OperationShape for CreateBucketMetadataConfiguration {
+    type Input = CreateBucketMetadataConfigurationInput;
+    type Output = CreateBucketMetadataConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateBucketMetadataConfiguration",
+            method: "POST",
+            uri: "/{Bucket}?metadataConfiguration",
+            status: 200,
+            input: &schema::CREATE_BUCKET_METADATA_CONFIGURATION_REQUEST,
+            output: &schema::CREATE_BUCKET_METADATA_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "MetadataConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateBucketMetadataTableConfiguration;
+
+impl wire::OperationShape for CreateBucketMetadataTableConfiguration {
+    type Input = CreateBucketMetadataTableConfigurationInput;
+    type Output = CreateBucketMetadataTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateBucketMetadataTableConfiguration",
+            method: "POST",
+            uri: "/{Bucket}?metadataTable",
+            status: 200,
+            input: &schema::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "MetadataTableConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateMultipartUpload;
 
 impl wire::OperationShape for CreateMultipartUpload {
@@ -1637,6 +1699,54 @@ impl wire::OperationShape for DeleteBucketLifecycle {
             status: 204,
             input: &schema::DELETE_BUCKET_LIFECYCLE_REQUEST,
             output: &schema::DELETE_BUCKET_LIFECYCLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteBucketMetadataConfiguration;
+
+impl wire::OperationShape for DeleteBucketMetadataConfiguration {
+    type Input = DeleteBucketMetadataConfigurationInput;
+    type Output = DeleteBucketMetadataConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketMetadataConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?metadataConfiguration",
+            status: 204,
+            input: &schema::DELETE_BUCKET_METADATA_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_METADATA_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteBucketMetadataTableConfiguration;
+
+impl wire::OperationShape for DeleteBucketMetadataTableConfiguration {
+    type Input = DeleteBucketMetadataTableConfigurationInput;
+    type Output = DeleteBucketMetadataTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteBucketMetadataTableConfiguration",
+            method: "DELETE",
+            uri: "/{Bucket}?metadataTable",
+            status: 204,
+            input: &schema::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -2168,6 +2278,54 @@ impl wire::OperationShape for GetBucketLogging {
             result_wrapper: "",
             input_root: "",
             output_root: "BucketLoggingStatus",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketMetadataConfiguration;
+
+impl wire::OperationShape for GetBucketMetadataConfiguration {
+    type Input = GetBucketMetadataConfigurationInput;
+    type Output = GetBucketMetadataConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketMetadataConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?metadataConfiguration",
+            status: 200,
+            input: &schema::GET_BUCKET_METADATA_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_METADATA_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetBucketMetadataConfigurationResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetBucketMetadataTableConfiguration;
+
+impl wire::OperationShape for GetBucketMetadataTableConfiguration {
+    type Input = GetBucketMetadataTableConfigurationInput;
+    type Output = GetBucketMetadataTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetBucketMetadataTableConfiguration",
+            method: "GET",
+            uri: "/{Bucket}?metadataTable",
+            status: 200,
+            input: &schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetBucketMetadataTableConfigurationResult",
             errors: &[],
             unsigned: false,
             checksum_required: false,
@@ -3701,6 +3859,78 @@ impl wire::OperationShape for SelectObjectContent {
     };
 }
 
+pub struct UpdateBucketMetadataAnnotationTableConfiguration;
+
+impl wire::OperationShape for UpdateBucketMetadataAnnotationTableConfiguration {
+    type Input = UpdateBucketMetadataAnnotationTableConfigurationInput;
+    type Output = UpdateBucketMetadataAnnotationTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateBucketMetadataAnnotationTableConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?metadataAnnotationTable",
+            status: 200,
+            input: &schema::UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "AnnotationTableConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateBucketMetadataInventoryTableConfiguration;
+
+impl wire::OperationShape for UpdateBucketMetadataInventoryTableConfiguration {
+    type Input = UpdateBucketMetadataInventoryTableConfigurationInput;
+    type Output = UpdateBucketMetadataInventoryTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateBucketMetadataInventoryTableConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?metadataInventoryTable",
+            status: 200,
+            input: &schema::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "InventoryTableConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct UpdateBucketMetadataJournalTableConfiguration;
+
+impl wire::OperationShape for UpdateBucketMetadataJournalTableConfiguration {
+    type Input = UpdateBucketMetadataJournalTableConfigurationInput;
+    type Output = UpdateBucketMetadataJournalTableConfigurationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateBucketMetadataJournalTableConfiguration",
+            method: "PUT",
+            uri: "/{Bucket}?metadataJournalTable",
+            status: 200,
+            input: &schema::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_REQUEST,
+            output: &schema::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "JournalTableConfiguration",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateObjectEncryption;
 
 impl wire::OperationShape for UpdateObjectEncryption {
@@ -3898,6 +4128,11 @@ wire::enumeration!(AnalyticsS3ExportFileFormat {
     Csv = "CSV",
 });
 
+wire::enumeration!(AnnotationConfigurationState {
+    Enabled = "ENABLED",
+    Disabled = "DISABLED",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AnnotationEntry {
     pub annotation_name: Option<String>,
@@ -3911,6 +4146,43 @@ pub struct AnnotationEntry {
 wire::structure!(AnnotationEntry, schema::ANNOTATION_ENTRY, {
     0 => annotation_name, 1 => last_modified, 2 => e_tag, 3 => checksum_algorithm, 4 => size,
     5 => replication_status,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnnotationTableConfiguration {
+    pub configuration_state: AnnotationConfigurationState,
+    pub encryption_configuration: Option<MetadataTableEncryptionConfiguration>,
+    pub role: Option<String>,
+}
+
+wire::structure!(AnnotationTableConfiguration, schema::ANNOTATION_TABLE_CONFIGURATION, {
+    0 => configuration_state, 1 => encryption_configuration, 2 => role,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnnotationTableConfigurationResult {
+    pub configuration_state: Option<AnnotationConfigurationState>,
+    pub table_status: Option<String>,
+    pub error: Option<ErrorDetails>,
+    pub table_name: Option<String>,
+    pub table_arn: Option<String>,
+    pub role: Option<String>,
+}
+
+wire::structure!(AnnotationTableConfigurationResult, schema::ANNOTATION_TABLE_CONFIGURATION_RESULT, {
+    0 => configuration_state, 1 => table_status, 2 => error, 3 => table_name, 4 => table_arn,
+    5 => role,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnnotationTableConfigurationUpdates {
+    pub configuration_state: AnnotationConfigurationState,
+    pub encryption_configuration: Option<MetadataTableEncryptionConfiguration>,
+    pub role: Option<String>,
+}
+
+wire::structure!(AnnotationTableConfigurationUpdates, schema::ANNOTATION_TABLE_CONFIGURATION_UPDATES, {
+    0 => configuration_state, 1 => encryption_configuration, 2 => role,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -4410,6 +4682,52 @@ wire::structure!(CreateBucketConfiguration, schema::CREATE_BUCKET_CONFIGURATION,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateBucketMetadataConfigurationOutput {}
+
+wire::structure!(
+    CreateBucketMetadataConfigurationOutput,
+    schema::CREATE_BUCKET_METADATA_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateBucketMetadataConfigurationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub metadata_configuration: MetadataConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(CreateBucketMetadataConfigurationInput, schema::CREATE_BUCKET_METADATA_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => metadata_configuration,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateBucketMetadataTableConfigurationOutput {}
+
+wire::structure!(
+    CreateBucketMetadataTableConfigurationOutput,
+    schema::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateBucketMetadataTableConfigurationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub metadata_table_configuration: MetadataTableConfiguration,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(CreateBucketMetadataTableConfigurationInput, schema::CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => metadata_table_configuration,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateBucketOutput {
     pub location: Option<String>,
     pub bucket_arn: Option<String>,
@@ -4675,6 +4993,44 @@ pub struct DeleteBucketLifecycleInput {
 }
 
 wire::structure!(DeleteBucketLifecycleInput, schema::DELETE_BUCKET_LIFECYCLE_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetadataConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketMetadataConfigurationOutput,
+    schema::DELETE_BUCKET_METADATA_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetadataConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketMetadataConfigurationInput, schema::DELETE_BUCKET_METADATA_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetadataTableConfigurationOutput {}
+
+wire::structure!(
+    DeleteBucketMetadataTableConfigurationOutput,
+    schema::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteBucketMetadataTableConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(DeleteBucketMetadataTableConfigurationInput, schema::DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
 });
 
@@ -4969,6 +5325,17 @@ wire::structure!(Destination, schema::DESTINATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct DestinationResult {
+    pub table_bucket_type: Option<String>,
+    pub table_bucket_arn: Option<String>,
+    pub table_namespace: Option<String>,
+}
+
+wire::structure!(DestinationResult, schema::DESTINATION_RESULT, {
+    0 => table_bucket_type, 1 => table_bucket_arn, 2 => table_namespace,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encryption {
     pub encryption_type: String,
     pub kms_key_id: Option<String>,
@@ -5033,6 +5400,16 @@ wire::structure!(Error, schema::ERROR, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ErrorDetails {
+    pub error_code: Option<String>,
+    pub error_message: Option<String>,
+}
+
+wire::structure!(ErrorDetails, schema::ERROR_DETAILS, {
+    0 => error_code, 1 => error_message,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ErrorDocument {
     pub key: String,
 }
@@ -5068,6 +5445,11 @@ wire::structure!(ExistingObjectReplication, schema::EXISTING_OBJECT_REPLICATION,
 wire::enumeration!(ExistingObjectReplicationStatus {
     Enabled = "Enabled",
     Disabled = "Disabled",
+});
+
+wire::enumeration!(ExpirationState {
+    Enabled = "ENABLED",
+    Disabled = "DISABLED",
 });
 
 wire::enumeration!(ExpirationStatus {
@@ -5299,6 +5681,65 @@ pub struct GetBucketLoggingInput {
 
 wire::structure!(GetBucketLoggingInput, schema::GET_BUCKET_LOGGING_REQUEST, {
     0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataConfigurationOutput {
+    pub get_bucket_metadata_configuration_result: Option<GetBucketMetadataConfigurationResult>,
+}
+
+wire::structure!(GetBucketMetadataConfigurationOutput, schema::GET_BUCKET_METADATA_CONFIGURATION_OUTPUT, {
+    0 => get_bucket_metadata_configuration_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketMetadataConfigurationInput, schema::GET_BUCKET_METADATA_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataConfigurationResult {
+    pub metadata_configuration_result: Option<MetadataConfigurationResult>,
+}
+
+wire::structure!(GetBucketMetadataConfigurationResult, schema::GET_BUCKET_METADATA_CONFIGURATION_RESULT, {
+    0 => metadata_configuration_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataTableConfigurationOutput {
+    pub get_bucket_metadata_table_configuration_result:
+        Option<GetBucketMetadataTableConfigurationResult>,
+}
+
+wire::structure!(GetBucketMetadataTableConfigurationOutput, schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT, {
+    0 => get_bucket_metadata_table_configuration_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataTableConfigurationInput {
+    pub bucket: String,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(GetBucketMetadataTableConfigurationInput, schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetBucketMetadataTableConfigurationResult {
+    pub metadata_table_configuration_result: Option<MetadataTableConfigurationResult>,
+    pub status: Option<String>,
+    pub error: Option<ErrorDetails>,
+}
+
+wire::structure!(GetBucketMetadataTableConfigurationResult, schema::GET_BUCKET_METADATA_TABLE_CONFIGURATION_RESULT, {
+    0 => metadata_table_configuration_result, 1 => status, 2 => error,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6203,6 +6644,11 @@ wire::structure!(InventoryConfiguration, schema::INVENTORY_CONFIGURATION, {
     5 => optional_fields, 6 => schedule,
 });
 
+wire::enumeration!(InventoryConfigurationState {
+    Enabled = "ENABLED",
+    Disabled = "DISABLED",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InventoryDestination {
     pub s3_bucket_destination: InventoryS3BucketDestination,
@@ -6292,6 +6738,39 @@ wire::structure!(InventorySchedule, schema::INVENTORY_SCHEDULE, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryTableConfiguration {
+    pub configuration_state: InventoryConfigurationState,
+    pub encryption_configuration: Option<MetadataTableEncryptionConfiguration>,
+}
+
+wire::structure!(InventoryTableConfiguration, schema::INVENTORY_TABLE_CONFIGURATION, {
+    0 => configuration_state, 1 => encryption_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryTableConfigurationResult {
+    pub configuration_state: Option<InventoryConfigurationState>,
+    pub table_status: Option<String>,
+    pub error: Option<ErrorDetails>,
+    pub table_name: Option<String>,
+    pub table_arn: Option<String>,
+}
+
+wire::structure!(InventoryTableConfigurationResult, schema::INVENTORY_TABLE_CONFIGURATION_RESULT, {
+    0 => configuration_state, 1 => table_status, 2 => error, 3 => table_name, 4 => table_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InventoryTableConfigurationUpdates {
+    pub configuration_state: InventoryConfigurationState,
+    pub encryption_configuration: Option<MetadataTableEncryptionConfiguration>,
+}
+
+wire::structure!(InventoryTableConfigurationUpdates, schema::INVENTORY_TABLE_CONFIGURATION_UPDATES, {
+    0 => configuration_state, 1 => encryption_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JSONInput {
     pub r#type: Option<String>,
 }
@@ -6307,6 +6786,38 @@ pub struct JSONOutput {
 
 wire::structure!(JSONOutput, schema::JSON_OUTPUT, {
     0 => record_delimiter,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JournalTableConfiguration {
+    pub record_expiration: RecordExpiration,
+    pub encryption_configuration: Option<MetadataTableEncryptionConfiguration>,
+}
+
+wire::structure!(JournalTableConfiguration, schema::JOURNAL_TABLE_CONFIGURATION, {
+    0 => record_expiration, 1 => encryption_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JournalTableConfigurationResult {
+    pub table_status: Option<String>,
+    pub error: Option<ErrorDetails>,
+    pub table_name: Option<String>,
+    pub table_arn: Option<String>,
+    pub record_expiration: Option<RecordExpiration>,
+}
+
+wire::structure!(JournalTableConfigurationResult, schema::JOURNAL_TABLE_CONFIGURATION_RESULT, {
+    0 => table_status, 1 => error, 2 => table_name, 3 => table_arn, 4 => record_expiration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JournalTableConfigurationUpdates {
+    pub record_expiration: RecordExpiration,
+}
+
+wire::structure!(JournalTableConfigurationUpdates, schema::JOURNAL_TABLE_CONFIGURATION_UPDATES, {
+    0 => record_expiration,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -6822,6 +7333,49 @@ wire::structure!(MaxMessageLengthExceeded, schema::MAX_MESSAGE_LENGTH_EXCEEDED, 
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataConfiguration {
+    pub journal_table_configuration: JournalTableConfiguration,
+    pub inventory_table_configuration: Option<InventoryTableConfiguration>,
+    pub annotation_table_configuration: Option<AnnotationTableConfiguration>,
+}
+
+wire::structure!(MetadataConfiguration, schema::METADATA_CONFIGURATION, {
+    0 => journal_table_configuration, 1 => inventory_table_configuration,
+    2 => annotation_table_configuration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataConfigurationAlreadyExists {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(MetadataConfigurationAlreadyExists, schema::METADATA_CONFIGURATION_ALREADY_EXISTS, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataConfigurationNotFound {
+    pub bucket_name: Option<String>,
+}
+
+wire::structure!(MetadataConfigurationNotFound, schema::METADATA_CONFIGURATION_NOT_FOUND, {
+    0 => bucket_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataConfigurationResult {
+    pub destination_result: Option<DestinationResult>,
+    pub journal_table_configuration_result: Option<JournalTableConfigurationResult>,
+    pub inventory_table_configuration_result: Option<InventoryTableConfigurationResult>,
+    pub annotation_table_configuration_result: Option<AnnotationTableConfigurationResult>,
+}
+
+wire::structure!(MetadataConfigurationResult, schema::METADATA_CONFIGURATION_RESULT, {
+    0 => destination_result, 1 => journal_table_configuration_result,
+    2 => inventory_table_configuration_result, 3 => annotation_table_configuration_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetadataEntry {
     pub name: Option<String>,
     pub value: Option<String>,
@@ -6829,6 +7383,34 @@ pub struct MetadataEntry {
 
 wire::structure!(MetadataEntry, schema::METADATA_ENTRY, {
     0 => name, 1 => value,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataTableConfiguration {
+    pub s3_tables_destination: S3TablesDestination,
+}
+
+wire::structure!(MetadataTableConfiguration, schema::METADATA_TABLE_CONFIGURATION, {
+    0 => s3_tables_destination,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataTableConfigurationResult {
+    pub s3_tables_destination_result: Option<S3TablesDestinationResult>,
+}
+
+wire::structure!(MetadataTableConfigurationResult, schema::METADATA_TABLE_CONFIGURATION_RESULT, {
+    0 => s3_tables_destination_result,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataTableEncryptionConfiguration {
+    pub sse_algorithm: TableSseAlgorithm,
+    pub kms_key_arn: Option<String>,
+}
+
+wire::structure!(MetadataTableEncryptionConfiguration, schema::METADATA_TABLE_ENCRYPTION_CONFIGURATION, {
+    0 => sse_algorithm, 1 => kms_key_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8122,6 +8704,16 @@ wire::structure!(QueueConfiguration, schema::QUEUE_CONFIGURATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct RecordExpiration {
+    pub expiration: ExpirationState,
+    pub days: Option<i32>,
+}
+
+wire::structure!(RecordExpiration, schema::RECORD_EXPIRATION, {
+    0 => expiration, 1 => days,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordsEvent {
     pub payload: Option<bytes::Bytes>,
 }
@@ -8409,6 +9001,28 @@ wire::structure!(S3Location, schema::S3_LOCATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3TablesDestination {
+    pub table_bucket_arn: String,
+    pub table_name: String,
+}
+
+wire::structure!(S3TablesDestination, schema::S3_TABLES_DESTINATION, {
+    0 => table_bucket_arn, 1 => table_name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct S3TablesDestinationResult {
+    pub table_bucket_arn: Option<String>,
+    pub table_name: Option<String>,
+    pub table_arn: Option<String>,
+    pub table_namespace: Option<String>,
+}
+
+wire::structure!(S3TablesDestinationResult, schema::S3_TABLES_DESTINATION_RESULT, {
+    0 => table_bucket_arn, 1 => table_name, 2 => table_arn, 3 => table_namespace,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SSEKMS {
     pub key_id: String,
 }
@@ -8630,6 +9244,11 @@ wire::enumeration!(StorageClassAnalysisSchemaVersion {
     V1 = "V_1",
 });
 
+wire::enumeration!(TableSseAlgorithm {
+    AwsKms = "aws:kms",
+    Aes256 = "AES256",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
     pub key: String,
@@ -8731,6 +9350,75 @@ wire::enumeration!(Type {
     CanonicalUser = "CanonicalUser",
     AmazonCustomerByEmail = "AmazonCustomerByEmail",
     Group = "Group",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataAnnotationTableConfigurationOutput {}
+
+wire::structure!(
+    UpdateBucketMetadataAnnotationTableConfigurationOutput,
+    schema::UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataAnnotationTableConfigurationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub annotation_table_configuration: AnnotationTableConfigurationUpdates,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(UpdateBucketMetadataAnnotationTableConfigurationInput, schema::UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => annotation_table_configuration,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataInventoryTableConfigurationOutput {}
+
+wire::structure!(
+    UpdateBucketMetadataInventoryTableConfigurationOutput,
+    schema::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataInventoryTableConfigurationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub inventory_table_configuration: InventoryTableConfigurationUpdates,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(UpdateBucketMetadataInventoryTableConfigurationInput, schema::UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => inventory_table_configuration,
+    4 => expected_bucket_owner,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataJournalTableConfigurationOutput {}
+
+wire::structure!(
+    UpdateBucketMetadataJournalTableConfigurationOutput,
+    schema::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateBucketMetadataJournalTableConfigurationInput {
+    pub bucket: String,
+    pub content_md5: Option<String>,
+    pub checksum_algorithm: Option<String>,
+    pub journal_table_configuration: JournalTableConfigurationUpdates,
+    pub expected_bucket_owner: Option<String>,
+}
+
+wire::structure!(UpdateBucketMetadataJournalTableConfigurationInput, schema::UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_REQUEST, {
+    0 => bucket, 1 => content_md5, 2 => checksum_algorithm, 3 => journal_table_configuration,
+    4 => expected_bucket_owner,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9135,6 +9823,11 @@ mod schema {
         Kind::Enum(super::AnalyticsS3ExportFileFormat::NAMES),
         Constraint::NONE,
     );
+    pub(super) static ANNOTATION_CONFIGURATION_STATE: Schema = schema(
+        "AnnotationConfigurationState",
+        Kind::Enum(super::AnnotationConfigurationState::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static ANNOTATION_ENTRY: Schema = schema(
         "AnnotationEntry",
         Kind::Structure(&[
@@ -9156,6 +9849,36 @@ mod schema {
     );
     pub(super) static ANNOTATION_NAME_TOO_LONG: Schema =
         schema("AnnotationNameTooLong", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ANNOTATION_TABLE_CONFIGURATION: Schema = schema(
+        "AnnotationTableConfiguration",
+        Kind::Structure(&[
+            body("ConfigurationState", &ANNOTATION_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("EncryptionConfiguration", &METADATA_TABLE_ENCRYPTION_CONFIGURATION, Flags::NONE),
+            body("Role", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANNOTATION_TABLE_CONFIGURATION_RESULT: Schema = schema(
+        "AnnotationTableConfigurationResult",
+        Kind::Structure(&[
+            body("ConfigurationState", &ANNOTATION_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("TableStatus", &STRING, Flags::NONE),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
+            body("TableName", &STRING, Flags::NONE),
+            body("TableArn", &STRING, Flags::NONE),
+            body("Role", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ANNOTATION_TABLE_CONFIGURATION_UPDATES: Schema = schema(
+        "AnnotationTableConfigurationUpdates",
+        Kind::Structure(&[
+            body("ConfigurationState", &ANNOTATION_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("EncryptionConfiguration", &METADATA_TABLE_ENCRYPTION_CONFIGURATION, Flags::NONE),
+            body("Role", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static AUTHORIZATION_HEADER_MALFORMED: Schema = schema(
         "AuthorizationHeaderMalformed",
         Kind::Structure(&[body("Region", &STRING, Flags::NONE)]),
@@ -9799,6 +10522,77 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static CREATE_BUCKET_METADATA_CONFIGURATION_OUTPUT: Schema =
+        schema("CreateBucketMetadataConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static CREATE_BUCKET_METADATA_CONFIGURATION_REQUEST: Schema = schema(
+        "CreateBucketMetadataConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "MetadataConfiguration",
+                    &METADATA_CONFIGURATION,
+                    Payload,
+                    "MetadataConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "CreateBucketMetadataTableConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST: Schema = schema(
+        "CreateBucketMetadataTableConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "MetadataTableConfiguration",
+                    &METADATA_TABLE_CONFIGURATION,
+                    Payload,
+                    "MetadataTableConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static CREATE_BUCKET_OUTPUT: Schema = schema(
         "CreateBucketOutput",
         Kind::Structure(&[
@@ -10221,6 +11015,41 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DELETE_BUCKET_METADATA_CONFIGURATION_OUTPUT: Schema =
+        schema("DeleteBucketMetadataConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_BUCKET_METADATA_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketMetadataConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "DeleteBucketMetadataTableConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST: Schema = schema(
+        "DeleteBucketMetadataTableConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_BUCKET_METRICS_CONFIGURATION_OUTPUT: Schema =
         schema("DeleteBucketMetricsConfigurationOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_BUCKET_METRICS_CONFIGURATION_REQUEST: Schema = schema(
@@ -10542,6 +11371,15 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static DESTINATION_RESULT: Schema = schema(
+        "DestinationResult",
+        Kind::Structure(&[
+            body("TableBucketType", &STRING, Flags::NONE),
+            body("TableBucketArn", &STRING, Flags::NONE),
+            body("TableNamespace", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DIRECTORY_BUCKET_TOKEN: Schema =
         schema("DirectoryBucketToken", Kind::String, limits(Some(0), Some(1024)));
     pub(super) static ENCRYPTION: Schema = schema(
@@ -10594,6 +11432,14 @@ mod schema {
             body("VersionId", &STRING, Flags::NONE),
             body("Code", &STRING, Flags::NONE),
             body("Message", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ERROR_DETAILS: Schema = schema(
+        "ErrorDetails",
+        Kind::Structure(&[
+            body("ErrorCode", &STRING, Flags::NONE),
+            body("ErrorMessage", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -10662,6 +11508,8 @@ mod schema {
         Kind::Enum(super::ExistingObjectReplicationStatus::NAMES),
         Constraint::NONE,
     );
+    pub(super) static EXPIRATION_STATE: Schema =
+        schema("ExpirationState", Kind::Enum(super::ExpirationState::NAMES), Constraint::NONE);
     pub(super) static EXPIRATION_STATUS: Schema =
         schema("ExpirationStatus", Kind::Enum(super::ExpirationStatus::NAMES), Constraint::NONE);
     pub(super) static EXPIRED_TOKEN: Schema =
@@ -10926,6 +11774,78 @@ mod schema {
                 "x-amz-expected-bucket-owner",
                 Flags::NONE,
             ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketMetadataConfigurationOutput",
+        Kind::Structure(&[bound(
+            "GetBucketMetadataConfigurationResult",
+            &GET_BUCKET_METADATA_CONFIGURATION_RESULT,
+            Payload,
+            "GetBucketMetadataConfigurationResult",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketMetadataConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_CONFIGURATION_RESULT: Schema = schema(
+        "GetBucketMetadataConfigurationResult",
+        Kind::Structure(&[body(
+            "MetadataConfigurationResult",
+            &METADATA_CONFIGURATION_RESULT,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "GetBucketMetadataTableConfigurationOutput",
+        Kind::Structure(&[bound(
+            "GetBucketMetadataTableConfigurationResult",
+            &GET_BUCKET_METADATA_TABLE_CONFIGURATION_RESULT,
+            Payload,
+            "GetBucketMetadataTableConfigurationResult",
+            Flags::NONE,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_TABLE_CONFIGURATION_REQUEST: Schema = schema(
+        "GetBucketMetadataTableConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_BUCKET_METADATA_TABLE_CONFIGURATION_RESULT: Schema = schema(
+        "GetBucketMetadataTableConfigurationResult",
+        Kind::Structure(&[
+            body(
+                "MetadataTableConfigurationResult",
+                &METADATA_TABLE_CONFIGURATION_RESULT,
+                Flags::REQUIRED,
+            ),
+            body("Status", &STRING, Flags::REQUIRED),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -12145,6 +13065,11 @@ mod schema {
         list(&INVENTORY_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static INVENTORY_CONFIGURATION_STATE: Schema = schema(
+        "InventoryConfigurationState",
+        Kind::Enum(super::InventoryConfigurationState::NAMES),
+        Constraint::NONE,
+    );
     pub(super) static INVENTORY_DESTINATION: Schema = schema(
         "InventoryDestination",
         Kind::Structure(&[body(
@@ -12205,6 +13130,33 @@ mod schema {
         Kind::Structure(&[body("Frequency", &INVENTORY_FREQUENCY, Flags::REQUIRED)]),
         Constraint::NONE,
     );
+    pub(super) static INVENTORY_TABLE_CONFIGURATION: Schema = schema(
+        "InventoryTableConfiguration",
+        Kind::Structure(&[
+            body("ConfigurationState", &INVENTORY_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("EncryptionConfiguration", &METADATA_TABLE_ENCRYPTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_TABLE_CONFIGURATION_RESULT: Schema = schema(
+        "InventoryTableConfigurationResult",
+        Kind::Structure(&[
+            body("ConfigurationState", &INVENTORY_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("TableStatus", &STRING, Flags::NONE),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
+            body("TableName", &STRING, Flags::NONE),
+            body("TableArn", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static INVENTORY_TABLE_CONFIGURATION_UPDATES: Schema = schema(
+        "InventoryTableConfigurationUpdates",
+        Kind::Structure(&[
+            body("ConfigurationState", &INVENTORY_CONFIGURATION_STATE, Flags::REQUIRED),
+            body("EncryptionConfiguration", &METADATA_TABLE_ENCRYPTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static JSON_INPUT: Schema = schema(
         "JSONInput",
         Kind::Structure(&[body("Type", &STRING, Flags::NONE)]),
@@ -12217,6 +13169,30 @@ mod schema {
     );
     pub(super) static JSON_PARSING_ERROR: Schema =
         schema("JSONParsingError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static JOURNAL_TABLE_CONFIGURATION: Schema = schema(
+        "JournalTableConfiguration",
+        Kind::Structure(&[
+            body("RecordExpiration", &RECORD_EXPIRATION, Flags::REQUIRED),
+            body("EncryptionConfiguration", &METADATA_TABLE_ENCRYPTION_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOURNAL_TABLE_CONFIGURATION_RESULT: Schema = schema(
+        "JournalTableConfigurationResult",
+        Kind::Structure(&[
+            body("TableStatus", &STRING, Flags::REQUIRED),
+            body("Error", &ERROR_DETAILS, Flags::NONE),
+            body("TableName", &STRING, Flags::REQUIRED),
+            body("TableArn", &STRING, Flags::NONE),
+            body("RecordExpiration", &RECORD_EXPIRATION, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static JOURNAL_TABLE_CONFIGURATION_UPDATES: Schema = schema(
+        "JournalTableConfigurationUpdates",
+        Kind::Structure(&[body("RecordExpiration", &RECORD_EXPIRATION, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
     pub(super) static KEY_TOO_LONG_ERROR: Schema = schema(
         "KeyTooLongError",
         Kind::Structure(&[
@@ -12809,9 +13785,72 @@ mod schema {
         map((&STRING, "key"), (&STRING, "value"), false, false),
         Constraint::NONE,
     );
+    pub(super) static METADATA_CONFIGURATION: Schema = schema(
+        "MetadataConfiguration",
+        Kind::Structure(&[
+            body("JournalTableConfiguration", &JOURNAL_TABLE_CONFIGURATION, Flags::REQUIRED),
+            body("InventoryTableConfiguration", &INVENTORY_TABLE_CONFIGURATION, Flags::NONE),
+            body("AnnotationTableConfiguration", &ANNOTATION_TABLE_CONFIGURATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_CONFIGURATION_ALREADY_EXISTS: Schema = schema(
+        "MetadataConfigurationAlreadyExists",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_CONFIGURATION_NOT_FOUND: Schema = schema(
+        "MetadataConfigurationNotFound",
+        Kind::Structure(&[body("BucketName", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_CONFIGURATION_RESULT: Schema = schema(
+        "MetadataConfigurationResult",
+        Kind::Structure(&[
+            body("DestinationResult", &DESTINATION_RESULT, Flags::REQUIRED),
+            body(
+                "JournalTableConfigurationResult",
+                &JOURNAL_TABLE_CONFIGURATION_RESULT,
+                Flags::NONE,
+            ),
+            body(
+                "InventoryTableConfigurationResult",
+                &INVENTORY_TABLE_CONFIGURATION_RESULT,
+                Flags::NONE,
+            ),
+            body(
+                "AnnotationTableConfigurationResult",
+                &ANNOTATION_TABLE_CONFIGURATION_RESULT,
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static METADATA_ENTRY: Schema = schema(
         "MetadataEntry",
         Kind::Structure(&[body("Name", &STRING, Flags::NONE), body("Value", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_TABLE_CONFIGURATION: Schema = schema(
+        "MetadataTableConfiguration",
+        Kind::Structure(&[body("S3TablesDestination", &S3_TABLES_DESTINATION, Flags::REQUIRED)]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_TABLE_CONFIGURATION_RESULT: Schema = schema(
+        "MetadataTableConfigurationResult",
+        Kind::Structure(&[body(
+            "S3TablesDestinationResult",
+            &S3_TABLES_DESTINATION_RESULT,
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static METADATA_TABLE_ENCRYPTION_CONFIGURATION: Schema = schema(
+        "MetadataTableEncryptionConfiguration",
+        Kind::Structure(&[
+            body("SseAlgorithm", &TABLE_SSE_ALGORITHM, Flags::REQUIRED),
+            body("KmsKeyArn", &STRING, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static METADATA_TOO_LARGE: Schema = schema(
@@ -14537,6 +15576,14 @@ mod schema {
         list(&QUEUE_CONFIGURATION, "member", true, false),
         Constraint::NONE,
     );
+    pub(super) static RECORD_EXPIRATION: Schema = schema(
+        "RecordExpiration",
+        Kind::Structure(&[
+            body("Expiration", &EXPIRATION_STATE, Flags::REQUIRED),
+            body("Days", &INTEGER, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static RECORDS_EVENT: Schema = schema(
         "RecordsEvent",
         Kind::Structure(&[body("Payload", &BLOB, Flags::NONE)]),
@@ -14831,6 +15878,24 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static S3_TABLES_DESTINATION: Schema = schema(
+        "S3TablesDestination",
+        Kind::Structure(&[
+            body("TableBucketArn", &STRING, Flags::REQUIRED),
+            body("TableName", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static S3_TABLES_DESTINATION_RESULT: Schema = schema(
+        "S3TablesDestinationResult",
+        Kind::Structure(&[
+            body("TableBucketArn", &STRING, Flags::REQUIRED),
+            body("TableName", &STRING, Flags::REQUIRED),
+            body("TableArn", &STRING, Flags::REQUIRED),
+            body("TableNamespace", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static SSE_CUSTOMER_KEY: Schema =
         sensitive(schema("SSECustomerKey", Kind::String, Constraint::NONE));
     pub(super) static SSEKMS: Schema = schema(
@@ -15037,6 +16102,8 @@ mod schema {
         Kind::Enum(super::StorageClassAnalysisSchemaVersion::NAMES),
         Constraint::NONE,
     );
+    pub(super) static TABLE_SSE_ALGORITHM: Schema =
+        schema("TableSseAlgorithm", Kind::Enum(super::TableSseAlgorithm::NAMES), Constraint::NONE);
     pub(super) static TAG: Schema = schema(
         "Tag",
         Kind::Structure(&[
@@ -15150,6 +16217,118 @@ mod schema {
         schema("UnsupportedSqlStructure", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_STORAGE_CLASS: Schema =
         schema("UnsupportedStorageClass", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "UpdateBucketMetadataAnnotationTableConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_REQUEST: Schema =
+        schema(
+            "UpdateBucketMetadataAnnotationTableConfigurationRequest",
+            Kind::Structure(&[
+                bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+                bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+                bound(
+                    "ChecksumAlgorithm",
+                    &STRING,
+                    Header,
+                    "x-amz-sdk-checksum-algorithm",
+                    Flags::NONE,
+                ),
+                namespace(
+                    "http://s3.amazonaws.com/doc/2006-03-01/",
+                    bound(
+                        "AnnotationTableConfiguration",
+                        &ANNOTATION_TABLE_CONFIGURATION_UPDATES,
+                        Payload,
+                        "AnnotationTableConfiguration",
+                        Flags::REQUIRED,
+                    ),
+                ),
+                bound(
+                    "ExpectedBucketOwner",
+                    &STRING,
+                    Header,
+                    "x-amz-expected-bucket-owner",
+                    Flags::NONE,
+                ),
+            ]),
+            Constraint::NONE,
+        );
+    pub(super) static UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "UpdateBucketMetadataInventoryTableConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_BUCKET_METADATA_INVENTORY_TABLE_CONFIGURATION_REQUEST: Schema = schema(
+        "UpdateBucketMetadataInventoryTableConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "InventoryTableConfiguration",
+                    &INVENTORY_TABLE_CONFIGURATION_UPDATES,
+                    Payload,
+                    "InventoryTableConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
+        "UpdateBucketMetadataJournalTableConfigurationOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_BUCKET_METADATA_JOURNAL_TABLE_CONFIGURATION_REQUEST: Schema = schema(
+        "UpdateBucketMetadataJournalTableConfigurationRequest",
+        Kind::Structure(&[
+            bound("Bucket", &STRING, Path, "Bucket", Flags::REQUIRED),
+            bound("ContentMD5", &STRING, Header, "Content-MD5", Flags::NONE),
+            bound(
+                "ChecksumAlgorithm",
+                &STRING,
+                Header,
+                "x-amz-sdk-checksum-algorithm",
+                Flags::NONE,
+            ),
+            namespace(
+                "http://s3.amazonaws.com/doc/2006-03-01/",
+                bound(
+                    "JournalTableConfiguration",
+                    &JOURNAL_TABLE_CONFIGURATION_UPDATES,
+                    Payload,
+                    "JournalTableConfiguration",
+                    Flags::REQUIRED,
+                ),
+            ),
+            bound(
+                "ExpectedBucketOwner",
+                &STRING,
+                Header,
+                "x-amz-expected-bucket-owner",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_OBJECT_ENCRYPTION_REQUEST: Schema = schema(
         "UpdateObjectEncryptionRequest",
         Kind::Structure(&[

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::events::{self, Change};
 use crate::lifecycle;
 use crate::metadata::{Draft, Writes};
+use crate::metadata_tables::{By, Entry, note};
 use crate::model::{
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, PutObjectInput, PutObjectOutput,
@@ -138,6 +139,7 @@ pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjec
         let encryption = sealing.keep(tx, nonce)?;
         (object.listed.owner, object.more) = draft.settle(tx, &bucket, encryption)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
+        note(tx, &bucket, (name, key), Entry::Created(&object), By::Caller)?;
         expiration = lifecycle::expiration(tx, (name, key), &bucket, &object)?;
         charged = payment::charged(tx, &bucket, input.request_payer.as_deref());
         events::emit(tx, &bucket, name, &Change::created(event, key, &object))

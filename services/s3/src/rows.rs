@@ -39,9 +39,60 @@ pub(crate) struct Bucket {
     pub(crate) has_lifecycle: bool,
     pub(crate) has_replication: bool,
     pub(crate) has_logging: bool,
+    /// The number of the metadata configuration whose journal hears of changes; zero if there is none.
+    pub(crate) metadata: u64,
 }
 
-row!(Bucket, 2, older_bucket);
+row!(Bucket, 3, older_bucket);
+
+/// A bucket of the second version.
+#[derive(Deserialize)]
+struct BucketV2 {
+    id: u64,
+    account: String,
+    region: String,
+    created_millis: i64,
+    location: String,
+    notifies: bool,
+    policy: u64,
+    public_access: Option<PublicAccess>,
+    encryption: DefaultEncryption,
+    versioning: Versioning,
+    has_lock: bool,
+    retention: Option<DefaultRetention>,
+    ownership: Option<Ownership>,
+    acl: Option<Acl>,
+    requester_pays: bool,
+    has_lifecycle: bool,
+    has_replication: bool,
+    has_logging: bool,
+}
+
+impl From<BucketV2> for Bucket {
+    fn from(old: BucketV2) -> Bucket {
+        Bucket {
+            id: old.id,
+            account: old.account,
+            region: old.region,
+            created_millis: old.created_millis,
+            location: old.location,
+            notifies: old.notifies,
+            policy: old.policy,
+            public_access: old.public_access,
+            encryption: old.encryption,
+            versioning: old.versioning,
+            has_lock: old.has_lock,
+            retention: old.retention,
+            ownership: old.ownership,
+            acl: old.acl,
+            requester_pays: old.requester_pays,
+            has_lifecycle: old.has_lifecycle,
+            has_replication: old.has_replication,
+            has_logging: old.has_logging,
+            metadata: 0,
+        }
+    }
+}
 
 /// A bucket of the first version.
 #[derive(Deserialize)]
@@ -58,8 +109,10 @@ struct BucketV1 {
 }
 
 fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
-    if version != 1 {
-        return store::no_older_version(version, bytes);
+    match version {
+        1 => {}
+        2 => return Ok(decode_fields::<BucketV2>(bytes)?.into()),
+        _ => return store::no_older_version(version, bytes),
     }
     let old: BucketV1 = decode_fields(bytes)?;
     Ok(Bucket {
@@ -81,6 +134,7 @@ fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
         has_lifecycle: false,
         has_replication: false,
         has_logging: false,
+        metadata: 0,
     })
 }
 

@@ -16,6 +16,7 @@ use crate::annotations::rows::{ANNOTATED, ANNOTATIONS, ORPHANS as ORPHANED_ANNOT
 use crate::ciphers::Nonce;
 use crate::directory;
 use crate::error::Error;
+use crate::metadata_tables::rows::{CONFIGURED, JOURNALS, RECORDS};
 pub(crate) use crate::rows::*;
 use crate::rules;
 use crate::tasks;
@@ -100,6 +101,9 @@ pub(crate) static TABLES: &[TableLabel] = &[
     LOGGED.label(),
     COUNTED.label(),
     INVENTORIES.label(),
+    CONFIGURED.label(),
+    JOURNALS.label(),
+    RECORDS.label(),
     ANNOTATED.label(),
     ANNOTATIONS.label(),
     ORPHANED_ANNOTATIONS.label(),

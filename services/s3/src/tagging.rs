@@ -6,6 +6,7 @@ use crate::abac;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::metadata_tables::{By, Entry, note};
 use crate::model::{
     DeleteBucketTaggingInput, DeleteBucketTaggingOutput, DeleteObjectTaggingInput,
     DeleteObjectTaggingOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
@@ -59,6 +60,7 @@ fn set(
     object.tags = tags;
     let version_id = object.version_id();
     events::emit(tx, bucket, at.0, &Change::tagged(event, at.1, object))?;
+    note(tx, bucket, at, Entry::Updated(object), By::Caller)?;
     replication::changed(tx, bucket, at, object)?;
     versions::save(tx, at, found)?;
     Ok(version_id)

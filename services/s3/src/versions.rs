@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::directory;
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::metadata_tables::{Entry, note};
 use crate::model::{
     BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput, MFADelete,
     PutBucketVersioningInput, PutBucketVersioningOutput,
@@ -311,6 +312,8 @@ pub(crate) fn remove(
                 store::delete_object(tx, at, &old)?;
                 let change = Change::removed(at.1, tx.version(), None).of(removal.cause);
                 events::emit(tx, bucket, at.0, &change)?;
+                let entry = Entry::Removed(old.version, old.version_name);
+                note(tx, bucket, at, entry, removal.cause.into())?;
             }
             Ok(Removed::default())
         }
@@ -337,6 +340,7 @@ fn mark(tx: &mut WriteTx<'_>, bucket: &Bucket, at: At<'_>, cause: Cause) -> Resu
     OBJECTS.delete(tx, &at)?;
     let owner = Some(tx.account().to_owned()).filter(|account| *account != bucket.account);
     let marker = Marker { version_name, modified_millis: tx.now().millis(), owner };
+    note(tx, bucket, at, Entry::Marked(number, &marker), cause.into())?;
     VERSIONS.put(tx, &key, &Version::Marker(marker))?;
     if version_name.is_null() {
         NULLS.put(tx, &at, &number)?;
@@ -358,23 +362,24 @@ fn remove_version(
     removal: Removal<'_>,
 ) -> Result<Removed, Error> {
     let removed = Removed { version_id: Some(version_id.to_owned()), is_marker: false };
-    let is_marker = match find(tx, at, Some(version_id))? {
+    let (is_marker, number, name) = match find(tx, at, Some(version_id))? {
         None => return Ok(removed),
         Some(Found::Current(object)) => {
             crate::locks::check(tx, at, &object, removal)?;
             store::delete_object(tx, at, &object)?;
-            false
+            (false, object.version, object.version_name)
         }
         Some(Found::Older(number, object)) => {
             crate::locks::check(tx, at, &object, removal)?;
             remove_older(tx, at, number)?;
-            false
+            (false, number, object.version_name)
         }
-        Some(Found::Marker(number, _)) => {
+        Some(Found::Marker(number, marker)) => {
             remove_older(tx, at, number)?;
-            true
+            (true, number, marker.version_name)
         }
     };
+    note(tx, bucket, at, Entry::Removed(number, name), removal.cause.into())?;
     if bucket.versioning != Versioning::Never {
         promote(tx, at)?;
     }

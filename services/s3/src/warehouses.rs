@@ -83,6 +83,7 @@ pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Option<Bucke
         has_lifecycle: false,
         has_replication: false,
         has_logging: false,
+        metadata: 0,
     }))
 }
 

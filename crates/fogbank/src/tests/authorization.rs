@@ -108,6 +108,15 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "s3:DeleteObjectAnnotation",
         "the reference does not have it yet",
     ),
+    ("s3:CreateBucketMetadata*", "kms:DescribeKey", ASKED),
+    ("s3:CreateBucketMetadata*", "s3tables:${Any}", ASKED),
+    ("s3:UpdateBucketMetadataInventoryTableConfiguration", "kms:DescribeKey", ASKED),
+    ("s3:UpdateBucketMetadataInventoryTableConfiguration", "s3tables:${Any}", ASKED),
+    (
+        "s3:UpdateBucketMetadataAnnotationTableConfiguration",
+        "s3:UpdateBucketMetadataAnnotationTableConfiguration",
+        "the reference does not have it yet",
+    ),
     ("s3:DeleteBucketReplication", "iam:PassRole", "no role is given away"),
     (
         "s3:PutReplicationConfiguration",
@@ -206,6 +215,7 @@ const NEW: &str = "the reference at hand is older than the operation";
 const PARTNERS: &str = "there are no secrets that partners hold";
 const VIRTUAL: &str = "there are no security keys, which only the console registers";
 const ROWS: &str = "the row of the credential tells";
+const ASKED: &str = "asked while it runs; a table that may not be made says so";
 const LATER: &str = "not given yet";
 
 /// Somebody without any policy, on behalf of whom nothing is looked up.

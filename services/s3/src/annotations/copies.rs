@@ -11,6 +11,7 @@ use crate::directory;
 use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::metadata_tables::{By, Entry, RecordKind, note};
 use crate::replication;
 use crate::store::{Bucket, Object};
 use crate::versions::At;
@@ -149,6 +150,8 @@ pub(crate) fn write(
         replication::annotated(tx, bucket, (at, object), &name, status)?;
         rows::put(tx, at, object.version, (&name, &annotation))?;
         events::emit(tx, bucket, at.0, &Change::annotated("Put", at.1, object))?;
+        let entry = Entry::Annotated(RecordKind::CreateAnnotation, object, &name);
+        note(tx, bucket, at, entry, By::Caller)?;
     }
     Ok(())
 }

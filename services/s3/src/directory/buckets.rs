@@ -63,6 +63,7 @@ pub(crate) fn create(
         has_lifecycle: false,
         has_replication: false,
         has_logging: false,
+        metadata: 0,
     };
     BUCKETS.put(tx, name, &bucket)?;
     DIRECTORIES.put(tx, &(&*bucket.account, &**name), &directory)?;

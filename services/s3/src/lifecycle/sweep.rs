@@ -15,10 +15,11 @@ use super::rules::{Noncurrent, Rules, Subject, midnight};
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::metadata_tables::{By, Entry, note};
 use crate::replication;
 use crate::store::{
     self, BUCKETS, Bucket, LIFECYCLES, LISTED, Lifecycle, OBJECTS, SHOWN, ShownVersion, UPLOADS,
-    VERSIONS, Version, Versioning,
+    VERSIONS, Version, VersionName, Versioning,
 };
 use crate::tiering;
 use crate::versions::{self, Cause, Found, Removal};
@@ -372,6 +373,7 @@ impl Swept<'_> {
             done.push(Done::moved(key, &object, class));
             tiering::entered(tx, at, object.version, class)?;
             events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
+            note(tx, bucket, at, Entry::Updated(&object), By::S3)?;
         }
         if expires {
             let removal = Removal { cause: Cause::Lifecycle, ..Removal::default() };
@@ -400,7 +402,7 @@ impl Swept<'_> {
                 if self.noncurrent_expires(&subject, noncurrent) {
                     let version_id = versions::called(marker.version_name, number);
                     done.push(Done::removed(key, &version_id, None));
-                    self.remove_version(tx, bucket, (key, number), version_id)?;
+                    self.remove_version(tx, bucket, (key, number), marker.version_name)?;
                 }
                 Ok(())
             }
@@ -412,7 +414,7 @@ impl Swept<'_> {
                 {
                     let version_id = versions::called(object.version_name, number);
                     done.push(Done::removed(key, &version_id, Some(object.listed.size)));
-                    return self.remove_version(tx, bucket, (key, number), version_id);
+                    return self.remove_version(tx, bucket, (key, number), object.version_name);
                 }
                 let Some(class) = self.noncurrent_moves_to(&subject, noncurrent) else {
                     return Ok(());
@@ -422,6 +424,7 @@ impl Swept<'_> {
                 done.push(Done::moved(key, &object, class));
                 tiering::entered(tx, at, number, class)?;
                 events::emit(tx, bucket, self.name, &Change::moved(key, &object, class))?;
+                note(tx, bucket, at, Entry::Updated(&object), By::S3)?;
                 versions::save(tx, at, Found::Older(number, *object))
             }
         }
@@ -443,7 +446,7 @@ impl Swept<'_> {
         }
         let version_id = versions::called(marker.version_name, number);
         done.push(Done::removed(key, &version_id, None));
-        self.remove_version(tx, bucket, (key, number), version_id)
+        self.remove_version(tx, bucket, (key, number), marker.version_name)
     }
 
     fn remove_version(
@@ -451,9 +454,11 @@ impl Swept<'_> {
         tx: &mut WriteTx<'_>,
         bucket: &Bucket,
         (key, number): (&str, u64),
-        version_id: String,
+        name: VersionName,
     ) -> Result<(), Error> {
         versions::forget(tx, (self.name, key), number)?;
+        note(tx, bucket, (self.name, key), Entry::Removed(number, name), By::S3)?;
+        let version_id = versions::called(name, number);
         let change = Change::removed(key, tx.version(), Some(version_id)).of(Cause::Lifecycle);
         events::emit(tx, bucket, self.name, &change)
     }

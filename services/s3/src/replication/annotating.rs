@@ -18,6 +18,7 @@ use crate::ciphers::Locked;
 use crate::encryption::{self, Sealing};
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::metadata_tables::{By, Entry, RecordKind, note};
 use crate::store::{BUCKETS, Bucket, Encryption, Object};
 use crate::versions::{self, At};
 
@@ -222,6 +223,8 @@ fn repeat(
         if rows::remove(tx, job.to(), there.version, &task.name)? {
             let change = Change::annotated("Delete", &job.key, &there);
             events::emit(tx, &to, &job.to, &change)?;
+            let entry = Entry::Annotated(RecordKind::DeleteAnnotation, &there, &task.name);
+            note(tx, &to, job.to(), entry, By::S3)?;
         }
         return Ok(());
     };
@@ -240,6 +243,8 @@ fn repeat(
     }
     rows::put(tx, job.to(), there.version, (&task.name, &copy))?;
     events::emit(tx, &to, &job.to, &Change::annotated("Put", &job.key, &there))?;
+    let entry = Entry::Annotated(RecordKind::CreateAnnotation, &there, &task.name);
+    note(tx, &to, job.to(), entry, By::S3)?;
     Ok(settle(tx, task, (number, annotation), Progress::Done)?)
 }
 

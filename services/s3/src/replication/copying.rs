@@ -17,6 +17,7 @@ use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
+use crate::metadata_tables::{By, Entry, note};
 use crate::resealing::{self, Body, Sealed};
 use crate::store::{
     self, BUCKETS, Bucket, Encryption, Listed, Marker, More, Object, PARTS, Part, VERSIONS,
@@ -183,7 +184,11 @@ fn copy(
     match versions::numbered(tx, job.to(), job.number)? {
         Some(mut there) => {
             if let Some(copy) = there.object_mut() {
+                let is_news = copy.tags != object.tags;
                 repeat(copy, object, &to, acl);
+                if is_news {
+                    note(tx, &to, job.to(), Entry::Updated(copy), By::S3)?;
+                }
             }
             versions::save(tx, job.to(), there)?;
         }
@@ -216,6 +221,7 @@ fn copy(
             // Which of the two a large copy is called is a guess.
             let event = if copy.parts.is_some() { "CompleteMultipartUpload" } else { "Put" };
             events::emit(tx, &to, &job.to, &Change::created(event, &job.key, &copy))?;
+            note(tx, &to, job.to(), Entry::Created(&copy), By::S3)?;
             placing::object(tx, &to, job.to(), copy)?;
         }
     }
@@ -348,6 +354,7 @@ fn repeat_marker(
     let owner = marker.owner.unwrap_or_else(|| bucket.account.clone());
     let keeps_owner = !rule.owns_copies && !to.is_enforced() && owner != to.account;
     let copy = Marker { owner: Some(owner).filter(|_| keeps_owner), ..marker };
+    note(tx, &to, job.to(), Entry::Marked(job.number, &copy), By::S3)?;
     placing::marker(tx, &to, job.to(), job.number, copy)?;
     let change = Change::marked(&job.key, job.number, Some(versions::id(job.number)));
     Ok(events::emit(tx, &to, &job.to, &change)?)

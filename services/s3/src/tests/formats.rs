@@ -7,6 +7,10 @@ use fogbank_testkit::{check_row, expect};
 use crate::annotations::rows::{Annotated, Annotation, ListedAnnotation};
 use crate::checksums::{Algorithm, Checksum};
 use crate::directory::{Directory, Renamed};
+use crate::metadata_tables::RecordKind;
+use crate::metadata_tables::rows::{
+    Configured, CustomerTable, Described, Failure, Journal, Record, Sealed, Status, TableState,
+};
 use crate::rules::ETag;
 use crate::store::{
     Acl, AclGrant, AclGrantee, AclPermission, Begun, Bucket, DefaultEncryption, DefaultRetention,
@@ -49,6 +53,66 @@ fn inventories() {
 }
 
 #[test]
+fn metadata_configurations() {
+    let table = |status, encryption| TableState { status, encryption, arn: Some("t".into()) };
+    let key = Some(Some("k".to_owned()));
+    let row = Configured {
+        number: 300,
+        customer: Some(CustomerTable { table_bucket_arn: "b".into(), table: "n".into() }),
+        expires_days: Some(300),
+        journal: table(Status::Failed(Failure::JournalTableNotAvailable), key),
+        inventory: Some(table(Status::Backfilling, Some(None))),
+        annotation: Some(table(Status::Active, None)),
+        role: Some("r".into()),
+    };
+    check_row(
+        &row,
+        expect!["01ac02010162016e01ac0203060101016b01017401010100010174010200010174010172"],
+    );
+    let journal = Journal {
+        bucket: "photos".into(),
+        bucket_id: 3,
+        account: "0".into(),
+        region: "r".into(),
+        table_arn: Some("t".into()),
+        is_ended: true,
+        delivered: (300, 1),
+        batch: Some((301, 2)),
+        maintained_millis: 1,
+    };
+    check_row(&journal, expect!["010670686f746f73030130017201017401ac020101ad020202"]);
+    let sealed = Sealed::Kms { is_dual: true, key_arn: "k".into(), bucket_key: true };
+    let described = Described {
+        size: 300,
+        modified_millis: 1,
+        e_tag: Some(ETag { md5: [7; 16], parts: 2 }),
+        storage_class: Some("GLACIER".into()),
+        sealed,
+        checksum: Some(Algorithm::Sha256),
+        tags: pairs(),
+        metadata: pairs(),
+    };
+    let record = Record {
+        kind: RecordKind::DeleteAnnotation,
+        key: "a".into(),
+        millis: 1_767_225_600_000,
+        version: 300,
+        version_name: VersionName::Id,
+        described: Some(Box::new(described)),
+        requester: Some("0".into()),
+        source_ip: Some("::1".into()),
+        request_id: "id".into(),
+        annotation: Some("n".into()),
+    };
+    check_row(
+        &record,
+        expect![[r#"
+        0105016180a0d5edee66ac020201ac02020107070707070707070707070707070707020107474c41434945520201016b
+        01010401016b017601016b017601013001033a3a3102696401016e"#]],
+    );
+}
+
+#[test]
 fn directories() {
     check_row(&Directory { is_local_zone: true }, expect!["0101"]);
     check_row(
@@ -81,6 +145,7 @@ fn buckets() {
         has_lifecycle: true,
         has_replication: false,
         has_logging: false,
+        metadata: 300,
     };
     let older =
         "01ac020c3030303030303030303030300975732d656173742d3180a0d5edee66000102010001010101";
@@ -93,29 +158,34 @@ fn buckets() {
         acl: None,
         requester_pays: false,
         has_lifecycle: false,
+        metadata: 0,
         ..bucket.clone()
     };
     assert_eq!(older, plain);
+    let older = "02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02010101010001630301010000";
+    let older =
+        Bucket::decode_slice(&hex::decode(older).expect("hex")).expect("the second version");
+    assert_eq!(older, Bucket { metadata: 0, ..bucket.clone() });
     check_row(
         &bucket,
         expect![[r#"
-            02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
-            010101010001630301010000"#]],
+            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
+            010101010001630301010000ac02"#]],
     );
     let kms = DefaultEncryption::Kms { is_dual: true, key_id: Some("k".into()), bucket_key: false };
     let kms = Bucket { encryption: kms, acl: None, retention: None, ..bucket.clone() };
     check_row(
         &kms,
         expect![[r#"
-        02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101020101016b000201
-        0001010001010000"#]],
+            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101020101016b000201
+            0001010001010000ac02"#]],
     );
     let unset = Bucket { encryption: DefaultEncryption::Unset, ..kms };
     check_row(
         &unset,
         expect![[r#"
-        02ac020c3030303030303030303030300975732d656173742d3180a0d5edee6600010201000101010302010001010001
-        010000"#]],
+            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee6600010201000101010302010001010001
+            010000ac02"#]],
     );
     check_row(&Tags(pairs()), expect!["0101016b0176"]);
     let lifecycle = Lifecycle { number: 300, varies_by_class: true, swept_millis: Some(1) };

@@ -19,6 +19,7 @@ mod kms;
 mod lifecycle;
 mod listing;
 mod locks;
+mod metadata_tables;
 mod notifications;
 mod objects;
 mod payment;

@@ -1,0 +1,161 @@
+//! How the configurations of S3 Metadata lie in the store, and the records that wait for the journal.
+
+use fogbank_core::store::{Table, row};
+use serde::{Deserialize, Serialize};
+
+use crate::checksums::Algorithm;
+use crate::rules::ETag;
+use crate::store::VersionName;
+
+/// The configuration of each bucket that has one.
+pub(crate) static CONFIGURED: Table<String, Configured> =
+    Table::new("s3.metadata-configurations", 0x0250);
+/// The journals, by the numbers of their configurations. One whose configuration is gone stays until its records are
+/// delivered.
+pub(crate) static JOURNALS: Table<u64, Journal> = Table::new("s3.journals", 0x0251);
+/// Records that wait for their journal: by the number of its configuration, the number of the transaction, and the place
+/// within it.
+pub(crate) static RECORDS: Table<(u64, u64, u64), Record> =
+    Table::new("s3.journal-records", 0x0252);
+
+/// The metadata configuration of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Configured {
+    /// The number of the transaction that created it.
+    pub(crate) number: u64,
+    /// Where a configuration of the first version has its table; none for the table bucket that AWS manages.
+    pub(crate) customer: Option<CustomerTable>,
+    /// After how many days records of the journal go; none if they stay.
+    pub(crate) expires_days: Option<u32>,
+    pub(crate) journal: TableState,
+    /// None if the inventory table is disabled.
+    pub(crate) inventory: Option<TableState>,
+    /// None if the annotation table is disabled.
+    pub(crate) annotation: Option<TableState>,
+    /// The role that was given for the annotation table.
+    pub(crate) role: Option<String>,
+}
+
+row!(Configured, 1);
+
+/// The table of a configuration of the first version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CustomerTable {
+    pub(crate) table_bucket_arn: String,
+    pub(crate) table: String,
+}
+
+/// How far a table is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TableState {
+    pub(crate) status: Status,
+    /// The key of KMS that encrypts it; none if its table bucket decides, `Some(None)` for keys of S3.
+    pub(crate) encryption: Option<Option<String>>,
+    /// The table's ARN, once it is there.
+    pub(crate) arn: Option<String>,
+}
+
+/// The states of tables. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Status {
+    Creating,
+    Backfilling,
+    Active,
+    Failed(Failure),
+}
+
+/// Why a table failed. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    AccessDeniedCreatingResources,
+    AccessDeniedWritingToTable,
+    DestinationTableNotFound,
+    ServerInternalError,
+    /// In the words of each kind of table: `JournalTableAlreadyExists` and so on.
+    TableAlreadyExists,
+    TableBucketNotFound,
+    JournalTableNotAvailable,
+}
+
+/// How far a journal is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    pub(crate) bucket: String,
+    /// The bucket's own number.
+    pub(crate) bucket_id: u64,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// The table's ARN, once it is there.
+    pub(crate) table_arn: Option<String>,
+    /// Whether the configuration is gone, so that the journal ends with the records that wait.
+    pub(crate) is_ended: bool,
+    /// The transaction and place of the last record that is in the table.
+    pub(crate) delivered: (u64, u64),
+    /// Those of the last record of the batch that is being written.
+    pub(crate) batch: Option<(u64, u64)>,
+    /// When the table was last looked after, or when the configuration was created.
+    pub(crate) maintained_millis: i64,
+}
+
+row!(Journal, 1);
+
+/// What a record tells. The order is the format on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RecordKind {
+    Create,
+    UpdateMetadata,
+    /// A version, or an object, was removed for good.
+    Delete,
+    DeleteMarker,
+    CreateAnnotation,
+    DeleteAnnotation,
+}
+
+/// A change of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) kind: RecordKind,
+    pub(crate) key: String,
+    pub(crate) millis: i64,
+    /// The number of the version that it is about.
+    pub(crate) version: u64,
+    pub(crate) version_name: VersionName,
+    /// The version as it is now; none if it is gone.
+    pub(crate) described: Option<Box<Described>>,
+    /// The account or the service that made the change.
+    pub(crate) requester: Option<String>,
+    pub(crate) source_ip: Option<String>,
+    pub(crate) request_id: String,
+    /// The name of the annotation that it is about.
+    pub(crate) annotation: Option<String>,
+}
+
+row!(Record, 1);
+
+/// What a record tells of a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Described {
+    pub(crate) size: u64,
+    pub(crate) modified_millis: i64,
+    /// None for a delete marker.
+    pub(crate) e_tag: Option<ETag>,
+    /// None for `STANDARD`.
+    pub(crate) storage_class: Option<String>,
+    pub(crate) sealed: Sealed,
+    pub(crate) checksum: Option<Algorithm>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) metadata: Vec<(String, String)>,
+}
+
+/// How a body is encrypted. The order is the format on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Sealed {
+    #[default]
+    S3,
+    Customer,
+    Kms {
+        is_dual: bool,
+        key_arn: String,
+        bucket_key: bool,
+    },
+}
