@@ -76,25 +76,14 @@ pub(crate) fn create(
         };
     }
     let bucket = Bucket {
-        id: tx.version(),
-        account: tx.account().to_owned(),
-        region,
-        created_millis: tx.now().millis(),
         location,
-        notifies: false,
-        policy: 0,
         public_access: (!is_legacy).then_some(PublicAccess::ALL),
         encryption: if is_legacy { DefaultEncryption::Unset } else { DefaultEncryption::S3 },
         versioning: if has_lock { Versioning::Enabled } else { Versioning::Never },
         has_lock,
-        retention: None,
         ownership,
         acl,
-        requester_pays: false,
-        has_lifecycle: false,
-        has_replication: false,
-        has_logging: false,
-        metadata: 0,
+        ..Bucket::fresh(tx.version(), (tx.account(), &region), tx.now().millis())
     };
     BUCKETS.put(tx, name, &bucket)?;
     if !tx.cx().settings().allows_customer_keys {

@@ -71,10 +71,6 @@ struct BucketV2 {
 impl From<BucketV2> for Bucket {
     fn from(old: BucketV2) -> Bucket {
         Bucket {
-            id: old.id,
-            account: old.account,
-            region: old.region,
-            created_millis: old.created_millis,
             location: old.location,
             notifies: old.notifies,
             policy: old.policy,
@@ -89,7 +85,7 @@ impl From<BucketV2> for Bucket {
             has_lifecycle: old.has_lifecycle,
             has_replication: old.has_replication,
             has_logging: old.has_logging,
-            metadata: 0,
+            ..Bucket::fresh(old.id, (&old.account, &old.region), old.created_millis)
         }
     }
 }
@@ -116,29 +112,41 @@ fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
     }
     let old: BucketV1 = decode_fields(bytes)?;
     Ok(Bucket {
-        id: old.id,
-        account: old.account,
-        region: old.region,
-        created_millis: old.created_millis,
         location: old.location,
         notifies: old.notifies,
         policy: old.policy,
         public_access: old.public_access,
         encryption: old.encryption,
-        versioning: Versioning::Never,
-        has_lock: false,
-        retention: None,
-        ownership: Some(Ownership::Enforced),
-        acl: None,
-        requester_pays: false,
-        has_lifecycle: false,
-        has_replication: false,
-        has_logging: false,
-        metadata: 0,
+        ..Bucket::fresh(old.id, (&old.account, &old.region), old.created_millis)
     })
 }
 
 impl Bucket {
+    /// A bucket of an account in a region, as a new one is of which nothing more is said.
+    pub(crate) fn fresh(id: u64, (account, region): (&str, &str), created_millis: i64) -> Bucket {
+        Bucket {
+            id,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            created_millis,
+            location: String::new(),
+            notifies: false,
+            policy: 0,
+            public_access: Some(PublicAccess::ALL),
+            encryption: DefaultEncryption::S3,
+            versioning: Versioning::Never,
+            has_lock: false,
+            retention: None,
+            ownership: Some(Ownership::Enforced),
+            acl: None,
+            requester_pays: false,
+            has_lifecycle: false,
+            has_replication: false,
+            has_logging: false,
+            metadata: 0,
+        }
+    }
+
     pub(crate) fn created(&self) -> Timestamp {
         Timestamp::from_millis(self.created_millis)
     }

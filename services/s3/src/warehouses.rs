@@ -12,9 +12,7 @@ use fogbank_tablebuckets::{self as tables, REMOVED, WAREHOUSES};
 use crate::access::bucket_arn;
 use crate::directory;
 use crate::error::Error;
-use crate::store::{
-    self, Bucket, DELETED, DefaultEncryption, LISTED, Ownership, PublicAccess, UPLOADS, Versioning,
-};
+use crate::store::{self, Bucket, DELETED, DefaultEncryption, LISTED, UPLOADS};
 use crate::tasks;
 
 /// The task that removes what is left of warehouses.
@@ -60,31 +58,13 @@ pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Option<Bucke
         }
         None => DefaultEncryption::S3,
     };
-    Ok(Some(Bucket {
-        id: warehouse.number,
-        account: warehouse.account,
-        location: if warehouse.region == "us-east-1" {
-            String::new()
-        } else {
-            warehouse.region.clone()
-        },
-        region: warehouse.region,
-        created_millis: warehouse.created_millis,
-        notifies: false,
-        policy: 0,
-        public_access: Some(PublicAccess::ALL),
-        encryption,
-        versioning: Versioning::Never,
-        has_lock: false,
-        retention: None,
-        ownership: Some(Ownership::Enforced),
-        acl: None,
-        requester_pays: false,
-        has_lifecycle: false,
-        has_replication: false,
-        has_logging: false,
-        metadata: 0,
-    }))
+    let location = match &*warehouse.region {
+        "us-east-1" => String::new(),
+        region => region.to_owned(),
+    };
+    let place = (&*warehouse.account, &*warehouse.region);
+    let fresh = Bucket::fresh(warehouse.number, place, warehouse.created_millis);
+    Ok(Some(Bucket { location, encryption, ..fresh }))
 }
 
 /// Says in which way a call reaches the warehouse that it names, and refuses what warehouses do not have; what is about

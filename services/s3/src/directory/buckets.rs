@@ -13,7 +13,7 @@ use crate::model::{
     LocationType,
 };
 use crate::rules;
-use crate::store::{self, BUCKETS, Bucket, DefaultEncryption, Ownership, PublicAccess, Versioning};
+use crate::store::{self, BUCKETS, Bucket};
 
 /// The most buckets that one answer lists.
 const MAX_BUCKETS: i32 = 1000;
@@ -44,27 +44,7 @@ pub(crate) fn create(
             false => Error::BucketAlreadyExists { bucket: name.clone() },
         });
     }
-    let bucket = Bucket {
-        id: tx.version(),
-        account: tx.account().to_owned(),
-        region: tx.region().to_owned(),
-        created_millis: tx.now().millis(),
-        location: String::new(),
-        notifies: false,
-        policy: 0,
-        public_access: Some(PublicAccess::ALL),
-        encryption: DefaultEncryption::S3,
-        versioning: Versioning::Never,
-        has_lock: false,
-        retention: None,
-        ownership: Some(Ownership::Enforced),
-        acl: None,
-        requester_pays: false,
-        has_lifecycle: false,
-        has_replication: false,
-        has_logging: false,
-        metadata: 0,
-    };
+    let bucket = Bucket::fresh(tx.version(), (tx.account(), tx.region()), tx.now().millis());
     BUCKETS.put(tx, name, &bucket)?;
     DIRECTORIES.put(tx, &(&*bucket.account, &**name), &directory)?;
     if !tags.is_empty() {
