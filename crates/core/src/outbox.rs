@@ -4,10 +4,12 @@
 //! least once, and repeats it as its [`Retry`] says. [`mod@lanes`] says how effects lie in the store.
 
 pub mod lanes;
+mod service_events;
 
 use fogbank_store::{Error, row};
 use serde::{Deserialize, Serialize};
 
+pub use self::service_events::ServiceEvent;
 use crate::{Fault, Principal, Tx, WriteTx};
 
 /// The topic that wakes the pump.

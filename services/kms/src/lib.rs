@@ -6,7 +6,8 @@
 //!
 //! Cryptography is AWS-LC's (`crypto`), but for Ed25519ph and external mu (`crypto/prehashed`). Materials lie in the store, sealed by the root key of the data directory;
 //! a ciphertext of a symmetric key names its key and material (`rules/blob`), so that `Decrypt` needs no key id.
-//! Time is the cloud's clock: deletion windows, rotation, the end of imported material.
+//! Time is the cloud's clock: deletion windows, rotation, the end of imported material. EventBridge hears of these three
+//! ([`changes`]).
 //!
 //! Limits are AWS's: 4 KiB a plaintext, 6 KiB a ciphertext, 50 tags and 256 aliases a key, 50,000 grants a key, 25 rotations on
 //! demand.
@@ -18,6 +19,7 @@
 
 mod access;
 mod aliases;
+mod changes;
 mod crypto;
 mod custom_key_stores;
 mod data_keys;

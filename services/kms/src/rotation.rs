@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::rules::spec;
 use crate::store::{self, Key, KeyKey, MATERIALS, Material, Rotated, Rotation};
-use crate::{keys, regions};
+use crate::{changes, keys, regions};
 
 /// How often a key may be rotated on demand.
 const MOST_ON_DEMAND: u32 = 25;
@@ -144,6 +144,7 @@ pub(crate) fn on_demand(
         MATERIALS.put(tx, &store::material_key(&found.at, &id), &material)?;
         key.material = Some(id);
         store::put(tx, &found.at, key)?;
+        changes::tell(tx, &found.at, changes::ROTATION)?;
     } else {
         rotate(tx, &found.at, key, rotated)?;
     }
@@ -178,6 +179,7 @@ pub(crate) fn rotate(
         };
         MATERIALS.put(tx, &store::material_key(&at, &id), &row)?;
         store::put(tx, &at, Key { material: Some(id.clone()), ..key })?;
+        changes::tell(tx, &at, changes::ROTATION)?;
     }
     Ok(())
 }

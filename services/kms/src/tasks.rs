@@ -4,7 +4,7 @@ use fogbank_core::{Cx, Fault, WriteTx};
 
 use crate::error::Error;
 use crate::store::{self, DUE, DueKey, KEYS, Rotated};
-use crate::{grants, import, keys, regions, rotation, uses};
+use crate::{changes, grants, import, keys, regions, rotation, uses};
 
 /// The name of the round.
 pub(crate) const DUE_KEYS: &str = "kms.due";
@@ -43,12 +43,14 @@ fn lapse(tx: &mut WriteTx<'_>, entry: &DueKey, now: i64) -> Result<(), Error> {
     };
     if store::is_gone(&key, now) {
         regions::forget(tx, &at, &key)?;
-        return store::remove(tx, &at, &key);
+        store::remove(tx, &at, &key)?;
+        return changes::tell(tx, &at, changes::DELETION);
     }
     for (material_id, material) in store::materials(tx, &at)? {
         let expires = material.imported.and_then(|imported| imported.expires_millis);
         if material.sealed.is_some() && expires.is_some_and(|expires| expires <= now) {
             import::forget(tx, &at, &material_id)?;
+            changes::tell(tx, &at, changes::EXPIRATION)?;
         }
     }
     import::refresh(tx, &at, key)?;

@@ -6,6 +6,8 @@
 //! Every value is sealed by a data key of its own, which KMS makes as the caller (`kms:ViaService`, bound to the secret's ARN and
 //! the version): [`sealing`] is the only place where it is open.
 //!
+//! EventBridge hears of rotations and deletions as of what CloudTrail records of the service itself ([`changes`]).
+//!
 //! Limits are AWS's: 65,536 bytes a value, 20 labels, 100 versions without labels that are older than a day.
 //!
 //! What is missing: secrets that a partner holds (`Type`), managed rotation by other services,
@@ -13,6 +15,7 @@
 //! window, this rotates when the window opens, and a window that was missed is made up for.
 
 mod access;
+mod changes;
 mod cross_account;
 mod error;
 mod listing;
@@ -79,6 +82,10 @@ pub static SERVICE: Service = Service {
     }],
     jobs: &[
         Job { name: rotation::JOB, run: |cx, input| Box::pin(rotation::run(cx, input)) },
+        Job {
+            name: rotation::FAILED_JOB,
+            run: |cx, input| Box::pin(rotation::tell_failure(cx, input)),
+        },
         Job { name: cross_account::JOB, run: |cx, input| Box::pin(cross_account::run(cx, input)) },
     ],
     tables: store::TABLES,

@@ -12,10 +12,12 @@ use crate::model::{
 use crate::rules::schedule::Schedule;
 use crate::rules::stages::{CURRENT, PENDING};
 use crate::store::{self, Attempt, Rotation, SECRETS, Secret, SecretKey, version_key};
-use crate::{access, cross_account, replication, versions};
+use crate::{access, changes, cross_account, replication, versions};
 
 /// The job that takes a secret through the steps.
 pub(crate) const JOB: &str = "rotate";
+/// The job that tells that the steps failed for good.
+pub(crate) const FAILED_JOB: &str = "rotation-failed";
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 /// AWS repeats a failed rotation several times and does not say how often.
 const RETRY: Retry = Retry { attempts: 5, pause_millis: 5_000, longest_pause_millis: 60_000 };
@@ -111,6 +113,9 @@ fn begin(
         rotation.attempt = Some(attempt);
     }
     versions::plan_rotation(secret, now)?;
+    let is_test = secret.rotation.iter().flat_map(|it| &it.attempt).any(|attempt| attempt.is_test);
+    let begun = if is_test { "TestRotationStarted" } else { "RotationStarted" };
+    changes::tell(tx, key, secret, begun)?;
     try_again(tx, key, secret)
 }
 
@@ -124,7 +129,10 @@ fn try_again(tx: &mut WriteTx<'_>, key: &SecretKey, secret: &mut Secret) -> Resu
         attempt.tried_until_millis = now + TRIES_MILLIS;
         let input = json!({ "name": key.2, "versionId": attempt.version_id });
         let effect = Effect::job(&format!("secretsmanager:{JOB}"), &input);
-        tx.emit(effect.located(&key.0, &key.1).retried(RETRY).in_lane(&arn))?;
+        let failed = Effect::job(&format!("secretsmanager:{FAILED_JOB}"), &input);
+        let failed = failed.located(&key.0, &key.1).in_lane(&arn);
+        let effect = effect.located(&key.0, &key.1).retried(RETRY).in_lane(&arn);
+        tx.emit(effect.or_else(failed))?;
     }
     Ok(replication::write(tx, key, secret)?)
 }
@@ -193,15 +201,32 @@ pub(crate) async fn run(cx: Cx, input: Value) -> Result<(), Fault> {
         let failed = invoke(&cx, &key, &secret, &attempt, step).await;
         if attempt.is_test {
             // AWS tells nobody but CloudTrail how a test went.
-            if let Err(fault) = failed {
-                let why = fault.cause().unwrap_or(fault.message()).to_owned();
-                tracing_failure(&secret.arn(&key), step, &why);
-            }
+            let event = match failed {
+                Ok(()) => "TestRotationSucceeded",
+                Err(fault) => {
+                    let why = fault.cause().unwrap_or(fault.message()).to_owned();
+                    tracing_failure(&secret.arn(&key), step, &why);
+                    "TestRotationFailed"
+                }
+            };
+            cx.write(|tx| changes::tell(tx, &key, &secret, event)).await?;
             break;
         }
         failed?;
     }
     cx.write(|tx| finish(tx, &key, &version_id)).await.map_err(Fault::from)
+}
+
+/// Tells that a rotation failed, unless it was given up or has succeeded after all.
+pub(crate) async fn tell_failure(cx: Cx, input: Value) -> Result<(), Fault> {
+    let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
+    let key = (cx.account().to_owned(), cx.region().to_owned(), text("name"));
+    cx.write(|tx| match going_on(tx, &key, &text("versionId"))? {
+        Some((secret, _)) => changes::tell(tx, &key, &secret, "RotationFailed"),
+        None => Ok(()),
+    })
+    .await
+    .map_err(Fault::from)
 }
 
 fn tracing_failure(secret: &str, step: &str, why: &str) {
@@ -281,6 +306,9 @@ fn finish(tx: &mut WriteTx<'_>, key: &SecretKey, version_id: &str) -> Result<(),
             rotation.rotated_millis = Some(now);
         }
     }
+    if is_current && !attempt.is_test {
+        changes::tell(tx, key, &secret, "RotationSucceeded")?;
+    }
     versions::plan_rotation(&mut secret, now)?;
     secret.changed_millis = now;
     Ok(replication::write(tx, key, &secret)?)
@@ -298,6 +326,9 @@ pub(crate) fn cancel(
         rotation.is_enabled = false;
         rotation.next_millis = None;
         version_id = rotation.attempt.take().map(|attempt| attempt.version_id);
+    }
+    if version_id.is_some() {
+        changes::tell(tx, &key, &secret, "RotationAbandoned")?;
     }
     secret.changed_millis = tx.now().millis();
     replication::write(tx, &key, &secret)?;

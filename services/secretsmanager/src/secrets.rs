@@ -17,7 +17,7 @@ use crate::store::{
     self, Rotation, SECRETS, Secret, SecretKey, VALUES, VERSIONS, Version, version_key,
 };
 use crate::values::{self, SealedValue};
-use crate::{access, cross_account, replication, tags, versions};
+use crate::{access, changes, cross_account, replication, tags, versions};
 
 /// How many days a deleted secret can be restored when the caller does not say.
 const RECOVERY_DAYS: i64 = 30;
@@ -364,6 +364,7 @@ pub(crate) fn delete(
     }
     let date = if force {
         store::remove(tx, &key, &secret)?;
+        changes::tell(tx, &key, &secret, "EndSecretVersionDelete")?;
         now
     } else if secret.deletion_millis.is_some() {
         return Err(Error::InvalidRequestException(
@@ -374,6 +375,7 @@ pub(crate) fn delete(
         let date = days_after(now, input.recovery_window_in_days.unwrap_or(RECOVERY_DAYS));
         secret.deletion_millis = Some(date);
         store::put(tx, &key, &secret)?;
+        changes::tell(tx, &key, &secret, "StartSecretVersionDelete")?;
         date
     };
     Ok(DeleteSecretOutput {
@@ -393,6 +395,7 @@ pub(crate) fn restore(
     if secret.deletion_millis.take().is_some() {
         secret.changed_millis = tx.now().millis();
         store::put(tx, &key, &secret)?;
+        changes::tell(tx, &key, &secret, "CancelSecretVersionDelete")?;
     }
     Ok(RestoreSecretOutput { arn: Some(secret.arn(&key)), name: Some(key.2) })
 }

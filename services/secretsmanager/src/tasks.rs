@@ -3,8 +3,8 @@
 use fogbank_core::{Cx, Fault, WriteTx};
 
 use crate::error::Error;
-use crate::rotation;
 use crate::store::{self, DueKey, SECRETS};
+use crate::{changes, rotation};
 
 /// The task that does what is due, and its topic.
 pub(crate) const DUE: &str = "secretsmanager.due";
@@ -39,7 +39,10 @@ fn do_one(tx: &mut WriteTx<'_>, due: &DueKey, ids: (&str, &str)) -> Result<(), E
     let Some(secret) = SECRETS.get(tx, &key)? else { return Ok(()) };
     let millis = i64::try_from(due.0).unwrap_or(i64::MAX);
     match secret.deletion_millis {
-        Some(deletion) if deletion <= millis => Ok(store::remove(tx, &key, &secret)?),
+        Some(deletion) if deletion <= millis => {
+            store::remove(tx, &key, &secret)?;
+            changes::tell(tx, &key, &secret, "EndSecretVersionDelete")
+        }
         Some(_) => Ok(()),
         None => rotation::begin_scheduled(tx, &key, secret, ids),
     }

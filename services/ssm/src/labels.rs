@@ -10,7 +10,7 @@ use crate::model::{
 use crate::rules::labels;
 use crate::rules::names::Named;
 use crate::store::{self, VERSIONS, version_key};
-use crate::values;
+use crate::{changes, values};
 
 /// Attaches labels to a version, and takes them from others.
 pub(crate) fn add(
@@ -40,6 +40,7 @@ pub(crate) fn add(
         return Err(Error::ParameterVersionLabelLimitExceeded);
     }
     VERSIONS.put(tx, &version_key(&key, unsigned), &version)?;
+    changes::tell(tx, &key, "LabelParameterVersion", &version)?;
     Ok(LabelParameterVersionOutput {
         invalid_labels: Some(invalid),
         parameter_version: Some(number),

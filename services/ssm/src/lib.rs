@@ -8,13 +8,14 @@
 //! Limits are AWS's: 4,096 characters a value, 8,192 in the advanced tier, 100 versions, 15 levels, 10,000 standard
 //! parameters a region, 10 labels a version, 50 tags.
 //!
-//! What is missing: all other tools of Systems Manager. Change events and the events of notification policies, for there is
-//! no EventBridge to hand them to: a notification policy becomes `Finished` when it is time, and nobody hears of it.
-//! Of the parameters that AWS publishes under `/aws/service/` there are regions and the images that deployments look up;
+//! EventBridge hears of every change, and of policies that act ([`changes`]).
+//!
+//! What is missing: all other tools of Systems Manager. Of the parameters that AWS publishes under `/aws/service/` there are regions and the images that deployments look up;
 //! their ids are Fogbank's own. Whether an image of the data type `aws:ec2:image` exists cannot be told, for there is no
 //! EC2.
 
 mod access;
+mod changes;
 mod error;
 mod labels;
 mod metadata;

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::rules::names::{self, Named};
 use crate::rules::{data_types, policies};
 use crate::store::{self, PARAMETERS, Parameter, ParameterKey, VERSIONS, Version, version_key};
-use crate::{sealing, settings, tags};
+use crate::{changes, sealing, settings, tags};
 
 /// How many versions are kept.
 const MAX_VERSIONS: usize = 100;
@@ -47,6 +47,8 @@ pub(crate) async fn put(cx: &Cx, input: PutParameterInput) -> Result<PutParamete
                 parameter.latest += 1;
                 VERSIONS.put(tx, &version_key(&key, parameter.latest), &version)?;
                 store::put(tx, &key, &parameter)?;
+                let operation = if is_new { "Create" } else { "Update" };
+                changes::tell(tx, &key, operation, &version)?;
                 Ok::<_, Error>(Some((parameter.latest, version.is_advanced)))
             })
             .await?;
@@ -278,7 +280,7 @@ pub(crate) fn delete(
 ) -> Result<DeleteParameterOutput, Error> {
     let named = Named::parse(&input.name, tx.account(), tx.region());
     let (key, parameter) = store::find(tx, &named)?;
-    store::remove(tx, &key, &parameter)?;
+    changes::remove(tx, &key, &parameter)?;
     Ok(DeleteParameterOutput {})
 }
 
@@ -292,7 +294,7 @@ pub(crate) fn delete_several(
         let named = Named::parse(&name, tx.account(), tx.region());
         match store::look_up(tx, &named)? {
             Some((key, parameter)) => {
-                store::remove(tx, &key, &parameter)?;
+                changes::remove(tx, &key, &parameter)?;
                 deleted.push(name);
             }
             None => invalid.push(name),

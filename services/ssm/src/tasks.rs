@@ -2,6 +2,7 @@
 
 use fogbank_core::{Cx, Fault, WriteTx};
 
+use crate::changes;
 use crate::error::Error;
 use crate::rules::policies;
 use crate::store::{self, DueKey, PARAMETERS};
@@ -40,13 +41,17 @@ fn do_one(tx: &mut WriteTx<'_>, due: &DueKey) -> Result<(), Error> {
         .policies
         .iter_mut()
         .filter(|policy| !policy.is_done && policy.at_millis <= millis);
-    let mut expires = false;
+    let mut acted = Vec::new();
     for policy in &mut acting {
         policy.is_done = true;
-        expires |= policies::expires(policy);
+        acted.push(policy.clone());
     }
-    if expires {
-        return Ok(store::remove(tx, &key, &parameter)?);
+    let version = store::latest(tx, &key, &parameter)?;
+    for policy in &acted {
+        changes::tell_policy(tx, &key, policy, &version)?;
+    }
+    if acted.iter().any(policies::expires) {
+        return changes::remove(tx, &key, &parameter);
     }
     Ok(store::put(tx, &key, &parameter)?)
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use fogbank_core::outbox::ServiceEvent;
 use fogbank_core::{Arn, Effect, Principal, Tx, WriteTx};
 use serde_json::{Value, json};
 
@@ -55,21 +56,14 @@ pub(super) fn perform(
         let effect = effect.on_behalf_of(&own, &key.0).in_lane(action);
         tx.emit(effect.located(target.account, target.region))?;
     }
-    let detail = detail(key, before, alarm, &configuration).to_string();
-    let entry = json!({
-        "Source": "aws.cloudwatch",
-        "DetailType": "CloudWatch Alarm State Change",
-        "Resources": [own],
-        "Time": tx.now().secs(),
-        "Detail": detail,
-    });
-    let input = json!({ "Entries": [entry] });
-    let bus = fogbank_core::arn::arn("events", &key.1, &key.0, "event-bus/default");
-    let effect = Effect::call("events:PutEvents", Principal::service(SENDER), &input)
-        .on_behalf_of(&own, &key.0)
-        .located(&key.0, &key.1)
-        .in_lane(&bus);
-    Ok(tx.emit(effect)?)
+    let event = ServiceEvent {
+        sender: SENDER,
+        source: "aws.cloudwatch",
+        detail_type: "CloudWatch Alarm State Change",
+        resource: &own,
+        detail: detail(key, before, alarm, &configuration),
+    };
+    Ok(tx.emit(Effect::event(&event, (&key.0, &key.1), tx.now()))?)
 }
 
 fn base64(text: String) -> String {

@@ -8,7 +8,13 @@ use fogbank_testkit::{Value, World, expect, json};
 use super::function::{self, FUNCTION, Function};
 use super::{DAY, NOW, create, token, value_of};
 
-static SERVICES: &[&Service] = &[&crate::SERVICE, &function::SERVICE, &fogbank_kms::SERVICE];
+static SERVICES: &[&Service] = &[
+    &crate::SERVICE,
+    &function::SERVICE,
+    &fogbank_events::SERVICE,
+    &fogbank_kms::SERVICE,
+    &fogbank_sqs::SERVICE,
+];
 
 /// Changes or reads what the function does and was told.
 fn with_function<T>(world: &World, f: impl FnOnce(&mut Function) -> T) -> T {
@@ -256,4 +262,64 @@ async fn what_cannot_rotate_is_refused() {
     with_function(&world, |function| function.is_closed = true);
     world.check("secretsmanager:RotateSecret", rotate(7), expect!["AccessDeniedException: Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com."]).await;
     assert_eq!(described(&world).await["RotationEnabled"], json!(null));
+}
+
+/// Has a queue hear of what the service tells the default bus.
+async fn hearing(world: &World) {
+    let arn = "arn:aws:sqs:us-east-1:000000000000:heard";
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": arn,
+    }]});
+    let queue = json!({"QueueName": "heard", "Attributes": {"Policy": policy.to_string()}});
+    world.call("sqs:CreateQueue", queue).await.expect("a queue");
+    let pattern = json!({"source": ["aws.secretsmanager"]}).to_string();
+    let rule = json!({"Name": "heard", "EventPattern": pattern});
+    world.call("events:PutRule", rule).await.expect("a rule");
+    let targets = json!({"Rule": "heard", "Targets": [{"Id": "q", "Arn": arn}]});
+    world.call("events:PutTargets", targets).await.expect("a target");
+}
+
+/// The names of the next events that the queue hears of, sorted: a queue that is not FIFO keeps no order.
+async fn heard(world: &World, count: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    for _ in 0..2_000 {
+        let input = json!({"QueueUrl": "heard", "MaxNumberOfMessages": 10});
+        let output = world.call("sqs:ReceiveMessage", input).await.expect("received");
+        for message in output["Messages"].as_array().into_iter().flatten() {
+            let receipt = json!({"QueueUrl": "heard", "ReceiptHandle": message["ReceiptHandle"]});
+            world.call("sqs:DeleteMessage", receipt).await.expect("deleted");
+            let body = message["Body"].as_str().expect("a body");
+            let event: Value = serde_json::from_str(body).expect("JSON");
+            assert_eq!(event["detail"]["eventType"], "AwsServiceEvent");
+            names.push(event["detail"]["eventName"].as_str().expect("a name").to_owned());
+        }
+        if names.len() >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn eventbridge_hears_how_rotations_go() {
+    let world = World::new(SERVICES);
+    let _background = world.background();
+    hearing(&world).await;
+    create(&world, "s", "one").await;
+    world.call("secretsmanager:RotateSecret", rotate(1)).await.expect("begun");
+    until(&world, |it| it["LastRotatedDate"] == NOW).await;
+    assert_eq!(heard(&world, 2).await, ["RotationStarted", "RotationSucceeded"]);
+    with_function(&world, |function| function.forgets_to_finish = true);
+    world.clock().advance(DAY);
+    assert_eq!(heard(&world, 1).await, ["RotationStarted"]);
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.clock().advance(60_000);
+    }
+    assert_eq!(heard(&world, 1).await, ["RotationFailed"]);
+    world.call("secretsmanager:CancelRotateSecret", json!({"SecretId": "s"})).await.expect("off");
+    assert_eq!(heard(&world, 1).await, ["RotationAbandoned"]);
 }
