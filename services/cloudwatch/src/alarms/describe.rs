@@ -21,60 +21,43 @@ fn time(millis: i64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(millis))
 }
 
-fn shown_metric(key: &AlarmKey, alarm: Alarm, input: PutMetricAlarmInput) -> MetricAlarm {
-    let state = state(&alarm);
-    MetricAlarm {
-        alarm_arn: Some(arn(key)),
-        alarm_name: Some(key.2.clone()),
-        alarm_description: input.alarm_description,
-        alarm_configuration_updated_timestamp: time(alarm.configured_millis),
-        actions_enabled: Some(alarm.actions_enabled),
-        ok_actions: Some(input.ok_actions.unwrap_or_default()),
-        alarm_actions: Some(input.alarm_actions.unwrap_or_default()),
-        insufficient_data_actions: Some(input.insufficient_data_actions.unwrap_or_default()),
-        state_value: Some(state),
-        state_reason: Some(alarm.reason),
-        state_reason_data: alarm.reason_data,
-        state_updated_timestamp: time(alarm.updated_millis),
-        state_transitioned_timestamp: time(alarm.transitioned_millis),
-        metric_name: input.metric_name,
-        namespace: input.namespace,
-        statistic: input.statistic,
-        extended_statistic: input.extended_statistic,
-        dimensions: Some(input.dimensions.unwrap_or_default()),
-        period: input.period,
-        unit: input.unit,
-        evaluation_periods: input.evaluation_periods,
-        datapoints_to_alarm: input.datapoints_to_alarm,
-        threshold: input.threshold,
-        comparison_operator: input.comparison_operator,
-        treat_missing_data: input.treat_missing_data,
-        evaluate_low_sample_count_percentile: input.evaluate_low_sample_count_percentile,
-        metrics: input.metrics,
-        evaluation_window: input.evaluation_window,
-        ..MetricAlarm::default()
-    }
+/// An alarm as it is shown: what both kinds have in common, and its own members.
+macro_rules! shown {
+    ($type:ident, ($key:ident, $alarm:ident, $input:ident), { $($own:ident),* }) => {{
+        let state = state(&$alarm);
+        $type {
+            alarm_arn: Some(arn($key)),
+            alarm_name: Some($key.2.clone()),
+            alarm_description: $input.alarm_description,
+            alarm_configuration_updated_timestamp: time($alarm.configured_millis),
+            actions_enabled: Some($alarm.actions_enabled),
+            ok_actions: Some($input.ok_actions.unwrap_or_default()),
+            alarm_actions: Some($input.alarm_actions.unwrap_or_default()),
+            insufficient_data_actions: Some($input.insufficient_data_actions.unwrap_or_default()),
+            state_value: Some(state),
+            state_reason: Some($alarm.reason),
+            state_reason_data: $alarm.reason_data,
+            state_updated_timestamp: time($alarm.updated_millis),
+            state_transitioned_timestamp: time($alarm.transitioned_millis),
+            $($own: $input.$own,)*
+            ..$type::default()
+        }
+    }};
+}
+
+fn shown_metric(key: &AlarmKey, alarm: Alarm, mut input: PutMetricAlarmInput) -> MetricAlarm {
+    input.dimensions.get_or_insert_default();
+    shown!(MetricAlarm, (key, alarm, input), {
+        metric_name, namespace, statistic, extended_statistic, dimensions, period, unit,
+        evaluation_periods, datapoints_to_alarm, threshold, comparison_operator,
+        treat_missing_data, evaluate_low_sample_count_percentile, metrics, evaluation_window
+    })
 }
 
 fn shown_composite(key: &AlarmKey, alarm: Alarm, input: PutCompositeAlarmInput) -> CompositeAlarm {
-    let state = state(&alarm);
-    CompositeAlarm {
-        alarm_arn: Some(arn(key)),
-        alarm_name: Some(key.2.clone()),
-        alarm_description: input.alarm_description,
-        alarm_configuration_updated_timestamp: time(alarm.configured_millis),
-        alarm_rule: Some(input.alarm_rule),
-        actions_enabled: Some(alarm.actions_enabled),
-        ok_actions: Some(input.ok_actions.unwrap_or_default()),
-        alarm_actions: Some(input.alarm_actions.unwrap_or_default()),
-        insufficient_data_actions: Some(input.insufficient_data_actions.unwrap_or_default()),
-        state_value: Some(state),
-        state_reason: Some(alarm.reason),
-        state_reason_data: alarm.reason_data,
-        state_updated_timestamp: time(alarm.updated_millis),
-        state_transitioned_timestamp: time(alarm.transitioned_millis),
-        ..CompositeAlarm::default()
-    }
+    let alarm_rule = Some(input.alarm_rule);
+    let shown = shown!(CompositeAlarm, (key, alarm, input), {});
+    CompositeAlarm { alarm_rule, ..shown }
 }
 
 /// Which alarms are wanted.
