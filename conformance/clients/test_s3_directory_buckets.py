@@ -6,6 +6,7 @@ import subprocess
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import urllib3
@@ -462,3 +463,80 @@ def test_the_command_line(root, tmp_path):
     assert (tmp_path / "new").read_text() == "0more"
     root.aws("s3", "rm", "--recursive", f"s3://{name}/")
     root.aws("s3api", "delete-bucket", "--bucket", name)
+
+
+@pytest.fixture
+def named(root, names_below_localhost):
+    """The account's root at an endpoint under which S3 Control has its hosts."""
+    return replace(root, endpoint=root.endpoint.replace("127.0.0.1", "localhost"))
+
+
+def test_access_points_and_their_scopes(root, named, bucket):
+    control, mine = named.client("s3control"), {"AccountId": root.account}
+    name = f"app-{root.account}--{ZONE}--xa-s3"
+    made = control.create_access_point(
+        Name=name, Bucket=bucket, Scope={"Prefixes": ["app/"], "Permissions": ["GetObject", "PutObject", "ListBucket"]}, **mine
+    )
+    assert made["AccessPointArn"] == f"arn:aws:s3express:{REGION}:{root.account}:accesspoint/{name}"
+    listed = control.list_access_points_for_directory_buckets(DirectoryBucket=bucket, **mine)["AccessPointList"]
+    assert [point["Name"] for point in listed] == [name]
+    assert control.list_access_points(**mine)["AccessPointList"] == []
+    s3 = root.client("s3")
+    s3.put_object(Bucket=bucket, Key="other", Body=b"o")
+    s3.put_object(Bucket=name, Key="app/a", Body=b"through")
+    assert s3.get_object(Bucket=name, Key="app/a")["Body"].read() == b"through"
+    assert s3.get_object(Bucket=bucket, Key="app/a")["Body"].read() == b"through"
+    assert [row["Key"] for row in s3.list_objects_v2(Bucket=name, Prefix="app/")["Contents"]] == ["app/a"]
+    with refused("AccessDenied", 403):
+        s3.get_object(Bucket=name, Key="other")
+    with refused("AccessDenied", 403):
+        s3.delete_object(Bucket=name, Key="app/a")
+    # A session with an access point is none with its bucket.
+    made = without_sessions(root).create_session(Bucket=name)["Credentials"]
+    session = replace(root, key=made["AccessKeyId"], secret=made["SecretAccessKey"], token=made["SessionToken"])
+    assert session_read(session, name, "app/a").status == 200
+    assert session_read(session, bucket, "app/a").status == 403
+    control.delete_access_point_scope(Name=name, **mine)
+    for key in ("app/a", "other"):
+        s3.delete_object(Bucket=name, Key=key)
+    with refused("BucketHasAccessPointsAttached", 400):
+        s3.delete_bucket(Bucket=bucket)
+    control.delete_access_point(Name=name, **mine)
+
+
+def session_read(session, bucket, key):
+    """GetObject signed with a session's credentials, whatever a client would make of the name."""
+    request = AWSRequest("GET", f"{session.endpoint}/{bucket}/{key}", headers={"x-amz-s3session-token": session.token})
+    request.headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
+    SigV4Auth(Credentials(session.key, session.secret), "s3express", REGION).add_auth(request)
+    return urllib3.request("GET", request.url, headers=dict(request.headers))
+
+
+def test_a_user_needs_both_the_bucket_and_the_access_point(root, named, bucket):
+    control, mine = named.client("s3control"), {"AccountId": root.account}
+    name = f"app-{root.account}--{ZONE}--xa-s3"
+    point = control.create_access_point(Name=name, Bucket=bucket, **mine)["AccessPointArn"]
+    root.client("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
+    ann = root.user("ann", allow("s3express:CreateSession", on=point))
+    with refused("AccessDenied", 403):
+        ann.client("s3").get_object(Bucket=name, Key="a")
+    root.grant("ann", allow("s3express:CreateSession", on=[point, arn(root, bucket)]))
+    assert ann.client("s3").get_object(Bucket=name, Key="a")["Body"].read() == b"x"
+    control.put_access_point_policy(
+        Name=name, Policy=policy(dict(Effect="Deny", Principal="*", Action="s3express:CreateSession", Resource=point)), **mine
+    )
+    with refused("AccessDenied", 403):
+        ann.client("s3").get_object(Bucket=name, Key="a")
+    assert ann.client("s3").get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
+
+
+def test_tags_come_and_go_after_creation(named, bucket):
+    control, mine = named.client("s3control"), {"AccountId": named.account}
+    resource = {"ResourceArn": arn(named, bucket)} | mine
+    control.tag_resource(Tags=[{"Key": "team", "Value": "blue"}, {"Key": "stage", "Value": "test"}], **resource)
+    control.untag_resource(TagKeys=["stage"], **resource)
+    assert control.list_tags_for_resource(**resource)["Tags"] == [{"Key": "team", "Value": "blue"}]
+    ann = named.user("ann", allow("s3express:ListTagsForResource", on=resource["ResourceArn"]))
+    assert ann.client("s3control").list_tags_for_resource(**resource)["Tags"]
+    with refused("AccessDenied", 403):
+        ann.client("s3control").untag_resource(TagKeys=["team"], **resource)

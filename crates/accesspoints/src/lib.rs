@@ -1,15 +1,24 @@
 //! Access points of S3 and what accounts block of public access, as rows.
 //!
 //! S3 Control writes them and S3 reads them for its requests, and neither may depend on the other. By the same way S3 answers
-//! to batch jobs of S3 Control. Nothing else may depend on this crate.
+//! to batch jobs of S3 Control. It has the tags of buckets for the same reason, since either service sets them, and the rows of
+//! Access Grants, whose ARNs are S3's. Nothing else may depend on this crate.
 
+mod bucket_tags;
+mod grants;
 mod policies;
+mod scopes;
 #[cfg(test)]
 mod tests;
 
-use fogbank_core::store::{Error, Read, Table, TableLabel, row};
+pub use bucket_tags::{BUCKET_TAGS, BUCKETS, Bucket, Tags};
+use fogbank_core::store::{self, Error, Read, Table, TableLabel, decode_fields, row};
 use fogbank_core::{Arn, WriteTx};
-pub use policies::{check, is_public};
+pub use grants::{
+    GRANTEES, GRANTS, Grant, Granted, INSTANCES, Instance, InstancePolicy, LOCATIONS, Location,
+};
+pub use policies::{check, check_directory, is_public};
+pub use scopes::Scope;
 use serde::{Deserialize, Serialize};
 
 /// An access point.
@@ -31,9 +40,42 @@ pub struct AccessPoint {
     pub policy: Option<String>,
     /// Its tags by their keys.
     pub tags: Vec<(String, String)>,
+    /// What alone may be done through it; none for all, as it always is but with directory buckets.
+    pub scope: Option<Scope>,
 }
 
-row!(AccessPoint, 1);
+row!(AccessPoint, 2, older_point);
+
+/// An access point of the first version.
+#[derive(Deserialize)]
+struct AccessPointV1 {
+    bucket: String,
+    bucket_account: String,
+    alias: String,
+    created_millis: i64,
+    vpc: Option<String>,
+    block: Block,
+    policy: Option<String>,
+    tags: Vec<(String, String)>,
+}
+
+fn older_point(version: u8, bytes: &[u8]) -> Result<AccessPoint, Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let old: AccessPointV1 = decode_fields(bytes)?;
+    Ok(AccessPoint {
+        bucket: old.bucket,
+        bucket_account: old.bucket_account,
+        alias: old.alias,
+        created_millis: old.created_millis,
+        vpc: old.vpc,
+        block: old.block,
+        policy: old.policy,
+        tags: old.tags,
+        scope: None,
+    })
+}
 
 /// What is blocked of public access.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +117,10 @@ pub static TABLES: &[TableLabel] = &[
     OF_BUCKETS.label(),
     BLOCKS.label(),
     REPLICATIONS.label(),
+    INSTANCES.label(),
+    LOCATIONS.label(),
+    GRANTS.label(),
+    GRANTEES.label(),
 ];
 
 /// What S3 answers to a batch job that asks it to replicate a version.
@@ -107,21 +153,41 @@ row!(Named, 1);
 /// How aliases end.
 pub const ALIAS_END: &str = "-s3alias";
 
+/// How the names of access points of directory buckets end, behind their zone. They are their aliases, too, so that no two
+/// have the same.
+const DIRECTORY_END: &str = "--xa-s3";
+
+/// Whether an access point with this name is one of a directory bucket.
+pub fn is_directory(name: &str) -> bool {
+    name.ends_with(DIRECTORY_END)
+}
+
+/// What a name of an access point of a directory bucket begins with, and its zone: `BASE--ZONE--xa-s3`.
+pub fn directory_parts(name: &str) -> Option<(&str, &str)> {
+    name.strip_suffix(DIRECTORY_END)?.rsplit_once("--")
+}
+
+/// The service that has an access point with this name in its ARN.
+fn service(name: &str) -> &'static str {
+    if is_directory(name) { "s3express" } else { "s3" }
+}
+
 /// The ARN of an access point.
 pub fn arn((account, region, name): (&str, &str, &str)) -> String {
-    format!("arn:aws:s3:{region}:{account}:accesspoint/{name}")
+    format!("arn:aws:{}:{region}:{account}:accesspoint/{name}", service(name))
 }
 
 /// Whether what stands for a bucket is an access point's ARN or alias.
 pub fn is_meant(bucket: &str) -> bool {
-    bucket.ends_with(ALIAS_END) || bucket.starts_with("arn:")
+    bucket.ends_with(ALIAS_END) || bucket.starts_with("arn:") || is_directory(bucket)
 }
 
 /// The account, region and name in an ARN, with nothing behind the name.
 pub fn parse(text: &str) -> Option<(&str, &str, &str)> {
-    let arn = Arn::parse(text).filter(|arn| arn.service == "s3")?;
+    let arn = Arn::parse(text)?;
     let name = arn.resource.strip_prefix("accesspoint")?.strip_prefix(['/', ':'])?;
-    (!name.is_empty() && !name.contains(['/', ':'])).then_some((arn.account, arn.region, name))
+    let is_one = !name.is_empty() && !name.contains(['/', ':']) && arn.service == service(name);
+    is_one.then_some((arn.account, arn.region, name))
 }
 
 /// The access point that is meant by an ARN, in `region` if it names none, or by an alias.

@@ -24,6 +24,21 @@ pub fn check(document: &Document, arn: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The same for a directory bucket or an access point of one, whose policies allow sessions and nothing else.
+pub fn check_directory(document: &Document, arn: &str) -> Result<(), &'static str> {
+    const ACTIONS: [&str; 3] = ["s3express:createsession", "s3express:*", "*"];
+    if document.lacks_resources() {
+        return Err("Missing required field Resource");
+    }
+    if !document.resources().all(|resource| resource == arn) {
+        return Err("Policy has invalid resource");
+    }
+    if !document.actions().all(|action| ACTIONS.contains(&&*action.to_ascii_lowercase())) {
+        return Err("Policy has invalid action");
+    }
+    Ok(())
+}
+
 /// Whether a policy allows something to everybody, and no condition names who is meant.
 pub fn is_public(policy: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };

@@ -60,7 +60,7 @@ pub struct Way {
     pub arn: String,
     /// What the call must be allowed to do.
     pub demand: Demand,
-    /// Condition keys that tell of it.
+    /// Condition keys that tell of it; one that comes several times has a set of values.
     pub context: Vec<(&'static str, String)>,
 }
 
@@ -78,6 +78,8 @@ pub enum Demand {
         prefix: &'static str,
         /// The action behind the prefix that stands for all; none for those of the same names.
         action: Option<&'static str>,
+        /// The ARN of what must allow the same besides the way; none if the way is all that is asked.
+        also: Option<String>,
     },
     /// Nothing: it was allowed to take the way before.
     Nothing,
@@ -92,12 +94,18 @@ impl Way {
         if key.is_none() && !rest.is_empty() {
             return None;
         }
-        let told =
-            self.context.iter().map(|(key, value)| (Cow::Borrowed(*key), vec![value.clone()]));
+        // What is told of a key in several pairs is a set.
+        let mut told: Vec<(Cow<'static, str>, Vec<String>)> = Vec::new();
+        for (key, value) in &self.context {
+            match told.iter_mut().find(|(known, _)| known == key) {
+                Some((_, values)) => values.push(value.clone()),
+                None => told.push((Cow::Borrowed(*key), vec![value.clone()])),
+            }
+        }
         let of = |action: Cow<'static, str>, resource: String| Check {
             action,
             resource,
-            context: check.context.iter().cloned().chain(told.clone()).collect(),
+            context: check.context.iter().chain(&told).cloned().collect(),
             details: check.details.clone(),
         };
         Some(match &self.demand {
@@ -110,11 +118,12 @@ impl Way {
                     of(check.action.clone(), way),
                 ]
             }
-            Demand::Instead { prefix, action } => {
+            Demand::Instead { prefix, action, also } => {
                 let asked = if check.action.is_empty() { own } else { &*check.action };
                 let same = asked.split_once(':').map_or(asked, |(_, name)| name);
                 let action = [prefix, ":", action.unwrap_or(same)].concat();
-                vec![of(action.into(), self.arn.clone())]
+                let each = std::iter::once(&self.arn).chain(also);
+                each.map(|arn| of(action.clone().into(), arn.clone())).collect()
             }
         })
     }

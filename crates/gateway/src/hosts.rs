@@ -5,7 +5,8 @@
 ///
 /// Only hosts that name S3 after the bucket count, so that a custom domain is never mistaken.
 ///
-/// A directory bucket's name ends as no other label does, so that it counts before any host.
+/// The name of a directory bucket, or of an access point of one, ends as no other label does, so that it counts before any
+/// host.
 pub(crate) fn bucket(host: &str) -> Option<&str> {
     let name = without_port(host);
     // Addresses, which most clients of this machine use, are looked at no further.
@@ -13,7 +14,7 @@ pub(crate) fn bucket(host: &str) -> Option<&str> {
         return None;
     }
     if let Some((label, _)) = name.split_once('.')
-        && label.ends_with("--x-s3")
+        && (label.ends_with("--x-s3") || label.ends_with("--xa-s3"))
     {
         return Some(label);
     }

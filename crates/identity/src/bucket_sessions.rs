@@ -20,7 +20,7 @@ const MODE: &str = "s3express:SessionMode";
 /// A session with a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BucketSession<'a> {
-    /// The bucket's name.
+    /// The bucket's name, or that of the access point by which alone the session reaches it.
     pub bucket: &'a str,
     /// The number of the bucket, which none has that is later made under its name.
     pub number: u64,

@@ -3,6 +3,7 @@
 use fogbank_core::{Check, Fault, ReadTx, Tx, WriteTx};
 
 use crate::access_points;
+use crate::directory;
 use crate::documents;
 use crate::error::Error;
 use crate::model::{
@@ -45,15 +46,22 @@ pub(crate) fn put(
     Ok(PutBucketAbacOutput {})
 }
 
-/// The tags that count for a bucket or an object: the bucket's, if it says so; for an access point its own.
+/// The tags that count for a bucket or an object: the bucket's, if it says so, as directory buckets always do; for an access
+/// point its own.
 pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Vec<(String, String)>, Fault> {
-    let Some(resource) = check.resource.strip_prefix("arn:aws:s3:::") else {
-        return access_points::tags(tx, &check.resource);
+    let bucket = match check.resource.strip_prefix("arn:aws:s3:::") {
+        Some(resource) => {
+            let bucket = resource.split('/').next().unwrap_or_default();
+            if !is_enabled(tx, bucket)? {
+                return Ok(Vec::new());
+            }
+            bucket
+        }
+        None => match directory::named_by(&check.resource) {
+            Some(bucket) => bucket,
+            None => return access_points::tags(tx, &check.resource),
+        },
     };
-    let bucket = resource.split('/').next().unwrap_or_default();
-    if !is_enabled(tx, bucket)? {
-        return Ok(Vec::new());
-    }
     Ok(BUCKET_TAGS.get(tx, bucket)?.map(|Tags(tags)| tags).unwrap_or_default())
 }
 

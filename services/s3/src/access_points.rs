@@ -3,7 +3,10 @@
 //! Where an ARN or alias of one stands for a bucket, the bucket's name takes its place before the call is decided. The call
 //! must then be allowed twice, as AWS says: on the bucket and on the access point.
 
-use fogbank_accesspoints::{self as points, AccessPoint, Key};
+use std::sync::Arc;
+
+use fogbank_accesspoints::{self as points, AccessPoint, Granted, Key};
+use fogbank_core::policy::Document;
 use fogbank_core::wire::{Kind as Shape, Slot, Struct};
 use fogbank_core::{Demand, Fault, ParsedPolicies, PrincipalKind, ReadTx, ResourcePolicy, Tx, Way};
 use percent_encoding::percent_decode_str;
@@ -117,13 +120,14 @@ fn split_source(source: &str) -> Option<(String, String)> {
 }
 
 fn find(tx: &ReadTx<'_>, named: &str) -> Result<(Key, AccessPoint), Error> {
-    let Some(found) = points::find(tx, named, tx.region())? else {
+    let found = points::find(tx, named, tx.region())?;
+    let Some(found) = found.filter(|_| !points::is_directory(named)) else {
         return Err(match points::parse(named) {
-            Some((_, _, name)) => Error::NoSuchAccessPoint { point: name.to_owned() },
-            None if named.starts_with("arn:") => {
-                Error::InvalidBucketName { bucket: named.to_owned() }
+            Some((_, _, name)) if !points::is_directory(name) => {
+                Error::NoSuchAccessPoint { point: name.to_owned() }
             }
-            None => Error::NoSuchBucket { bucket: named.to_owned() },
+            _ if named.starts_with("arn:") => Error::InvalidBucketName { bucket: named.to_owned() },
+            _ => Error::NoSuchBucket { bucket: named.to_owned() },
         });
     };
     // Nobody here comes from a network of one's own.
@@ -156,8 +160,11 @@ fn set(input: &mut dyn Struct, name: &str, value: String) {
     }
 }
 
-/// The owner and the policy of the access point that an ARN names, or of something in it.
+/// The owner and the policy of the access point that an ARN names, or of something in it, or of what Access Grants have.
 pub(crate) fn policy(tx: &ReadTx<'_>, resource: &str) -> Result<Option<ResourcePolicy>, Fault> {
+    if let Some((account, region, _)) = Granted::parse(resource) {
+        return policy_of_grants(tx, account, region).map(Some);
+    }
     let named = resource.split_once("/object/").map_or(resource, |(named, _)| named);
     if points::parse(named).is_none() {
         return Ok(None);
@@ -171,10 +178,22 @@ pub(crate) fn policy(tx: &ReadTx<'_>, resource: &str) -> Result<Option<ResourceP
     let is_meant =
         |text: &&String| !(point.block.restrict && is_stranger && points::is_public(text));
     let document = match point.policy.as_ref().filter(is_meant) {
-        Some(text) => Some(tx.cx().state(|| Parsed(ParsedPolicies::new(MAX_PARSED))).0.get(text)?),
+        Some(text) => Some(parsed(tx, text)?),
         None => None,
     };
     Ok(Some(ResourcePolicy::new(account, document)))
+}
+
+fn parsed(tx: &ReadTx<'_>, text: &str) -> Result<Arc<Document>, Fault> {
+    tx.cx().state(|| Parsed(ParsedPolicies::new(MAX_PARSED))).0.get(text)
+}
+
+/// The owner and the policy of an instance of Access Grants, to which its locations and grants belong.
+fn policy_of_grants(tx: &ReadTx<'_>, account: &str, region: &str) -> Result<ResourcePolicy, Fault> {
+    let row = points::INSTANCES.get(tx, &(account, region))?;
+    let policy = row.and_then(|row| row.policy);
+    let document = policy.map(|policy| parsed(tx, &policy.document)).transpose()?;
+    Ok(ResourcePolicy::new(account.to_owned(), document))
 }
 
 /// What a bucket, its account, or the access point by which a call reaches it blocks of public access.
@@ -214,8 +233,11 @@ pub(crate) fn bucket_of(tx: &(impl Tx + ?Sized), named: String) -> Result<String
     Ok(found.map_or(named, |(_, point)| point.bucket))
 }
 
-/// The tags of the access point that an ARN names, or of that in which something lies.
+/// The tags of the access point that an ARN names, or of that in which something lies, or of what Access Grants have.
 pub(crate) fn tags(tx: &ReadTx<'_>, resource: &str) -> Result<Vec<(String, String)>, Fault> {
+    if let Some((account, region, what)) = Granted::parse(resource) {
+        return Ok(what.tags(tx, (account, region))?.unwrap_or_default());
+    }
     let named = resource.split_once("/object/").map_or(resource, |(named, _)| named);
     if points::parse(named).is_none() {
         return Ok(Vec::new());

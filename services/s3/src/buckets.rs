@@ -24,6 +24,8 @@ use crate::tasks;
 
 /// The most buckets that one answer lists.
 const MAX_BUCKETS: i32 = 10_000;
+/// How many buckets an account has, directory buckets apart.
+const MAX_OWNED: usize = 10_000;
 
 /// An account as an owner.
 pub(crate) fn owner(tx: &(impl Tx + ?Sized), account: &str) -> Owner {
@@ -74,6 +76,9 @@ pub(crate) fn create(
             true => Err(Error::BucketAlreadyOwnedByYou { bucket: name.clone() }),
             false => Err(Error::BucketAlreadyExists { bucket: name.clone() }),
         };
+    }
+    if store::OWNED.range(&(tx.account(),)).limit(MAX_OWNED).count(tx)? == MAX_OWNED {
+        return Err(Error::TooManyBuckets);
     }
     let bucket = Bucket {
         location,

@@ -4,6 +4,7 @@ use fogbank_core::{Access, Cx, Fault, WriteTx};
 
 use crate::access::{object_arn, paid};
 use crate::access_logs::{self, Entry};
+use crate::directory;
 use crate::error::Error;
 use crate::model::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
@@ -29,8 +30,13 @@ pub(crate) async fn delete(
     let expected = input.expected_bucket_owner.as_deref();
     cx.read(|tx| store::expected_bucket(tx, name, expected).map(|_| ()))?;
     let payer = input.request_payer.as_deref();
-    let allowed: Vec<Result<(), Error>> =
-        keys.iter().map(|key| Ok(cx.authorise(&access(name, key, payer))?)).collect();
+    let scope = cx.read(directory::scope)?;
+    let is_left = |key: &str| scope.as_ref().is_none_or(|scope| scope.has(key));
+    let allow = |key: &ObjectIdentifier| match is_left(&key.key) {
+        true => Ok(cx.authorise(&access(name, key, payer))?),
+        false => Err(Error::AccessDenied),
+    };
+    let allowed: Vec<Result<(), Error>> = keys.iter().map(allow).collect();
     let bypasses = input.bypass_governance_retention == Some(true);
     let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed, bypasses)).await?;
     let is_quiet = input.delete.quiet.unwrap_or_default();

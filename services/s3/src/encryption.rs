@@ -16,6 +16,7 @@ use fogbank_core::{Arn, Cx, Fault, Ids, Tx, WriteTx, root_key};
 
 use crate::access::{bucket_arn, object_arn};
 use crate::ciphers::{self, BodyKey, CustomerKey, Nonce, Sealer};
+use crate::directory;
 use crate::documents;
 use crate::error::Error;
 use crate::model::{BlockedEncryptionTypes, EncryptionType};
@@ -247,7 +248,13 @@ async fn with_kms(
 ) -> Result<Sealing, Error> {
     // Two layers have a data key for each object.
     let bucket_key = asked.bucket_key.unwrap_or(default_bucket_key) && !is_dual;
-    let context: Vec<_> = asked.context.clone().into_iter().collect();
+    let mut context: Vec<_> = asked.context.clone().into_iter().collect();
+    context.retain(|(key, _)| key != PLACE);
+    if directory::is_name(at.0) {
+        // What was sealed before it was so has none, and is opened as if it lay in another bucket.
+        let place = directory::arn(&bucket.region, &bucket.account, at.0);
+        context.push((PLACE.to_owned(), place));
+    }
     check_signed(cx)?;
     let cx = in_region(cx, &bucket.region);
     let kms = kms_key(at, key_id, bucket_key, &context);
@@ -406,7 +413,7 @@ fn kms_key<'a>(
 ) -> KmsKey<'a> {
     let place = if bucket_key { bucket_arn(bucket) } else { object_arn(bucket, key) };
     let mut context: BTreeMap<_, _> = context.iter().cloned().collect();
-    context.insert(PLACE.to_owned(), place);
+    context.entry(PLACE.to_owned()).or_insert(place);
     let reuse = if bucket_key { BUCKET_KEY } else { Duration::ZERO };
     KmsKey { service: "s3", key_id, context, reuse }
 }
@@ -461,7 +468,8 @@ impl Told {
                 ..Told::default()
             },
             Some(Encryption::Kms(kms)) => {
-                let context: BTreeMap<_, _> = kms.context.iter().cloned().collect();
+                let given = kms.context.iter().filter(|(key, _)| key != PLACE);
+                let context: BTreeMap<_, _> = given.cloned().collect();
                 let method = if kms.is_dual { "aws:kms:dsse" } else { "aws:kms" };
                 Told {
                     method: Some(method.to_owned()),

@@ -138,6 +138,7 @@ errors! {
         "At least one of the pre-conditions you specified did not hold";
     ReplicationConfigurationNotFoundError { bucket = "BucketName" }:
         "The replication configuration was not found";
+    TooManyBuckets: "You have attempted to create more buckets than allowed";
     TooManyParts:
         "You have attempted to add more parts than the maximum of 10000 that are allowed for this object. You can use the CopyObject operation to copy this object to another and then add more data to the newly copied object.";
     TooManyConfigurations:

@@ -129,7 +129,7 @@ pub(crate) fn put(
     match directory::is_name(name) {
         true => {
             let arn = directory::arn(&bucket.region, &bucket.account, name);
-            check(&input.policy, |document| directory::check_policy(document, &arn))?;
+            check(&input.policy, |document| points::check_directory(document, &arn))?;
         }
         false => check(&input.policy, |document| points::check(document, &bucket_arn(name)))?,
     }

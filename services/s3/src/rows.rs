@@ -233,12 +233,6 @@ impl PublicAccess {
     };
 }
 
-/// Tags in the order given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tags(pub(crate) Vec<(String, String)>);
-
-row!(Tags, 1);
-
 /// How far the lifecycle of a bucket is swept, and what does not stand in its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lifecycle {

@@ -27,7 +27,8 @@ pub(crate) const MAX_PARTS: u16 = 10_000;
 /// Whether a bucket may be created under this name.
 pub(crate) fn is_bucket_name(name: &str) -> bool {
     const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
-    const RESERVED_SUFFIXES: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+    const RESERVED_SUFFIXES: [&str; 6] =
+        ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--xa-s3", "--table-s3"];
     let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_allowed = |byte: u8| is_edge(byte) || byte == b'.' || byte == b'-';
     (3..=63).contains(&name.len())

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
+pub(crate) use fogbank_accesspoints::{BUCKET_TAGS, Tags};
 use fogbank_core::store::{BlobRef, Table, TableLabel};
 use fogbank_core::{Tx, WriteTx};
 
@@ -29,8 +30,6 @@ pub(crate) static BUCKETS: Table<String, Bucket> = Table::new("s3.buckets", 0x02
 pub(crate) static OWNED: Table<(String, String), ()> = Table::new("s3.owned-buckets", 0x0202);
 /// The policies of buckets.
 pub(crate) static POLICIES: Table<String, String> = Table::new("s3.policies", 0x0203);
-/// The tags of buckets that have some.
-pub(crate) static BUCKET_TAGS: Table<String, Tags> = Table::new("s3.bucket-tags", 0x0204);
 /// The notifications of buckets that have some.
 pub(crate) static NOTIFICATIONS: Table<String, Notifications> =
     Table::new("s3.notifications", 0x0205);

@@ -100,7 +100,7 @@ fn way(tx: &ReadTx<'_>, input: &dyn Struct, name: &str) -> Result<Way, Fault> {
         context.push(("s3tables:tableName", named.name));
     }
     let action = Some(if writes { "PutTableData" } else { "GetTableData" });
-    let demand = Demand::Instead { prefix: "s3tables", action };
+    let demand = Demand::Instead { prefix: "s3tables", action, also: None };
     Ok(Way { to: bucket_arn(name), arn: warehouse.table_arn(), demand, context })
 }
 

@@ -16,7 +16,7 @@ use crate::{jobs, running};
 type Allowed = Result<Access, Fault>;
 
 /// Refuses calls about another account than the caller's, whatever its policies say.
-fn own(access: Access, request: &Request, input: &dyn Struct) -> Allowed {
+pub(crate) fn own(access: Access, request: &Request, input: &dyn Struct) -> Allowed {
     if input.text("AccountId") == Some(&request.account) {
         return Ok(access);
     }
@@ -28,23 +28,38 @@ fn own(access: Access, request: &Request, input: &dyn Struct) -> Allowed {
     )))
 }
 
-/// An action on the access point that the input names.
+/// An action on the access point that the input names; those of directory buckets have a prefix of their own.
 pub(crate) fn point(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
     let name = input.text("Name").unwrap_or_default();
     // Policies' operations take the ARN in place of the name.
     let name = points::parse(name).map_or(name, |(_, _, name)| name);
     let account = input.text("AccountId").unwrap_or_default();
     let arn = points::arn((account, &request.region, name));
-    let access = Access::to(action, arn.clone())
-        .with("s3:DataAccessPointArn", [arn])
-        .with("s3:DataAccessPointAccount", [account.to_owned()]);
+    let keys = match points::is_directory(name) || action.starts_with(EXPRESS) {
+        true => ["s3express:DataAccessPointArn", "s3express:DataAccessPointAccount"],
+        false => ["s3:DataAccessPointArn", "s3:DataAccessPointAccount"],
+    };
+    let access = Access::to(prefixed(action, &arn), arn.clone())
+        .with(keys[0], [arn])
+        .with(keys[1], [account.to_owned()]);
     own(access, request, input)
+}
+
+/// The prefix of actions on directory buckets and their access points.
+const EXPRESS: &str = "s3express:";
+
+/// An action of S3 with the prefix that it has for a resource.
+fn prefixed(action: &'static str, resource: &str) -> Cow<'static, str> {
+    match action.strip_prefix("s3:") {
+        Some(name) if resource.starts_with("arn:aws:s3express:") => [EXPRESS, name].concat().into(),
+        _ => action.into(),
+    }
 }
 
 /// An action that AWS defines on no resource, though the input names an access point.
 pub(crate) fn found(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
     let mut access = point(action, request, input)?;
-    for check in &mut access.checks {
+    for check in access.checks.iter_mut().filter(|check| !check.action.starts_with(EXPRESS)) {
         "*".clone_into(&mut check.resource);
     }
     Ok(access)
@@ -55,13 +70,18 @@ pub(crate) fn create(request: &Request, input: &dyn Struct) -> Allowed {
     let access = point("s3:CreateAccessPoint", request, input)?;
     let Some(input) = input.downcast_ref::<CreateAccessPointInput>() else { return Ok(access) };
     let origin = if input.vpc_configuration.is_some() { "VPC" } else { "Internet" };
-    let access = access.with("s3:AccessPointNetworkOrigin", [origin.to_owned()]);
+    let access = match points::directory_parts(&input.name) {
+        Some((_, zone)) => access
+            .with("s3express:AccessPointNetworkOrigin", [origin.to_owned()])
+            .with("s3express:LocationName", [zone.to_owned()]),
+        None => access.with("s3:AccessPointNetworkOrigin", [origin.to_owned()]),
+    };
     let tags = input.tags.as_deref().unwrap_or_default();
     if tags.is_empty() {
         return Ok(access);
     }
     let arn = points::arn((&request.account, &request.region, &input.name));
-    let access = access.and("s3:TagResource", arn);
+    let access = access.and(prefixed("s3:TagResource", &arn), arn);
     Ok(access.with_tags(tags.iter().map(|tag| (&tag.key, &tag.value))))
 }
 
@@ -73,7 +93,7 @@ pub(crate) fn account(action: &'static str, request: &Request, input: &dyn Struc
 /// An action on the resource that the input names by its ARN, with the tags that it gets or loses.
 pub(crate) fn resource(action: &'static str, request: &Request, input: &dyn Struct) -> Allowed {
     let resource = input.text("ResourceArn").unwrap_or_default();
-    let access = own(Access::to(action, resource), request, input)?;
+    let access = own(Access::to(prefixed(action, resource), resource), request, input)?;
     if let Some(input) = input.downcast_ref::<TagResourceInput>() {
         return Ok(access.with_tags(input.tags.iter().map(|tag| (&tag.key, &tag.value))));
     }

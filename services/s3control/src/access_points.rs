@@ -1,15 +1,17 @@
 //! Access points: names under which a bucket is reached, each with a policy of its own.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use fogbank_accesspoints::{self as points, ACCESS_POINTS, AccessPoint as Row, Key};
 use fogbank_core::{Cx, Fault, Principal, ReadTx, Timestamp, Tx, WriteTx, page};
 use serde_json::json;
 
+use crate::directory;
 use crate::error::Error;
 use crate::model::*;
 use crate::public_access::{block_of, shown_block};
-use crate::tags;
+use crate::tags::{self, pairs};
 
 /// How many characters of its name an alias begins with, and how many by chance follow.
 const ALIAS_NAME: usize = 20;
@@ -35,7 +37,7 @@ pub(crate) fn find(tx: &(impl Tx + ?Sized), named: &str) -> Result<(Key, Row), E
 }
 
 /// Whether an access point may have this name.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (3..=50).contains(&name.len())
         && name.bytes().all(|byte| is_edge(byte) || byte == b'-')
@@ -50,21 +52,14 @@ pub(crate) async fn create(
     cx: &Cx,
     input: CreateAccessPointInput,
 ) -> Result<CreateAccessPointOutput, Error> {
-    if !is_name(&input.name) {
-        return Err(Error::InvalidAccessPoint);
-    }
-    if input.scope.is_some() {
-        let fault = Fault::not_implemented("s3control", "CreateAccessPoint with Scope");
-        return Err(fault.into());
-    }
+    directory::check_name(&input)?;
+    let scope = input.scope.as_ref().map(directory::scope_of).transpose()?;
     let owner = input.bucket_account_id.as_deref().unwrap_or_else(|| cx.account());
     check_bucket(cx, &input.bucket, owner).await?;
-    let tags = tags::of(input.tags.as_deref().unwrap_or_default())?;
+    let tags = tags::of(pairs(input.tags.as_deref().unwrap_or_default()))?;
     let given = input.public_access_block_configuration.as_ref();
     let all = points::Block { acls: true, ignore_acls: true, policy: true, restrict: true };
-    let mut start: String = input.name.chars().take(ALIAS_NAME).collect();
-    start.truncate(start.trim_end_matches('-').len());
-    let alias = format!("{start}-{}{}", cx.ids().lower(ALIAS_CHANCE), points::ALIAS_END);
+    let alias = alias(cx, &input.name);
     let row = Row {
         bucket: input.bucket.clone(),
         bucket_account: owner.to_owned(),
@@ -74,11 +69,18 @@ pub(crate) async fn create(
         block: given.map_or(all, block_of),
         policy: None,
         tags,
+        scope,
     };
     cx.write(|tx| {
         let key = key(tx, &input.name);
         if ACCESS_POINTS.contains(tx, &key)? {
             return Err(Error::AccessPointAlreadyOwnedByYou);
+        }
+        if points::ALIASES.contains(tx, &alias)? {
+            // Somebody else's, in the same zone. The code and the words are guesses.
+            let message = "The requested access point name is not available in this zone.";
+            let fault = Fault::new("AccessPointAlreadyExists", message);
+            return Err(Error::Fault(fault.with_status(409)));
         }
         let of_region = ACCESS_POINTS.range(&(&*key.0, &*key.1)).limit(MAX_POINTS);
         if of_region.count(tx)? == MAX_POINTS {
@@ -92,6 +94,16 @@ pub(crate) async fn create(
     .await?;
     let arn = points::arn((cx.account(), cx.region(), &input.name));
     Ok(CreateAccessPointOutput { access_point_arn: Some(arn), alias: Some(alias) })
+}
+
+/// A new alias; for an access point of a directory bucket its name.
+fn alias(cx: &Cx, name: &str) -> String {
+    if points::is_directory(name) {
+        return name.to_owned();
+    }
+    let mut start: String = name.chars().take(ALIAS_NAME).collect();
+    start.truncate(start.trim_end_matches('-').len());
+    format!("{start}-{}{}", cx.ids().lower(ALIAS_CHANCE), points::ALIAS_END)
 }
 
 /// Refuses buckets that are not there, or not as the caller says: asked as the one who he says owns it.
@@ -138,12 +150,16 @@ pub(crate) fn get(
         public_access_block_configuration: Some(shown_block(row.block)),
         creation_date: Some(Timestamp::from_millis(row.created_millis)),
         access_point_arn: Some(points::arn((&account, &region, &name))),
-        endpoints: Some(BTreeMap::from([
-            endpoint("ipv4", "s3-accesspoint"),
-            endpoint("dualstack", "s3-accesspoint.dualstack"),
-            endpoint("fips", "s3-accesspoint-fips"),
-            endpoint("fips_dualstack", "s3-accesspoint-fips.dualstack"),
-        ])),
+        endpoints: Some(match points::directory_parts(&name) {
+            // As the zone's endpoint is called; what AWS answers is not documented.
+            Some((_, zone)) => BTreeMap::from([endpoint("ipv4", &format!("s3express-{zone}"))]),
+            None => BTreeMap::from([
+                endpoint("ipv4", "s3-accesspoint"),
+                endpoint("dualstack", "s3-accesspoint.dualstack"),
+                endpoint("fips", "s3-accesspoint-fips"),
+                endpoint("fips_dualstack", "s3-accesspoint-fips.dualstack"),
+            ]),
+        }),
         name: Some(name),
         bucket: Some(row.bucket),
         alias: Some(row.alias),
@@ -152,14 +168,40 @@ pub(crate) fn get(
     })
 }
 
-/// The access points of the account in the region; of one bucket, if it is named.
+/// The access points of the account in the region, but those of directory buckets; of one bucket, if it is named.
 pub(crate) fn list(
     tx: &ReadTx<'_>,
     input: ListAccessPointsInput,
 ) -> Result<ListAccessPointsOutput, Error> {
-    let limit = input.max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE);
-    let limit = limit.min(PAGE);
-    let after = match &input.next_token {
+    let page = page(
+        tx,
+        &Asked {
+            bucket: input.bucket.as_deref(),
+            is_directory: false,
+            limit: input.max_results,
+            token: input.next_token.as_deref(),
+        },
+    )?;
+    Ok(ListAccessPointsOutput { access_point_list: Some(page.0), next_token: page.1 })
+}
+
+/// Which access points are to be listed.
+pub(crate) struct Asked<'a> {
+    /// The bucket to which they must lead.
+    pub(crate) bucket: Option<&'a str>,
+    /// Whether they are of directory buckets.
+    pub(crate) is_directory: bool,
+    pub(crate) limit: Option<i32>,
+    pub(crate) token: Option<&'a str>,
+}
+
+/// A page of access points, and the token of the next one.
+pub(crate) fn page(
+    tx: &ReadTx<'_>,
+    asked: &Asked<'_>,
+) -> Result<(Vec<AccessPoint>, Option<String>), Error> {
+    let limit = asked.limit.and_then(|max| usize::try_from(max).ok()).unwrap_or(PAGE).min(PAGE);
+    let after = match asked.token {
         None => None,
         Some(token) => Some(page::parse_text(token).ok_or_else(|| {
             Error::InvalidRequest("The continuation token provided is incorrect".to_owned())
@@ -170,16 +212,17 @@ pub(crate) fn list(
     if let Some(after) = &after {
         range = range.after(&(account, region, &**after));
     }
-    let is_meant = |row: &Row| input.bucket.as_ref().is_none_or(|bucket| row.bucket == *bucket);
     let mut found: Vec<AccessPoint> = Vec::new();
     let mut next = None;
     range.visit(tx, |(_, _, name), row| {
-        if !is_meant(&row) {
-            return std::ops::ControlFlow::Continue(());
+        let is_meant = points::is_directory(&name) == asked.is_directory
+            && asked.bucket.is_none_or(|bucket| row.bucket == bucket);
+        if !is_meant {
+            return ControlFlow::Continue(());
         }
         if found.len() == limit {
             next = found.last().and_then(|last| last.name.as_deref()).map(page::text_token);
-            return std::ops::ControlFlow::Break(());
+            return ControlFlow::Break(());
         }
         found.push(AccessPoint {
             network_origin: origin(&row),
@@ -191,9 +234,9 @@ pub(crate) fn list(
             bucket_account_id: Some(row.bucket_account),
             ..AccessPoint::default()
         });
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     })?;
-    Ok(ListAccessPointsOutput { access_point_list: Some(found), next_token: next })
+    Ok((found, next))
 }
 
 /// Removes an access point.

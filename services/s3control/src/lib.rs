@@ -8,12 +8,15 @@
 //!
 //! A *batch job* does one operation to each object of a list, as a role, and writes a report of it.
 //!
-//! What is missing, and said so where it is asked for: scopes of access points (of directory buckets), Object Lambda,
-//! multi-region access points, access grants, Storage Lens, Outposts. Networks of one's own do not exist,
+//! *Access grants* ([`access_grants`]) give users and roles credentials for some data, without a policy for each.
+//!
+//! What is missing, and said so where it is asked for: Object Lambda, multi-region access points, access grants, Storage Lens, Outposts. Networks of one's own do not exist,
 //! so that an access point for one lets nobody in.
 
 mod access;
+mod access_grants;
 mod access_points;
+mod directory;
 mod error;
 mod jobs;
 mod model;
@@ -41,6 +44,18 @@ pub static OPERATIONS: &[Op] = operations! {
     };
     write DeleteAccessPoint => access_points::delete, |request, input| {
         access::point("s3:DeleteAccessPoint", request, input)
+    };
+    read ListAccessPointsForDirectoryBuckets => directory::list, |request, input| {
+        access::account("s3express:ListAccessPointsForDirectoryBuckets", request, input)
+    };
+    write PutAccessPointScope => directory::put_scope, |request, input| {
+        access::point("s3express:PutAccessPointScope", request, input)
+    };
+    read GetAccessPointScope => directory::get_scope, |request, input| {
+        access::point("s3express:GetAccessPointScope", request, input)
+    };
+    write DeleteAccessPointScope => directory::delete_scope, |request, input| {
+        access::point("s3express:DeleteAccessPointScope", request, input)
     };
     write PutAccessPointPolicy => policies::put, |request, input| {
         access::point("s3:PutAccessPointPolicy", request, input)
@@ -91,6 +106,59 @@ pub static OPERATIONS: &[Op] = operations! {
     };
     write DeleteJobTagging => jobs::delete_tags, |request, input| {
         access::job("s3:DeleteJobTagging", request, input)
+    };
+    write CreateAccessGrantsInstance => access_grants::create_instance, |request, input| {
+        access_grants::instance("s3:CreateAccessGrantsInstance", request, input)
+    };
+    read GetAccessGrantsInstance => access_grants::get_instance, |request, input| {
+        access_grants::instance("s3:GetAccessGrantsInstance", request, input)
+    };
+    read ListAccessGrantsInstances => access_grants::list_instances, |request, input| {
+        access::account("s3:ListAccessGrantsInstances", request, input)
+    };
+    write DeleteAccessGrantsInstance => access_grants::delete_instance, |request, input| {
+        access_grants::instance("s3:DeleteAccessGrantsInstance", request, input)
+    };
+    read GetAccessGrantsInstanceForPrefix => access_grants::for_prefix, |request, input| {
+        access_grants::shared("s3:GetAccessGrantsInstanceForPrefix", request, input)
+    };
+    write PutAccessGrantsInstanceResourcePolicy => access_grants::put_policy, |request, input| {
+        access_grants::instance("s3:PutAccessGrantsInstanceResourcePolicy", request, input)
+    };
+    read GetAccessGrantsInstanceResourcePolicy => access_grants::policy, |request, input| {
+        access_grants::instance("s3:GetAccessGrantsInstanceResourcePolicy", request, input)
+    };
+    write DeleteAccessGrantsInstanceResourcePolicy => access_grants::delete_policy, |request, input| {
+        access_grants::instance("s3:DeleteAccessGrantsInstanceResourcePolicy", request, input)
+    };
+    task CreateAccessGrantsLocation => access_grants::create_location_of, access_grants::create_location;
+    read GetAccessGrantsLocation => access_grants::get_location, |request, input| {
+        access_grants::location("s3:GetAccessGrantsLocation", request, input)
+    };
+    read ListAccessGrantsLocations => access_grants::list_locations, |request, input| {
+        access_grants::shared("s3:ListAccessGrantsLocations", request, input)
+    };
+    task UpdateAccessGrantsLocation => access_grants::update_location, |request, input| {
+        access_grants::location("s3:UpdateAccessGrantsLocation", request, input)
+    };
+    write DeleteAccessGrantsLocation => access_grants::delete_location, |request, input| {
+        access_grants::location("s3:DeleteAccessGrantsLocation", request, input)
+    };
+    write CreateAccessGrant => access_grants::create, access_grants::create_grant;
+    read GetAccessGrant => access_grants::get, |request, input| {
+        access_grants::grant("s3:GetAccessGrant", request, input)
+    };
+    read ListAccessGrants => access_grants::list, |request, input| {
+        access_grants::shared("s3:ListAccessGrants", request, input)
+    };
+    write DeleteAccessGrant => access_grants::delete, |request, input| {
+        access_grants::grant("s3:DeleteAccessGrant", request, input)
+    };
+    task GetDataAccess => access_grants::get_data_access, |request, input| {
+        access_grants::shared("s3:GetDataAccess", request, input)
+    };
+    read ListCallerAccessGrants => access_grants::list_of_caller, |request, input| {
+        access_grants::shared("s3:ListCallerAccessGrants", request, input)
     };
 };
 

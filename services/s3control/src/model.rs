@@ -266,6 +266,72 @@ pub static SERVICE: wire::Service = wire::Service {
     errors: &[
         error("AccessDenied", ("AccessDenied", "AccessDenied"), 403, true, &schema::ACCESS_DENIED),
         error(
+            "AccessGrantAlreadyExists",
+            ("AccessGrantAlreadyExists", "AccessGrantAlreadyExists"),
+            409,
+            true,
+            &schema::ACCESS_GRANT_ALREADY_EXISTS,
+        ),
+        error(
+            "AccessGrantsInstanceAlreadyExists",
+            ("AccessGrantsInstanceAlreadyExists", "AccessGrantsInstanceAlreadyExists"),
+            409,
+            true,
+            &schema::ACCESS_GRANTS_INSTANCE_ALREADY_EXISTS,
+        ),
+        error(
+            "AccessGrantsInstanceNotEmptyError",
+            ("AccessGrantsInstanceNotEmptyError", "AccessGrantsInstanceNotEmptyError"),
+            400,
+            true,
+            &schema::ACCESS_GRANTS_INSTANCE_NOT_EMPTY_ERROR,
+        ),
+        error(
+            "AccessGrantsInstanceNotExistsError",
+            ("AccessGrantsInstanceNotExistsError", "AccessGrantsInstanceNotExistsError"),
+            404,
+            true,
+            &schema::ACCESS_GRANTS_INSTANCE_NOT_EXISTS_ERROR,
+        ),
+        error(
+            "AccessGrantsInstanceResourcePolicyNotExists",
+            (
+                "AccessGrantsInstanceResourcePolicyNotExists",
+                "AccessGrantsInstanceResourcePolicyNotExists",
+            ),
+            404,
+            true,
+            &schema::ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_NOT_EXISTS,
+        ),
+        error(
+            "AccessGrantsLocationAlreadyExistsError",
+            ("AccessGrantsLocationAlreadyExistsError", "AccessGrantsLocationAlreadyExistsError"),
+            409,
+            true,
+            &schema::ACCESS_GRANTS_LOCATION_ALREADY_EXISTS_ERROR,
+        ),
+        error(
+            "AccessGrantsLocationNotEmptyError",
+            ("AccessGrantsLocationNotEmptyError", "AccessGrantsLocationNotEmptyError"),
+            400,
+            true,
+            &schema::ACCESS_GRANTS_LOCATION_NOT_EMPTY_ERROR,
+        ),
+        error(
+            "AccessGrantsLocationsQuotaExceededError",
+            ("AccessGrantsLocationsQuotaExceededError", "AccessGrantsLocationsQuotaExceededError"),
+            409,
+            true,
+            &schema::ACCESS_GRANTS_LOCATIONS_QUOTA_EXCEEDED_ERROR,
+        ),
+        error(
+            "AccessGrantsQuotaExceededError",
+            ("AccessGrantsQuotaExceededError", "AccessGrantsQuotaExceededError"),
+            409,
+            true,
+            &schema::ACCESS_GRANTS_QUOTA_EXCEEDED_ERROR,
+        ),
+        error(
             "AccessPointAlreadyOwnedByYou",
             ("AccessPointAlreadyOwnedByYou", "AccessPointAlreadyOwnedByYou"),
             409,
@@ -308,11 +374,32 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::INTERNAL_SERVICE_EXCEPTION,
         ),
         error(
+            "InvalidAccessGrant",
+            ("InvalidAccessGrant", "InvalidAccessGrant"),
+            400,
+            true,
+            &schema::INVALID_ACCESS_GRANT,
+        ),
+        error(
+            "InvalidAccessGrantsLocation",
+            ("InvalidAccessGrantsLocation", "InvalidAccessGrantsLocation"),
+            400,
+            true,
+            &schema::INVALID_ACCESS_GRANTS_LOCATION,
+        ),
+        error(
             "InvalidAccessPoint",
             ("InvalidAccessPoint", "InvalidAccessPoint"),
             400,
             true,
             &schema::INVALID_ACCESS_POINT,
+        ),
+        error(
+            "InvalidIamRole",
+            ("InvalidIamRole", "InvalidIamRole"),
+            400,
+            true,
+            &schema::INVALID_IAM_ROLE,
         ),
         error(
             "InvalidNextTokenException",
@@ -335,6 +422,13 @@ pub static SERVICE: wire::Service = wire::Service {
             true,
             &schema::INVALID_REQUEST_EXCEPTION,
         ),
+        error(
+            "InvalidResourcePolicy",
+            ("InvalidResourcePolicy", "InvalidResourcePolicy"),
+            400,
+            true,
+            &schema::INVALID_RESOURCE_POLICY,
+        ),
         error("InvalidTag", ("InvalidTag", "InvalidTag"), 400, true, &schema::INVALID_TAG),
         error(
             "JobStatusException",
@@ -351,6 +445,20 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::MALFORMED_POLICY,
         ),
         error("MalformedXML", ("MalformedXML", "MalformedXML"), 400, true, &schema::MALFORMED_XML),
+        error(
+            "NoSuchAccessGrantError",
+            ("NoSuchAccessGrantError", "NoSuchAccessGrantError"),
+            404,
+            true,
+            &schema::NO_SUCH_ACCESS_GRANT_ERROR,
+        ),
+        error(
+            "NoSuchAccessGrantsLocationError",
+            ("NoSuchAccessGrantsLocationError", "NoSuchAccessGrantsLocationError"),
+            404,
+            true,
+            &schema::NO_SUCH_ACCESS_GRANTS_LOCATION_ERROR,
+        ),
         error(
             "NoSuchAccessPoint",
             ("NoSuchAccessPoint", "NoSuchAccessPoint"),
@@ -429,6 +537,78 @@ const fn error(
     wire::ErrorShape { name, code: codes.0, query_code: codes.1, status, sender, schema }
 }
 
+pub struct CreateAccessGrant;
+
+impl wire::OperationShape for CreateAccessGrant {
+    type Input = CreateAccessGrantInput;
+    type Output = CreateAccessGrantOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateAccessGrant",
+            method: "POST",
+            uri: "/v20180820/accessgrantsinstance/grant",
+            status: 200,
+            input: &schema::CREATE_ACCESS_GRANT_REQUEST,
+            output: &schema::CREATE_ACCESS_GRANT_RESULT,
+            result_wrapper: "",
+            input_root: "CreateAccessGrantRequest",
+            output_root: "CreateAccessGrantResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateAccessGrantsInstance;
+
+impl wire::OperationShape for CreateAccessGrantsInstance {
+    type Input = CreateAccessGrantsInstanceInput;
+    type Output = CreateAccessGrantsInstanceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateAccessGrantsInstance",
+            method: "POST",
+            uri: "/v20180820/accessgrantsinstance",
+            status: 200,
+            input: &schema::CREATE_ACCESS_GRANTS_INSTANCE_REQUEST,
+            output: &schema::CREATE_ACCESS_GRANTS_INSTANCE_RESULT,
+            result_wrapper: "",
+            input_root: "CreateAccessGrantsInstanceRequest",
+            output_root: "CreateAccessGrantsInstanceResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct CreateAccessGrantsLocation;
+
+impl wire::OperationShape for CreateAccessGrantsLocation {
+    type Input = CreateAccessGrantsLocationInput;
+    type Output = CreateAccessGrantsLocationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "CreateAccessGrantsLocation",
+            method: "POST",
+            uri: "/v20180820/accessgrantsinstance/location",
+            status: 200,
+            input: &schema::CREATE_ACCESS_GRANTS_LOCATION_REQUEST,
+            output: &schema::CREATE_ACCESS_GRANTS_LOCATION_RESULT,
+            result_wrapper: "",
+            input_root: "CreateAccessGrantsLocationRequest",
+            output_root: "CreateAccessGrantsLocationResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct CreateAccessPoint;
 
 impl wire::OperationShape for CreateAccessPoint {
@@ -482,6 +662,102 @@ impl wire::OperationShape for CreateJob {
     };
 }
 
+pub struct DeleteAccessGrant;
+
+impl wire::OperationShape for DeleteAccessGrant {
+    type Input = DeleteAccessGrantInput;
+    type Output = DeleteAccessGrantOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccessGrant",
+            method: "DELETE",
+            uri: "/v20180820/accessgrantsinstance/grant/{id}",
+            status: 200,
+            input: &schema::DELETE_ACCESS_GRANT_REQUEST,
+            output: &schema::DELETE_ACCESS_GRANT_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccessGrantsInstance;
+
+impl wire::OperationShape for DeleteAccessGrantsInstance {
+    type Input = DeleteAccessGrantsInstanceInput;
+    type Output = DeleteAccessGrantsInstanceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccessGrantsInstance",
+            method: "DELETE",
+            uri: "/v20180820/accessgrantsinstance",
+            status: 200,
+            input: &schema::DELETE_ACCESS_GRANTS_INSTANCE_REQUEST,
+            output: &schema::DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccessGrantsInstanceResourcePolicy;
+
+impl wire::OperationShape for DeleteAccessGrantsInstanceResourcePolicy {
+    type Input = DeleteAccessGrantsInstanceResourcePolicyInput;
+    type Output = DeleteAccessGrantsInstanceResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccessGrantsInstanceResourcePolicy",
+            method: "DELETE",
+            uri: "/v20180820/accessgrantsinstance/resourcepolicy",
+            status: 200,
+            input: &schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST,
+            output: &schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccessGrantsLocation;
+
+impl wire::OperationShape for DeleteAccessGrantsLocation {
+    type Input = DeleteAccessGrantsLocationInput;
+    type Output = DeleteAccessGrantsLocationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccessGrantsLocation",
+            method: "DELETE",
+            uri: "/v20180820/accessgrantsinstance/location/{id}",
+            status: 200,
+            input: &schema::DELETE_ACCESS_GRANTS_LOCATION_REQUEST,
+            output: &schema::DELETE_ACCESS_GRANTS_LOCATION_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct DeleteAccessPoint;
 
 impl wire::OperationShape for DeleteAccessPoint {
@@ -519,6 +795,30 @@ impl wire::OperationShape for DeleteAccessPointPolicy {
             status: 200,
             input: &schema::DELETE_ACCESS_POINT_POLICY_REQUEST,
             output: &schema::DELETE_ACCESS_POINT_POLICY_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct DeleteAccessPointScope;
+
+impl wire::OperationShape for DeleteAccessPointScope {
+    type Input = DeleteAccessPointScopeInput;
+    type Output = DeleteAccessPointScopeOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "DeleteAccessPointScope",
+            method: "DELETE",
+            uri: "/v20180820/accesspoint/{name}/scope",
+            status: 200,
+            input: &schema::DELETE_ACCESS_POINT_SCOPE_REQUEST,
+            output: &schema::DELETE_ACCESS_POINT_SCOPE_OUTPUT,
             result_wrapper: "",
             input_root: "",
             output_root: "",
@@ -607,6 +907,126 @@ impl wire::OperationShape for DescribeJob {
     };
 }
 
+pub struct GetAccessGrant;
+
+impl wire::OperationShape for GetAccessGrant {
+    type Input = GetAccessGrantInput;
+    type Output = GetAccessGrantOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessGrant",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/grant/{id}",
+            status: 200,
+            input: &schema::GET_ACCESS_GRANT_REQUEST,
+            output: &schema::GET_ACCESS_GRANT_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessGrantResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetAccessGrantsInstance;
+
+impl wire::OperationShape for GetAccessGrantsInstance {
+    type Input = GetAccessGrantsInstanceInput;
+    type Output = GetAccessGrantsInstanceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessGrantsInstance",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance",
+            status: 200,
+            input: &schema::GET_ACCESS_GRANTS_INSTANCE_REQUEST,
+            output: &schema::GET_ACCESS_GRANTS_INSTANCE_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessGrantsInstanceResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetAccessGrantsInstanceForPrefix;
+
+impl wire::OperationShape for GetAccessGrantsInstanceForPrefix {
+    type Input = GetAccessGrantsInstanceForPrefixInput;
+    type Output = GetAccessGrantsInstanceForPrefixOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessGrantsInstanceForPrefix",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/prefix",
+            status: 200,
+            input: &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_REQUEST,
+            output: &schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessGrantsInstanceForPrefixResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetAccessGrantsInstanceResourcePolicy;
+
+impl wire::OperationShape for GetAccessGrantsInstanceResourcePolicy {
+    type Input = GetAccessGrantsInstanceResourcePolicyInput;
+    type Output = GetAccessGrantsInstanceResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessGrantsInstanceResourcePolicy",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/resourcepolicy",
+            status: 200,
+            input: &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST,
+            output: &schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessGrantsInstanceResourcePolicyResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetAccessGrantsLocation;
+
+impl wire::OperationShape for GetAccessGrantsLocation {
+    type Input = GetAccessGrantsLocationInput;
+    type Output = GetAccessGrantsLocationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessGrantsLocation",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/location/{id}",
+            status: 200,
+            input: &schema::GET_ACCESS_GRANTS_LOCATION_REQUEST,
+            output: &schema::GET_ACCESS_GRANTS_LOCATION_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessGrantsLocationResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetAccessPoint;
 
 impl wire::OperationShape for GetAccessPoint {
@@ -679,6 +1099,54 @@ impl wire::OperationShape for GetAccessPointPolicyStatus {
     };
 }
 
+pub struct GetAccessPointScope;
+
+impl wire::OperationShape for GetAccessPointScope {
+    type Input = GetAccessPointScopeInput;
+    type Output = GetAccessPointScopeOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetAccessPointScope",
+            method: "GET",
+            uri: "/v20180820/accesspoint/{name}/scope",
+            status: 200,
+            input: &schema::GET_ACCESS_POINT_SCOPE_REQUEST,
+            output: &schema::GET_ACCESS_POINT_SCOPE_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetAccessPointScopeResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct GetDataAccess;
+
+impl wire::OperationShape for GetDataAccess {
+    type Input = GetDataAccessInput;
+    type Output = GetDataAccessOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "GetDataAccess",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/dataaccess",
+            status: 200,
+            input: &schema::GET_DATA_ACCESS_REQUEST,
+            output: &schema::GET_DATA_ACCESS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "GetDataAccessResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct GetJobTagging;
 
 impl wire::OperationShape for GetJobTagging {
@@ -727,6 +1195,78 @@ impl wire::OperationShape for GetPublicAccessBlock {
     };
 }
 
+pub struct ListAccessGrants;
+
+impl wire::OperationShape for ListAccessGrants {
+    type Input = ListAccessGrantsInput;
+    type Output = ListAccessGrantsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListAccessGrants",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/grants",
+            status: 200,
+            input: &schema::LIST_ACCESS_GRANTS_REQUEST,
+            output: &schema::LIST_ACCESS_GRANTS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListAccessGrantsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListAccessGrantsInstances;
+
+impl wire::OperationShape for ListAccessGrantsInstances {
+    type Input = ListAccessGrantsInstancesInput;
+    type Output = ListAccessGrantsInstancesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListAccessGrantsInstances",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstances",
+            status: 200,
+            input: &schema::LIST_ACCESS_GRANTS_INSTANCES_REQUEST,
+            output: &schema::LIST_ACCESS_GRANTS_INSTANCES_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListAccessGrantsInstancesResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListAccessGrantsLocations;
+
+impl wire::OperationShape for ListAccessGrantsLocations {
+    type Input = ListAccessGrantsLocationsInput;
+    type Output = ListAccessGrantsLocationsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListAccessGrantsLocations",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/locations",
+            status: 200,
+            input: &schema::LIST_ACCESS_GRANTS_LOCATIONS_REQUEST,
+            output: &schema::LIST_ACCESS_GRANTS_LOCATIONS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListAccessGrantsLocationsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListAccessPoints;
 
 impl wire::OperationShape for ListAccessPoints {
@@ -746,6 +1286,54 @@ impl wire::OperationShape for ListAccessPoints {
             errors: &[],
             unsigned: false,
             checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListAccessPointsForDirectoryBuckets;
+
+impl wire::OperationShape for ListAccessPointsForDirectoryBuckets {
+    type Input = ListAccessPointsForDirectoryBucketsInput;
+    type Output = ListAccessPointsForDirectoryBucketsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListAccessPointsForDirectoryBuckets",
+            method: "GET",
+            uri: "/v20180820/accesspointfordirectory",
+            status: 200,
+            input: &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_REQUEST,
+            output: &schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListAccessPointsForDirectoryBucketsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct ListCallerAccessGrants;
+
+impl wire::OperationShape for ListCallerAccessGrants {
+    type Input = ListCallerAccessGrantsInput;
+    type Output = ListCallerAccessGrantsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "ListCallerAccessGrants",
+            method: "GET",
+            uri: "/v20180820/accessgrantsinstance/caller/grants",
+            status: 200,
+            input: &schema::LIST_CALLER_ACCESS_GRANTS_REQUEST,
+            output: &schema::LIST_CALLER_ACCESS_GRANTS_RESULT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "ListCallerAccessGrantsResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
         };
         &OPERATION
     };
@@ -803,6 +1391,30 @@ impl wire::OperationShape for ListTagsForResource {
     };
 }
 
+pub struct PutAccessGrantsInstanceResourcePolicy;
+
+impl wire::OperationShape for PutAccessGrantsInstanceResourcePolicy {
+    type Input = PutAccessGrantsInstanceResourcePolicyInput;
+    type Output = PutAccessGrantsInstanceResourcePolicyOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutAccessGrantsInstanceResourcePolicy",
+            method: "PUT",
+            uri: "/v20180820/accessgrantsinstance/resourcepolicy",
+            status: 200,
+            input: &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST,
+            output: &schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT,
+            result_wrapper: "",
+            input_root: "PutAccessGrantsInstanceResourcePolicyRequest",
+            output_root: "PutAccessGrantsInstanceResourcePolicyResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct PutAccessPointPolicy;
 
 impl wire::OperationShape for PutAccessPointPolicy {
@@ -818,6 +1430,30 @@ impl wire::OperationShape for PutAccessPointPolicy {
             output: &schema::PUT_ACCESS_POINT_POLICY_OUTPUT,
             result_wrapper: "",
             input_root: "PutAccessPointPolicyRequest",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct PutAccessPointScope;
+
+impl wire::OperationShape for PutAccessPointScope {
+    type Input = PutAccessPointScopeInput;
+    type Output = PutAccessPointScopeOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "PutAccessPointScope",
+            method: "PUT",
+            uri: "/v20180820/accesspoint/{name}/scope",
+            status: 200,
+            input: &schema::PUT_ACCESS_POINT_SCOPE_REQUEST,
+            output: &schema::PUT_ACCESS_POINT_SCOPE_OUTPUT,
+            result_wrapper: "",
+            input_root: "PutAccessPointScopeRequest",
             output_root: "",
             errors: &[],
             unsigned: false,
@@ -928,6 +1564,30 @@ impl wire::OperationShape for UntagResource {
     };
 }
 
+pub struct UpdateAccessGrantsLocation;
+
+impl wire::OperationShape for UpdateAccessGrantsLocation {
+    type Input = UpdateAccessGrantsLocationInput;
+    type Output = UpdateAccessGrantsLocationOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "UpdateAccessGrantsLocation",
+            method: "PUT",
+            uri: "/v20180820/accessgrantsinstance/location/{id}",
+            status: 200,
+            input: &schema::UPDATE_ACCESS_GRANTS_LOCATION_REQUEST,
+            output: &schema::UPDATE_ACCESS_GRANTS_LOCATION_RESULT,
+            result_wrapper: "",
+            input_root: "UpdateAccessGrantsLocationRequest",
+            output_root: "UpdateAccessGrantsLocationResult",
+            errors: &[],
+            unsigned: false,
+            checksum_required: true,
+        };
+        &OPERATION
+    };
+}
+
 pub struct UpdateJobPriority;
 
 impl wire::OperationShape for UpdateJobPriority {
@@ -988,6 +1648,15 @@ impl wire::OperationShape for UpdateJobStatus {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccessGrantsLocationConfiguration {
+    pub s3_sub_prefix: Option<String>,
+}
+
+wire::structure!(AccessGrantsLocationConfiguration, schema::ACCESS_GRANTS_LOCATION_CONFIGURATION, {
+    0 => s3_sub_prefix,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccessPoint {
     pub name: Option<String>,
     pub network_origin: Option<String>,
@@ -1021,6 +1690,95 @@ wire::enumeration!(ComputeObjectChecksumAlgorithm {
 wire::enumeration!(ComputeObjectChecksumType {
     FullObject = "FULL_OBJECT",
     Composite = "COMPOSITE",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantInput {
+    pub account_id: String,
+    pub access_grants_location_id: String,
+    pub access_grants_location_configuration: Option<AccessGrantsLocationConfiguration>,
+    pub grantee: Grantee,
+    pub permission: Permission,
+    pub application_arn: Option<String>,
+    pub s3_prefix_type: Option<S3PrefixType>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateAccessGrantInput, schema::CREATE_ACCESS_GRANT_REQUEST, {
+    0 => account_id, 1 => access_grants_location_id, 2 => access_grants_location_configuration,
+    3 => grantee, 4 => permission, 5 => application_arn, 6 => s3_prefix_type, 7 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grant_id: Option<String>,
+    pub access_grant_arn: Option<String>,
+    pub grantee: Option<Grantee>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_configuration: Option<AccessGrantsLocationConfiguration>,
+    pub permission: Option<Permission>,
+    pub application_arn: Option<String>,
+    pub grant_scope: Option<String>,
+}
+
+wire::structure!(CreateAccessGrantOutput, schema::CREATE_ACCESS_GRANT_RESULT, {
+    0 => created_at, 1 => access_grant_id, 2 => access_grant_arn, 3 => grantee,
+    4 => access_grants_location_id, 5 => access_grants_location_configuration, 6 => permission,
+    7 => application_arn, 8 => grant_scope,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantsInstanceInput {
+    pub account_id: String,
+    pub identity_center_arn: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateAccessGrantsInstanceInput, schema::CREATE_ACCESS_GRANTS_INSTANCE_REQUEST, {
+    0 => account_id, 1 => identity_center_arn, 2 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantsInstanceOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grants_instance_id: Option<String>,
+    pub access_grants_instance_arn: Option<String>,
+    pub identity_center_arn: Option<String>,
+    pub identity_center_instance_arn: Option<String>,
+    pub identity_center_application_arn: Option<String>,
+}
+
+wire::structure!(CreateAccessGrantsInstanceOutput, schema::CREATE_ACCESS_GRANTS_INSTANCE_RESULT, {
+    0 => created_at, 1 => access_grants_instance_id, 2 => access_grants_instance_arn,
+    3 => identity_center_arn, 4 => identity_center_instance_arn,
+    5 => identity_center_application_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantsLocationInput {
+    pub account_id: String,
+    pub location_scope: String,
+    pub iam_role_arn: String,
+    pub tags: Option<Vec<Tag>>,
+}
+
+wire::structure!(CreateAccessGrantsLocationInput, schema::CREATE_ACCESS_GRANTS_LOCATION_REQUEST, {
+    0 => account_id, 1 => location_scope, 2 => iam_role_arn, 3 => tags,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateAccessGrantsLocationOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_arn: Option<String>,
+    pub location_scope: Option<String>,
+    pub iam_role_arn: Option<String>,
+}
+
+wire::structure!(CreateAccessGrantsLocationOutput, schema::CREATE_ACCESS_GRANTS_LOCATION_RESULT, {
+    0 => created_at, 1 => access_grants_location_id, 2 => access_grants_location_arn,
+    3 => location_scope, 4 => iam_role_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1081,12 +1839,88 @@ wire::structure!(CreateJobOutput, schema::CREATE_JOB_RESULT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct Credentials {
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+    pub session_token: Option<String>,
+    pub expiration: Option<wire::Timestamp>,
+}
+
+wire::structure!(Credentials, schema::CREDENTIALS, {
+    0 => access_key_id, 1 => secret_access_key, 2 => session_token, 3 => expiration,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DSSEKMSFilter {
     pub kms_key_arn: Option<String>,
 }
 
 wire::structure!(DSSEKMSFilter, schema::DSSEKMS_FILTER, {
     0 => kms_key_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantOutput {}
+
+wire::structure!(DeleteAccessGrantOutput, schema::DELETE_ACCESS_GRANT_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantInput {
+    pub account_id: String,
+    pub access_grant_id: String,
+}
+
+wire::structure!(DeleteAccessGrantInput, schema::DELETE_ACCESS_GRANT_REQUEST, {
+    0 => account_id, 1 => access_grant_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsInstanceOutput {}
+
+wire::structure!(DeleteAccessGrantsInstanceOutput, schema::DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT, {
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsInstanceInput {
+    pub account_id: String,
+}
+
+wire::structure!(DeleteAccessGrantsInstanceInput, schema::DELETE_ACCESS_GRANTS_INSTANCE_REQUEST, {
+    0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsInstanceResourcePolicyOutput {}
+
+wire::structure!(
+    DeleteAccessGrantsInstanceResourcePolicyOutput,
+    schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT,
+    {}
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsInstanceResourcePolicyInput {
+    pub account_id: String,
+}
+
+wire::structure!(DeleteAccessGrantsInstanceResourcePolicyInput, schema::DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST, {
+    0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsLocationOutput {}
+
+wire::structure!(DeleteAccessGrantsLocationOutput, schema::DELETE_ACCESS_GRANTS_LOCATION_OUTPUT, {
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessGrantsLocationInput {
+    pub account_id: String,
+    pub access_grants_location_id: String,
+}
+
+wire::structure!(DeleteAccessGrantsLocationInput, schema::DELETE_ACCESS_GRANTS_LOCATION_REQUEST, {
+    0 => account_id, 1 => access_grants_location_id,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1116,6 +1950,21 @@ pub struct DeleteAccessPointInput {
 }
 
 wire::structure!(DeleteAccessPointInput, schema::DELETE_ACCESS_POINT_REQUEST, {
+    0 => account_id, 1 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessPointScopeOutput {}
+
+wire::structure!(DeleteAccessPointScopeOutput, schema::DELETE_ACCESS_POINT_SCOPE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeleteAccessPointScopeInput {
+    pub account_id: String,
+    pub name: String,
+}
+
+wire::structure!(DeleteAccessPointScopeInput, schema::DELETE_ACCESS_POINT_SCOPE_REQUEST, {
     0 => account_id, 1 => name,
 });
 
@@ -1179,6 +2028,123 @@ wire::structure!(GeneratedManifestEncryption, schema::GENERATED_MANIFEST_ENCRYPT
 
 wire::enumeration!(GeneratedManifestFormat {
     S3InventoryReportCsv20211130 = "S3InventoryReport_CSV_20211130",
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantInput {
+    pub account_id: String,
+    pub access_grant_id: String,
+}
+
+wire::structure!(GetAccessGrantInput, schema::GET_ACCESS_GRANT_REQUEST, {
+    0 => account_id, 1 => access_grant_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grant_id: Option<String>,
+    pub access_grant_arn: Option<String>,
+    pub grantee: Option<Grantee>,
+    pub permission: Option<Permission>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_configuration: Option<AccessGrantsLocationConfiguration>,
+    pub grant_scope: Option<String>,
+    pub application_arn: Option<String>,
+}
+
+wire::structure!(GetAccessGrantOutput, schema::GET_ACCESS_GRANT_RESULT, {
+    0 => created_at, 1 => access_grant_id, 2 => access_grant_arn, 3 => grantee, 4 => permission,
+    5 => access_grants_location_id, 6 => access_grants_location_configuration, 7 => grant_scope,
+    8 => application_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceForPrefixInput {
+    pub account_id: String,
+    pub s3_prefix: String,
+}
+
+wire::structure!(GetAccessGrantsInstanceForPrefixInput, schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_REQUEST, {
+    0 => account_id, 1 => s3_prefix,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceForPrefixOutput {
+    pub access_grants_instance_arn: Option<String>,
+    pub access_grants_instance_id: Option<String>,
+}
+
+wire::structure!(GetAccessGrantsInstanceForPrefixOutput, schema::GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_RESULT, {
+    0 => access_grants_instance_arn, 1 => access_grants_instance_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceInput {
+    pub account_id: String,
+}
+
+wire::structure!(GetAccessGrantsInstanceInput, schema::GET_ACCESS_GRANTS_INSTANCE_REQUEST, {
+    0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceResourcePolicyInput {
+    pub account_id: String,
+}
+
+wire::structure!(GetAccessGrantsInstanceResourcePolicyInput, schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST, {
+    0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceResourcePolicyOutput {
+    pub policy: Option<String>,
+    pub organization: Option<String>,
+    pub created_at: Option<wire::Timestamp>,
+}
+
+wire::structure!(GetAccessGrantsInstanceResourcePolicyOutput, schema::GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT, {
+    0 => policy, 1 => organization, 2 => created_at,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsInstanceOutput {
+    pub access_grants_instance_arn: Option<String>,
+    pub access_grants_instance_id: Option<String>,
+    pub identity_center_arn: Option<String>,
+    pub identity_center_instance_arn: Option<String>,
+    pub identity_center_application_arn: Option<String>,
+    pub created_at: Option<wire::Timestamp>,
+}
+
+wire::structure!(GetAccessGrantsInstanceOutput, schema::GET_ACCESS_GRANTS_INSTANCE_RESULT, {
+    0 => access_grants_instance_arn, 1 => access_grants_instance_id, 2 => identity_center_arn,
+    3 => identity_center_instance_arn, 4 => identity_center_application_arn, 5 => created_at,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsLocationInput {
+    pub account_id: String,
+    pub access_grants_location_id: String,
+}
+
+wire::structure!(GetAccessGrantsLocationInput, schema::GET_ACCESS_GRANTS_LOCATION_REQUEST, {
+    0 => account_id, 1 => access_grants_location_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessGrantsLocationOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_arn: Option<String>,
+    pub location_scope: Option<String>,
+    pub iam_role_arn: Option<String>,
+}
+
+wire::structure!(GetAccessGrantsLocationOutput, schema::GET_ACCESS_GRANTS_LOCATION_RESULT, {
+    0 => created_at, 1 => access_grants_location_id, 2 => access_grants_location_arn,
+    3 => location_scope, 4 => iam_role_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1252,6 +2218,54 @@ wire::structure!(GetAccessPointOutput, schema::GET_ACCESS_POINT_RESULT, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessPointScopeInput {
+    pub account_id: String,
+    pub name: String,
+}
+
+wire::structure!(GetAccessPointScopeInput, schema::GET_ACCESS_POINT_SCOPE_REQUEST, {
+    0 => account_id, 1 => name,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetAccessPointScopeOutput {
+    pub scope: Option<Scope>,
+}
+
+wire::structure!(GetAccessPointScopeOutput, schema::GET_ACCESS_POINT_SCOPE_RESULT, {
+    0 => scope,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDataAccessInput {
+    pub account_id: String,
+    pub target: String,
+    pub permission: Permission,
+    pub duration_seconds: Option<i32>,
+    pub privilege: Option<Privilege>,
+    pub target_type: Option<S3PrefixType>,
+    pub audit_context: Option<String>,
+    pub instance_scope: Option<InstanceScope>,
+}
+
+wire::structure!(GetDataAccessInput, schema::GET_DATA_ACCESS_REQUEST, {
+    0 => account_id, 1 => target, 2 => permission, 3 => duration_seconds, 4 => privilege,
+    5 => target_type, 6 => audit_context, 7 => instance_scope,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GetDataAccessOutput {
+    pub credentials: Option<Credentials>,
+    pub matched_grant_target: Option<String>,
+    pub grantee: Option<Grantee>,
+    pub matched_instance_arn: Option<String>,
+}
+
+wire::structure!(GetDataAccessOutput, schema::GET_DATA_ACCESS_RESULT, {
+    0 => credentials, 1 => matched_grant_target, 2 => grantee, 3 => matched_instance_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetJobTaggingInput {
     pub account_id: String,
     pub job_id: String,
@@ -1286,6 +2300,27 @@ pub struct GetPublicAccessBlockInput {
 
 wire::structure!(GetPublicAccessBlockInput, schema::GET_PUBLIC_ACCESS_BLOCK_REQUEST, {
     0 => account_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grantee {
+    pub grantee_type: Option<GranteeType>,
+    pub grantee_identifier: Option<String>,
+}
+
+wire::structure!(Grantee, schema::GRANTEE, {
+    0 => grantee_type, 1 => grantee_identifier,
+});
+
+wire::enumeration!(GranteeType {
+    DirectoryUser = "DIRECTORY_USER",
+    DirectoryGroup = "DIRECTORY_GROUP",
+    Iam = "IAM",
+});
+
+wire::enumeration!(InstanceScope {
+    SelfValue = "SELF",
+    All = "ALL",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1520,6 +2555,147 @@ wire::structure!(LambdaInvokeOperation, schema::LAMBDA_INVOKE_OPERATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantEntry {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grant_id: Option<String>,
+    pub access_grant_arn: Option<String>,
+    pub grantee: Option<Grantee>,
+    pub permission: Option<Permission>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_configuration: Option<AccessGrantsLocationConfiguration>,
+    pub grant_scope: Option<String>,
+    pub application_arn: Option<String>,
+}
+
+wire::structure!(ListAccessGrantEntry, schema::LIST_ACCESS_GRANT_ENTRY, {
+    0 => created_at, 1 => access_grant_id, 2 => access_grant_arn, 3 => grantee, 4 => permission,
+    5 => access_grants_location_id, 6 => access_grants_location_configuration, 7 => grant_scope,
+    8 => application_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsInstanceEntry {
+    pub access_grants_instance_id: Option<String>,
+    pub access_grants_instance_arn: Option<String>,
+    pub created_at: Option<wire::Timestamp>,
+    pub identity_center_arn: Option<String>,
+    pub identity_center_instance_arn: Option<String>,
+    pub identity_center_application_arn: Option<String>,
+}
+
+wire::structure!(ListAccessGrantsInstanceEntry, schema::LIST_ACCESS_GRANTS_INSTANCE_ENTRY, {
+    0 => access_grants_instance_id, 1 => access_grants_instance_arn, 2 => created_at,
+    3 => identity_center_arn, 4 => identity_center_instance_arn,
+    5 => identity_center_application_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsInstancesInput {
+    pub account_id: String,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+wire::structure!(ListAccessGrantsInstancesInput, schema::LIST_ACCESS_GRANTS_INSTANCES_REQUEST, {
+    0 => account_id, 1 => next_token, 2 => max_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsInstancesOutput {
+    pub next_token: Option<String>,
+    pub access_grants_instances_list: Option<Vec<ListAccessGrantsInstanceEntry>>,
+}
+
+wire::structure!(ListAccessGrantsInstancesOutput, schema::LIST_ACCESS_GRANTS_INSTANCES_RESULT, {
+    0 => next_token, 1 => access_grants_instances_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsLocationsEntry {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_arn: Option<String>,
+    pub location_scope: Option<String>,
+    pub iam_role_arn: Option<String>,
+}
+
+wire::structure!(ListAccessGrantsLocationsEntry, schema::LIST_ACCESS_GRANTS_LOCATIONS_ENTRY, {
+    0 => created_at, 1 => access_grants_location_id, 2 => access_grants_location_arn,
+    3 => location_scope, 4 => iam_role_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsLocationsInput {
+    pub account_id: String,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub location_scope: Option<String>,
+}
+
+wire::structure!(ListAccessGrantsLocationsInput, schema::LIST_ACCESS_GRANTS_LOCATIONS_REQUEST, {
+    0 => account_id, 1 => next_token, 2 => max_results, 3 => location_scope,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsLocationsOutput {
+    pub next_token: Option<String>,
+    pub access_grants_locations_list: Option<Vec<ListAccessGrantsLocationsEntry>>,
+}
+
+wire::structure!(ListAccessGrantsLocationsOutput, schema::LIST_ACCESS_GRANTS_LOCATIONS_RESULT, {
+    0 => next_token, 1 => access_grants_locations_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsInput {
+    pub account_id: String,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub grantee_type: Option<GranteeType>,
+    pub grantee_identifier: Option<String>,
+    pub permission: Option<Permission>,
+    pub grant_scope: Option<String>,
+    pub application_arn: Option<String>,
+}
+
+wire::structure!(ListAccessGrantsInput, schema::LIST_ACCESS_GRANTS_REQUEST, {
+    0 => account_id, 1 => next_token, 2 => max_results, 3 => grantee_type, 4 => grantee_identifier,
+    5 => permission, 6 => grant_scope, 7 => application_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessGrantsOutput {
+    pub next_token: Option<String>,
+    pub access_grants_list: Option<Vec<ListAccessGrantEntry>>,
+}
+
+wire::structure!(ListAccessGrantsOutput, schema::LIST_ACCESS_GRANTS_RESULT, {
+    0 => next_token, 1 => access_grants_list,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessPointsForDirectoryBucketsInput {
+    pub account_id: String,
+    pub directory_bucket: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+}
+
+wire::structure!(ListAccessPointsForDirectoryBucketsInput, schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_REQUEST, {
+    0 => account_id, 1 => directory_bucket, 2 => next_token, 3 => max_results,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListAccessPointsForDirectoryBucketsOutput {
+    pub access_point_list: Option<Vec<AccessPoint>>,
+    pub next_token: Option<String>,
+}
+
+wire::structure!(ListAccessPointsForDirectoryBucketsOutput, schema::LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_RESULT, {
+    0 => access_point_list, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccessPointsInput {
     pub account_id: String,
     pub bucket: Option<String>,
@@ -1542,6 +2718,43 @@ pub struct ListAccessPointsOutput {
 
 wire::structure!(ListAccessPointsOutput, schema::LIST_ACCESS_POINTS_RESULT, {
     0 => access_point_list, 1 => next_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCallerAccessGrantsEntry {
+    pub permission: Option<Permission>,
+    pub grant_scope: Option<String>,
+    pub application_arn: Option<String>,
+    pub access_grants_instance_arn: Option<String>,
+}
+
+wire::structure!(ListCallerAccessGrantsEntry, schema::LIST_CALLER_ACCESS_GRANTS_ENTRY, {
+    0 => permission, 1 => grant_scope, 2 => application_arn, 3 => access_grants_instance_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCallerAccessGrantsInput {
+    pub account_id: String,
+    pub grant_scope: Option<String>,
+    pub next_token: Option<String>,
+    pub max_results: Option<i32>,
+    pub allowed_by_application: Option<bool>,
+    pub instance_scope: Option<InstanceScope>,
+}
+
+wire::structure!(ListCallerAccessGrantsInput, schema::LIST_CALLER_ACCESS_GRANTS_REQUEST, {
+    0 => account_id, 1 => grant_scope, 2 => next_token, 3 => max_results,
+    4 => allowed_by_application, 5 => instance_scope,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ListCallerAccessGrantsOutput {
+    pub next_token: Option<String>,
+    pub caller_access_grants_list: Option<Vec<ListCallerAccessGrantsEntry>>,
+}
+
+wire::structure!(ListCallerAccessGrantsOutput, schema::LIST_CALLER_ACCESS_GRANTS_RESULT, {
+    0 => next_token, 1 => caller_access_grants_list,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1607,6 +2820,12 @@ wire::union!(ObjectEncryptionFilter, schema::OBJECT_ENCRYPTION_FILTER, {
     4 => Notsse(NotSSEFilter),
 });
 
+wire::enumeration!(Permission {
+    Read = "READ",
+    Write = "WRITE",
+    Readwrite = "READWRITE",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyStatus {
     pub is_public: Option<bool>,
@@ -1614,6 +2833,11 @@ pub struct PolicyStatus {
 
 wire::structure!(PolicyStatus, schema::POLICY_STATUS, {
     0 => is_public,
+});
+
+wire::enumeration!(Privilege {
+    Minimal = "Minimal",
+    Default = "Default",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1630,6 +2854,28 @@ wire::structure!(PublicAccessBlockConfiguration, schema::PUBLIC_ACCESS_BLOCK_CON
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccessGrantsInstanceResourcePolicyInput {
+    pub account_id: String,
+    pub policy: String,
+    pub organization: Option<String>,
+}
+
+wire::structure!(PutAccessGrantsInstanceResourcePolicyInput, schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST, {
+    0 => account_id, 1 => policy, 2 => organization,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccessGrantsInstanceResourcePolicyOutput {
+    pub policy: Option<String>,
+    pub organization: Option<String>,
+    pub created_at: Option<wire::Timestamp>,
+}
+
+wire::structure!(PutAccessGrantsInstanceResourcePolicyOutput, schema::PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT, {
+    0 => policy, 1 => organization, 2 => created_at,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAccessPointPolicyOutput {}
 
 wire::structure!(PutAccessPointPolicyOutput, schema::PUT_ACCESS_POINT_POLICY_OUTPUT, {});
@@ -1643,6 +2889,22 @@ pub struct PutAccessPointPolicyInput {
 
 wire::structure!(PutAccessPointPolicyInput, schema::PUT_ACCESS_POINT_POLICY_REQUEST, {
     0 => account_id, 1 => name, 2 => policy,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccessPointScopeOutput {}
+
+wire::structure!(PutAccessPointScopeOutput, schema::PUT_ACCESS_POINT_SCOPE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PutAccessPointScopeInput {
+    pub account_id: String,
+    pub name: String,
+    pub scope: Scope,
+}
+
+wire::structure!(PutAccessPointScopeInput, schema::PUT_ACCESS_POINT_SCOPE_REQUEST, {
+    0 => account_id, 1 => name, 2 => scope,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -1964,6 +3226,10 @@ wire::enumeration!(S3Permission {
     WriteAcp = "WRITE_ACP",
 });
 
+wire::enumeration!(S3PrefixType {
+    Object = "Object",
+});
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3ReplicateObjectOperation {}
 
@@ -2160,6 +3426,31 @@ pub struct UntagResourceOutput {}
 wire::structure!(UntagResourceOutput, schema::UNTAG_RESOURCE_RESULT, {});
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateAccessGrantsLocationInput {
+    pub account_id: String,
+    pub access_grants_location_id: String,
+    pub iam_role_arn: String,
+}
+
+wire::structure!(UpdateAccessGrantsLocationInput, schema::UPDATE_ACCESS_GRANTS_LOCATION_REQUEST, {
+    0 => account_id, 1 => access_grants_location_id, 2 => iam_role_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UpdateAccessGrantsLocationOutput {
+    pub created_at: Option<wire::Timestamp>,
+    pub access_grants_location_id: Option<String>,
+    pub access_grants_location_arn: Option<String>,
+    pub location_scope: Option<String>,
+    pub iam_role_arn: Option<String>,
+}
+
+wire::structure!(UpdateAccessGrantsLocationOutput, schema::UPDATE_ACCESS_GRANTS_LOCATION_RESULT, {
+    0 => created_at, 1 => access_grants_location_id, 2 => access_grants_location_arn,
+    3 => location_scope, 4 => iam_role_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateJobPriorityInput {
     pub account_id: String,
     pub job_id: String,
@@ -2310,6 +3601,59 @@ mod schema {
 
     pub(super) static ACCESS_DENIED: Schema =
         schema("AccessDenied", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANT_ALREADY_EXISTS: Schema =
+        schema("AccessGrantAlreadyExists", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANT_ID: Schema = schema(
+        "AccessGrantId",
+        Kind::String,
+        matching(Some(1), Some(64), r"[a-zA-Z0-9\-]+", r"[a-zA-Z0-9\-]+"),
+    );
+    pub(super) static ACCESS_GRANTS_INSTANCE_ALREADY_EXISTS: Schema =
+        schema("AccessGrantsInstanceAlreadyExists", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_INSTANCE_NOT_EMPTY_ERROR: Schema =
+        schema("AccessGrantsInstanceNotEmptyError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_INSTANCE_NOT_EXISTS_ERROR: Schema =
+        schema("AccessGrantsInstanceNotExistsError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_NOT_EXISTS: Schema = schema(
+        "AccessGrantsInstanceResourcePolicyNotExists",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_GRANTS_INSTANCES_LIST: Schema = schema(
+        "AccessGrantsInstancesList",
+        list(&LIST_ACCESS_GRANTS_INSTANCE_ENTRY, "AccessGrantsInstance", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_GRANTS_LIST: Schema = schema(
+        "AccessGrantsList",
+        list(&LIST_ACCESS_GRANT_ENTRY, "AccessGrant", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_GRANTS_LOCATION_ALREADY_EXISTS_ERROR: Schema =
+        schema("AccessGrantsLocationAlreadyExistsError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_LOCATION_CONFIGURATION: Schema = schema(
+        "AccessGrantsLocationConfiguration",
+        Kind::Structure(&[body("S3SubPrefix", &S3_PREFIX, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_GRANTS_LOCATION_ID: Schema = schema(
+        "AccessGrantsLocationId",
+        Kind::String,
+        matching(Some(1), Some(64), r"[a-zA-Z0-9\-]+", r"[a-zA-Z0-9\-]+"),
+    );
+    pub(super) static ACCESS_GRANTS_LOCATION_NOT_EMPTY_ERROR: Schema =
+        schema("AccessGrantsLocationNotEmptyError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_LOCATIONS_LIST: Schema = schema(
+        "AccessGrantsLocationsList",
+        list(&LIST_ACCESS_GRANTS_LOCATIONS_ENTRY, "AccessGrantsLocation", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ACCESS_GRANTS_LOCATIONS_QUOTA_EXCEEDED_ERROR: Schema =
+        schema("AccessGrantsLocationsQuotaExceededError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_GRANTS_QUOTA_EXCEEDED_ERROR: Schema =
+        schema("AccessGrantsQuotaExceededError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ACCESS_KEY_ID: Schema =
+        sensitive(schema("AccessKeyId", Kind::String, Constraint::NONE));
     pub(super) static ACCESS_POINT: Schema = schema(
         "AccessPoint",
         Kind::Structure(&[
@@ -2336,6 +3680,16 @@ mod schema {
         schema("AccessPointName", Kind::String, limits(Some(3), Some(255)));
     pub(super) static ACCOUNT_ID: Schema =
         schema("AccountId", Kind::String, matching(None, Some(64), r"^\d{12}$", "^[0-9]{12}$"));
+    pub(super) static AUDIT_CONTEXT: Schema = schema(
+        "AuditContext",
+        Kind::String,
+        matching(
+            Some(1),
+            Some(2048),
+            r"[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF\t]*",
+            r"[ -\x{D7FF}\x{E000}-\x{FFFD}\x{10000}-\x{10FFFF}\x{9}]*",
+        ),
+    );
     pub(super) static BAD_REQUEST_EXCEPTION: Schema = schema(
         "BadRequestException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
@@ -2347,6 +3701,11 @@ mod schema {
         schema("BucketAlreadyOwnedByYou", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static BUCKET_NAME: Schema =
         schema("BucketName", Kind::String, limits(Some(3), Some(255)));
+    pub(super) static CALLER_ACCESS_GRANTS_LIST: Schema = schema(
+        "CallerAccessGrantsList",
+        list(&LIST_CALLER_ACCESS_GRANTS_ENTRY, "AccessGrant", false, false),
+        Constraint::NONE,
+    );
     pub(super) static COMPUTE_OBJECT_CHECKSUM_ALGORITHM: Schema = schema(
         "ComputeObjectChecksumAlgorithm",
         Kind::Enum(super::ComputeObjectChecksumAlgorithm::NAMES),
@@ -2355,6 +3714,103 @@ mod schema {
     pub(super) static COMPUTE_OBJECT_CHECKSUM_TYPE: Schema = schema(
         "ComputeObjectChecksumType",
         Kind::Enum(super::ComputeObjectChecksumType::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANT_REQUEST: Schema = schema(
+        "CreateAccessGrantRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::REQUIRED),
+            body(
+                "AccessGrantsLocationConfiguration",
+                &ACCESS_GRANTS_LOCATION_CONFIGURATION,
+                Flags::NONE,
+            ),
+            body("Grantee", &GRANTEE, Flags::REQUIRED),
+            body("Permission", &PERMISSION, Flags::REQUIRED),
+            body("ApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+            body("S3PrefixType", &S3_PREFIX_TYPE, Flags::NONE),
+            body("Tags", &TAG_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANT_RESULT: Schema = schema(
+        "CreateAccessGrantResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantId", &ACCESS_GRANT_ID, Flags::NONE),
+            body("AccessGrantArn", &STRING, Flags::NONE),
+            body("Grantee", &GRANTEE, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body(
+                "AccessGrantsLocationConfiguration",
+                &ACCESS_GRANTS_LOCATION_CONFIGURATION,
+                Flags::NONE,
+            ),
+            body("Permission", &PERMISSION, Flags::NONE),
+            body("ApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+            body("GrantScope", &S3_PREFIX, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANTS_INSTANCE_REQUEST: Schema = schema(
+        "CreateAccessGrantsInstanceRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            body("IdentityCenterArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("Tags", &TAG_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANTS_INSTANCE_RESULT: Schema = schema(
+        "CreateAccessGrantsInstanceResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantsInstanceId", &STRING, Flags::NONE),
+            body("AccessGrantsInstanceArn", &STRING, Flags::NONE),
+            body("IdentityCenterArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterInstanceArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANTS_LOCATION_REQUEST: Schema = schema(
+        "CreateAccessGrantsLocationRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            body("LocationScope", &S3_PREFIX, Flags::REQUIRED),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::REQUIRED),
+            body("Tags", &TAG_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static CREATE_ACCESS_GRANTS_LOCATION_RESULT: Schema = schema(
+        "CreateAccessGrantsLocationResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body("AccessGrantsLocationArn", &STRING, Flags::NONE),
+            body("LocationScope", &S3_PREFIX, Flags::NONE),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static CREATE_ACCESS_POINT_REQUEST: Schema = schema(
@@ -2417,6 +3873,16 @@ mod schema {
         Kind::Structure(&[body("JobId", &JOB_ID, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static CREDENTIALS: Schema = sensitive(schema(
+        "Credentials",
+        Kind::Structure(&[
+            body("AccessKeyId", &ACCESS_KEY_ID, Flags::NONE),
+            body("SecretAccessKey", &SECRET_ACCESS_KEY, Flags::NONE),
+            body("SessionToken", &SESSION_TOKEN, Flags::NONE),
+            body("Expiration", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    ));
     pub(super) static DSSEKMS_FILTER: Schema = schema(
         "DSSEKMSFilter",
         Kind::Structure(&[body("KmsKeyArn", &NON_EMPTY_KMS_KEY_ARN_STRING, Flags::NONE)]),
@@ -2424,6 +3890,73 @@ mod schema {
     );
     pub(super) static DATA_SOURCE_ID: Schema =
         schema("DataSourceId", Kind::String, limits(None, Some(191)));
+    pub(super) static DELETE_ACCESS_GRANT_OUTPUT: Schema =
+        schema("DeleteAccessGrantOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCESS_GRANT_REQUEST: Schema = schema(
+        "DeleteAccessGrantRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("AccessGrantId", &ACCESS_GRANT_ID, Path, "id", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCESS_GRANTS_INSTANCE_OUTPUT: Schema =
+        schema("DeleteAccessGrantsInstanceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCESS_GRANTS_INSTANCE_REQUEST: Schema = schema(
+        "DeleteAccessGrantsInstanceRequest",
+        Kind::Structure(&[bound(
+            "AccountId",
+            &ACCOUNT_ID,
+            Header,
+            "x-amz-account-id",
+            Flags::REQUIRED.and(Flags::HOST_LABEL),
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_OUTPUT: Schema = schema(
+        "DeleteAccessGrantsInstanceResourcePolicyOutput",
+        Kind::Structure(&[]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST: Schema = schema(
+        "DeleteAccessGrantsInstanceResourcePolicyRequest",
+        Kind::Structure(&[bound(
+            "AccountId",
+            &ACCOUNT_ID,
+            Header,
+            "x-amz-account-id",
+            Flags::REQUIRED.and(Flags::HOST_LABEL),
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCESS_GRANTS_LOCATION_OUTPUT: Schema =
+        schema("DeleteAccessGrantsLocationOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCESS_GRANTS_LOCATION_REQUEST: Schema = schema(
+        "DeleteAccessGrantsLocationRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound(
+                "AccessGrantsLocationId",
+                &ACCESS_GRANTS_LOCATION_ID,
+                Path,
+                "id",
+                Flags::REQUIRED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static DELETE_ACCESS_POINT_OUTPUT: Schema =
         schema("DeleteAccessPointOutput", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static DELETE_ACCESS_POINT_POLICY_OUTPUT: Schema =
@@ -2444,6 +3977,22 @@ mod schema {
     );
     pub(super) static DELETE_ACCESS_POINT_REQUEST: Schema = schema(
         "DeleteAccessPointRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("Name", &ACCESS_POINT_NAME, Path, "name", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static DELETE_ACCESS_POINT_SCOPE_OUTPUT: Schema =
+        schema("DeleteAccessPointScopeOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static DELETE_ACCESS_POINT_SCOPE_REQUEST: Schema = schema(
+        "DeleteAccessPointScopeRequest",
         Kind::Structure(&[
             bound(
                 "AccountId",
@@ -2504,6 +4053,8 @@ mod schema {
         Kind::Structure(&[body("Job", &JOB_DESCRIPTOR, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static DURATION_SECONDS: Schema =
+        schema("DurationSeconds", Kind::Integer, limits(Some(900), Some(43200)));
     pub(super) static ENDPOINTS: Schema = schema(
         "Endpoints",
         map(
@@ -2535,6 +4086,135 @@ mod schema {
     pub(super) static GENERATED_MANIFEST_FORMAT: Schema = schema(
         "GeneratedManifestFormat",
         Kind::Enum(super::GeneratedManifestFormat::NAMES),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANT_REQUEST: Schema = schema(
+        "GetAccessGrantRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("AccessGrantId", &ACCESS_GRANT_ID, Path, "id", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANT_RESULT: Schema = schema(
+        "GetAccessGrantResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantId", &ACCESS_GRANT_ID, Flags::NONE),
+            body("AccessGrantArn", &STRING, Flags::NONE),
+            body("Grantee", &GRANTEE, Flags::NONE),
+            body("Permission", &PERMISSION, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body(
+                "AccessGrantsLocationConfiguration",
+                &ACCESS_GRANTS_LOCATION_CONFIGURATION,
+                Flags::NONE,
+            ),
+            body("GrantScope", &S3_PREFIX, Flags::NONE),
+            body("ApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_REQUEST: Schema = schema(
+        "GetAccessGrantsInstanceForPrefixRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("S3Prefix", &S3_PREFIX, Query, "s3prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_FOR_PREFIX_RESULT: Schema = schema(
+        "GetAccessGrantsInstanceForPrefixResult",
+        Kind::Structure(&[
+            body("AccessGrantsInstanceArn", &STRING, Flags::NONE),
+            body("AccessGrantsInstanceId", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_REQUEST: Schema = schema(
+        "GetAccessGrantsInstanceRequest",
+        Kind::Structure(&[bound(
+            "AccountId",
+            &ACCOUNT_ID,
+            Header,
+            "x-amz-account-id",
+            Flags::REQUIRED.and(Flags::HOST_LABEL),
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST: Schema = schema(
+        "GetAccessGrantsInstanceResourcePolicyRequest",
+        Kind::Structure(&[bound(
+            "AccountId",
+            &ACCOUNT_ID,
+            Header,
+            "x-amz-account-id",
+            Flags::REQUIRED.and(Flags::HOST_LABEL),
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT: Schema = schema(
+        "GetAccessGrantsInstanceResourcePolicyResult",
+        Kind::Structure(&[
+            body("Policy", &POLICY_DOCUMENT, Flags::NONE),
+            body("Organization", &ORGANIZATION, Flags::NONE),
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_INSTANCE_RESULT: Schema = schema(
+        "GetAccessGrantsInstanceResult",
+        Kind::Structure(&[
+            body("AccessGrantsInstanceArn", &STRING, Flags::NONE),
+            body("AccessGrantsInstanceId", &STRING, Flags::NONE),
+            body("IdentityCenterArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterInstanceArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_LOCATION_REQUEST: Schema = schema(
+        "GetAccessGrantsLocationRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound(
+                "AccessGrantsLocationId",
+                &ACCESS_GRANTS_LOCATION_ID,
+                Path,
+                "id",
+                Flags::REQUIRED,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_GRANTS_LOCATION_RESULT: Schema = schema(
+        "GetAccessGrantsLocationResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body("AccessGrantsLocationArn", &STRING, Flags::NONE),
+            body("LocationScope", &S3_PREFIX, Flags::NONE),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::NONE),
+        ]),
         Constraint::NONE,
     );
     pub(super) static GET_ACCESS_POINT_POLICY_REQUEST: Schema = schema(
@@ -2607,6 +4287,55 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static GET_ACCESS_POINT_SCOPE_REQUEST: Schema = schema(
+        "GetAccessPointScopeRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("Name", &ACCESS_POINT_NAME, Path, "name", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_ACCESS_POINT_SCOPE_RESULT: Schema = schema(
+        "GetAccessPointScopeResult",
+        Kind::Structure(&[body("Scope", &SCOPE, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_DATA_ACCESS_REQUEST: Schema = schema(
+        "GetDataAccessRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("Target", &S3_PREFIX, Query, "target", Flags::REQUIRED),
+            bound("Permission", &PERMISSION, Query, "permission", Flags::REQUIRED),
+            bound("DurationSeconds", &DURATION_SECONDS, Query, "durationSeconds", Flags::NONE),
+            bound("Privilege", &PRIVILEGE, Query, "privilege", Flags::NONE),
+            bound("TargetType", &S3_PREFIX_TYPE, Query, "targetType", Flags::NONE),
+            bound("AuditContext", &AUDIT_CONTEXT, Query, "auditContext", Flags::NONE),
+            bound("InstanceScope", &INSTANCE_SCOPE, Query, "instanceScope", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GET_DATA_ACCESS_RESULT: Schema = schema(
+        "GetDataAccessResult",
+        Kind::Structure(&[
+            body("Credentials", &CREDENTIALS, Flags::NONE),
+            body("MatchedGrantTarget", &S3_PREFIX, Flags::NONE),
+            body("Grantee", &GRANTEE, Flags::NONE),
+            body("MatchedInstanceArn", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static GET_JOB_TAGGING_REQUEST: Schema = schema(
         "GetJobTaggingRequest",
         Kind::Structure(&[
@@ -2648,6 +4377,16 @@ mod schema {
         )]),
         Constraint::NONE,
     );
+    pub(super) static GRANTEE: Schema = schema(
+        "Grantee",
+        Kind::Structure(&[
+            body("GranteeType", &GRANTEE_TYPE, Flags::NONE),
+            body("GranteeIdentifier", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static GRANTEE_TYPE: Schema =
+        schema("GranteeType", Kind::Enum(super::GranteeType::NAMES), Constraint::NONE);
     pub(super) static IAM_ROLE_ARN: Schema = schema(
         "IAMRoleArn",
         Kind::String,
@@ -2663,13 +4402,41 @@ mod schema {
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static IDENTITY_CENTER_APPLICATION_ARN: Schema = schema(
+        "IdentityCenterApplicationArn",
+        Kind::String,
+        matching(
+            Some(10),
+            Some(1224),
+            r"arn:[^:]+:sso::\d{12}:application/.*$",
+            r"arn:[^:]+:sso::[0-9]{12}:application/[^\n\r\x{85}\x{2028}\x{2029}]*$",
+        ),
+    );
+    pub(super) static IDENTITY_CENTER_ARN: Schema = schema(
+        "IdentityCenterArn",
+        Kind::String,
+        matching(
+            Some(10),
+            Some(1224),
+            r"arn:[^:]+:sso::(\d{12}){0,1}:instance/.*$",
+            r"arn:[^:]+:sso::([0-9]{12}){0,1}:instance/[^\n\r\x{85}\x{2028}\x{2029}]*$",
+        ),
+    );
+    pub(super) static INSTANCE_SCOPE: Schema =
+        schema("InstanceScope", Kind::Enum(super::InstanceScope::NAMES), Constraint::NONE);
     pub(super) static INTERNAL_SERVICE_EXCEPTION: Schema = schema(
         "InternalServiceException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_ACCESS_GRANT: Schema =
+        schema("InvalidAccessGrant", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_ACCESS_GRANTS_LOCATION: Schema =
+        schema("InvalidAccessGrantsLocation", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_ACCESS_POINT: Schema =
         schema("InvalidAccessPoint", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static INVALID_IAM_ROLE: Schema =
+        schema("InvalidIamRole", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_NEXT_TOKEN_EXCEPTION: Schema = schema(
         "InvalidNextTokenException",
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
@@ -2682,6 +4449,8 @@ mod schema {
         Kind::Structure(&[body("Message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_RESOURCE_POLICY: Schema =
+        schema("InvalidResourcePolicy", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_TAG: Schema =
         schema("InvalidTag", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static JOB_DESCRIPTOR: Schema = schema(
@@ -2881,6 +4650,153 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static LIST_ACCESS_GRANT_ENTRY: Schema = schema(
+        "ListAccessGrantEntry",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantId", &ACCESS_GRANT_ID, Flags::NONE),
+            body("AccessGrantArn", &STRING, Flags::NONE),
+            body("Grantee", &GRANTEE, Flags::NONE),
+            body("Permission", &PERMISSION, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body(
+                "AccessGrantsLocationConfiguration",
+                &ACCESS_GRANTS_LOCATION_CONFIGURATION,
+                Flags::NONE,
+            ),
+            body("GrantScope", &S3_PREFIX, Flags::NONE),
+            body("ApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_INSTANCE_ENTRY: Schema = schema(
+        "ListAccessGrantsInstanceEntry",
+        Kind::Structure(&[
+            body("AccessGrantsInstanceId", &STRING, Flags::NONE),
+            body("AccessGrantsInstanceArn", &STRING, Flags::NONE),
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("IdentityCenterArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterInstanceArn", &IDENTITY_CENTER_ARN, Flags::NONE),
+            body("IdentityCenterApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_INSTANCES_REQUEST: Schema = schema(
+        "ListAccessGrantsInstancesRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("NextToken", &STRING, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_INSTANCES_RESULT: Schema = schema(
+        "ListAccessGrantsInstancesResult",
+        Kind::Structure(&[
+            body("NextToken", &STRING, Flags::NONE),
+            body("AccessGrantsInstancesList", &ACCESS_GRANTS_INSTANCES_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_LOCATIONS_ENTRY: Schema = schema(
+        "ListAccessGrantsLocationsEntry",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body("AccessGrantsLocationArn", &STRING, Flags::NONE),
+            body("LocationScope", &S3_PREFIX, Flags::NONE),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_LOCATIONS_REQUEST: Schema = schema(
+        "ListAccessGrantsLocationsRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("NextToken", &STRING, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+            bound("LocationScope", &S3_PREFIX, Query, "locationscope", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_LOCATIONS_RESULT: Schema = schema(
+        "ListAccessGrantsLocationsResult",
+        Kind::Structure(&[
+            body("NextToken", &STRING, Flags::NONE),
+            body("AccessGrantsLocationsList", &ACCESS_GRANTS_LOCATIONS_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_REQUEST: Schema = schema(
+        "ListAccessGrantsRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("NextToken", &STRING, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+            bound("GranteeType", &GRANTEE_TYPE, Query, "granteetype", Flags::NONE),
+            bound("GranteeIdentifier", &STRING, Query, "granteeidentifier", Flags::NONE),
+            bound("Permission", &PERMISSION, Query, "permission", Flags::NONE),
+            bound("GrantScope", &S3_PREFIX, Query, "grantscope", Flags::NONE),
+            bound(
+                "ApplicationArn",
+                &IDENTITY_CENTER_APPLICATION_ARN,
+                Query,
+                "application_arn",
+                Flags::NONE,
+            ),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_GRANTS_RESULT: Schema = schema(
+        "ListAccessGrantsResult",
+        Kind::Structure(&[
+            body("NextToken", &STRING, Flags::NONE),
+            body("AccessGrantsList", &ACCESS_GRANTS_LIST, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_REQUEST: Schema = schema(
+        "ListAccessPointsForDirectoryBucketsRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("DirectoryBucket", &BUCKET_NAME, Query, "directoryBucket", Flags::NONE),
+            bound("NextToken", &NON_EMPTY_MAX_LENGTH1024_STRING, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_ACCESS_POINTS_FOR_DIRECTORY_BUCKETS_RESULT: Schema = schema(
+        "ListAccessPointsForDirectoryBucketsResult",
+        Kind::Structure(&[
+            body("AccessPointList", &ACCESS_POINT_LIST, Flags::NONE),
+            body("NextToken", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static LIST_ACCESS_POINTS_REQUEST: Schema = schema(
         "ListAccessPointsRequest",
         Kind::Structure(&[
@@ -2904,6 +4820,42 @@ mod schema {
         Kind::Structure(&[
             body("AccessPointList", &ACCESS_POINT_LIST, Flags::NONE),
             body("NextToken", &NON_EMPTY_MAX_LENGTH1024_STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_CALLER_ACCESS_GRANTS_ENTRY: Schema = schema(
+        "ListCallerAccessGrantsEntry",
+        Kind::Structure(&[
+            body("Permission", &PERMISSION, Flags::NONE),
+            body("GrantScope", &S3_PREFIX, Flags::NONE),
+            body("ApplicationArn", &IDENTITY_CENTER_APPLICATION_ARN, Flags::NONE),
+            body("AccessGrantsInstanceArn", &STRING, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_CALLER_ACCESS_GRANTS_REQUEST: Schema = schema(
+        "ListCallerAccessGrantsRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("GrantScope", &S3_PREFIX, Query, "grantscope", Flags::NONE),
+            bound("NextToken", &STRING, Query, "nextToken", Flags::NONE),
+            bound("MaxResults", &MAX_RESULTS, Query, "maxResults", Flags::NONE),
+            bound("AllowedByApplication", &BOOLEAN, Query, "allowedByApplication", Flags::NONE),
+            bound("InstanceScope", &INSTANCE_SCOPE, Query, "instanceScope", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static LIST_CALLER_ACCESS_GRANTS_RESULT: Schema = schema(
+        "ListCallerAccessGrantsResult",
+        Kind::Structure(&[
+            body("NextToken", &STRING, Flags::NONE),
+            body("CallerAccessGrantsList", &CALLER_ACCESS_GRANTS_LIST, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -2960,6 +4912,10 @@ mod schema {
         schema("MaxLength1024String", Kind::String, limits(None, Some(1024)));
     pub(super) static MAX_RESULTS: Schema =
         schema("MaxResults", Kind::Integer, limits(Some(0), Some(1000)));
+    pub(super) static NO_SUCH_ACCESS_GRANT_ERROR: Schema =
+        schema("NoSuchAccessGrantError", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static NO_SUCH_ACCESS_GRANTS_LOCATION_ERROR: Schema =
+        schema("NoSuchAccessGrantsLocationError", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NO_SUCH_ACCESS_POINT: Schema =
         schema("NoSuchAccessPoint", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static NO_SUCH_ACCESS_POINT_POLICY: Schema =
@@ -3030,6 +4986,15 @@ mod schema {
         list(&OBJECT_ENCRYPTION_FILTER, "ObjectEncryption", false, false),
         limits(Some(1), Some(1)),
     );
+    pub(super) static ORGANIZATION: Schema = schema(
+        "Organization",
+        Kind::String,
+        matching(Some(12), Some(34), "^o-[a-z0-9]{10,32}$", "^o-[a-z0-9]{10,32}$"),
+    );
+    pub(super) static PERMISSION: Schema =
+        schema("Permission", Kind::Enum(super::Permission::NAMES), Constraint::NONE);
+    pub(super) static POLICY_DOCUMENT: Schema =
+        schema("PolicyDocument", Kind::String, limits(Some(1), Some(350000)));
     pub(super) static POLICY_STATUS: Schema = schema(
         "PolicyStatus",
         Kind::Structure(&[body("IsPublic", &BOOLEAN, Flags::NONE)]),
@@ -3037,6 +5002,8 @@ mod schema {
     );
     pub(super) static PREFIXES_LIST: Schema =
         schema("PrefixesList", list(&STRING, "Prefix", false, false), Constraint::NONE);
+    pub(super) static PRIVILEGE: Schema =
+        schema("Privilege", Kind::Enum(super::Privilege::NAMES), Constraint::NONE);
     pub(super) static PUBLIC_ACCESS_BLOCK_CONFIGURATION: Schema = schema(
         "PublicAccessBlockConfiguration",
         Kind::Structure(&[
@@ -3044,6 +5011,30 @@ mod schema {
             body("IgnorePublicAcls", &BOOLEAN, Flags::NONE),
             body("BlockPublicPolicy", &BOOLEAN, Flags::NONE),
             body("RestrictPublicBuckets", &BOOLEAN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_REQUEST: Schema = schema(
+        "PutAccessGrantsInstanceResourcePolicyRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            body("Policy", &POLICY_DOCUMENT, Flags::REQUIRED),
+            body("Organization", &ORGANIZATION, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_ACCESS_GRANTS_INSTANCE_RESOURCE_POLICY_RESULT: Schema = schema(
+        "PutAccessGrantsInstanceResourcePolicyResult",
+        Kind::Structure(&[
+            body("Policy", &POLICY_DOCUMENT, Flags::NONE),
+            body("Organization", &ORGANIZATION, Flags::NONE),
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -3061,6 +5052,23 @@ mod schema {
             ),
             bound("Name", &ACCESS_POINT_NAME, Path, "name", Flags::REQUIRED),
             body("Policy", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static PUT_ACCESS_POINT_SCOPE_OUTPUT: Schema =
+        schema("PutAccessPointScopeOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static PUT_ACCESS_POINT_SCOPE_REQUEST: Schema = schema(
+        "PutAccessPointScopeRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound("Name", &ACCESS_POINT_NAME, Path, "name", Flags::REQUIRED),
+            body("Scope", &SCOPE, Flags::REQUIRED),
         ]),
         Constraint::NONE,
     );
@@ -3367,6 +5375,13 @@ mod schema {
         schema("S3ObjectVersionId", Kind::String, limits(Some(1), Some(2000)));
     pub(super) static S3_PERMISSION: Schema =
         schema("S3Permission", Kind::Enum(super::S3Permission::NAMES), Constraint::NONE);
+    pub(super) static S3_PREFIX: Schema = schema(
+        "S3Prefix",
+        Kind::String,
+        matching(Some(1), Some(2000), "^.+$", r"^[^\n\r\x{85}\x{2028}\x{2029}]+$"),
+    );
+    pub(super) static S3_PREFIX_TYPE: Schema =
+        schema("S3PrefixType", Kind::Enum(super::S3PrefixType::NAMES), Constraint::NONE);
     pub(super) static S3_REGIONAL_OR_S3_EXPRESS_BUCKET_ARN_STRING: Schema = schema(
         "S3RegionalOrS3ExpressBucketArnString",
         Kind::String,
@@ -3379,16 +5394,8 @@ mod schema {
     );
     pub(super) static S3_REPLICATE_OBJECT_OPERATION: Schema =
         schema("S3ReplicateObjectOperation", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static S3_RESOURCE_ARN: Schema = schema(
-        "S3ResourceArn",
-        Kind::String,
-        matching(
-            None,
-            Some(1011),
-            "arn:[^:]+:s3(express)?:[^:].*",
-            r"arn:[^:]+:s3(express)?:[^:][^\n\r\x{85}\x{2028}\x{2029}]*",
-        ),
-    );
+    pub(super) static S3_RESOURCE_ARN: Schema =
+        schema("S3ResourceArn", Kind::String, limits(None, Some(1011)));
     pub(super) static S3_RETENTION: Schema = schema(
         "S3Retention",
         Kind::Structure(&[
@@ -3493,6 +5500,10 @@ mod schema {
         list(&SCOPE_PERMISSION, "Permission", false, false),
         Constraint::NONE,
     );
+    pub(super) static SECRET_ACCESS_KEY: Schema =
+        sensitive(schema("SecretAccessKey", Kind::String, Constraint::NONE));
+    pub(super) static SESSION_TOKEN: Schema =
+        sensitive(schema("SessionToken", Kind::String, Constraint::NONE));
     pub(super) static STORAGE_CLASS_LIST: Schema = schema(
         "StorageClassList",
         list(&S3_STORAGE_CLASS, "member", false, false),
@@ -3584,6 +5595,38 @@ mod schema {
     );
     pub(super) static UNTAG_RESOURCE_RESULT: Schema =
         schema("UntagResourceResult", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UPDATE_ACCESS_GRANTS_LOCATION_REQUEST: Schema = schema(
+        "UpdateAccessGrantsLocationRequest",
+        Kind::Structure(&[
+            bound(
+                "AccountId",
+                &ACCOUNT_ID,
+                Header,
+                "x-amz-account-id",
+                Flags::REQUIRED.and(Flags::HOST_LABEL),
+            ),
+            bound(
+                "AccessGrantsLocationId",
+                &ACCESS_GRANTS_LOCATION_ID,
+                Path,
+                "id",
+                Flags::REQUIRED,
+            ),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static UPDATE_ACCESS_GRANTS_LOCATION_RESULT: Schema = schema(
+        "UpdateAccessGrantsLocationResult",
+        Kind::Structure(&[
+            body("CreatedAt", &TIMESTAMP, Flags::NONE),
+            body("AccessGrantsLocationId", &ACCESS_GRANTS_LOCATION_ID, Flags::NONE),
+            body("AccessGrantsLocationArn", &STRING, Flags::NONE),
+            body("LocationScope", &S3_PREFIX, Flags::NONE),
+            body("IAMRoleArn", &IAM_ROLE_ARN, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static UPDATE_JOB_PRIORITY_REQUEST: Schema = schema(
         "UpdateJobPriorityRequest",
         Kind::Structure(&[

@@ -36,7 +36,11 @@ fn check(arn: &str, policy: &str) -> Result<(), Error> {
     }
     let document = Document::parse(policy, Kind::Resource)
         .map_err(|fault| Error::MalformedPolicy(fault.to_string()))?;
-    points::check(&document, arn).map_err(malformed)
+    let fits = match points::is_directory(arn) {
+        true => points::check_directory,
+        false => points::check,
+    };
+    fits(&document, arn).map_err(malformed)
 }
 
 /// The policy of an access point, as it was given.

@@ -1,6 +1,8 @@
-//! Removing all access points and jobs of an account, or of every account.
+//! Removing all access points, grants and jobs of an account, or of every account.
 
-use fogbank_accesspoints::{self as points, ACCESS_POINTS, BLOCKS, REPLICATIONS};
+use fogbank_accesspoints::{
+    self as points, ACCESS_POINTS, BLOCKS, GRANTEES, GRANTS, INSTANCES, LOCATIONS, REPLICATIONS,
+};
 use fogbank_core::reset::{each, forget_effects, is_meant};
 use fogbank_core::{BoxFuture, Cx, Fault};
 
@@ -18,6 +20,29 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
             &BLOCKS,
             |owner, _| is_meant(account, owner),
             |tx, owner, _| BLOCKS.delete(tx, owner),
+        )
+        .await?;
+        each(
+            &cx,
+            &GRANTEES,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| GRANTEES.delete(tx, key),
+        )
+        .await?;
+        each(&cx, &GRANTS, |key, _| is_meant(account, &key.0), |tx, key, _| GRANTS.delete(tx, key))
+            .await?;
+        each(
+            &cx,
+            &LOCATIONS,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| LOCATIONS.delete(tx, key),
+        )
+        .await?;
+        each(
+            &cx,
+            &INSTANCES,
+            |key, _| is_meant(account, &key.0),
+            |tx, key, _| INSTANCES.delete(tx, key),
         )
         .await?;
         each(&cx, &JOBS, |key, _| is_meant(account, &key.0), jobs::forget).await?;

@@ -184,16 +184,20 @@ pub(crate) static CHUNKS: Table<(String, String, String, u64), Chunk> =
 pub(crate) static LINES: Table<(String, String, String, bool, u64), Lines> =
     Table::new("s3control.job-lines", 0x025d);
 
-/// All tables of jobs and of access points.
+/// All tables of jobs, of access points and of access grants.
 pub(crate) static TABLES: &[TableLabel] = &{
     let points = fogbank_accesspoints::TABLES;
-    assert!(points.len() == 5, "name the new tables of access points here");
+    assert!(points.len() == 9, "name the new tables of access points here");
     [
         points[0],
         points[1],
         points[2],
         points[3],
         points[4],
+        points[5],
+        points[6],
+        points[7],
+        points[8],
         JOBS.label(),
         BY_AGE.label(),
         LIVE.label(),

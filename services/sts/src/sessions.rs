@@ -165,7 +165,7 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput, has_factor: bool) -> Result<A
         mfa: false,
         issued_secs: tx.now().secs(),
         source_identity,
-        keys: keys_of_function(request),
+        keys: keys_of_source(request),
     };
     Ok(Asked {
         principal: role_principal(&account, &role, role_session_name, session),
@@ -176,11 +176,16 @@ fn decide(tx: &ReadTx<'_>, input: AssumeRoleInput, has_factor: bool) -> Result<A
     })
 }
 
-/// What tells the function whose environment gets the credentials: `lambda:SourceFunctionArn`.
-fn keys_of_function(request: &Request) -> Vec<(String, Vec<String>)> {
-    let is_lambda = matches!(&request.principal.kind, PrincipalKind::Service { name } if name == "lambda.amazonaws.com");
-    let function = request.source.iter().filter(|_| is_lambda);
-    function.map(|(arn, _)| ("lambda:SourceFunctionArn".to_owned(), vec![arn.clone()])).collect()
+/// What the session tells of the resource on whose behalf a service of AWS asks for it: the function whose environment gets the
+/// credentials, or the instance of S3 Access Grants that hands them out.
+fn keys_of_source(request: &Request) -> Vec<(String, Vec<String>)> {
+    let PrincipalKind::Service { name } = &request.principal.kind else { return Vec::new() };
+    let key = match &**name {
+        "lambda.amazonaws.com" => "lambda:SourceFunctionArn",
+        "access-grants.s3.amazonaws.com" => "s3:AccessGrantsInstanceArn",
+        _ => return Vec::new(),
+    };
+    request.source.iter().map(|(arn, _)| (key.to_owned(), vec![arn.clone()])).collect()
 }
 
 fn keys_of(

@@ -9,6 +9,8 @@ use crate::services::SERVICES;
 
 /// A directory bucket of S3.
 const DIRECTORY: &str = "plausible--use1-az4--x-s3";
+/// An access point of a directory bucket.
+const DIRECTORY_POINT: &str = "plausible--use1-az4--xa-s3";
 
 /// What is given for members whose meaning no model tells: the service (`*` for any), the operation (`*` for any), the
 /// member and its value. The first that fits counts; null leaves the member out.
@@ -162,7 +164,12 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("s3", "*", "CopySource", json!("plausible/source")),
         ("s3", "*", "Tagging", json!("team=blue")),
         ("s3control", "*", "AccountId", json!("000000000000")),
+        ("s3control", "PutAccessPointScope", "Name", json!(DIRECTORY_POINT)),
+        ("s3control", "GetAccessPointScope", "Name", json!(DIRECTORY_POINT)),
+        ("s3control", "DeleteAccessPointScope", "Name", json!(DIRECTORY_POINT)),
         ("s3control", "*", "Name", json!("plausible")),
+        ("s3control", "*", "ApplicationArn", Value::Null),
+        ("s3control", "*", "IdentityCenterArn", Value::Null),
         ("s3control", "CreateJob", "Bucket", json!("arn:aws:s3:::plausible")),
         ("s3control", "CreateJob", "Operation", json!({ "S3DeleteObjectTagging": {} })),
         ("s3control", "CreateJob", "ObjectArn", json!("arn:aws:s3:::plausible/plausible")),
@@ -171,7 +178,7 @@ fn hints() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("s3control", "*", "Bucket", json!("plausible")),
         ("s3control", "*", "BucketAccountId", json!("000000000000")),
         ("s3control", "*", "ResourceArn", json!(point)),
-        ("s3control", "*", "Scope", Value::Null),
+        ("s3control", "CreateAccessPoint", "Scope", Value::Null),
         ("s3tables", "*", "tableBucketARN", json!(lake)),
         ("s3tables", "*", "namespace", json!("plausible")),
         ("s3tables", "CreateNamespace", "namespace", json!(["plausible"])),

@@ -117,7 +117,8 @@ async fn a_user_of_another_account_without_a_policy_is_refused_everything() {
     let user = nobody(&world, "222222222222").await;
     // S3 tells strangers nothing of who may.
     walk(&world, &user, |name, message| {
-        is_unallowed(&user, message) || (name.starts_with("s3:") && message == "Access Denied")
+        let is_s3 = name.starts_with("s3:") || name.starts_with("s3control:");
+        is_unallowed(&user, message) || (is_s3 && message == "Access Denied")
     })
     .await;
 }

@@ -37,6 +37,8 @@ pub(crate) struct Facts<'a> {
     /// What a call of IAM or STS is about.
     target: Option<&'a Target>,
     action: &'a str,
+    /// The ARN of the resource.
+    resource: &'a str,
     /// The account that owns the resource; empty if nobody knows.
     owner: &'a str,
     /// None where a decision is explained, which must see what it saw when it was made.
@@ -47,7 +49,7 @@ pub(crate) struct Facts<'a> {
 }
 
 /// Keys that hold a set even when it has one element. AWS's reference calls them `ArrayOfString`.
-const MULTIVALUED: [&str; 11] = [
+const MULTIVALUED: [&str; 12] = [
     "kms:encryptioncontextkeys",
     "kms:grantoperations",
     "kms:resourcealiases",
@@ -55,6 +57,7 @@ const MULTIVALUED: [&str; 11] = [
     "dynamodb:attributes",
     "dynamodb:leadingkeys",
     "s3:requestobjecttagkeys",
+    "s3express:permissions",
     "sts:transitivetagkeys",
     "aws:calledvia",
     "lambda:layer",
@@ -102,7 +105,7 @@ impl<'a> Facts<'a> {
         let owner = super::owner(request, policy, resource);
         let (found, trouble) = (RefCell::new(found), RefCell::default());
         let tags = standing.tags();
-        Facts { request, keys, tags, target, action, owner, look_ups, found, trouble }
+        Facts { request, keys, tags, target, action, resource, owner, look_ups, found, trouble }
     }
 
     /// What was looked up, or why something could not be.
@@ -161,7 +164,10 @@ impl<'a> Facts<'a> {
             let tells = tells_object_tags(self.action);
             return tells.then(|| self.tag_of(TagsOf::Object, key, tag)).flatten();
         }
-        if let Some(tag) = name.strip_prefix("buckettag/") {
+        // Each names the tags of one kind of resource, of which a call by an access point is decided for both.
+        let is_point = self.resource.contains(":accesspoint/");
+        let prefix = if is_point { "accesspointtag/" } else { "buckettag/" };
+        if let Some(tag) = name.strip_prefix(prefix) {
             return self.tag_of(TagsOf::Resource, key, tag);
         }
         let signature = self.request.signature.as_ref();

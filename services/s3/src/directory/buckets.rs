@@ -17,6 +17,8 @@ use crate::store::{self, BUCKETS, Bucket};
 
 /// The most buckets that one answer lists.
 const MAX_BUCKETS: i32 = 1000;
+/// How many directory buckets an account has in a region.
+const MAX_OWNED: usize = 100;
 
 /// Whether a request of CreateBucket means a directory bucket.
 pub(crate) fn is_meant(input: &CreateBucketInput) -> bool {
@@ -44,6 +46,9 @@ pub(crate) fn create(
             false => Error::BucketAlreadyExists { bucket: name.clone() },
         });
     }
+    if count(tx)? >= MAX_OWNED {
+        return Err(Error::TooManyBuckets);
+    }
     let bucket = Bucket::fresh(tx.version(), (tx.account(), tx.region()), tx.now().millis());
     BUCKETS.put(tx, name, &bucket)?;
     DIRECTORIES.put(tx, &(&*bucket.account, &**name), &directory)?;
@@ -54,6 +59,16 @@ pub(crate) fn create(
         location: Some(format!("{}/{name}", tx.request().endpoint.url())),
         bucket_arn: Some(arn(&bucket.region, &bucket.account, name)),
     })
+}
+
+/// How many directory buckets the caller's account has in the region.
+fn count(tx: &WriteTx<'_>) -> Result<usize, Error> {
+    let mut count = 0;
+    for (_, name) in DIRECTORIES.range(&(tx.account(),)).keys(tx)? {
+        let bucket = BUCKETS.get_shared(tx, &*name)?;
+        count += usize::from(bucket.is_some_and(|bucket| bucket.region == tx.region()));
+    }
+    Ok(count)
 }
 
 /// Reads where the bucket is to be. S3 was seen to answer `MalformedXML` to documents without these elements, and to those

@@ -9,6 +9,7 @@ pub(crate) mod buckets;
 mod encryption;
 mod names;
 mod operations;
+mod points;
 mod reached;
 mod renaming;
 mod rows;
@@ -17,12 +18,12 @@ mod sessions;
 pub(crate) use appending::append;
 pub(crate) use encryption::settle_encryption;
 pub(crate) use names::{arn, is_name, named_by, zone};
+pub(crate) use points::scope;
 pub(crate) use reached::reached;
 pub(crate) use renaming::{FORGET, rename};
 pub(crate) use rows::{DIRECTORIES, Directory, RENAME_ENDS, RENAMES, Renamed};
-pub(crate) use sessions::create as create_session;
+pub(crate) use sessions::{create as create_session, lets_lifecycle_in};
 
-use fogbank_core::policy::Document;
 use fogbank_core::{Ids, Tx};
 
 use crate::error::Error;
@@ -93,21 +94,6 @@ pub(crate) fn check_parts(
     let mut next = 1..;
     if is_name(name) && !numbers.all(|number| next.next() == Some(number)) {
         return Err(Error::InvalidPartOrder { upload: upload_id.to_owned() });
-    }
-    Ok(())
-}
-
-/// Refuses policies of directory buckets that name another resource, or more than CreateSession.
-pub(crate) fn check_policy(document: &Document, arn: &str) -> Result<(), &'static str> {
-    const ACTIONS: [&str; 3] = ["s3express:createsession", "s3express:*", "*"];
-    if document.lacks_resources() {
-        return Err("Missing required field Resource");
-    }
-    if !document.resources().all(|resource| resource == arn) {
-        return Err("Policy has invalid resource");
-    }
-    if !document.actions().all(|action| ACTIONS.contains(&&*action.to_ascii_lowercase())) {
-        return Err("Policy has invalid action");
     }
     Ok(())
 }

@@ -10,11 +10,13 @@
 //! it; and a session is taken for operations on its bucket as a whole, and for another bucket of the same name, but then
 //! everything is asked of its creator's policies.
 
+use fogbank_accesspoints as points;
 use fogbank_core::wire::{Item, Kind, Slot, Struct};
 use fogbank_core::{Access, Demand, Fault, ReadTx, Tx, Way};
 use fogbank_identity::bucket_sessions::{self, BucketSession};
 
 use super::operations::{self, Standing};
+use super::points::Point;
 use super::{EXPRESS, LOCAL, arn, is_name, names};
 use crate::access::bucket_arn;
 use crate::access_points;
@@ -32,11 +34,25 @@ const MODE: &str = "s3express:SessionMode";
 pub(crate) fn reached(tx: &ReadTx<'_>, input: &mut dyn Struct) -> Result<Vec<Way>, Fault> {
     let session = bucket_sessions::of(&tx.request().principal);
     let operation = tx.request().operation;
-    let name = input.text("Bucket").filter(|name| is_name(name)).map(ToOwned::to_owned);
-    let Some(name) = name else {
+    // Access points of directory buckets are named by no ARN here.
+    let is_meant =
+        |name: &&str| !name.contains(':') && (is_name(name) || points::is_directory(name));
+    let Some(named) = input.text("Bucket").filter(is_meant).map(ToOwned::to_owned) else {
         refuse_elsewhere(operation, session.is_some())?;
         let ways = access_points::reached(tx, input)?;
         return with_source(tx, input, ways);
+    };
+    let point = match points::is_directory(&named) {
+        true => Some(Point::find(tx, &named, operation)?),
+        false => None,
+    };
+    let name = match &point {
+        Some(point) => {
+            point.check_scope(operation, input)?;
+            set(input, "Bucket", point.bucket());
+            point.bucket().to_owned()
+        }
+        None => named.clone(),
     };
     let standing = operations::standing(operation);
     if standing == Standing::Missing {
@@ -45,16 +61,17 @@ pub(crate) fn reached(tx: &ReadTx<'_>, input: &mut dyn Struct) -> Result<Vec<Way
     check_members(operation, input)?;
     check_listing(input)?;
     if let Some(session) = session {
-        check_session(session, &name, standing, operation)?;
+        check_session(session, &named, standing, operation)?;
         if matches!(standing, Standing::Zonal { .. }) {
             let bucket = store::bucket(tx, &name)?;
             if bucket.id == session.number {
                 let (to, demand, context) = (bucket_arn(&name), Demand::Nothing, Vec::new());
-                return Ok(vec![Way { to, arn: arn_of(&bucket, &name), demand, context }]);
+                let arn = point.map_or_else(|| arn_of(&bucket, &name), |point| point.arn());
+                return Ok(vec![Way { to, arn, demand, context }]);
             }
         }
     }
-    let way = way(tx, input, &name, standing)?;
+    let way = way(tx, input, &name, standing, point.as_ref())?;
     with_source(tx, input, vec![way])
 }
 
@@ -82,6 +99,7 @@ fn way(
     input: &mut dyn Struct,
     name: &str,
     standing: Standing,
+    point: Option<&Point>,
 ) -> Result<Way, Fault> {
     let (own, mut context) = match tx.request().operation {
         "CreateBucket" => of_new(tx, name),
@@ -90,6 +108,10 @@ fn way(
         }
         _ => (arn_of(&store::bucket(tx, name)?, name), Vec::new()),
     };
+    context.extend(point.iter().flat_map(|point| point.context()));
+    let asked = point.map_or_else(|| own.clone(), Point::arn);
+    // By an access point, the bucket must let the caller in as well.
+    let also = point.map(|_| own);
     let action = match standing {
         Standing::Zonal { .. } | Standing::Unsessioned => {
             let writes = standing != Standing::Zonal { writes: false };
@@ -97,7 +119,7 @@ fn way(
             Some("CreateSession")
         }
         Standing::Session => {
-            settle_mode(tx, input, &own);
+            settle_mode(tx, input, (&asked, also.as_deref()), &context);
             None
         }
         Standing::Regional | Standing::Missing => None,
@@ -106,8 +128,8 @@ fn way(
         Standing::Session => arn(tx.region(), tx.account(), name),
         _ => bucket_arn(name),
     };
-    let demand = Demand::Instead { prefix: PREFIX, action };
-    Ok(Way { to, arn: own, demand, context })
+    let demand = Demand::Instead { prefix: PREFIX, action, also };
+    Ok(Way { to, arn: asked, demand, context })
 }
 
 /// The ARN of a bucket that the caller is to create, and what tells of it.
@@ -135,10 +157,20 @@ fn mode(writes: bool) -> &'static str {
 
 /// Settles the mode of the session that is to be created: who names none gets the most that is allowed, and the input says
 /// it from then on.
-fn settle_mode(tx: &ReadTx<'_>, input: &mut dyn Struct, arn: &str) {
+fn settle_mode(
+    tx: &ReadTx<'_>,
+    input: &mut dyn Struct,
+    (arn, also): (&str, Option<&str>),
+    context: &[(&'static str, String)],
+) {
     if input.text("SessionMode").is_none() {
-        let asked = Access::to("s3express:CreateSession", arn.to_owned())
-            .with(MODE, [mode(true).to_owned()]);
+        let mut asked = Access::to("s3express:CreateSession", arn.to_owned());
+        if let Some(also) = also {
+            asked = asked.and("s3express:CreateSession", also.to_owned());
+        }
+        let told = context.iter().map(|(key, value)| (*key, value.clone()));
+        let told = told.chain([(MODE, mode(true).to_owned())]);
+        asked = told.fold(asked, |asked, (key, value)| asked.with(key, [value]));
         set(input, "SessionMode", mode(tx.cx().authorise(&asked).is_ok()));
     }
 }
@@ -157,21 +189,38 @@ fn set(input: &mut dyn Struct, name: &str, value: &str) {
 }
 
 /// Adds the way to a directory bucket that is copied from.
-fn with_source(tx: &ReadTx<'_>, input: &dyn Struct, mut ways: Vec<Way>) -> Result<Vec<Way>, Fault> {
+fn with_source(
+    tx: &ReadTx<'_>,
+    input: &mut dyn Struct,
+    mut ways: Vec<Way>,
+) -> Result<Vec<Way>, Fault> {
     if !matches!(tx.request().operation, "CopyObject" | "UploadPartCopy") {
         return Ok(ways);
     }
-    let Some(header) = input.text("CopySource").filter(|header| header.contains("--x-s3")) else {
+    let is_meant = |header: &&str| header.contains("--x-s3") || header.contains("--xa-s3");
+    let Some(header) = input.text("CopySource").filter(is_meant).map(ToOwned::to_owned) else {
         return Ok(ways);
     };
-    let source = rules::copy_source(header)?;
-    let to = bucket_arn(&source.bucket);
-    if !is_name(&source.bucket) || ways.iter().any(|way| way.to == to) {
+    let source = rules::copy_source(&header)?;
+    let point = match points::is_directory(&source.bucket) {
+        true => Some(Point::find(tx, &source.bucket, "GetObject")?),
+        false => None,
+    };
+    let name = point.as_ref().map_or(&*source.bucket, Point::bucket);
+    if let Some(point) = &point {
+        point.check_source(&source.key)?;
+        set(input, "CopySource", &header.replacen(&source.bucket, name, 1));
+    }
+    let to = bucket_arn(name);
+    if !is_name(name) || ways.iter().any(|way| way.to == to) {
         return Ok(ways);
     }
-    let demand = Demand::Instead { prefix: PREFIX, action: Some("CreateSession") };
-    let arn = arn_of(&store::bucket(tx, &source.bucket)?, &source.bucket);
-    let context = vec![(MODE, mode(false).to_owned())];
+    let own = arn_of(&store::bucket(tx, name)?, name);
+    let arn = point.as_ref().map_or_else(|| own.clone(), Point::arn);
+    let also = point.as_ref().map(|_| own);
+    let demand = Demand::Instead { prefix: PREFIX, action: Some("CreateSession"), also };
+    let told = point.iter().flat_map(Point::context);
+    let context = told.chain([(MODE, mode(false).to_owned())]).collect();
     ways.push(Way { to, arn, demand, context });
     Ok(ways)
 }

@@ -1,11 +1,16 @@
-//! CreateSession: credentials by which a directory bucket's objects are reached for five minutes.
+//! CreateSession: credentials by which a directory bucket's objects are reached for five minutes, and who else needs leave
+//! for a session.
 
-use fogbank_core::{Tx, WriteTx};
+use fogbank_accesspoints as points;
+use fogbank_core::{Access, Cx, Tx, WriteTx};
 use fogbank_identity::bucket_sessions::{self, BucketSession};
 
 use crate::error::Error;
 use crate::model::{CreateSessionInput, CreateSessionOutput, SessionCredentials, SessionMode};
-use crate::store::{BUCKETS, DefaultEncryption};
+use crate::store::{BUCKETS, Bucket, DefaultEncryption};
+
+/// As whom lifecycles act on directory buckets.
+const LIFECYCLE: &str = "lifecycle.s3.amazonaws.com";
 
 /// Creates a session. Its mode was settled when the call was allowed.
 pub(crate) fn create(
@@ -24,8 +29,12 @@ pub(crate) fn create(
         _ => ("AES256", None),
     };
     check_encryption(&input, method, key_id.as_deref())?;
+    // Whoever comes by an access point gets a session that is good for it alone.
+    let ways = &tx.request().ways;
+    let point = ways.iter().find_map(|way| points::parse(&way.arn));
+    let named = point.map_or(&*input.bucket, |(_, _, name)| name).to_owned();
     let session = BucketSession {
-        bucket: &input.bucket,
+        bucket: &named,
         number: bucket.map_or(0, |bucket| bucket.id),
         is_read_write: input.session_mode == Some(SessionMode::ReadWrite),
     };
@@ -58,4 +67,20 @@ fn check_encryption(
     // The words are a guess.
     let message = "The encryption of a session must match the default encryption of the bucket";
     Err(Error::request(message))
+}
+
+/// Whether a lifecycle may act on a bucket. On a directory bucket it does so by a session, which the bucket's policy, if there is
+/// one, must let AWS's service have.
+pub(crate) fn lets_lifecycle_in(cx: &Cx, name: &str, bucket: &Bucket) -> bool {
+    if !super::is_name(name) || bucket.policy == 0 {
+        return true;
+    }
+    let arn = super::arn(&bucket.region, &bucket.account, name);
+    let asked = Access::to("s3express:CreateSession", arn.clone())
+        .with("s3express:SessionMode", ["ReadWrite".to_owned()]);
+    let refusal = cx.as_service(LIFECYCLE, &arn).authorise(&asked).err();
+    if let Some(fault) = &refusal {
+        fogbank_core::tracing::warn!(bucket = name, "a lifecycle may not act: {}", fault.message());
+    }
+    refusal.is_none()
 }

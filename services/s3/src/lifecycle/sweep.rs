@@ -12,6 +12,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, ReadTx, WriteTx};
 
 use super::noted::{self, Done};
 use super::rules::{Noncurrent, Rules, Subject, midnight};
+use crate::directory;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
@@ -94,13 +95,17 @@ async fn sweep(cx: &Cx, name: &str, row: &Lifecycle) -> Result<(), Error> {
         Ok::<_, Error>(rules.map(|rules| (bucket, rules)))
     })?;
     let Some((bucket, rules)) = found else { return Ok(()) };
+    let cx = cx.located(&bucket.account, &bucket.region);
+    if !directory::lets_lifecycle_in(&cx, name, &bucket) {
+        return Ok(());
+    }
     let swept = Swept {
-        cx: cx.located(&bucket.account, &bucket.region),
+        now_millis: cx.now().millis(),
+        cx,
         name,
         id: bucket.id,
         rules: Arc::clone(&rules),
         varies_by_class: row.varies_by_class,
-        now_millis: cx.now().millis(),
     };
     for prefix in rules.prefixes() {
         if bucket.versioning != Versioning::Never {

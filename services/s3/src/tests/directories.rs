@@ -288,3 +288,72 @@ async fn a_bucket_has_one_key_of_kms() {
     let rule = &found["ServerSideEncryptionConfiguration"]["Rules"][0];
     assert_eq!(rule["BucketKeyEnabled"], true);
 }
+
+#[tokio::test]
+async fn a_lifecycle_asks_the_buckets_policy() {
+    let world = with_directory().await;
+    let rule = json!({"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}});
+    let rules = json!({"LifecycleConfiguration": {"Rules": [rule]}});
+    call(&world, "PutBucketLifecycleConfiguration", rules).await.expect("set");
+    put(&world, json!({"Key": "k"}), b"x".to_vec()).await.expect("written");
+    let set = |principal: Value| {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": principal, "Action": "s3express:CreateSession",
+            "Resource": "arn:aws:s3express:us-east-1:000000000000:bucket/logs--use1-az4--x-s3",
+            "Condition": {"StringEquals": {"s3express:SessionMode": "ReadWrite"}},
+        }]});
+        let world = &world;
+        async move { call(world, "PutBucketPolicy", json!({"Policy": policy.to_string()})).await }
+    };
+    set(json!({"AWS": ACCOUNT})).await.expect("a policy");
+    for (principal, left) in
+        [(json!({"AWS": ACCOUNT}), 1), (json!({"Service": "lifecycle.s3.amazonaws.com"}), 0)]
+    {
+        set(principal).await.expect("a policy");
+        world.clock().advance(3 * 86_400_000);
+        world.round(&crate::SERVICE, "s3.lifecycle").await;
+        let page = call(&world, "ListObjectsV2", json!({})).await.expect("a page");
+        assert_eq!(page["KeyCount"], left);
+    }
+}
+
+#[tokio::test]
+async fn an_account_has_a_hundred_in_a_region() {
+    let world = World::new(SERVICES);
+    let place = json!({"Type": "AvailabilityZone", "Name": "use1-az4"});
+    for at in 0..100 {
+        let name = format!("b{at}--use1-az4--x-s3");
+        create(&world, &name, place.clone()).await.expect("a bucket");
+    }
+    let outcome = refused(create(&world, NAME, place.clone()).await);
+    assert_eq!(outcome, "TooManyBuckets: You have attempted to create more buckets than allowed");
+    world.call("s3:DeleteBucket", json!({"Bucket": "b7--use1-az4--x-s3"})).await.expect("removed");
+    create(&world, NAME, place).await.expect("a bucket");
+}
+
+#[tokio::test]
+async fn tags_decide_without_being_switched_on() {
+    let world = World::new(SERVICES);
+    let configuration = json!({
+        "Location": {"Type": "AvailabilityZone", "Name": "use1-az4"},
+        "Bucket": {"Type": "Directory"},
+        "Tags": [{"Key": "team", "Value": "blue"}],
+    });
+    let input = json!({"Bucket": NAME, "CreateBucketConfiguration": configuration});
+    world.call("s3:CreateBucket", input).await.expect("a bucket");
+    put(&world, json!({"Key": "k"}), b"x".to_vec()).await.expect("written");
+    let stranger = Principal::root("111111111111");
+    for (key, team) in [("aws:ResourceTag/team", "red"), ("s3express:BucketTag/team", "blue")] {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": "111111111111"},
+            "Action": "s3express:CreateSession",
+            "Resource": "arn:aws:s3express:us-east-1:000000000000:bucket/logs--use1-az4--x-s3",
+            "Condition": {"StringEquals": {key: team}},
+        }]});
+        let policy = json!({"Policy": policy.to_string()});
+        call(&world, "PutBucketPolicy", policy).await.expect("a policy");
+        let input = json!({"Bucket": NAME, "Key": "k"});
+        let outcome = world.call_as(stranger.clone(), "s3:HeadObject", input).await;
+        assert_eq!(outcome.is_ok(), team == "blue", "{key}: {outcome:?}");
+    }
+}

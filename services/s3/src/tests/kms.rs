@@ -325,3 +325,40 @@ async fn checksums_and_completions_need_the_key_too() {
     as_ada("HeadObject", &json!({"Key": "a"})).await.expect("without checksums");
     as_ada("GetObjectAttributes", &attributes(json!(["ETag"]))).await.expect("without checksums");
 }
+
+#[tokio::test]
+async fn a_directory_bucket_has_its_own_arn_in_the_context() {
+    let world = world().await;
+    let key = key(&world).await;
+    let name = "logs--use1-az4--x-s3";
+    let configuration = json!({
+        "Location": {"Type": "AvailabilityZone", "Name": "use1-az4"},
+        "Bucket": {"Type": "Directory"},
+    });
+    let input = json!({"Bucket": name, "CreateBucketConfiguration": configuration});
+    world.call("s3:CreateBucket", input).await.expect("a bucket");
+    let default = json!({"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key});
+    let rules = json!([{"ApplyServerSideEncryptionByDefault": default}]);
+    let input = json!({"Bucket": name, "ServerSideEncryptionConfiguration": {"Rules": rules}});
+    world.call("s3:PutBucketEncryption", input).await.expect("set");
+    let place = format!("arn:aws:s3express:us-east-1:{ACCOUNT}:bucket/{name}");
+    for (context, is_allowed) in [(place, true), (format!("arn:aws:s3:::{name}"), false)] {
+        let use_key = json!({
+            "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Condition": {"StringEquals": {"kms:EncryptionContext:aws:s3:arn": context}},
+        });
+        let reach = json!({"Effect": "Allow", "Action": "s3express:*", "Resource": "*"});
+        let ada = user(&world, json!([reach, use_key])).await;
+        // A data key of the bucket is not used for ever.
+        world.clock().advance(301_000);
+        let input = json!({"Bucket": name, "Key": "k"});
+        let body = "hello".to_owned();
+        let written = world.send(ada.clone(), "s3:PutObject", input.clone(), body.into()).await;
+        assert_eq!(written.is_ok(), is_allowed, "{context}");
+        let read = world.send(ada, "s3:GetObject", input, Body::empty()).await;
+        assert_eq!(read.is_ok(), is_allowed, "{context}");
+        if let Ok(written) = written {
+            assert_eq!(written.output["SSEKMSEncryptionContext"], Value::Null);
+        }
+    }
+}

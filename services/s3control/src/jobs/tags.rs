@@ -6,9 +6,7 @@ use super::find;
 use crate::error::Error;
 use crate::model::*;
 use crate::store::JOBS;
-
-/// The most tags that a job has.
-const MAX_TAGS: usize = 50;
+use crate::tags::{self, MAX_TAGS};
 
 /// Tags as rows have them.
 pub(super) fn of(given: &[S3Tag]) -> Result<Vec<(String, String)>, Error> {
@@ -17,20 +15,7 @@ pub(super) fn of(given: &[S3Tag]) -> Result<Vec<(String, String)>, Error> {
         let message = format!("The number of tags exceeds the limit of {MAX_TAGS} tags.");
         return Err(Error::TooManyTagsException(message));
     }
-    let mut tags: Vec<(String, String)> = Vec::new();
-    for tag in given {
-        if tag.key.to_ascii_lowercase().starts_with("aws:") {
-            let message = "System tags cannot be added/updated by requester";
-            return Err(Error::InvalidTag(message.to_owned()));
-        }
-        if tags.iter().any(|(known, _)| *known == tag.key) {
-            let message = "Cannot provide multiple Tags with the same key";
-            return Err(Error::InvalidTag(message.to_owned()));
-        }
-        tags.push((tag.key.clone(), tag.value.clone()));
-    }
-    tags.sort();
-    Ok(tags)
+    tags::of(given.iter().map(|tag| (&*tag.key, &*tag.value)))
 }
 
 /// Gives a job tags in place of those that it has.

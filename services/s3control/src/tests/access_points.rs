@@ -269,14 +269,21 @@ async fn tags_of_an_access_point_decide_where_policies_ask_for_them() {
     let policy = statement("arn:aws:s3:::photos/*", json!({"s3:DataAccessPointAccount": ACCOUNT}));
     let input = json!({"Bucket": "photos", "Policy": policy});
     world.call("s3:PutBucketPolicy", input).await.expect("set");
-    let policy = statement(&format!("{arn}/object/*"), json!({"aws:ResourceTag/team": "blue"}));
+    for key in ["aws:ResourceTag/team", "s3:AccessPointTag/team"] {
+        let policy = statement(&format!("{arn}/object/*"), json!({key: "blue"}));
+        let input = json!({"Name": "my-ap", "Policy": policy});
+        call(&world, "PutAccessPointPolicy", input).await.expect("a policy");
+        let refusal = refused(read_as(&world, OTHER, &arn, "k").await);
+        assert!(refusal.starts_with("AccessDenied: "), "{refusal}");
+        for (value, may) in [("blue", true), ("red", false)] {
+            let input = json!({"ResourceArn": arn, "Tags": [{"Key": "team", "Value": value}]});
+            call(&world, "TagResource", input).await.expect("tagged");
+            assert_eq!(read_as(&world, OTHER, &arn, "k").await.is_ok(), may, "{key} {value}");
+        }
+    }
+    // A bucket's tags are not those of an access point.
+    let policy = statement(&format!("{arn}/object/*"), json!({"s3:BucketTag/team": "red"}));
     let input = json!({"Name": "my-ap", "Policy": policy});
     call(&world, "PutAccessPointPolicy", input).await.expect("a policy");
-    let refusal = refused(read_as(&world, OTHER, &arn, "k").await);
-    assert!(refusal.starts_with("AccessDenied: "), "{refusal}");
-    for (value, may) in [("red", false), ("blue", true)] {
-        let input = json!({"ResourceArn": arn, "Tags": [{"Key": "team", "Value": value}]});
-        call(&world, "TagResource", input).await.expect("tagged");
-        assert_eq!(read_as(&world, OTHER, &arn, "k").await.is_ok(), may, "{value}");
-    }
+    assert!(refused(read_as(&world, OTHER, &arn, "k").await).starts_with("AccessDenied: "));
 }

@@ -1,6 +1,8 @@
 //! The operations through the whole pipeline, in process.
 
+mod access_grants;
 mod access_points;
+mod directories;
 mod formats;
 mod jobs;
 mod public_access;
