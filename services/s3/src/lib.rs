@@ -60,6 +60,7 @@ mod metrics;
 mod model;
 mod notifications;
 mod objects;
+mod pages;
 mod parts;
 mod payment;
 mod policies;

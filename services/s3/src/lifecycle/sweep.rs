@@ -4,7 +4,6 @@
 //! what they change. Stopped anywhere, it begins the bucket anew and finds less to do.
 
 use std::cmp::Reverse;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use fogbank_core::store::Starting;
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::events::{self, Change};
 use crate::locks;
 use crate::metadata_tables::{By, Entry, note};
+use crate::pages::Pages;
 use crate::replication;
 use crate::store::{
     self, BUCKETS, Bucket, LIFECYCLES, LISTED, Lifecycle, OBJECTS, SHOWN, ShownVersion, UPLOADS,
@@ -27,8 +27,6 @@ use crate::versions::{self, Cause, Found, Removal};
 
 /// The topic and name of the task that sweeps.
 pub(crate) const SWEEP: &str = "s3.lifecycle";
-/// How many rows one look takes in.
-const PAGE: usize = 1000;
 /// How many things one transaction does.
 const ACTIONS: usize = 100;
 
@@ -122,31 +120,17 @@ async fn sweep(cx: &Cx, name: &str, row: &Lifecycle) -> Result<(), Error> {
 impl Swept<'_> {
     /// Does what is due to current objects.
     async fn current(&self, prefix: &str) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            let mut actions = Vec::new();
-            let mut rows = 0;
-            let begun = after.take();
-            self.cx.read(|tx| {
-                let mut range = LISTED.range(&Starting((self.name,), prefix)).limit(PAGE);
-                if let Some(begun) = &begun {
-                    range = range.after(&(self.name, &**begun));
-                }
-                range.try_visit::<Error>(tx, |(_, key), listed| {
-                    rows += 1;
-                    if self.is_due(tx, &key, &listed)? {
-                        actions.push(Action::Current(key.clone()));
-                    }
-                    after = Some(key);
-                    Ok(ControlFlow::Continue(()))
-                })
-            })?;
+        let mut pages = Pages::new(&self.cx, &LISTED, Starting((self.name,), prefix));
+        while let Some(actions) = pages
+            .next(|tx, (_, key), listed| {
+                let is_due = self.is_due(tx, key, &listed)?;
+                Ok(is_due.then(|| Action::Current(key.clone())))
+            })
+            .await?
+        {
             self.perform(&actions).await?;
-            if rows < PAGE {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     /// Whether anything is due to a current object; what its tags say is looked up if they matter.
@@ -176,31 +160,21 @@ impl Swept<'_> {
     /// Does what is due to versions that are not current, and to delete markers.
     async fn versions(&self, prefix: &str) -> Result<(), Error> {
         let mut walk = Walk::default();
-        loop {
-            let mut actions = Vec::new();
-            let mut rows = 0;
-            let after = walk.last.clone();
-            self.cx.read(|tx| {
-                let mut range = SHOWN.range(&Starting((self.name,), prefix)).limit(PAGE);
-                if let Some((key, number)) = &after {
-                    range = range.after(&(self.name, &**key, Reverse(*number)));
-                }
-                range.try_visit::<Error>(tx, |(_, key, Reverse(number)), version| {
-                    rows += 1;
-                    self.look_at(tx, &mut walk, (key, number), &version, &mut actions)?;
-                    Ok(ControlFlow::Continue(()))
-                })
-            })?;
-            let is_done = rows < PAGE;
-            if is_done {
+        let mut pages = Pages::new(&self.cx, &SHOWN, Starting((self.name,), prefix));
+        while let Some(mut actions) = pages
+            .next(|tx, (_, key, Reverse(number)), version| {
+                let mut actions = Vec::new();
+                self.look_at(tx, &mut walk, (key.clone(), *number), &version, &mut actions)?;
+                Ok(actions)
+            })
+            .await?
+        {
+            if pages.is_done() {
                 actions.extend(walk.marker.take());
             }
             self.perform(&actions).await?;
-            if is_done {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     /// Looks at the next version: those of a key come from the newest to the oldest.
@@ -284,32 +258,18 @@ impl Swept<'_> {
 
     /// Gives up uploads.
     async fn uploads(&self, prefix: &str) -> Result<(), Error> {
-        let mut after: Option<(String, String)> = None;
-        loop {
-            let mut actions = Vec::new();
-            let mut rows = 0;
-            let begun = after.take();
-            self.cx.read(|tx| {
-                let mut range = UPLOADS.range(&Starting((self.id,), prefix)).limit(PAGE);
-                if let Some((key, upload_id)) = &begun {
-                    range = range.after(&(self.id, &**key, &**upload_id));
-                }
-                range.visit(tx, |(_, key, upload_id), upload| {
-                    rows += 1;
-                    let found = self.rules.abortion(&key, upload.initiated_millis);
-                    if found.is_some_and(|(millis, _)| millis <= self.now_millis) {
-                        actions.push(Action::Abort(key.clone(), upload_id.clone()));
-                    }
-                    after = Some((key, upload_id));
-                    ControlFlow::Continue(())
-                })
-            })?;
+        let mut pages = Pages::new(&self.cx, &UPLOADS, Starting((self.id,), prefix));
+        while let Some(actions) = pages
+            .next(|_, (_, key, upload_id), upload| {
+                let found = self.rules.abortion(key, upload.initiated_millis);
+                let is_due = found.is_some_and(|(millis, _)| millis <= self.now_millis);
+                Ok(is_due.then(|| Action::Abort(key.clone(), upload_id.clone())))
+            })
+            .await?
+        {
             self.perform(&actions).await?;
-            if rows < PAGE {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     /// Does what is due, in transactions of a bounded size.

@@ -2,7 +2,6 @@
 //! that are gone.
 
 use std::cmp::Reverse;
-use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use fogbank_core::store::Starting;
@@ -16,14 +15,13 @@ use crate::events::{self, Change};
 use crate::model::{
     IntelligentTieringAccessTier, IntelligentTieringConfiguration, IntelligentTieringStatus,
 };
+use crate::pages::Pages;
 use crate::rules::pairs;
 use crate::store::{
     BUCKETS, Bucket, CURRENT, DOCUMENTS, Listed, SHOWN, ShownVersion, TIERED, TIERINGS,
 };
 use crate::versions;
 
-/// How many rows one look takes in.
-const PAGE: usize = 1000;
 /// How many versions one transaction moves.
 const ACTIONS: usize = 100;
 
@@ -168,59 +166,32 @@ impl Swept<'_> {
     }
 
     async fn current(&self, prefix: &str) -> Result<(), Error> {
-        let mut after: Option<String> = None;
-        loop {
-            let (mut places, mut rows) = (Vec::new(), 0);
-            let begun = after.take();
-            self.cx.read(|tx| {
-                let mut range = CURRENT.range(&Starting((self.name,), prefix)).limit(PAGE);
-                if let Some(begun) = &begun {
-                    range = range.after(&(self.name, &**begun));
-                }
-                range.try_visit::<Error>(tx, |(_, key), row| {
-                    rows += 1;
-                    if self.due(tx, (&key, row.version), &row.listed)?.is_some() {
-                        places.push((key.clone(), row.version));
-                    }
-                    after = Some(key);
-                    Ok(ControlFlow::Continue(()))
-                })
-            })?;
+        let mut pages = Pages::new(&self.cx, &CURRENT, Starting((self.name,), prefix));
+        while let Some(places) = pages
+            .next(|tx, (_, key), row| {
+                let due = self.due(tx, (key, row.version), &row.listed)?;
+                Ok(due.map(|_| (key.clone(), row.version)))
+            })
+            .await?
+        {
             self.archive(&places).await?;
-            if rows < PAGE {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     async fn noncurrent(&self, prefix: &str) -> Result<(), Error> {
-        let mut after: Option<Place> = None;
-        loop {
-            let (mut places, mut rows) = (Vec::new(), 0);
-            let begun = after.take();
-            self.cx.read(|tx| {
-                let mut range = SHOWN.range(&Starting((self.name,), prefix)).limit(PAGE);
-                if let Some((key, number)) = &begun {
-                    range = range.after(&(self.name, &**key, Reverse(*number)));
-                }
-                range.try_visit::<Error>(tx, |(_, key, Reverse(number)), version| {
-                    rows += 1;
-                    if let ShownVersion::Object(shown) = &version
-                        && self.due(tx, (&key, number), &shown.listed)?.is_some()
-                    {
-                        places.push((key.clone(), number));
-                    }
-                    after = Some((key, number));
-                    Ok(ControlFlow::Continue(()))
-                })
-            })?;
+        let mut pages = Pages::new(&self.cx, &SHOWN, Starting((self.name,), prefix));
+        while let Some(places) = pages
+            .next(|tx, (_, key, Reverse(number)), version| {
+                let ShownVersion::Object(shown) = &version else { return Ok(None) };
+                let due = self.due(tx, (key, *number), &shown.listed)?;
+                Ok(due.map(|_| (key.clone(), *number)))
+            })
+            .await?
+        {
             self.archive(&places).await?;
-            if rows < PAGE {
-                return Ok(());
-            }
-            tokio::task::yield_now().await;
         }
+        Ok(())
     }
 
     /// Moves versions into the archives that are due, as they are by now.
@@ -266,43 +237,23 @@ async fn forget(cx: &Cx, today: i64) -> Result<(), Error> {
     if day == Some(today) {
         return Ok(());
     }
-    let mut after: Option<(String, String, u64)> = None;
-    loop {
-        let rows = cx.read(|tx| {
-            let mut range = TIERED.range(&()).limit(PAGE);
-            if let Some(after) = &after {
-                range = range.after(after);
-            }
-            range.keys(tx)
-        })?;
-        for some in rows.chunks(ACTIONS) {
-            let gone = cx.read(|tx| {
-                let mut gone = Vec::new();
-                for row in some {
+    let mut pages = Pages::new(cx, &TIERED, ());
+    while let Some(gone) =
+        pages.next(|tx, row, _| Ok(is_gone(tx, row)?.then(|| row.clone()))).await?
+    {
+        for gone in gone.chunks(ACTIONS) {
+            cx.write(|tx| {
+                for row in gone {
                     if is_gone(tx, row)? {
-                        gone.push(row);
+                        TIERED.delete(tx, row)?;
                     }
                 }
-                Ok::<_, Error>(gone)
-            })?;
-            if !gone.is_empty() {
-                cx.write(|tx| {
-                    for row in &gone {
-                        if is_gone(tx, row)? {
-                            TIERED.delete(tx, *row)?;
-                        }
-                    }
-                    Ok::<_, Error>(())
-                })
-                .await?;
-            }
+                Ok::<_, Error>(())
+            })
+            .await?;
         }
-        if rows.len() < PAGE {
-            return Ok(());
-        }
-        after = rows.last().cloned();
-        tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 fn is_gone(
