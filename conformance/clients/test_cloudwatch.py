@@ -8,12 +8,13 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from dataclasses import replace
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from support import LAMBDA, Caller, archive, eventually, make_function, refused
+from support import LAMBDA, Caller, allow, archive, eventually, make_function, receive_all, refused
 
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -268,6 +269,89 @@ def test_an_alarm_tells_a_topic(fast, advance):
     assert "Alarm updated from ALARM to OK" in summaries
     cloudwatch.delete_alarms(AlarmNames=["high"])
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_an_alarm_calls_a_function(fast):
+    """The function gets what AWS documents; without the permission it is not called."""
+    cloudwatch, functions, sqs = (fast.client(service) for service in ("cloudwatch", "lambda", "sqs"))
+    queue = sqs.create_queue(QueueName="called")["QueueUrl"]
+    role = fast.role("called", LAMBDA, allow("sqs:SendMessage"))
+    code = archive(app__py=CALLED)
+    function = make_function(fast, "called", role, code, Environment={"Variables": {"QUEUE": queue}})
+    rule = {"Namespace": "App", "MetricName": "Called", "Statistic": "Maximum", "Period": 60, "EvaluationPeriods": 1}
+    rule |= {"Threshold": 10, "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": [function]}
+    for name in ("kept-out", "let-in"):
+        cloudwatch.put_metric_alarm(AlarmName=name, AlarmDescription="a test", **rule)
+    alarm = cloudwatch.describe_alarms(AlarmNames=["let-in"])["MetricAlarms"][0]["AlarmArn"]
+    functions.add_permission(
+        FunctionName="called", StatementId="alarm", Action="lambda:InvokeFunction",
+        Principal="lambda.alarms.cloudwatch.amazonaws.com", SourceArn=alarm, SourceAccount=fast.account,
+    )
+    for name in ("kept-out", "let-in"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
+    (message,) = receive_all(sqs, queue, 1)
+    event = json.loads(message["Body"])
+    assert (event["source"], event["alarmArn"], event["accountId"]) == ("aws.cloudwatch", alarm, fast.account)
+    data = event["alarmData"]
+    assert (data["alarmName"], data["state"]["value"], data["state"]["reason"]) == ("let-in", "ALARM", "by hand")
+    assert data["previousState"]["value"] == "INSUFFICIENT_DATA"
+    assert data["configuration"]["metrics"][0]["metricStat"]["metric"]["name"] == "Called"
+    # What is not enabled does nothing, and neither does a state without actions.
+    cloudwatch.set_alarm_state(AlarmName="let-in", StateValue="OK", StateReason="by hand")
+    cloudwatch.disable_alarm_actions(AlarmNames=["let-in"])
+    cloudwatch.set_alarm_state(AlarmName="let-in", StateValue="ALARM", StateReason="again")
+    assert receive_all(sqs, queue, 1, seconds=2) == []
+
+
+CALLED = """
+import json, os
+import boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=json.dumps(event))
+"""
+
+
+def test_request_metrics_of_an_access_point(fast, advance, names_below_localhost):
+    """A filter by access point counts what comes by it, and by no other way."""
+    s3, cloudwatch = fast.client("s3"), fast.client("cloudwatch")
+    control = replace(fast, endpoint=fast.endpoint.replace("127.0.0.1", "localhost")).client("s3control")
+    s3.create_bucket(Bucket="narrow")
+    point = control.create_access_point(AccountId=fast.account, Name="way", Bucket="narrow")
+    for name, filtered in [("Way", {"Filter": {"AccessPointArn": point["AccessPointArn"]}}), ("All", {})]:
+        configuration = {"Id": name} | filtered
+        s3.put_bucket_metrics_configuration(Bucket="narrow", Id=name, MetricsConfiguration=configuration)
+
+    def counts(metric):
+        """How often it was counted under each filter."""
+        now = datetime.datetime.now(datetime.UTC)
+        found = {}
+        for name in ("Way", "All"):
+            dimensions = [{"Name": "BucketName", "Value": "narrow"}, {"Name": "FilterId", "Value": name}]
+            points = cloudwatch.get_metric_statistics(
+                Namespace="AWS/S3", MetricName=metric, Dimensions=dimensions, Period=86400, Statistics=["Sum"],
+                StartTime=now - datetime.timedelta(days=30), EndTime=now + datetime.timedelta(days=300),
+            )["Datapoints"]
+            found[name] = sum(point["Sum"] for point in points)
+        return found
+
+    def looked_at():
+        s3.head_object(Bucket=point["Alias"], Key="a")
+        advance("1m")
+        return counts("HeadRequests")["Way"]
+
+    s3.put_object(Bucket="narrow", Key="a", Body=b"hello")
+    eventually(looked_at)
+    before = counts("GetRequests")
+    for bucket in (point["Alias"], point["Alias"], "narrow"):
+        s3.get_object(Bucket=bucket, Key="a")["Body"].read()
+
+    def told():
+        advance("1m")
+        now = counts("GetRequests")
+        return (now["Way"] - before["Way"], now["All"] - before["All"]) == (2, 3)
+
+    eventually(told)
 
 
 def test_dashboards_and_composite_alarms(cloudwatch):
