@@ -1,11 +1,16 @@
 """S3 Access Grants, as boto3 and the AWS CLI meet them: credentials for what is granted, and for nothing else."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from support import Caller, allow, deny, policy, refused
+from test_s3_batch import COMMAND_LINE
 
 GRANTS = "access-grants.s3.amazonaws.com"
 
@@ -234,16 +239,21 @@ def test_another_account_and_its_policy(instance, names_below_localhost):
 def test_the_command_line(instance):
     ann = user(instance, "ann")
     instance.grant(arn_of(instance, "ann"), "team/*", "READ")
-    given = ann.aws(
-        "s3control", "get-data-access", "--account-id", ann.account, "--permission", "READ",
+
+    def aws(caller, *arguments):
+        command = [sys.executable, "-c", COMMAND_LINE, "--endpoint-url", caller.endpoint, *arguments]
+        return subprocess.run(command, env=caller.environment(), capture_output=True, text=True)
+
+    given = aws(
+        ann, "s3control", "get-data-access", "--account-id", ann.account, "--permission", "READ",
         "--target", f"s3://{instance.bucket}/team/*",
-    )
-    made = given["Credentials"]
+    )  # fmt: skip
+    assert given.returncode == 0, given.stderr
+    made = json.loads(given.stdout)["Credentials"]
     reader = replace(ann, key=made["AccessKeyId"], secret=made["SecretAccessKey"], token=made["SessionToken"])
-    assert "team/a" not in reader.aws("s3api", "get-object", "--bucket", instance.bucket, "--key", "team/a", "/dev/null")
-    assert "AccessDenied" in reader.aws(
-        "s3api", "get-object", "--bucket", instance.bucket, "--key", "other", "/dev/null", fails=True
-    )
+    read = ("s3api", "get-object", "--bucket", instance.bucket, os.devnull, "--key")
+    assert aws(reader, *read, "team/a").returncode == 0
+    assert "AccessDenied" in aws(reader, *read, "other").stderr
 
 
 def test_credentials_cannot_ask_sts_or_iam(instance):

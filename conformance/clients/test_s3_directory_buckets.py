@@ -540,3 +540,24 @@ def test_tags_come_and_go_after_creation(named, bucket):
     assert ann.client("s3control").list_tags_for_resource(**resource)["Tags"]
     with refused("AccessDenied", 403):
         ann.client("s3control").untag_resource(TagKeys=["team"], **resource)
+
+
+def test_a_session_does_not_outlive_its_bucket(root):
+    """What is made under a gone bucket's name is reached by an old session only as far as its creator's policies let."""
+    name = new_bucket(root, "again")
+    ann = root.user("ann", allow("s3express:CreateSession", on=arn(root, name)))
+    made = without_sessions(ann).create_session(Bucket=name)["Credentials"]
+    session = replace(ann, key=made["AccessKeyId"], secret=made["SecretAccessKey"], token=made["SessionToken"])
+    root.grant("ann", allow("s3:ListAllMyBuckets"))
+    root.client("s3").put_object(Bucket=name, Key="a", Body=b"x")
+    # A session is asked nothing more as long as its bucket is there.
+    assert session_read(session, name, "a").status == 200
+    control = without_sessions(root)
+    root.client("s3").delete_object(Bucket=name, Key="a")
+    control.delete_bucket(Bucket=name)
+    assert session_read(session, name, "a").status == 404
+    new_bucket(root, "again")
+    root.client("s3").put_object(Bucket=name, Key="a", Body=b"new")
+    assert session_read(session, name, "a").status == 403
+    root.grant("ann", allow("s3express:CreateSession", on=arn(root, name)))
+    assert session_read(session, name, "a").status == 200
