@@ -7,16 +7,18 @@ use crate::checksums::Algorithm;
 use crate::rules::ETag;
 use crate::store::VersionName;
 
+// The prefixes from 0x0250 to 0x025f are S3 Control's.
+
 /// The configuration of each bucket that has one.
 pub(crate) static CONFIGURED: Table<String, Configured> =
-    Table::new("s3.metadata-configurations", 0x0250);
+    Table::new("s3.metadata-configurations", 0x0280);
 /// The journals, by the numbers of their configurations. One whose configuration is gone stays until its records are
 /// delivered.
-pub(crate) static JOURNALS: Table<u64, Journal> = Table::new("s3.journals", 0x0251);
+pub(crate) static JOURNALS: Table<u64, Journal> = Table::new("s3.journals", 0x0281);
 /// Records that wait for their journal: by the number of its configuration, the number of the transaction, and the place
 /// within it.
 pub(crate) static RECORDS: Table<(u64, u64, u64), Record> =
-    Table::new("s3.journal-records", 0x0252);
+    Table::new("s3.journal-records", 0x0282);
 
 /// The metadata configuration of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
