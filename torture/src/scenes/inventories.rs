@@ -55,7 +55,6 @@ struct Inventories {
     staying: BTreeMap<(String, String), Listed>,
     /// Keys whose versions came or went since.
     unsteady: BTreeSet<String>,
-    is_due: bool,
 }
 
 impl Scene for Inventories {
@@ -88,12 +87,13 @@ impl Scene for Inventories {
         Ok(())
     }
 
-    async fn work(&mut self, client: &Client, random: &mut StdRng, _: Turn) -> anyhow::Result<()> {
-        if !self.is_due {
-            // A time and no span: what had no answer may have happened, and one report is to be due.
-            client.admin("/_fogbank/clock", &json!({ "freeze": DUE })).await.success()?;
-            self.is_due = true;
-        }
+    async fn work(&mut self, client: &Client, _: &mut StdRng, _: Turn) -> anyhow::Result<()> {
+        // A time and no span: what had no answer may have happened, and one report is to be due.
+        let change = client.admin("/_fogbank/clock", &json!({ "freeze": DUE })).await;
+        change.success().map(drop)
+    }
+
+    async fn stir(&mut self, client: &Client, random: &mut StdRng) -> anyhow::Result<()> {
         let steady: Vec<String> = self.staying.keys().map(|(key, _)| key.clone()).collect();
         let mut changes = Vec::new();
         for _ in 0..COMING {

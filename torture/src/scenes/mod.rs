@@ -90,6 +90,11 @@ pub(crate) trait Scene: Clone {
         turn: Turn,
     ) -> anyhow::Result<()>;
 
+    /// Changes something in a cloud that nobody disturbs, between two kills.
+    async fn stir(&mut self, _: &Client, _: &mut StdRng) -> anyhow::Result<()> {
+        Ok(())
+    }
+
     /// Fails if something is so that may never be; otherwise says how far the work is.
     async fn look(&mut self, client: &Client) -> anyhow::Result<Progress>;
 
@@ -204,7 +209,9 @@ impl<S: Scene> Round<'_, S> {
         }
         self.preload.reset()?;
         let server = start(self.launch, None)?;
-        let progress = self.scene.look(&server.client()).await?;
+        let client = server.client();
+        let progress = self.scene.look(&client).await?;
+        self.scene.stir(&client, &mut self.random).await?;
         self.played.halves += u64::from(progress == Progress::Half);
         end(server.kill()?)
     }
