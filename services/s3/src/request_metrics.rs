@@ -99,7 +99,7 @@ fn measured(cloud: &Cloud, bucket: &str) -> Option<Arc<Bucket>> {
 }
 
 /// Whether a bucket that is named has metrics. Whose access point is named, is looked up when it was answered.
-pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
+pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, &str)]) -> bool {
     MEASURES.load(Ordering::Relaxed)
         && cloud.measures().is_wanted()
         && named(labels)
@@ -131,13 +131,13 @@ pub(crate) fn answered(cloud: &Cloud, answered: &Answered<'_>) -> Option<WhenSen
     let now = cloud.clock().now();
     let values = values(answered);
     for source in &sources {
-        cloud.measures().record(source.clone(), now, values.iter().copied());
+        cloud.measures().record(source, now, values.iter().copied());
     }
     let cloud = cloud.clone();
     Some(Box::new(move |took| {
         let latency = ("TotalRequestLatency", "Milliseconds", millis(took));
         for source in sources {
-            cloud.measures().record(source, now, [latency]);
+            cloud.measures().record(&source, now, [latency]);
         }
     }))
 }

@@ -63,7 +63,7 @@ fn tell(cx: &Cx, name: &str, (account, region): (String, String), day: i64, coun
         let dimensions = vec![("BucketName", name.to_owned()), ("StorageType", kind.to_owned())];
         let (account, region) = (account.clone(), region.clone());
         let source = Source { account, region, namespace: "AWS/S3", dimensions };
-        cx.measures().record(source, midnight, [measure]);
+        cx.measures().record(&source, midnight, [measure]);
     };
     for (kind, bytes) in &counted.bytes {
         record(kind, ("BucketSizeBytes", "Bytes", *bytes as f64));

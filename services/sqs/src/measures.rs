@@ -1,7 +1,8 @@
 //! What CloudWatch tells of queues: the metrics of `AWS/SQS`.
 
-use fogbank_core::measures::{Measure, Source};
-use fogbank_core::{Cloud, Cx, Fault};
+use fogbank_core::measures::{Measure, SourceRef};
+use fogbank_core::store::Write;
+use fogbank_core::{Cloud, Cx, Fault, Tx, WriteTx};
 
 use crate::error::Error;
 use crate::store::{self, QUEUES, QueueKey};
@@ -10,14 +11,25 @@ use crate::store::{self, QUEUES, QueueKey};
 const QUEUES_AT_ONCE: usize = 100;
 
 /// Counts what happened to a queue's messages.
-pub(crate) fn record<const N: usize>(cloud: &Cloud, key: &QueueKey, values: [Measure; N]) {
+pub(crate) fn record<const N: usize>(
+    cloud: &Cloud,
+    (account, region, name): &QueueKey,
+    values: [Measure; N],
+) {
     if !cloud.measures().is_wanted() {
         return;
     }
-    let (account, region, name) = key.clone();
-    let dimensions = vec![("QueueName", name)];
-    let source = Source { account, region, namespace: "AWS/SQS", dimensions };
-    cloud.measures().record(source, cloud.clock().now(), values);
+    let dimensions = &[("QueueName", &**name)];
+    let source = SourceRef { account, region, namespace: "AWS/SQS", dimensions };
+    cloud.measures().record_ref(source, cloud.clock().now(), values);
+}
+
+/// The same for what a transaction does, once it has happened: it may be tried more than once.
+pub(crate) fn record_on_commit(tx: &mut WriteTx<'_>, key: QueueKey, value: Measure) {
+    if tx.cx().measures().is_wanted() {
+        let cloud = tx.cx().cloud().clone();
+        tx.on_commit(Box::new(move || record(&cloud, &key, [value])));
+    }
 }
 
 /// Tells how many messages wait in each queue.

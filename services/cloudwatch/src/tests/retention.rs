@@ -56,7 +56,7 @@ async fn what_services_measure_is_written_once_a_minute() {
             dimensions: vec![("FilterId", "all".to_owned()), ("BucketName", "photos".to_owned())],
         };
         let now = world.clock().now();
-        measures.record(source, now, [("AllRequests", "Count", value)]);
+        measures.record(&source, now, [("AllRequests", "Count", value)]);
     }
     write().await;
     write().await;

@@ -40,6 +40,6 @@ pub(super) fn record(cx: &Cx, sources: Vec<Source>, outcome: &Result<Outcome, Er
     };
     let now = cx.now();
     for source in sources {
-        cx.measures().record(source, now, values.iter().copied());
+        cx.measures().record(&source, now, values.iter().copied());
     }
 }

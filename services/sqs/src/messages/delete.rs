@@ -22,7 +22,7 @@ pub(crate) fn one(
     if delete(tx, &queue, &input.receipt_handle)? {
         store::count(tx, queue.space, -1)?;
     }
-    measures::record(tx.cx(), &key, [("NumberOfMessagesDeleted", "Count", 1.0)]);
+    measures::record_on_commit(tx, key, ("NumberOfMessagesDeleted", "Count", 1.0));
     Ok(DeleteMessageOutput {})
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn batch(
         store::count(tx, queue.space, -removed)?;
     }
     let deleted = successful.len() as f64;
-    measures::record(tx.cx(), &key, [("NumberOfMessagesDeleted", "Count", deleted)]);
+    measures::record_on_commit(tx, key, ("NumberOfMessagesDeleted", "Count", deleted));
     Ok(DeleteMessageBatchOutput {
         successful: batch::unless_empty(successful),
         failed: batch::unless_empty(failed),

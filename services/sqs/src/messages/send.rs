@@ -1,6 +1,6 @@
 //! Sending messages.
 
-use fogbank_core::{Cx, Tx, WriteTx};
+use fogbank_core::{Cx, Fault, Tx, WriteTx};
 
 use crate::encryption::{self, Sealer};
 use crate::error::Error;
@@ -63,25 +63,33 @@ impl Refused {
 /// are sealed. Queues without a key of KMS pay nothing for it.
 pub(crate) async fn one(cx: &Cx, input: SendMessageInput) -> Result<SendMessageOutput, Error> {
     let key = names::resolve(cx.request(), &input.queue_url)?;
+    let mut input = Some(input);
     let mut sealer: Option<Sealer> = None;
     loop {
-        match cx.write(|tx| send_one(tx, &key, input.clone(), sealer.as_ref())).await {
+        match cx.write(|tx| send_one(tx, &key, &mut input, sealer.as_ref())).await {
             Ok(output) => {
                 measures::record(cx, &key, [("NumberOfMessagesSent", "Count", 1.0)]);
                 return Ok(output);
             }
-            Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
+            Err(refused) => sealer = Some(Box::pin(Refused::sealer(refused, cx, &key)).await?),
         }
     }
+}
+
+/// The input, which only the transaction that finds what it needs takes.
+fn taken<T>(input: &mut Option<T>) -> Result<T, Error> {
+    let retried = || Fault::internal("the engine retried a transaction without its input").into();
+    input.take().ok_or_else(retried)
 }
 
 fn send_one(
     tx: &mut WriteTx<'_>,
     key: &QueueKey,
-    input: SendMessageInput,
+    input: &mut Option<SendMessageInput>,
     sealer: Option<&Sealer>,
 ) -> Result<SendMessageOutput, Refused> {
     let queue = queue_for(tx, key, sealer)?;
+    let input = taken(input)?;
     // A batch's entry has the same members.
     let entry = SendMessageBatchRequestEntry {
         id: String::new(),
@@ -124,15 +132,16 @@ pub(crate) async fn batch(
     input: SendMessageBatchInput,
 ) -> Result<SendMessageBatchOutput, Error> {
     let key = names::resolve(cx.request(), &input.queue_url)?;
+    let mut input = Some(input);
     let mut sealer: Option<Sealer> = None;
     loop {
-        match cx.write(|tx| send_batch(tx, &key, input.clone(), sealer.as_ref())).await {
+        match cx.write(|tx| send_batch(tx, &key, &mut input, sealer.as_ref())).await {
             Ok(output) => {
                 let sent = output.successful.as_ref().map_or(0, Vec::len) as f64;
                 measures::record(cx, &key, [("NumberOfMessagesSent", "Count", sent)]);
                 return Ok(output);
             }
-            Err(refused) => sealer = Some(Refused::sealer(refused, cx, &key).await?),
+            Err(refused) => sealer = Some(Box::pin(Refused::sealer(refused, cx, &key)).await?),
         }
     }
 }
@@ -140,10 +149,11 @@ pub(crate) async fn batch(
 fn send_batch(
     tx: &mut WriteTx<'_>,
     key: &QueueKey,
-    input: SendMessageBatchInput,
+    input: &mut Option<SendMessageBatchInput>,
     sealer: Option<&Sealer>,
 ) -> Result<SendMessageBatchOutput, Refused> {
     let queue = queue_for(tx, key, sealer)?;
+    let input = taken(input)?;
     let ids = input.entries.iter().map(|entry| entry.id.as_str());
     batch::check("SendMessageBatchRequestEntry", ids)?;
     if let Some(fifo) = &queue.settings.fifo {

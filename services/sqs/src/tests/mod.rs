@@ -3,6 +3,7 @@
 mod encryption;
 mod fifo;
 mod formats;
+mod measures;
 mod messages;
 mod queues;
 mod reset;
