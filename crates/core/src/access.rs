@@ -148,7 +148,9 @@ impl Access {
 
     /// A named action on `resource`.
     pub fn to(action: impl Into<Cow<'static, str>>, resource: impl Into<String>) -> Access {
-        Access::default().and(action, resource)
+        let (action, resource) = (action.into(), resource.into());
+        let check = Check { action, resource, ..Check::default() };
+        Access { checks: vec![check], ..Access::default() }
     }
 
     /// Also a named action on `resource`.

@@ -83,7 +83,7 @@ impl KmsKey<'_> {
         if !self.context.is_empty() {
             input["EncryptionContext"] = json!(self.context);
         }
-        let principal = cx.request().principal.clone();
+        let principal = Principal::clone(&cx.request().principal);
         let mut call = cx.prepare(principal, &format!("kms:{operation}"), input);
         match &cx.request().source {
             Some(source) if self.is_caller(&cx.request().principal) => {

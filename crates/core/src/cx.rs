@@ -40,11 +40,11 @@ impl Cx {
             id: cloud.ids().uuid(),
             service,
             operation,
-            principal: Principal::service(&format!("{service}.amazonaws.com")),
+            principal: Principal::service(&format!("{service}.amazonaws.com")).into(),
             account: settings.account,
             region: settings.region,
             now: cloud.clock().now(),
-            endpoint: Endpoint { tls: false, authority: settings.local_authority },
+            endpoint: Endpoint { tls: false, authority: settings.local_authority.into() },
             source_ip: None,
             user_agent: String::new(),
             referer: String::new(),
@@ -73,6 +73,7 @@ impl Cx {
 
     /// The same context as somebody else who called directly, such as the one on whose behalf work was put off.
     pub fn as_principal(&self, principal: Principal) -> Cx {
+        let principal = Arc::new(principal);
         let request =
             Request { principal, source: None, via: Vec::new(), ..(*self.request).clone() };
         Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
@@ -82,7 +83,7 @@ impl Cx {
     /// the service, on behalf of its resource with this ARN.
     pub fn as_service(&self, principal: &str, resource_arn: &str) -> Cx {
         let source = Some((resource_arn.to_owned(), self.request.account.clone()));
-        let principal = Principal::service(principal);
+        let principal = Arc::new(Principal::service(principal));
         let request = Request { principal, source, via: Vec::new(), ..(*self.request).clone() };
         Cx { cloud: self.cloud.clone(), request: Arc::new(request) }
     }
@@ -147,18 +148,19 @@ impl Cx {
     /// Calls another service as `principal`: a role's session, a service, or the caller itself.
     pub async fn call(
         &self,
-        principal: Principal,
+        principal: impl Into<Principal>,
         action: &str,
         input: Value,
     ) -> Result<Reply, Fault> {
-        self.cloud.call(self.prepare(principal, action, input)).await
+        let call = self.prepare(principal, action, input);
+        self.cloud.call(call).await
     }
 
     /// A call of `principal` in this context's account and region, to be refined and sent.
-    pub fn prepare(&self, principal: Principal, action: &str, input: Value) -> Call {
+    pub fn prepare(&self, principal: impl Into<Principal>, action: &str, input: Value) -> Call {
         Call {
             action: action.to_owned(),
-            principal,
+            principal: principal.into(),
             region: self.region().to_owned(),
             account: self.account().to_owned(),
             input,

@@ -1,5 +1,7 @@
 //! Who calls.
 
+use std::sync::Arc;
+
 use fogbank_policy::Caller;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,13 @@ pub struct Session {
     /// sessions, so that what only passes a principal on need not know them.
     #[serde(skip)]
     pub keys: Vec<(String, Vec<String>)>,
+}
+
+/// The caller of a request, to call on.
+impl From<Arc<Principal>> for Principal {
+    fn from(shared: Arc<Principal>) -> Principal {
+        Arc::unwrap_or_clone(shared)
+    }
 }
 
 impl Principal {

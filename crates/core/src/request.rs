@@ -1,6 +1,7 @@
 //! What is known of a call before its handler runs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::{Principal, Timestamp, Way};
 
@@ -14,7 +15,7 @@ pub struct Request {
     /// The operation's name, such as `SendMessage`.
     pub operation: &'static str,
     /// Who calls.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
     /// The account whose resources are meant unless the input names another: the caller's.
     pub account: String,
     /// The region that the caller signed for.
@@ -60,7 +61,7 @@ pub struct Endpoint {
     /// Whether it was reached over TLS.
     pub tls: bool,
     /// Host and port, such as `127.0.0.1:4566`.
-    pub authority: String,
+    pub authority: Arc<str>,
 }
 
 impl Endpoint {

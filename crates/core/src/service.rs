@@ -36,7 +36,7 @@ pub type CrossOriginLookUp = fn(&ReadTx<'_>, &CrossOrigin<'_>) -> Result<http::H
 pub struct Observer {
     /// Whether it wants to hear of a request, told from the labels of its path, still percent-encoded. It is asked of
     /// every request, before it runs.
-    pub watches: fn(&Cloud, &[(&'static str, String)]) -> bool,
+    pub watches: fn(&Cloud, &[(&'static str, &str)]) -> bool,
     /// Hears how a request was answered, and may want to know when the answer's body was sent.
     pub answered: fn(&Cloud, &Answered<'_>) -> Option<WhenSent>,
 }
@@ -53,7 +53,7 @@ pub struct Answered<'a> {
     /// Path and query as they were sent.
     pub uri: &'a str,
     /// The labels of the path, still percent-encoded.
-    pub labels: &'a [(&'static str, String)],
+    pub labels: &'a [(&'static str, &'a str)],
     /// The version of the signature, and whether it stood in `AuthHeader` or `QueryString`.
     pub signature: Option<(&'static str, &'static str)>,
     /// How many bytes the request said that its body has, without the chunks' framing.

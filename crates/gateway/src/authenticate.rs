@@ -1,5 +1,7 @@
 //! Who signed: finds the signature, looks its key up, verifies it.
 
+use std::sync::Arc;
+
 use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Fault, Principal, Timestamp};
 use fogbank_identity::{Credential, LookUp, bucket_sessions};
@@ -13,7 +15,7 @@ use crate::catalogue::S3_EXPRESS;
 
 /// A caller whose signature was verified.
 pub(crate) struct Caller {
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
     /// Takes the body out of its chunks, where it has some.
     pub(crate) decoder: Option<Box<ChunkedDecoder>>,
     /// Verifies the messages of the body, where it is a stream of signed events.
@@ -33,7 +35,7 @@ pub(crate) fn verify_signature(
     body_hash: Option<&str>,
 ) -> Result<Caller, Refusal> {
     let clock = gateway.cloud.clock();
-    let (machine_now, now) = (clock.machine_now(), clock.now());
+    let (now, machine_now) = clock.both();
     let access_key_id = presented.access_key_id();
     let token = match presented.is_bucket_session {
         true => Token::Bucket(presented.session_token.as_deref()),
@@ -47,7 +49,7 @@ pub(crate) fn verify_signature(
         // --accept-any-credentials: the signature says nothing, the chunks' framing still does.
         let decoder = presented.payload.is_chunked().then(|| unsigned_decoder(view)).transpose()?;
         let decoder = decoder.map(Box::new);
-        return Ok(Caller { principal: credential.principal, decoder, events: None });
+        return Ok(Caller { principal: credential.principal.clone(), decoder, events: None });
     };
     let own_region = &*gateway.cloud.settings().region;
     let key: SigningKey = gateway.keys.own().key(presented, secret);
@@ -64,7 +66,7 @@ pub(crate) fn verify_signature(
     let verified = verify(presented, view, &key, body_hash, machine_now.secs(), &options)?;
     let decoder = verified.chunked(decoded_len(view), announced_trailers(view))?.map(Box::new);
     let events = verified.events(secret).map(Box::new);
-    Ok(Caller { principal: credential.principal, decoder, events })
+    Ok(Caller { principal: credential.principal.clone(), decoder, events })
 }
 
 /// The region that a request is for. A signature for a set of regions means our own, if it is in the set, else the
@@ -197,7 +199,7 @@ pub(crate) fn verify_old(
     gateway: &Inner,
     old: &Old<'_>,
     view: &RequestView<'_>,
-) -> Result<Principal, Refusal> {
+) -> Result<Arc<Principal>, Refusal> {
     let Old { presigned, bucket } = old;
     let token = Token::Security(presigned.session_token.as_deref());
     let clock = gateway.cloud.clock();
@@ -206,7 +208,7 @@ pub(crate) fn verify_old(
     if let Some(secret) = &credential.secret {
         presigned.verify(view, *bucket, secret, clock.machine_now().secs())?;
     }
-    Ok(credential.principal)
+    Ok(credential.principal.clone())
 }
 
 /// The token that comes with a signature, if one does: its place says which sessions it may be of.
@@ -236,7 +238,7 @@ pub(crate) fn credential(
     access_key_id: &str,
     token: Token<'_>,
     now: Timestamp,
-) -> Result<Box<Credential>, Refusal> {
+) -> Result<Arc<Credential>, Refusal> {
     // Most keys are remembered, or built in, so that no view of the rows is taken.
     let rows = gateway.cloud.db().lazily();
     let found = gateway

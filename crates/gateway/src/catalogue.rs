@@ -1,9 +1,8 @@
 //! The services and operations that are served, indexed for routing, with their counters.
 
-use std::collections::HashMap;
-
 use fogbank_core::wire::{self, Protocol};
 use fogbank_core::{Op, ReachLookUp, Service};
+use rustc_hash::FxHashMap;
 
 use crate::metrics::Counters;
 
@@ -13,15 +12,15 @@ pub(crate) const S3_EXPRESS: &str = "s3express";
 /// All services of the cloud.
 pub(crate) struct Catalogue {
     services: Vec<Entry>,
-    by_target: HashMap<&'static str, usize>,
-    by_signing_name: HashMap<&'static str, Vec<usize>>,
-    by_name: HashMap<&'static str, usize>,
+    by_target: FxHashMap<&'static str, usize>,
+    by_signing_name: FxHashMap<&'static str, Vec<usize>>,
+    by_name: FxHashMap<&'static str, usize>,
 }
 
 /// A service with its operations by name.
 pub(crate) struct Entry {
     pub(crate) service: &'static Service,
-    operations: HashMap<&'static str, Known>,
+    operations: FxHashMap<&'static str, Known>,
 }
 
 /// An implemented operation, what is derived from its model, and its counters.
@@ -41,9 +40,9 @@ pub(crate) struct Known {
 impl Catalogue {
     pub(crate) fn new(services: &[&'static Service]) -> Catalogue {
         let services: Vec<Entry> = services.iter().map(|service| Entry::new(service)).collect();
-        let mut by_target = HashMap::new();
-        let mut by_signing_name: HashMap<_, Vec<usize>> = HashMap::new();
-        let mut by_name = HashMap::new();
+        let mut by_target = FxHashMap::default();
+        let mut by_signing_name: FxHashMap<_, Vec<usize>> = FxHashMap::default();
+        let mut by_name = FxHashMap::default();
         for (index, entry) in services.iter().enumerate() {
             let model = entry.service.model;
             if !model.target_prefix.is_empty() {
@@ -71,7 +70,10 @@ impl Catalogue {
         self.by_name.get(name).map(|index| &self.services[*index])
     }
 
-    pub(crate) fn by_signing_name(&self, name: &str) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn by_signing_name<'c>(
+        &'c self,
+        name: &str,
+    ) -> impl Iterator<Item = &'c Entry> + Clone + use<'c> {
         let indexes = self.by_signing_name.get(name).map(Vec::as_slice).unwrap_or_default();
         indexes.iter().map(|index| &self.services[*index])
     }

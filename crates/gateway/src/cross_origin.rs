@@ -45,7 +45,8 @@ pub(crate) fn find<'a>(gateway: &'a Inner, parts: &'a Parts, host: &str) -> Opti
         is_bucket_host: bucket.is_some(),
     };
     let Some(Routed::Known(route)) = route::by_head(&gateway.catalogue, &head) else { return None };
-    let entry = route.entry;
+    // The route also holds on to the path.
+    let entry = gateway.catalogue.by_name(route.entry.service.model.name)?;
     let look_up = entry.service.cross_origin?;
     Some(Crossing { entry, look_up, path, is_preflight })
 }

@@ -1,5 +1,6 @@
 //! Uploads to S3 by HTML forms: `POST` of `multipart/form-data` to a bucket, signed by a policy in the form.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -202,10 +203,10 @@ fn caller(
     exchange: &Exchange<'_>,
     bucket: &str,
     fields: &post::Fields,
-) -> Result<(Principal, Option<RequestSignature>, Allowed), Fault> {
+) -> Result<(Arc<Principal>, Option<RequestSignature>, Allowed), Fault> {
     let signature = FormSignature::read(fields).map_err(refusal)?;
     let (Some(signature), Some(policy)) = (signature, post::field(fields, "policy")) else {
-        return Ok((Principal::anonymous(), None, Allowed::default()));
+        return Ok((Principal::anonymous().into(), None, Allowed::default()));
     };
     let gateway = exchange.gateway;
     let now = gateway.cloud.clock().now();
@@ -231,7 +232,7 @@ fn caller(
         }),
         content_sha256: None,
     };
-    Ok((credential.principal, Some(signed), allowed))
+    Ok((credential.principal.clone(), Some(signed), allowed))
 }
 
 fn refusal(error: PostError) -> Fault {

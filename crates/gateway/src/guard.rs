@@ -7,10 +7,11 @@ use crate::hosts;
 
 /// Why a request is refused before anything else is looked at.
 ///
-/// DNS rebinding shows a foreign `Host`; a cross-site request shows a foreign `Origin`. A server
-/// that was told to serve other machines has names that we cannot know and relies on signatures.
+/// `is_ours` is what [`is_ours`] says of the host. DNS rebinding shows a foreign `Host`; a cross-site request shows a
+/// foreign `Origin`. A server that was told to serve other machines has names that we cannot know and relies on
+/// signatures.
 pub(crate) fn refusal(
-    host: &str,
+    is_ours: bool,
     headers: &HeaderMap,
     is_signed: bool,
     allow_remote: bool,
@@ -18,7 +19,7 @@ pub(crate) fn refusal(
     if allow_remote {
         return None;
     }
-    if !host.is_empty() && !hosts::is_local(host) && !hosts::is_amazon(host) {
+    if !is_ours {
         return Some(
             "The Host header names another machine. Start with --allow-remote to serve it.",
         );
@@ -26,6 +27,11 @@ pub(crate) fn refusal(
     // A foreign page cannot forge a signature. `null` is the origin of a page that hides its own.
     let is_foreign = headers.get(ORIGIN).is_some_and(|origin| !is_local(origin));
     (is_foreign && !is_signed).then_some("A page of another origin may not call this endpoint.")
+}
+
+/// Whether a `Host` is one of this machine or of AWS, or missing.
+pub(crate) fn is_ours(host: &str) -> bool {
+    host.is_empty() || hosts::is_local(host) || hosts::is_amazon(host)
 }
 
 fn is_local(origin: &http::HeaderValue) -> bool {
@@ -39,6 +45,9 @@ mod tests {
 
     #[test]
     fn refuses_rebinding_and_cross_site_calls() {
+        let refusal = |host: &str, headers: &HeaderMap, is_signed, allow_remote| {
+            refusal(is_ours(host), headers, is_signed, allow_remote)
+        };
         let mut headers = HeaderMap::new();
         assert!(refusal("evil.example:4566", &headers, true, false).is_some());
         assert!(refusal("evil.example:4566", &headers, true, true).is_none());

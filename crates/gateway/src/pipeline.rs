@@ -19,6 +19,7 @@ use fogbank_sigv4::{
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 
 use crate::authenticate::{self, Caller, Old, Refusal};
 use crate::budget::Reserved;
@@ -49,23 +50,47 @@ pub(crate) struct Entrance {
     gateway: Arc<Inner>,
     cloud: Cloud,
     peer: Peer,
+    /// The last one: most requests of a connection name the same.
+    host: Mutex<Option<Host>>,
+}
+
+/// The host that a request names.
+#[derive(Clone)]
+struct Host {
+    authority: Arc<str>,
+    /// Whether it can be meant for this machine.
+    is_ours: bool,
 }
 
 impl Entrance {
     pub(crate) fn new(gateway: Arc<Inner>, peer: Peer) -> Entrance {
         let cloud = gateway.cloud.apart();
-        Entrance { gateway, cloud, peer }
+        Entrance { gateway, cloud, peer, host: Mutex::default() }
+    }
+
+    /// The host of a request; nothing if it names several, of which each could be meant.
+    fn host(&self, parts: &Parts) -> Option<Host> {
+        let named = host(parts)?;
+        let mut last = self.host.lock();
+        match &*last {
+            Some(host) if *host.authority == *named => Some(host.clone()),
+            _ => {
+                let host = Host { authority: named.into(), is_ours: guard::is_ours(named) };
+                Some(last.insert(host).clone())
+            }
+        }
     }
 }
 
 /// Serves one request.
 pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpResponse {
-    let Entrance { gateway, cloud, peer } = entrance;
+    let Entrance { gateway, cloud, peer, .. } = entrance;
     let (parts, body) = request.into_parts();
-    let Some(host) = host(&parts) else {
+    let Some(Host { authority, is_ours }) = entrance.host(&parts) else {
         let why = Bytes::from_static(b"The request names more than one host.");
         return admin::response(400, "text/plain", why.into());
     };
+    let host = &*authority;
     let is_signed = parts.headers.contains_key(http::header::AUTHORIZATION)
         || parts.uri.query().is_some_and(is_presigned);
     let plane = gateway.catalogue.services().find_map(|entry| {
@@ -76,25 +101,25 @@ pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpRes
     let is_own = admin::claims(parts.uri.path(), is_signed);
     // An API's own users call it, from pages of any origin that it allows. Some of our own paths look
     // at no signature, so that a page could make one up.
-    let form = forms::bucket(&parts, &host).filter(|_| !is_own);
+    let form = forms::bucket(&parts, host).filter(|_| !is_own);
     let is_api = !is_own && plane.is_none();
-    let crossing = is_api.then(|| cross_origin::find(gateway, &parts, &host)).flatten();
+    let crossing = is_api.then(|| cross_origin::find(gateway, &parts, host)).flatten();
     let may_cross =
         (is_signed && !is_own) || plane.is_some() || form.is_some() || crossing.is_some();
-    let refusal = guard::refusal(&host, &parts.headers, may_cross, gateway.options.allow_remote);
+    let refusal = guard::refusal(is_ours, &parts.headers, may_cross, gateway.options.allow_remote);
     if let Some(why) = refusal {
         return admin::response(403, "text/plain", Bytes::from_static(why.as_bytes()).into());
     }
     let exchange = Exchange {
         gateway,
         cloud,
-        endpoint: Endpoint { tls: peer.tls.is_some(), authority: host.clone() },
+        endpoint: Endpoint { tls: peer.tls.is_some(), authority: authority.clone() },
         peer,
         id: cloud.ids().uuid(),
     };
     // What is rare is boxed: every request's future has room for all that it may await, and is moved.
     if is_own {
-        return Box::pin(admin::serve(&exchange, &host, parts, body)).await;
+        return Box::pin(admin::serve(&exchange, host, parts, body)).await;
     }
     if let Some((service, plane)) = plane {
         let cx = exchange.anonymous(service);
@@ -107,9 +132,11 @@ pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpRes
     let is_head = parts.method == http::Method::HEAD;
     let mut response = match form {
         Some(bucket) => Box::pin(forms::serve(&exchange, bucket, &parts, body)).await,
-        None => exchange.api(&host, parts, body).await,
+        None => exchange.api(host, parts, body).await,
     };
-    response.headers_mut().extend(granted.into_iter().flatten());
+    if let Some(granted) = granted {
+        response.headers_mut().extend(granted);
+    }
     if is_head && response.status().is_client_error() {
         *response.body_mut() = Body::empty();
     }
@@ -117,7 +144,7 @@ pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpRes
 }
 
 /// `Host`, or the authority of HTTP/2; nothing if there are several, of which each could be meant.
-fn host(parts: &Parts) -> Option<String> {
+fn host(parts: &Parts) -> Option<&str> {
     let mut headers = parts.headers.get_all(http::header::HOST).iter();
     let header = headers.next().map(|host| host.to_str().unwrap_or_default());
     let authority = parts.uri.authority().map(|authority| authority.as_str());
@@ -126,7 +153,7 @@ fn host(parts: &Parts) -> Option<String> {
         _ => true,
     };
     let host = header.or(authority).unwrap_or_default();
-    (is_one && headers.next().is_none()).then(|| host.to_owned())
+    (is_one && headers.next().is_none()).then_some(host)
 }
 
 /// Whether a query carries a signature, of version 4 or 2.
@@ -155,7 +182,10 @@ struct Call<'a> {
 }
 
 /// The signature that a request presents, or one of Signature Version 2.
-type Signed<'a> = (Result<Option<Presented<'a>>, SignatureError>, Option<Old<'a>>);
+struct Signed<'a> {
+    presented: Result<Option<Presented<'a>>, SignatureError>,
+    old: Option<Old<'a>>,
+}
 
 /// What a request means, and its body with the memory that is reserved for it.
 type Found<'a> = (Route<'a>, Body, Option<Reserved<'a>>);
@@ -195,8 +225,14 @@ impl Exchange<'_> {
     pub(crate) fn anonymous(&self, service: &'static str) -> Cx {
         let settings = self.cloud.settings();
         let (account, region) = (settings.account.clone(), settings.region.clone());
-        let request =
-            self.request(service, "", Principal::anonymous(), account, region, &HeaderMap::new());
+        let request = self.request(
+            service,
+            "",
+            Arc::new(Principal::anonymous()),
+            account,
+            region,
+            &HeaderMap::new(),
+        );
         Cx::new(self.cloud.clone(), request)
     }
 
@@ -204,7 +240,7 @@ impl Exchange<'_> {
         &self,
         service: &'static str,
         operation: &'static str,
-        principal: Principal,
+        principal: Arc<Principal>,
         account: String,
         region: String,
         headers: &HeaderMap,
@@ -243,7 +279,6 @@ impl Exchange<'_> {
             headers: &parts.headers,
         };
         let presented = fogbank_sigv4::parse(&view);
-        let signed = presented.as_ref().ok().and_then(Option::as_ref);
         let is_control = route::is_s3_control(raw_path, &parts.headers);
         let point = hosts::access_point(host).filter(|_| !is_control);
         let bucket = point.as_deref().or_else(|| hosts::bucket(host)).filter(|_| !is_control);
@@ -251,12 +286,14 @@ impl Exchange<'_> {
             .then(|| PresignedV2::parse(&view))
             .flatten()
             .map(|presigned| Old { presigned, bucket });
-        let scope = match &old {
-            Some(_) => Some("s3".to_owned()),
-            None => signed.map(|found| found.service().to_owned()),
+        let signed = Signed { presented, old };
+        let scope = match (&signed.old, &signed.presented) {
+            (Some(_), _) => Some("s3"),
+            (None, Ok(Some(found))) => Some(found.service()),
+            (None, _) => None,
         };
         let mut path = cross_origin::with_bucket(bucket, raw_path);
-        if scope.as_deref() == Some(S3_EXPRESS) {
+        if scope == Some(S3_EXPRESS) {
             path = quirks::path(path, &parts.headers);
         }
         let head = Head {
@@ -264,11 +301,11 @@ impl Exchange<'_> {
             path: &path,
             query: raw_query,
             headers: &parts.headers,
-            scope: scope.as_deref(),
+            scope,
             is_bucket_host: bucket.is_some(),
         };
         match self.find_route(&head, body).await {
-            Ok(found) => self.serve(&parts, &head, &view, (presented, old), found, begun).await,
+            Ok(found) => self.serve(&parts, &head, &view, &signed, found, begun).await,
             Err(fault) => {
                 self.log("", &parts, &fault);
                 into_http(failures::render_for_nobody(&fault, &head, &self.id))
@@ -282,24 +319,22 @@ impl Exchange<'_> {
         parts: &Parts,
         head: &Head<'_>,
         view: &RequestView<'_>,
-        (presented, old): Signed<'_>,
+        signed: &Signed<'_>,
         (route, body, reserved): Found<'_>,
         begun: Instant,
     ) -> HttpResponse {
-        let form = Form {
-            entry: route.entry,
-            protocol: route.protocol,
-            query_mode: parts.headers.contains_key("x-amzn-query-mode"),
-            request_id: &self.id,
-        };
+        let entry = route.entry;
         let known = route.entry.operation(&route.operation);
         let service = route.entry.service.model.name;
         let protocol = route.protocol;
         let observer = route.entry.service.observer;
         let mut watched = observer
             .filter(|observer| (observer.watches)(self.cloud, &route.labels))
-            .map(|observer| Watched::new(observer, &route.labels, &presented, old.is_some()));
-        let prepared = self.prepare(view, (presented, old), (route, body, reserved)).await;
+            .map(|observer| {
+                let Signed { presented, old } = signed;
+                Watched::new(observer, &route.labels, presented, old.is_some())
+            });
+        let prepared = self.prepare(view, signed, (route, body, reserved)).await;
         if let (Some(watched), Ok(call)) = (&mut watched, &prepared) {
             watched.principal = call.caller.principal.clone();
         }
@@ -316,6 +351,8 @@ impl Exchange<'_> {
             if let Some(watched) = &mut watched {
                 watched.error_code = Some(fault.name().to_owned());
             }
+            let query_mode = parts.headers.contains_key("x-amzn-query-mode");
+            let form = Form { entry, protocol, query_mode, request_id: &self.id };
             failures::render(&fault, &form)
         });
         if let Some(watched) = watched {
@@ -337,7 +374,7 @@ impl Exchange<'_> {
     }
 
     /// Finds what the request means, reading the body if only the body tells.
-    async fn find_route<'r>(&'r self, head: &Head<'_>, body: Body) -> Result<Found<'r>, Fault> {
+    async fn find_route<'r>(&'r self, head: &Head<'r>, body: Body) -> Result<Found<'r>, Fault> {
         let catalogue = &self.gateway.catalogue;
         match route::by_head(catalogue, head).ok_or_else(|| failures::unclaimed(head))? {
             Routed::Known(route) => Ok((route, body, None)),
@@ -370,23 +407,27 @@ impl Exchange<'_> {
     async fn prepare<'r>(
         &'r self,
         view: &RequestView<'_>,
-        (presented, old): Signed<'_>,
+        Signed { presented, old }: &Signed<'_>,
         (route, mut body, mut reserved): Found<'r>,
     ) -> Result<Call<'r>, Refusal> {
-        let presented = if old.is_some() { None } else { presented? };
+        let presented = match (presented, old) {
+            (_, Some(_)) => None,
+            (Ok(presented), None) => presented.as_ref(),
+            (Err(error), None) => return Err(error.clone().into()),
+        };
         let known = route.entry.operation(&route.operation);
         let streams = known.is_some_and(|known| known.streams_in);
         let service = route.entry.service.model.name;
         let limit = if service == "lambda" { CODE_LIMIT } else { BODY_LIMIT };
-        let (unsigned, is_read_later) = match &presented {
-            None => (Some(self.unsigned(view, &old, route.entry, known)?), streams),
+        let (unsigned, is_read_later) = match presented {
+            None => (Some(self.unsigned(view, old, route.entry, known)?), streams),
             Some(found) => (None, found.payload.is_framed() || (streams && is_stated(found))),
         };
-        if !is_read_later {
-            body = self.read(body, limit, &mut reserved).await?.into();
+        if !is_read_later && !body.is_empty() {
+            body = Box::pin(self.read(body, limit, &mut reserved)).await?.into();
         }
         let settings = self.cloud.settings();
-        let (caller, region) = match (&presented, unsigned) {
+        let (caller, region) = match (presented, unsigned) {
             (Some(found), _) => {
                 let signing_name =
                     authenticate::signing_name(route.entry.service.model, found.service());
@@ -413,8 +454,7 @@ impl Exchange<'_> {
         let Some(known) = known else {
             return Err(Refusal::Ours(self.unknown(&route)));
         };
-        let signature =
-            (service == "s3").then(|| self.signature(presented.as_ref(), old.is_some()));
+        let signature = (service == "s3").then(|| self.signature(presented, old.is_some()));
         let signature = signature.flatten();
         let call = Call { route, known, caller, region, signature, body };
         if call.is_framed(view.headers) {
@@ -437,7 +477,7 @@ impl Exchange<'_> {
                 authenticate::verify_old(self.gateway, old, view)?
             }
             Some(_) => return Err(SignatureError::SigV2.into()),
-            None if may_be_anonymous(entry, known) => Principal::anonymous(),
+            None if may_be_anonymous(entry, known) => Principal::anonymous().into(),
             None => return Err(SignatureError::MissingAuthentication.into()),
         };
         let decoder = authenticate::anonymous_decoder(view)?.map(Box::new);
@@ -510,14 +550,12 @@ impl Exchange<'_> {
         request.signature = signature;
         let cx = Cx::new(self.cloud.clone(), request);
         quirks::check(service.model.name, known.op.model.name, head.headers)?;
-        let labels: Vec<(&'static str, &str)> =
-            route.labels.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let message = wire::Request {
             method: head.method,
             raw_path: head.path,
             raw_query: head.query,
             headers: head.headers,
-            labels: &labels,
+            labels: &route.labels,
         };
         let mut input = (known.op.input)();
         wire::decode(
@@ -586,10 +624,11 @@ pub(crate) async fn perform(
         Run::Read(_) => Err(Fault::internal("a handler that only reads was not run")),
         Run::Write(handler) => {
             let mut input = Some(input);
-            cx.write(|tx| match input.take() {
+            // What waits for the disk has much to remember, which every other call would carry along.
+            Box::pin(cx.write(|tx| match input.take() {
                 Some(input) => handler(tx, input),
                 None => Err(Fault::internal("the engine retried a transaction without its input")),
-            })
+            }))
             .await
         }
         Run::Task(handler) => handler(cx, input).await,

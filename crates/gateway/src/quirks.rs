@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 
 use fogbank_core::Fault;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// S3 lets only writes say how they are encrypted.
 pub(crate) fn check(service: &str, operation: &str, headers: &HeaderMap) -> Result<(), Fault> {
     const NAME: &str = "x-amz-server-side-encryption";
+    static HEADER: HeaderName = HeaderName::from_static(NAME);
     if service != "s3" || !matches!(operation, "GetObject" | "HeadObject") {
         return Ok(());
     }
-    let Some(value) = headers.get(NAME) else { return Ok(()) };
+    let Some(value) = headers.get(&HEADER) else { return Ok(()) };
     let value = String::from_utf8_lossy(value.as_bytes());
     let message = "x-amz-server-side-encryption header is not supported for this operation.";
     let fault = Fault::new("InvalidArgument", message).with("ArgumentName", NAME);

@@ -7,10 +7,13 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use fogbank_core::wire::{self, Protocol};
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName};
 
 use crate::catalogue::{Catalogue, Entry, S3_EXPRESS};
+
+/// A name that is parsed once.
+static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// A request as routing sees it.
 pub(crate) struct Head<'a> {
@@ -32,7 +35,7 @@ pub(crate) struct Route<'a> {
     /// The operation's name; empty if the request names none that the model knows.
     pub(crate) operation: Cow<'static, str>,
     /// The labels of the path, still percent-encoded.
-    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) labels: Vec<(&'static str, &'a str)>,
 }
 
 /// The outcome of a look at the head.
@@ -44,7 +47,7 @@ pub(crate) enum Routed<'a> {
 }
 
 /// Routes by the head alone, as far as it tells.
-pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Routed<'a>> {
+pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'a>) -> Option<Routed<'a>> {
     if is_s3_control(head.path, head.headers)
         && let Some(entry) = catalogue.by_name("s3control")
     {
@@ -56,21 +59,20 @@ pub(crate) fn by_head<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<R
     if let Some(route) = rpc_v2(catalogue, head).or_else(|| target(catalogue, head)) {
         return Some(Routed::Known(route));
     }
-    let candidates: Vec<&Entry> =
-        head.scope.map(|name| catalogue.by_signing_name(name).collect()).unwrap_or_default();
+    let candidates = head.scope.into_iter().flat_map(|name| catalogue.by_signing_name(name));
     let speaks_query =
-        |entry: &&&Entry| entry.speaks(Protocol::AwsQuery) || entry.speaks(Protocol::Ec2Query);
-    if let Some(entry) = candidates.iter().find(speaks_query) {
+        |entry: &&Entry| entry.speaks(Protocol::AwsQuery) || entry.speaks(Protocol::Ec2Query);
+    if let Some(entry) = candidates.clone().find(speaks_query) {
         return Some(query(entry, head));
     }
-    if let Some(mut route) = candidates.iter().find_map(|entry| rest_match(entry, head)) {
+    if let Some(mut route) = candidates.clone().find_map(|entry| rest_match(entry, head)) {
         // The two have one path.
         if head.scope == Some(S3_EXPRESS) && route.operation == "ListBuckets" {
             route.operation = Cow::Borrowed("ListDirectoryBuckets");
         }
         return Some(Routed::Known(route));
     }
-    if let Some(entry) = candidates.first() {
+    if let Some(entry) = candidates.clone().next() {
         return Some(Routed::Known(rest(entry, head)));
     }
     if head.scope.is_some() {
@@ -116,7 +118,7 @@ fn rpc_v2<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Route<'a>> {
 }
 
 fn target<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Route<'a>> {
-    let target = head.headers.get("x-amz-target")?.to_str().ok()?;
+    let target = head.headers.get(&TARGET)?.to_str().ok()?;
     let (prefix, operation) = target.rsplit_once('.')?;
     let entry = catalogue.by_target(prefix)?;
     let content_type = header(head.headers, CONTENT_TYPE.as_str());
@@ -145,7 +147,7 @@ fn query_route(entry: &Entry, action: String) -> Route<'_> {
     route(entry, protocol, action)
 }
 
-fn unsigned<'a>(catalogue: &'a Catalogue, head: &Head<'_>) -> Option<Routed<'a>> {
+fn unsigned<'a>(catalogue: &'a Catalogue, head: &Head<'a>) -> Option<Routed<'a>> {
     if let Some(action) = parameter(head.query, "Action") {
         let version = parameter(head.query, "Version").unwrap_or_default();
         let entry = by_action(catalogue, &action, &version)?;
@@ -178,18 +180,18 @@ fn by_action<'a>(catalogue: &'a Catalogue, action: &str, version: &str) -> Optio
     catalogue.services().find(knows)
 }
 
-fn rest<'a>(entry: &'a Entry, head: &Head<'_>) -> Route<'a> {
+fn rest<'a>(entry: &'a Entry, head: &Head<'a>) -> Route<'a> {
     rest_match(entry, head).unwrap_or_else(|| route(entry, entry.first_protocol(), ""))
 }
 
-fn rest_match<'a>(entry: &'a Entry, head: &Head<'_>) -> Option<Route<'a>> {
+fn rest_match<'a>(entry: &'a Entry, head: &Head<'a>) -> Option<Route<'a>> {
     let protocol = [Protocol::RestXml, Protocol::RestJson1]
         .into_iter()
         .find(|protocol| entry.speaks(*protocol))?;
     let model = entry.service.model;
     let found = wire::route::match_rest(model, head.method, head.path, head.query, head.headers)?;
-    let labels = found.labels.into_iter().map(|(name, text)| (name, text.to_owned())).collect();
-    Some(Route { entry, protocol, operation: found.operation.into(), labels })
+    let (operation, labels) = (found.operation.into(), found.labels);
+    Some(Route { entry, protocol, operation, labels })
 }
 
 fn route(entry: &Entry, protocol: Protocol, operation: impl Into<Cow<'static, str>>) -> Route<'_> {

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
@@ -14,7 +14,13 @@ use tokio::time;
 
 /// The timer of one connection, which awaits one thing at a time.
 #[derive(Clone, Default)]
-pub(crate) struct ConnectionTimer(Arc<Mutex<Option<Pin<Box<time::Sleep>>>>>);
+pub(crate) struct ConnectionTimer(Arc<Mutex<Option<Bell>>>);
+
+/// What is set in the runtime, and whom it wakes when it rings.
+struct Bell {
+    sleep: Pin<Box<time::Sleep>>,
+    wakes: Option<Waker>,
+}
 
 struct Until {
     deadline: time::Instant,
@@ -42,16 +48,28 @@ impl Future for Until {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut set = self.timer.0.lock();
-        let bell = set.get_or_insert_with(|| Box::pin(time::sleep_until(self.deadline)));
-        if bell.deadline() > self.deadline {
-            bell.as_mut().reset(self.deadline);
+        let Bell { sleep, wakes } = set.get_or_insert_with(|| Bell {
+            sleep: Box::pin(time::sleep_until(self.deadline)),
+            wakes: None,
+        });
+        if sleep.deadline() > self.deadline {
+            *wakes = None;
+            sleep.as_mut().reset(self.deadline);
+        }
+        let is_told = wakes.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if is_told && !sleep.is_elapsed() {
+            return Poll::Pending;
         }
         loop {
-            ready!(bell.as_mut().poll(context));
-            if bell.deadline() >= self.deadline {
+            if sleep.as_mut().poll(context).is_pending() {
+                *wakes = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            if sleep.deadline() >= self.deadline {
                 return Poll::Ready(());
             }
-            bell.as_mut().reset(self.deadline);
+            *wakes = None;
+            sleep.as_mut().reset(self.deadline);
         }
     }
 }

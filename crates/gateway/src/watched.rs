@@ -1,5 +1,6 @@
 //! Requests of which a service's observer hears when they were answered.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use fogbank_core::wire::Body;
@@ -19,7 +20,7 @@ pub(crate) struct Watched {
     labels: Vec<(&'static str, String)>,
     signature: Option<(&'static str, &'static str)>,
     /// Who calls, once that is known.
-    pub(crate) principal: Principal,
+    pub(crate) principal: Arc<Principal>,
     pub(crate) error_code: Option<String>,
 }
 
@@ -27,7 +28,7 @@ impl Watched {
     /// Begins to watch a request.
     pub(crate) fn new(
         observer: &'static Observer,
-        labels: &[(&'static str, String)],
+        labels: &[(&'static str, &str)],
         presented: &Result<Option<Presented<'_>>, Error>,
         is_old: bool,
     ) -> Watched {
@@ -39,18 +40,19 @@ impl Watched {
             _ if is_old => Some(("SigV2", "QueryString")),
             _ => None,
         };
-        let principal = Principal::anonymous();
-        Watched { observer, labels: labels.to_vec(), signature, principal, error_code: None }
+        let principal = Principal::anonymous().into();
+        let labels = labels.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        Watched { observer, labels, signature, principal, error_code: None }
     }
 
     /// Begins to watch a form, if its bucket is watched.
     pub(crate) fn of_form(exchange: &Exchange<'_>, entry: &Entry, bucket: &str) -> Option<Watched> {
         let observer = entry.service.observer?;
-        let labels = vec![label("Bucket", bucket)];
-        let principal = Principal::anonymous();
-        (observer.watches)(exchange.cloud, &labels).then_some(Watched {
+        let (name, text) = label("Bucket", bucket);
+        let principal = Principal::anonymous().into();
+        (observer.watches)(exchange.cloud, &[(name, &text)]).then(|| Watched {
             observer,
-            labels,
+            labels: vec![(name, text)],
             signature: None,
             principal,
             error_code: None,
@@ -58,7 +60,7 @@ impl Watched {
     }
 
     /// Notes what the fields of a form say: the key, and who signed it.
-    pub(crate) fn found(&mut self, key: &str, principal: &Principal) {
+    pub(crate) fn found(&mut self, key: &str, principal: &Arc<Principal>) {
         self.labels.push(label("Key", key));
         self.principal = principal.clone();
         // That a signature stands in a form, logs have no word for.
@@ -83,11 +85,12 @@ impl Watched {
             String::new(),
             &parts.headers,
         );
+        let labels: Vec<_> = self.labels.iter().map(|(name, text)| (*name, &**text)).collect();
         let answered = Answered {
             request: &request,
             method: parts.method.as_str(),
             uri: parts.uri.path_and_query().map_or("/", |uri| uri.as_str()),
-            labels: &self.labels,
+            labels: &labels,
             signature: self.signature,
             received: number("x-amz-decoded-content-length").or_else(|| number("content-length")),
             status,

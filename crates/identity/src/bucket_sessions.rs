@@ -43,7 +43,7 @@ pub struct BucketCredentials {
 
 /// Makes credentials of a session of the caller.
 pub fn create(tx: &mut WriteTx<'_>, of: BucketSession<'_>) -> Result<BucketCredentials, Error> {
-    let caller = tx.request().principal.clone();
+    let caller = Principal::clone(&tx.request().principal);
     let access_key_id = keys::access_key_id(tx.ids(), "ASIA", &caller.account);
     let issued_secs = tx.now().secs();
     let session =

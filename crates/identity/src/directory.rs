@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use fogbank_core::store::{self, Db, Read};
+use fogbank_core::store::{self, Apart, Db, Read};
 use fogbank_core::{
     Check, Cloud, Fault, Ids, Principal, PrincipalKind, Request, ResourcePolicy, Session, Timestamp,
 };
 
 use crate::decisions::{CAPACITY as KEPT, Enforcement, FindTags, Outcome, Question};
 use crate::identities::{Identities, holder_id, is_of_root};
-use crate::rows::{self, AccessKey, TemporaryCredential};
+use crate::rows::{self, TemporaryCredential};
 use crate::{keys, root, target};
 
 /// Which access keys exist without having been created.
@@ -30,13 +30,19 @@ pub struct Credential {
     /// The secret; `None` if any signature is taken, as `--accept-any-credentials` does.
     pub secret: Option<String>,
     /// Who signs with it.
-    pub principal: Principal,
+    pub principal: Arc<Principal>,
+}
+
+impl Credential {
+    fn new(secret: &str, principal: Principal) -> Arc<Credential> {
+        Arc::new(Credential { secret: Some(secret.to_owned()), principal: Arc::new(principal) })
+    }
 }
 
 /// The outcome of looking an access key up.
 pub enum LookUp {
     /// The key is good.
-    Found(Box<Credential>),
+    Found(Arc<Credential>),
     /// Nobody created it.
     Unknown,
     /// It was made inactive.
@@ -51,10 +57,10 @@ pub enum LookUp {
 
 /// A key as it is remembered.
 pub(crate) enum Key {
-    /// A long-term key and whom it belongs to.
-    LongTerm(AccessKey, Principal),
+    /// A long-term key: whether it is active, and whose it is.
+    LongTerm(bool, Arc<Credential>),
     /// A session's key.
-    Temporary(TemporaryCredential),
+    Temporary(Box<TemporaryCredential>, Arc<Credential>),
     /// There is no such key.
     None,
 }
@@ -65,6 +71,8 @@ pub struct Directory {
     enforcement: Enforcement,
     kept_decisions: usize,
     account: String,
+    /// The built-in key `test`.
+    test: Apart<OnceLock<Arc<Credential>>>,
     /// Before [`Directory::connect`], a memory of its own, which nobody tells of changes.
     own: Arc<Identities>,
     shared: OnceLock<Arc<Identities>>,
@@ -78,6 +86,7 @@ impl Directory {
             enforcement: Enforcement::default(),
             kept_decisions: KEPT,
             account: account.to_owned(),
+            test: Apart::default(),
             own: Arc::default(),
             shared: OnceLock::new(),
         }
@@ -154,9 +163,12 @@ impl Directory {
         match &*key {
             Key::None => Ok(self.built_in(access_key_id)),
             Key::LongTerm(..) if session_token.is_some() => Ok(LookUp::InvalidToken),
-            Key::LongTerm(key, _) if !key.active => Ok(LookUp::Inactive),
-            Key::LongTerm(key, principal) => Ok(found(&key.secret, principal)),
-            Key::Temporary(session) => temporary(identities, rows, session, session_token, now),
+            Key::LongTerm(false, _) => Ok(LookUp::Inactive),
+            Key::LongTerm(true, credential) => Ok(LookUp::Found(credential.clone())),
+            Key::Temporary(session, credential) => {
+                let found = (&**session, credential);
+                temporary(identities, rows, found, session_token, now)
+            }
         }
     }
 
@@ -252,32 +264,36 @@ impl Directory {
 
     fn built_in(&self, access_key_id: &str) -> LookUp {
         let Mode::Dev { accept_any_credentials } = &self.mode else { return LookUp::Unknown };
+        if access_key_id == "test" {
+            let make = || built_in_credential("test", Some("test"), &self.account);
+            return LookUp::Found(self.test.own().get_or_init(make).clone());
+        }
         let is_account =
             access_key_id.len() == 12 && access_key_id.bytes().all(|byte| byte.is_ascii_digit());
         let account = if is_account { access_key_id } else { &self.account };
         let secret = match access_key_id {
-            "test" => Some("test".to_owned()),
-            _ if is_account => Some("test".to_owned()),
+            _ if is_account => Some("test"),
             _ if *accept_any_credentials => None,
             _ => return LookUp::Unknown,
         };
-        let mut principal = Principal::root(account);
-        principal.access_key_id = Some(access_key_id.to_owned());
-        LookUp::Found(Box::new(Credential { secret, principal }))
+        LookUp::Found(built_in_credential(access_key_id, secret, account))
     }
 }
 
-fn found(secret: &str, principal: &Principal) -> LookUp {
-    LookUp::Found(Box::new(Credential {
-        secret: Some(secret.to_owned()),
-        principal: principal.clone(),
-    }))
+fn built_in_credential(
+    access_key_id: &str,
+    secret: Option<&str>,
+    account: &str,
+) -> Arc<Credential> {
+    let access_key_id = Some(access_key_id.to_owned());
+    let principal = Arc::new(Principal { access_key_id, ..Principal::root(account) });
+    Arc::new(Credential { secret: secret.map(ToOwned::to_owned), principal })
 }
 
 fn temporary(
     identities: &Identities,
     rows: &dyn Read,
-    session: &TemporaryCredential,
+    (session, credential): (&TemporaryCredential, &Arc<Credential>),
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<LookUp, store::Error> {
@@ -298,16 +314,17 @@ fn temporary(
     if !is_alive {
         return Ok(LookUp::InvalidToken);
     }
-    let mut principal = principal.clone();
-    if let Some(session_of) = &mut principal.session {
-        session_of.keys.clone_from(&session.keys);
-    }
-    Ok(found(&session.secret, &principal))
+    Ok(LookUp::Found(credential.clone()))
 }
 
 fn read_key(rows: &dyn Read, access_key_id: &str) -> Result<Key, store::Error> {
     if let Some(session) = rows::SESSIONS.get(rows, access_key_id)? {
-        return Ok(Key::Temporary(session));
+        let mut principal = session.principal.clone();
+        if let Some(session_of) = &mut principal.session {
+            session_of.keys.clone_from(&session.keys);
+        }
+        let credential = Credential::new(&session.secret, principal);
+        return Ok(Key::Temporary(Box::new(session), credential));
     }
     let Some(key) = rows::ACCESS_KEYS.get(rows, access_key_id)? else { return Ok(Key::None) };
     let mut principal = match &key.user_id {
@@ -318,7 +335,7 @@ fn read_key(rows: &dyn Read, access_key_id: &str) -> Result<Key, store::Error> {
         },
     };
     principal.access_key_id = Some(access_key_id.to_owned());
-    Ok(Key::LongTerm(key, principal))
+    Ok(Key::LongTerm(key.active, Credential::new(&key.secret, principal)))
 }
 
 fn user_principal(rows: &dyn Read, id: &str) -> Result<Option<Principal>, store::Error> {

@@ -1,6 +1,11 @@
 //! The canonical request: what both sides hash, rebuilt from what came over the wire.
 
+use http::HeaderValue;
+
 use crate::parse::RequestView;
+
+/// So many headers are gone through, one after the other.
+const FEW_HEADERS: usize = 24;
 
 /// How a path is brought into canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,10 +127,19 @@ fn write_query(raw: &str, form: QueryForm, presigned: bool, out: &mut Vec<u8>) {
         }
         return;
     }
+    let mut pairs = pairs.peekable();
+    let first = pairs.next();
+    if let Some((name, value)) = first
+        && pairs.peek().is_none()
+    {
+        recode(name.as_bytes(), false, out);
+        out.push(b'=');
+        return recode(value.as_bytes(), false, out);
+    }
     // Encoded pairs lie one after another in `text`; what is sorted are their bounds.
     let mut text = Vec::with_capacity(raw.len() + raw.len() / 4);
     let mut bounds: Vec<(usize, usize, usize)> = Vec::new();
-    for (name, value) in pairs {
+    for (name, value) in first.into_iter().chain(pairs) {
         let start = text.len();
         recode(name.as_bytes(), false, &mut text);
         let middle = text.len();
@@ -156,8 +170,18 @@ fn write_header(request: &RequestView<'_>, name: &str, out: &mut Vec<u8>) -> boo
         fold(request.host.as_bytes(), out);
         return true;
     }
+    // To go through a few headers costs less than to parse a name and look for it.
+    if request.headers.len() <= FEW_HEADERS && name.bytes().all(|byte| !byte.is_ascii_uppercase()) {
+        let all = request.headers.iter();
+        let named = all.filter(|(known, _)| known.as_str() == name).map(|(_, value)| value);
+        return write_values(named, out);
+    }
+    write_values(request.headers.get_all(name).iter(), out)
+}
+
+fn write_values<'v>(values: impl Iterator<Item = &'v HeaderValue>, out: &mut Vec<u8>) -> bool {
     let mut there = false;
-    for value in request.headers.get_all(name) {
+    for value in values {
         if there {
             out.push(b',');
         }
@@ -175,8 +199,10 @@ pub(crate) fn is_host(name: &str) -> bool {
 fn fold(value: &[u8], out: &mut Vec<u8>) {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let value = value.trim_ascii();
+    // Most values have no blank, which is found out many bytes at a time.
+    let has_blank = value.iter().fold(false, |found, byte| found | blank(byte));
     let simple =
-        value.iter().all(|byte| *byte != b'\t') && value.windows(2).all(|pair| pair != b"  ");
+        !has_blank || (!value.contains(&b'\t') && value.windows(2).all(|pair| pair != b"  "));
     if simple {
         return out.extend_from_slice(value);
     }

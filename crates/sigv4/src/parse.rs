@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, DATE};
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use crate::canonical::decode;
@@ -162,7 +162,12 @@ impl<'a> Payload<'a> {
 }
 
 /// The header of the token of a session with a bucket of S3.
-const BUCKET_TOKEN: &str = "x-amz-s3session-token";
+static BUCKET_TOKEN: HeaderName = HeaderName::from_static("x-amz-s3session-token");
+// To parse such a name for each request costs more than to look for it.
+static SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+static CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+static REGION_SET: HeaderName = HeaderName::from_static("x-amz-region-set");
+static AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 
 /// A signature as a request presents it: well-formed, not yet verified.
 #[derive(Clone, Debug)]
@@ -394,7 +399,7 @@ fn parse_header<'a>(
     };
     let wrong = |fault| Error::Credential { fault, presigned: false };
     let credential = Credential::parse(credential.into(), algorithm).map_err(wrong)?;
-    let bucket_token = header_text(request.headers, BUCKET_TOKEN);
+    let bucket_token = header_text(request.headers, &BUCKET_TOKEN);
     let is_bucket_session = bucket_token.is_some();
     let signed_at = match date {
         Some(text) => AmzDate::parse_http(text).ok_or_else(|| Error::InvalidDate {
@@ -405,17 +410,16 @@ fn parse_header<'a>(
     credential.check(&signed_at).map_err(wrong)?;
     Ok(Presented {
         credential,
-        region_set: region_set(algorithm, || header_text(request.headers, "x-amz-region-set"))?,
+        region_set: region_set(algorithm, || header_text(request.headers, &REGION_SET))?,
         algorithm,
         signed_headers: signed_headers.into(),
         signature: signature.into(),
-        session_token: bucket_token
-            .or_else(|| header_text(request.headers, "x-amz-security-token")),
+        session_token: bucket_token.or_else(|| header_text(request.headers, &SECURITY_TOKEN)),
         is_bucket_session,
         source: Source::Header,
         signed_at,
         expires_secs: None,
-        payload: match header_text(request.headers, "x-amz-content-sha256") {
+        payload: match header_text(request.headers, &CONTENT_SHA256) {
             Some(value) => Payload::read(value, algorithm),
             None => Payload::Absent,
         },
@@ -438,11 +442,11 @@ fn region_set<'a>(
 
 /// `x-amz-date` goes before `Date`.
 fn header_date(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get("x-amz-date").or_else(|| headers.get(DATE))?;
+    let value = headers.get(&AMZ_DATE).or_else(|| headers.get(DATE))?;
     Some(value.as_bytes().trim_ascii())
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
     headers.get(name).map(|value| {
         let bytes = value.as_bytes().trim_ascii();
         // The way that says where the text is broken costs more.
@@ -530,8 +534,7 @@ fn parse_query<'a>(
     let signed_headers = text("X-Amz-SignedHeaders", query.signed_headers)?;
     let expires_secs = query.expires.map(parse_expires).transpose().map_err(malformed)?;
     let signs_hash = signed_headers.split(';').any(|name| name == "x-amz-content-sha256");
-    let header_hash =
-        signs_hash.then(|| header_text(request.headers, "x-amz-content-sha256")).flatten();
+    let header_hash = signs_hash.then(|| header_text(request.headers, &CONTENT_SHA256)).flatten();
     let payload = match header_hash.or_else(|| query.content_sha256.and_then(decode)) {
         Some(value) => Payload::read(value, algorithm),
         None => Payload::Absent,
@@ -544,7 +547,7 @@ fn parse_query<'a>(
         signature,
         session_token: match query.bucket_token.or(query.security_token) {
             Some(token) => Some(decode(token).unwrap_or_else(|| token.into())),
-            None => header_text(request.headers, "x-amz-security-token"),
+            None => header_text(request.headers, &SECURITY_TOKEN),
         },
         is_bucket_session: query.bucket_token.is_some(),
         source: Source::Query,

@@ -58,7 +58,7 @@ impl Options<'_> {
 #[derive(Clone, Debug)]
 pub struct Verified<'p> {
     presented: &'p Presented<'p>,
-    key: SigningKey,
+    key: &'p SigningKey,
 }
 
 impl<'p> Verified<'p> {
@@ -69,7 +69,7 @@ impl<'p> Verified<'p> {
 
     /// The key that signs the body's chunks or events.
     pub fn signing_key(&self) -> &SigningKey {
-        &self.key
+        self.key
     }
 
     /// The request's signature, from which the chain of chunk signatures starts.
@@ -126,7 +126,7 @@ impl<'p> Verified<'p> {
 pub fn verify<'p>(
     presented: &'p Presented<'p>,
     request: &RequestView<'_>,
-    key: &SigningKey,
+    key: &'p SigningKey,
     payload_hash: Option<&str>,
     now: i64,
     options: &Options<'_>,
@@ -137,7 +137,7 @@ pub fn verify<'p>(
     check_time(presented, now, options)?;
     let hash = canonical_hash(presented, payload_hash, options.rules)?;
     check_signature(presented, request, key, hash, options.rules)?;
-    let verified = Verified { presented, key: key.clone() };
+    let verified = Verified { presented, key };
     if let (Rules::S3, Some(computed)) = (options.rules, payload_hash) {
         verified.check_body(computed)?;
     }

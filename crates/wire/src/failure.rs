@@ -5,7 +5,7 @@ use http::HeaderMap;
 use crate::cbor::CborWriter;
 use crate::json::{JsonWriter, write_text};
 use crate::read::Names;
-use crate::response::{content_type, identify, namespace};
+use crate::response::{content_type, identify, namespace, text_value};
 use crate::xml::XmlWriter;
 use crate::{
     Body, ErrorShape, Item, Kind, Location, Member, Protocol, Rejection, Response, Schema, Service,
@@ -86,7 +86,7 @@ pub fn encode_failure(
         Protocol::RestXml => rest_xml(service, &facts, request_id),
     };
     response.status = facts.status;
-    identify(protocol, style, &mut response.headers, request_id);
+    identify(protocol, style, &mut response.headers, text_value(request_id));
     if service.query_compatible && is_rpc(protocol) {
         let query_code = failure.shape.map_or(facts.code, |shape| shape.query_code);
         // Observed: SQS names the sender even for faults of its own.

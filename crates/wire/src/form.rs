@@ -29,7 +29,8 @@ impl Form {
                 return Err(Rejection::Serialization("Too many parameters".to_owned()));
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((percent_decode(name, true), percent_decode(value, true)));
+            let decode = |text| percent_decode(text, true).into_owned();
+            pairs.push((decode(name), decode(value)));
         }
         pairs.sort_by(|(left, _), (right, _)| compare(left, right));
         Ok(Form(pairs))

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::cbor::CborWriter;
 use crate::json::JsonWriter;
 use crate::read::Names;
+use crate::rest::Bindings;
 use crate::xml::{XmlWriter, attributes, escape};
 use crate::{
     Body, Item, Kind, Member, Operation, Protocol, Service, Slot, Struct, Style, Value, XmlFlavour,
@@ -48,10 +49,10 @@ pub fn encode(
         }
         Protocol::AwsQuery => query(service, operation, output, request_id),
         Protocol::Ec2Query => ec2(service, operation, output, request_id),
-        Protocol::RestJson1 => rest_json(operation, output),
-        Protocol::RestXml => rest_xml(service, operation, style, output),
+        Protocol::RestJson1 => return rest_json(operation, style, output, request_id),
+        Protocol::RestXml => return rest_xml(service, operation, style, output, request_id),
     };
-    identify(protocol, style, &mut response.headers, request_id);
+    identify(protocol, style, &mut response.headers, text_value(request_id));
     response
 }
 
@@ -76,10 +77,18 @@ impl Response {
     }
 
     /// An answer with the headers that the output binds, which go before what is to be told of the body.
-    fn bound(status: u16, mut headers: HeaderMap, (media, body): (&'static str, Body)) -> Response {
+    fn bound(
+        (protocol, style, request_id): (Protocol, &Style, &str),
+        status: u16,
+        bindings: Bindings,
+        (media, body): (&'static str, Body),
+    ) -> Response {
+        let Bindings { mut headers, mut texts, .. } = bindings;
         if !media.is_empty() && !headers.contains_key(&header::CONTENT_TYPE) {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
         }
+        let id = texts.value(request_id).unwrap_or(HeaderValue::from_static(""));
+        identify(protocol, style, &mut headers, id);
         Response { status, headers, body }
     }
 }
@@ -89,14 +98,13 @@ pub(crate) fn identify(
     protocol: Protocol,
     style: &Style,
     headers: &mut HeaderMap,
-    request_id: &str,
+    id: HeaderValue,
 ) {
     // Names that are parsed once.
     static ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
     static S3_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
     static ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
     static PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
-    let id = HeaderValue::from_str(request_id).unwrap_or(HeaderValue::from_static(""));
     if protocol == Protocol::RestXml && style.xml == XmlFlavour::S3 {
         headers.insert(ID_2.clone(), id.clone());
         headers.insert(S3_ID.clone(), id);
@@ -106,6 +114,11 @@ pub(crate) fn identify(
     if protocol == Protocol::RpcV2Cbor {
         headers.insert(PROTOCOL.clone(), HeaderValue::from_static("rpc-v2-cbor"));
     }
+}
+
+/// A text that is made here as a header's value.
+pub(crate) fn text_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// The namespace of a query service's documents.
@@ -165,7 +178,12 @@ fn bodiless(status: u16) -> bool {
     matches!(status, 100..200 | 204 | 205 | 304)
 }
 
-fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
+fn rest_json(
+    operation: &Operation,
+    style: &Style,
+    output: &mut dyn Struct,
+    request_id: &str,
+) -> Response {
     let bindings = rest::bindings(output);
     let status = bindings.status.unwrap_or(operation.status);
     let media = content_type(Protocol::RestJson1);
@@ -183,7 +201,7 @@ fn rest_json(operation: &Operation, output: &mut dyn Struct) -> Response {
         // AWS's services answer with an object even where the model has nothing for it.
         None => (media, rest::json_document(output).into()),
     };
-    Response::bound(status, bindings.headers, body)
+    Response::bound((Protocol::RestJson1, style, request_id), status, bindings, body)
 }
 
 /// Writes the member that is the whole body, and says of which type it is; `document`: how a structure is written.
@@ -237,6 +255,7 @@ fn rest_xml(
     operation: &Operation,
     style: &Style,
     output: &mut dyn Struct,
+    request_id: &str,
 ) -> Response {
     let s3 = style.xml == XmlFlavour::S3;
     let bindings = rest::bindings(output);
@@ -268,7 +287,7 @@ fn rest_xml(
         }
         None => ("", Body::empty()),
     };
-    Response::bound(status, bindings.headers, body)
+    Response::bound((Protocol::RestXml, style, request_id), status, bindings, body)
 }
 
 fn root_namespace(service: &Service, s3: bool) -> String {

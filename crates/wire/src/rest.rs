@@ -1,5 +1,7 @@
 //! The HTTP bindings of the REST protocols: labels, query, headers, payloads.
 
+use std::borrow::Cow;
+
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -8,7 +10,7 @@ use crate::json::{Json, JsonWriter};
 use crate::made::Made;
 use crate::read::{Names, Reader};
 use crate::request::{buffered, json_input};
-use crate::text::{decode_base64, encode_base64, percent_decode};
+use crate::text::{Query, decode_base64, encode_base64, parse_query, percent_decode};
 use crate::tree::{Rules, TreeReader, flattened, is_scalar, text_slot};
 use crate::xml::scalar_text;
 use crate::{
@@ -162,7 +164,7 @@ fn is_root(member: &Member, name: &str) -> bool {
 }
 
 /// Whether the query carries a signature, of version 4 or 2.
-fn is_presigned(query: &[(String, String)]) -> bool {
+fn is_presigned(query: &Query<'_>) -> bool {
     let has = |wanted: &str| query.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
     has("x-amz-signature") || (has("AWSAccessKeyId") && has("Signature"))
 }
@@ -171,7 +173,7 @@ fn is_presigned(query: &[(String, String)]) -> bool {
 ///
 /// S3 looks at no checksum there. It must not: the SDK for JavaScript puts that of an empty body into every URL for an
 /// upload, since it does not know what will be uploaded.
-fn hoist(query: &[(String, String)], headers: &HeaderMap) -> HeaderMap {
+fn hoist(query: &Query<'_>, headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     for (name, value) in query {
         let name = name.to_ascii_lowercase();
@@ -191,17 +193,6 @@ fn is_checksum(name: &str) -> bool {
     }
 }
 
-/// A query's parameters in their order.
-fn parse_query(raw: &str) -> Vec<(String, String)> {
-    raw.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decode(name, true), percent_decode(value, true))
-        })
-        .collect()
-}
-
 /// A member bound to something other than the body.
 struct Bound<'b, 's> {
     checks: &'b mut Checks<'s>,
@@ -218,15 +209,11 @@ impl Bound<'_, '_> {
         }
     }
 
-    fn query(
-        &mut self,
-        query: &[(String, String)],
-        place: &mut dyn Value,
-    ) -> Result<bool, Rejection> {
+    fn query(&mut self, query: &Query<'_>, place: &mut dyn Value) -> Result<bool, Rejection> {
         let mut given = query
             .iter()
             .filter(|(name, _)| name == self.member.wire)
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| &**value)
             .peekable();
         let Some(first) = given.peek().copied() else { return Ok(false) };
         if let Kind::List(_) = self.member.target.kind {
@@ -237,18 +224,14 @@ impl Bound<'_, '_> {
     }
 
     /// Reads every parameter into a map, also those that other members take.
-    fn params(
-        &mut self,
-        query: &[(String, String)],
-        place: &mut dyn Value,
-    ) -> Result<bool, Rejection> {
+    fn params(&mut self, query: &Query<'_>, place: &mut dyn Value) -> Result<bool, Rejection> {
         let Kind::Map(shape) = &self.member.target.kind else { return Ok(false) };
         let Slot::Map(map) = place.slot() else { return Ok(false) };
         for (index, (name, value)) in query.iter().enumerate() {
             if query[..index].iter().any(|(known, _)| known == name) {
                 continue;
             }
-            match map.insert(name.clone()).slot() {
+            match map.insert(name.clone().into_owned()).slot() {
                 Slot::List(list) => {
                     let Kind::List(inner) = &shape.value.kind else { continue };
                     for (_, value) in query.iter().filter(|(other, _)| other == name) {
@@ -263,11 +246,9 @@ impl Bound<'_, '_> {
     }
 
     fn header(&mut self, headers: &HeaderMap, place: &mut dyn Value) -> Result<bool, Rejection> {
-        let mut values = headers.get_all(self.member.wire).iter().map(header_text).peekable();
-        if values.peek().is_none() {
-            return Ok(false);
-        }
-        let joined = values.collect::<Vec<_>>().join(",");
+        let mut values = headers.get_all(self.member.wire).iter().map(header_text);
+        let Some(first) = values.next() else { return Ok(false) };
+        let joined = values.fold(first, |joined, value| joined + "," + value);
         if let Kind::List(list) = &self.member.target.kind {
             let texts = split_header(&joined, list.member);
             let texts: Vec<_> = texts.iter().map(String::as_str).collect();
@@ -350,8 +331,8 @@ fn name_bit(name: &str) -> u64 {
     1 << ((31 * name.len() + usize::from(last)) % 64)
 }
 
-fn header_text(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 /// A header's value in ISO 8859-1, in which S3 was seen to read user metadata, the only headers with a prefix.
@@ -387,6 +368,8 @@ fn split_header(text: &str, element: &Schema) -> Vec<String> {
 pub(crate) struct Bindings {
     pub(crate) status: Option<u16>,
     pub(crate) headers: HeaderMap,
+    /// Room for the texts of more headers.
+    pub(crate) texts: Texts,
     /// The member that is the whole body.
     pub(crate) payload: Option<usize>,
     /// Whether some member stands in the document.
@@ -413,8 +396,8 @@ fn header_names(schema: &'static Schema, members: &[Member]) -> &'static HeaderN
 /// Collects the members that stand outside of the document.
 pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
     let headers = HeaderMap::with_capacity(FEW_HEADERS);
-    let mut texts = Texts(BytesMut::with_capacity(FEW_HEADERS * 24));
-    let mut bindings = Bindings { status: None, headers, payload: None, document: false };
+    let texts = Texts(BytesMut::with_capacity(FEW_HEADERS * 16));
+    let mut bindings = Bindings { status: None, headers, texts, payload: None, document: false };
     let Kind::Structure(members) = &output.schema().kind else { return bindings };
     let names = header_names(output.schema(), members);
     for (index, member) in members.iter().enumerate() {
@@ -424,7 +407,8 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
                 if !matches!(item, Item::Absent)
                     && let Some(name) = &names[index]
                 {
-                    write_header(&mut bindings.headers, &mut texts, name, member, &item);
+                    let Bindings { headers, texts, .. } = &mut bindings;
+                    write_header(headers, texts, name, member, &item);
                 }
             }
             Location::PrefixHeaders => {
@@ -450,13 +434,44 @@ pub(crate) fn bindings(output: &dyn Struct) -> Bindings {
 }
 
 /// The texts of headers, one behind the other: many small ones cost more to allocate than to write.
-struct Texts(BytesMut);
+pub(crate) struct Texts(BytesMut);
 
 impl Texts {
-    fn value(&mut self, text: &str) -> Option<HeaderValue> {
+    pub(crate) fn value(&mut self, text: &str) -> Option<HeaderValue> {
+        if let Some(value) = common(text) {
+            return Some(value);
+        }
         self.0.extend_from_slice(text.as_bytes().trim_ascii());
         HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
     }
+
+    fn number(&mut self, number: i64) -> Option<HeaderValue> {
+        // The digits of the longest number, and its sign.
+        let (mut digits, mut at, mut rest) = ([0; 20], 20, number.unsigned_abs());
+        while rest > 0 || at == 20 {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        if number < 0 {
+            self.0.extend_from_slice(b"-");
+        }
+        self.0.extend_from_slice(&digits[at..]);
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).ok()
+    }
+}
+
+/// Texts that almost every answer of S3 has, which need not be copied.
+fn common(text: &str) -> Option<HeaderValue> {
+    Some(match text {
+        "bytes" => HeaderValue::from_static("bytes"),
+        "AES256" => HeaderValue::from_static("AES256"),
+        "CRC64NVME" => HeaderValue::from_static("CRC64NVME"),
+        "FULL_OBJECT" => HeaderValue::from_static("FULL_OBJECT"),
+        "application/octet-stream" => HeaderValue::from_static("application/octet-stream"),
+        "binary/octet-stream" => HeaderValue::from_static("binary/octet-stream"),
+        _ => return None,
+    })
 }
 
 /// Adds a header, unless its name or value cannot stand in one.
@@ -492,8 +507,8 @@ fn write_header(
             texts.value(&encode_base64(text.as_bytes()))
         }
         Item::Text(text) => texts.value(text),
-        Item::Integer(number) => Some((*number).into()),
-        Item::Long(number) => Some((*number).into()),
+        Item::Integer(number) => texts.number(i64::from(*number)),
+        Item::Long(number) => texts.number(*number),
         item => {
             let own_format = member.timestamp_format;
             let text = scalar_text(member.target, own_format, item, format, false);
@@ -524,4 +539,22 @@ pub(crate) fn json_document(output: &dyn Struct) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     JsonWriter { out: &mut out, names: Names::Wire }.structure(output, true);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_texts_become_values_of_headers() {
+        let mut texts = Texts(BytesMut::new());
+        for number in [0, 7, -1, 1024, i64::MAX, i64::MIN] {
+            let value = texts.number(number).expect("a value");
+            assert_eq!(value.to_str().expect("digits"), number.to_string());
+        }
+        for text in ["bytes", "AES256", "text/plain", ""] {
+            assert_eq!(texts.value(text).expect("a value"), text);
+        }
+        assert_eq!(texts.value("line\nbreak"), None);
+    }
 }

@@ -1,9 +1,11 @@
 //! Finds the operation that a REST request calls.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use crate::made::Made;
-use crate::text::percent_decode;
+use crate::text::{parse_query, percent_decode};
 use crate::{OperationName, Service};
 
 /// The operation that a request calls.
@@ -132,14 +134,7 @@ pub fn match_rest<'a>(
     raw_query: &str,
     headers: &HeaderMap,
 ) -> Option<Match<'a>> {
-    let query: Vec<(String, String)> = raw_query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (percent_decode(name, true), percent_decode(value, true))
-        })
-        .collect();
+    let query = parse_query(raw_query);
     let (_, patterns) = index(service).0.iter().find(|(known, _)| *known == method)?;
     let best = patterns
         .iter()
@@ -173,7 +168,11 @@ impl Pattern {
     }
 
     /// How many required query parameters and headers are there; none if one is missing.
-    fn extra_score(&self, query: &[(String, String)], headers: &HeaderMap) -> Option<usize> {
+    fn extra_score(
+        &self,
+        query: &[(Cow<'_, str>, Cow<'_, str>)],
+        headers: &HeaderMap,
+    ) -> Option<usize> {
         for (name, value) in &self.query {
             let fits = query
                 .iter()

@@ -1,8 +1,11 @@
 //! Scalars as text: numbers, times, base64, and the case of names.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::{Timestamp, TimestampFormat};
 
@@ -238,18 +241,35 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
 }
 
 /// Decodes `%41`; `plus`: whether `+` is a space. Bytes that are no UTF-8 become U+FFFD.
-pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
-    if !text.contains(['%', '+']) {
-        return text.to_owned();
+pub(crate) fn percent_decode(text: &str, plus: bool) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Cow::Borrowed(text);
     }
-    let spaced;
-    let text = if plus && text.contains('+') {
-        spaced = text.replace('+', " ");
-        &spaced
-    } else {
-        text
+    let spaced = match plus && text.contains('+') {
+        true => Cow::Owned(text.replace('+', " ")),
+        false => Cow::Borrowed(text),
     };
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    match spaced {
+        Cow::Borrowed(text) => percent_encoding::percent_decode_str(text).decode_utf8_lossy(),
+        Cow::Owned(text) => {
+            let decoded = percent_encoding::percent_decode_str(&text).decode_utf8_lossy();
+            Cow::Owned(decoded.into_owned())
+        }
+    }
+}
+
+/// The parameters of a query; most requests have few, and need not own them.
+pub(crate) type Query<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>;
+
+/// A query's parameters in their order.
+pub(crate) fn parse_query(raw: &str) -> Query<'_> {
+    raw.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (percent_decode(name, true), percent_decode(value, true))
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) fn endpoints(
     _: DescribeEndpointsInput,
 ) -> Result<DescribeEndpointsOutput> {
     let endpoint = Endpoint {
-        address: Some(tx.request().endpoint.authority.clone()),
+        address: Some(tx.request().endpoint.authority.to_string()),
         cache_period_in_minutes: Some(1440),
     };
     Ok(DescribeEndpointsOutput { endpoints: Some(vec![endpoint]) })

@@ -164,7 +164,7 @@ pub(crate) fn accept(
 ) -> Result<AcceptDelegationRequestOutput, Error> {
     let id = input.delegation_request_id;
     let mut row = changeable(tx, &id, &["ASSIGNED", "PENDING_APPROVAL"])?;
-    let caller = tx.request().principal.clone();
+    let caller = Principal::clone(&tx.request().principal);
     let is_limited = caller
         .session
         .as_ref()

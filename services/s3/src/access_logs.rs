@@ -66,7 +66,7 @@ fn with<T>(cloud: &Cloud, f: impl FnOnce(&mut Waiting) -> T) -> T {
 }
 
 /// The bucket and the key that a request named.
-pub(crate) fn named(labels: &[(&'static str, String)]) -> Option<(String, Option<String>)> {
+pub(crate) fn named(labels: &[(&'static str, &str)]) -> Option<(String, Option<String>)> {
     let label = |name: &str| {
         let (_, text) = labels.iter().find(|(label, _)| *label == name)?;
         Some(percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned())
@@ -75,7 +75,7 @@ pub(crate) fn named(labels: &[(&'static str, String)]) -> Option<(String, Option
 }
 
 /// Whether a bucket that is named has a log.
-pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, String)]) -> bool {
+pub(crate) fn watches(cloud: &Cloud, labels: &[(&'static str, &str)]) -> bool {
     if !LOGS.load(Ordering::Relaxed) {
         return false;
     }

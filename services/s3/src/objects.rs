@@ -190,7 +190,11 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
             let (at, encryption) = ((asked.bucket, asked.key), found.object.encryption());
             let key = match encryption {
                 None => None,
-                _ => encryption::open(cx, at, encryption, asked.customer_key.as_ref()).await?,
+                // Boxed, since every read's future would have room for it.
+                _ => {
+                    let key = asked.customer_key.as_ref();
+                    Box::pin(encryption::open(cx, at, encryption, key)).await?
+                }
             };
             let name = format!("{}/{}", asked.bucket, asked.key);
             bodies::outgoing(locked.unlock(key.as_ref())?, name)

@@ -254,12 +254,11 @@ fn no_part(actual: u16, requested: u16) -> Error {
 }
 
 /// The bytes that are asked for.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub(crate) enum Stored {
     /// They were in the row.
     Here(Body),
     /// They lie in the store, maybe encrypted.
-    Locked(Locked),
+    Locked(Box<Locked>),
 }
 
 /// Finds the bytes that are asked for.
@@ -279,7 +278,7 @@ pub(crate) fn content(tx: &ReadTx<'_>, found: &Found) -> Result<Stored, Error> {
     {
         return Ok(Stored::Here(bytes.slice(start..end).into()));
     }
-    Ok(Stored::Locked(Locked::new(tx.cx(), &stored)?))
+    Ok(Stored::Locked(Box::new(Locked::new(tx.cx(), &stored)?)))
 }
 
 /// `x-amz-expiration`, if a lifecycle lets the object that is read expire.

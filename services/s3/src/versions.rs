@@ -154,6 +154,10 @@ pub(crate) fn read(
     at: At<'_>,
     version_id: Option<&str>,
 ) -> Result<Object, Error> {
+    if version_id.is_none() {
+        // The most frequent of reads, whose object need not be moved from one form to the next.
+        return store::object(tx, at.0, at.1)?.ok_or_else(|| missing(tx, at));
+    }
     match find(tx, at, version_id)? {
         Some(Found::Current(object) | Found::Older(_, object)) => Ok(object),
         Some(Found::Marker(number, marker)) => Err(is_marker(tx, number, &marker)),

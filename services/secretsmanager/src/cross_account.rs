@@ -162,7 +162,7 @@ pub(crate) async fn associate(
         status: IN_PROGRESS.to_owned(),
         message: None,
     };
-    let principal = cx.request().principal.clone();
+    let principal = Principal::clone(&cx.request().principal);
     let actor = actor(cx, &link, &arn, principal.clone()).await?;
     // What the keys refuse now, they would refuse whenever a value is copied.
     copies(&actor, (&key, &secret), (&replica_key, &replica_secret), &[]).await?;
@@ -253,7 +253,7 @@ pub(crate) fn changed(
     if !note(tx, key, IN_PROGRESS, None)? {
         return Ok(());
     }
-    let principal = tx.request().principal.clone();
+    let principal = Principal::clone(&tx.request().principal);
     emit(tx, key, &principal)
 }
 

@@ -74,7 +74,7 @@ fn kms<'a>(key_arn: &'a str, topic_arn: &str) -> KmsKey<'a> {
 
 /// Gets what seals the caller's messages to a topic with this key, if KMS lets the caller seal and open.
 pub(crate) async fn sealer(cx: &Cx, topic: &TopicKey, key_arn: String) -> Result<Sealer, Error> {
-    let publisher = cx.request().principal.clone();
+    let publisher = Principal::clone(&cx.request().principal);
     let topic_arn = store::topic_arn(topic);
     let cx = placed(cx, publisher.clone(), &topic_arn);
     let key = kms(&key_arn, &topic_arn);

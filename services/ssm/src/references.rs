@@ -36,7 +36,7 @@ pub(crate) async fn read(
         stage => (None, stage),
     };
     let input = json!({ "SecretId": id, "VersionId": version, "VersionStage": stage });
-    let principal = cx.request().principal.clone();
+    let principal = (*cx.request().principal).clone();
     let mut call = cx.prepare(principal, "secretsmanager:GetSecretValue", input);
     call.via = Some("ssm.amazonaws.com".to_owned());
     let output = match cx.cloud().call(call).await {

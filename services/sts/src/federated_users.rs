@@ -12,7 +12,7 @@ pub(crate) fn get_token(
     tx: &mut WriteTx<'_>,
     input: GetFederationTokenInput,
 ) -> Result<GetFederationTokenOutput, Error> {
-    let caller = tx.request().principal.clone();
+    let caller = Principal::clone(&tx.request().principal);
     let is_root = caller.kind == PrincipalKind::Root;
     let is_user = matches!(caller.kind, PrincipalKind::User { .. });
     if caller.session.is_some() || !(is_root || is_user) {

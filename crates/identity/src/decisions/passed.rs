@@ -2,12 +2,14 @@
 //!
 //! Most calls of a development cloud are the root's. Keeping the whole request of each would cost more than the decision.
 
-use fogbank_core::{PrincipalKind, Timestamp};
+use std::sync::Arc;
+
+use fogbank_core::{Principal, PrincipalKind, Timestamp};
 
 use super::Question;
 
 /// How many texts there are.
-const TEXTS: usize = 8;
+const TEXTS: usize = 4;
 
 /// A call that was allowed without asking a policy.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub(super) struct Passed {
     pub(super) operation: &'static str,
     /// Why no policy was asked.
     pub(super) why: &'static str,
+    principal: Arc<Principal>,
     /// The texts, one after the other, and where each ends.
     texts: String,
     ends: [usize; TEXTS],
@@ -28,29 +31,18 @@ impl Passed {
     /// Notes a decision in the memory of another one that is not needed any more.
     pub(super) fn note(question: &Question<'_>, why: &'static str, mut texts: String) -> Passed {
         let request = question.request;
-        let principal = &request.principal;
-        let role = match &principal.kind {
-            PrincipalKind::Role { role_arn, .. } => role_arn,
-            _ => "",
-        };
         texts.clear();
-        let parts: [&str; TEXTS] = [
-            &request.id,
-            &request.region,
-            &principal.account,
-            &principal.arn,
-            principal.access_key_id.as_deref().unwrap_or_default(),
-            role,
-            question.action,
-            question.resource,
-        ];
+        let parts: [&str; TEXTS] =
+            [&request.id, &request.region, question.action, question.resource];
+        texts.reserve(parts.iter().map(|part| part.len()).sum());
         let mut ends = [0; TEXTS];
         for (part, end) in parts.iter().zip(&mut ends) {
             texts.push_str(part);
             *end = texts.len();
         }
         let (service, operation) = (request.service, request.operation);
-        Passed { order: 0, now: request.now, service, operation, why, texts, ends }
+        let principal = Arc::clone(&request.principal);
+        Passed { order: 0, now: request.now, service, operation, why, principal, texts, ends }
     }
 
     /// Its memory, for the next one.
@@ -73,29 +65,32 @@ impl Passed {
 
     /// The caller's account; empty for services.
     pub(super) fn account(&self) -> &str {
-        self.text(2)
+        &self.principal.account
     }
 
     /// The caller's ARN.
     pub(super) fn caller(&self) -> &str {
-        self.text(3)
+        &self.principal.arn
     }
 
     /// The access key; empty if there was none.
     pub(super) fn access_key_id(&self) -> &str {
-        self.text(4)
+        self.principal.access_key_id.as_deref().unwrap_or_default()
     }
 
     /// The ARN of the role; empty if the caller is none.
     pub(super) fn role(&self) -> &str {
-        self.text(5)
+        match &self.principal.kind {
+            PrincipalKind::Role { role_arn, .. } => role_arn,
+            _ => "",
+        }
     }
 
     pub(super) fn action(&self) -> &str {
-        self.text(6)
+        self.text(2)
     }
 
     pub(super) fn resource(&self) -> &str {
-        self.text(7)
+        self.text(3)
     }
 }

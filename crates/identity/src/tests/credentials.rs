@@ -124,5 +124,8 @@ fn the_principal_names_its_key() {
         panic!("the root has a key")
     };
     assert_eq!(found.principal.access_key_id.as_deref(), Some("test"));
-    assert_eq!(Principal { access_key_id: None, ..found.principal }, Principal::root(ACCOUNT));
+    assert_eq!(
+        Principal { access_key_id: None, ..Principal::clone(&found.principal) },
+        Principal::root(ACCOUNT)
+    );
 }

@@ -240,6 +240,6 @@ fn calls_of_users_and_of_nobody_have_their_keys() {
         [("Bool", "aws:AssumedRoot", "true"), ("StringEquals", "aws:PrincipalType", "Account")];
     // Else the root may whatever it wants in its own account.
     let mut foreign = request(root);
-    foreign.principal.account = "111122223333".to_owned();
+    std::sync::Arc::make_mut(&mut foreign.principal).account = "111122223333".to_owned();
     check(&house, &foreign, &of_root, &["aws:username"]);
 }

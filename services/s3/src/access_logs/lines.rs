@@ -135,7 +135,7 @@ fn requester(principal: &Principal) -> String {
 }
 
 /// What was asked for: `REST.`, the method and the kind of resource.
-fn operation(method: &str, operation: &str, labels: &[(&'static str, String)]) -> String {
+fn operation(method: &str, operation: &str, labels: &[(&'static str, &str)]) -> String {
     let resource = match operation {
         WEBSITE => return format!("WEBSITE.{method}.OBJECT"),
         "CopyObject" => return "REST.COPY.OBJECT".to_owned(),

@@ -92,7 +92,7 @@ pub(super) async fn assume(
 fn acting(cx: &Cx, bucket: &Bucket, principal: Principal) -> Cx {
     let located = cx.located(&bucket.account, &bucket.region);
     let mut request = located.request().clone();
-    request.principal = principal;
+    request.principal = principal.into();
     Cx::new(cx.cloud().clone(), request)
 }
 

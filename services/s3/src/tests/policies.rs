@@ -44,7 +44,7 @@ async fn policies_come_back_as_they_were_put() {
 fn told(world: &World, principal: Principal, arn: &str) -> Option<(String, bool)> {
     let mut cx = fogbank_core::Cx::background(world.cloud().clone(), "s3", "GetObject");
     let mut request = cx.request().clone();
-    request.principal = principal;
+    request.principal = principal.into();
     cx = fogbank_core::Cx::new(world.cloud().clone(), request);
     let view = world.cloud().db().snapshot();
     let check = Check { resource: arn.to_owned(), ..Check::default() };

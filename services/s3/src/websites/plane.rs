@@ -109,7 +109,7 @@ fn as_reader(cx: &Cx, parts: &Parts) -> Cx {
     };
     let mut request = cx.request().clone();
     request.operation = "GetObject";
-    request.principal = Principal::anonymous();
+    request.principal = Principal::anonymous().into();
     request.user_agent = text(header::USER_AGENT);
     request.referer = text(header::REFERER);
     Cx::new(cx.cloud().clone(), request)

@@ -74,7 +74,7 @@ fn bucket_of(arn: &str) -> &str {
 /// Refuses unless the role may have inventories made of the bucket.
 fn permit(running: &Running<'_>, role: &Principal, bucket_arn: &str) -> Result<(), Trouble> {
     let mut request = running.cx.request().clone();
-    request.principal = role.clone();
+    request.principal = role.clone().into();
     let acting = Cx::new(running.cx.cloud().clone(), request);
     match acting.authorise(&Access::to("s3:PutInventoryConfiguration", bucket_arn)) {
         Ok(()) => Ok(()),

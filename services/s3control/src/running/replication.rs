@@ -33,7 +33,7 @@ async fn try_repeat(
 ) -> Result<Outcome, Fault> {
     let cx = running.cx;
     let mut request = cx.request().clone();
-    request.principal = role.clone();
+    request.principal = role.clone().into();
     let resource = format!("arn:aws:s3:::{}/{}", entry.bucket, entry.key);
     let acting = Cx::new(cx.cloud().clone(), request);
     acting.authorise(&Access::to("s3:InitiateReplication", resource))?;
