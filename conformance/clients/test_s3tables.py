@@ -1,9 +1,14 @@
-"""Amazon S3 Tables, as boto3 and the AWS CLI meet it."""
+"""Amazon S3 Tables, as boto3, the AWS CLI and Apache's own library for Iceberg meet it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from support import allow, policy, refused
+
+HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture
@@ -111,3 +116,30 @@ def test_who_reads_files_may_read_the_tables_data(root, tables, lake):
         reader.get_object(Bucket=bucket, Key="k")
     tables.delete_table_policy(**named)
     assert reader.get_object(Bucket=bucket, Key="k")["Body"].read() == b"rows"
+
+
+def test_pyiceberg_creates_appends_to_and_scans_tables(root, tables):
+    arn = tables.create_table_bucket(name="iceberg")["arn"]
+    command = [sys.executable, HERE / "iceberg/walk.py", arn, "pyiceberg.io.pyarrow.PyArrowFileIO"]
+    done = subprocess.run(command, env=root.environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.splitlines()[-1] == "done"
+
+
+def test_a_schema_makes_the_first_metadata(root, tables, lake):
+    fields = [{"name": "id", "type": "long", "required": True}, {"name": "price", "type": "decimal(10,2)"}]
+    named = {"tableBucketARN": lake, "namespace": "sales", "name": "orders"}
+    metadata = {"iceberg": {"schema": {"fields": fields}}}
+    tables.create_table(format="ICEBERG", metadata=metadata, **named)
+    location = tables.get_table_metadata_location(**named)["metadataLocation"]
+    bucket, key = location.removeprefix("s3://").split("/", 1)
+    written = json.load(root.client("s3").get_object(Bucket=bucket, Key=key)["Body"])
+    assert (written["format-version"], written["location"]) == (2, f"s3://{bucket}")
+    assert [(field["id"], field["name"], field["type"]) for field in written["schemas"][0]["fields"]] == [
+        (1, "id", "long"),
+        (2, "price", "decimal(10, 2)"),
+    ]
+    with refused("BadRequestException", 400):
+        metadata = {"iceberg": {"schema": {"fields": [{"name": "id", "type": "nonsense"}]}}}
+        tables.create_table(format="ICEBERG", metadata=metadata, **(named | {"name": "other"}))
+    assert [table["name"] for table in tables.list_tables(tableBucketARN=lake)["tables"]] == ["orders"]

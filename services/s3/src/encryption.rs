@@ -21,6 +21,7 @@ use crate::documents;
 use crate::error::Error;
 use crate::model::{BlockedEncryptionTypes, EncryptionType};
 use crate::store::{Bucket, DefaultEncryption, Encryption, KmsEncryption};
+use crate::warehouses;
 
 /// The header that names the method.
 pub(crate) const METHOD: &str = "x-amz-server-side-encryption";
@@ -257,7 +258,7 @@ async fn with_kms(
     }
     check_signed(cx)?;
     let cx = in_region(cx, &bucket.region);
-    let kms = kms_key(at, key_id, bucket_key, &context);
+    let kms = in_table(&cx, at.0, kms_key(at, key_id, bucket_key, &context))?;
     let data_key = kms.data_key(&cx).await.map_err(refused)?;
     let (sealed, key_arn) = (data_key.sealed.clone(), data_key.kms_key_arn.clone());
     let kms = KmsEncryption {
@@ -393,6 +394,7 @@ async fn open_with_kms(cx: &Cx, at: (&str, &str), kms: &KmsEncryption) -> Result
     let region = Arn::parse(&kms.key_arn).map_or(cx.region(), |arn| arn.region);
     let cx = in_region(cx, region);
     let key = kms_key(at, &kms.key_arn, kms.bucket_key, &kms.context);
+    let key = in_table(&cx, at.0, key)?;
     let data_key = key.open_data_key(&cx, &kms.data_key).await.map_err(refused)?;
     Ok(body_key(&cx, kms, data_key.bytes()))
 }
@@ -416,6 +418,14 @@ fn kms_key<'a>(
     context.entry(PLACE.to_owned()).or_insert(place);
     let reuse = if bucket_key { BUCKET_KEY } else { Duration::ZERO };
     KmsKey { service: "s3", key_id, context, reuse }
+}
+
+/// Puts the ARN of the table in the place of the object's, where a bucket holds the files of one.
+fn in_table<'a>(cx: &Cx, bucket: &str, mut key: KmsKey<'a>) -> Result<KmsKey<'a>, Error> {
+    if let Some(table) = cx.read(|tx| warehouses::table_arn(tx, bucket))? {
+        key.context.insert(PLACE.to_owned(), table);
+    }
+    Ok(key)
 }
 
 /// KMS is asked in the region of the bucket, wherever the request came to.

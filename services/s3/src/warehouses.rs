@@ -67,6 +67,14 @@ pub(crate) fn bucket(tx: &(impl Tx + ?Sized), name: &str) -> Result<Option<Bucke
     Ok(Some(Bucket { location, encryption, ..fresh }))
 }
 
+/// The ARN of the table whose files lie in a bucket; nothing for other buckets.
+pub(crate) fn table_arn(tx: &(impl Tx + ?Sized), name: &str) -> Result<Option<String>, StoreError> {
+    if !tables::is_warehouse(name) {
+        return Ok(None);
+    }
+    Ok(WAREHOUSES.get(tx, name)?.map(|warehouse| warehouse.table_arn()))
+}
+
 /// Says in which way a call reaches the warehouse that it names, and refuses what warehouses do not have; what is about
 /// other buckets goes on to what else may stand for a bucket.
 pub(crate) fn reached(tx: &ReadTx<'_>, input: &mut dyn Struct) -> Result<Vec<Way>, Fault> {

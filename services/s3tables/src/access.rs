@@ -198,3 +198,76 @@ fn bucket_tags(tx: &ReadTx<'_>, _: &dyn Struct, checks: &mut [Check]) -> Result<
     }
     Ok(())
 }
+
+/// Several actions on the table that the path of a request of the catalog names.
+fn of_catalog(input: &dyn Struct, actions: &[&'static str]) -> Allowed {
+    let text = |name| input.text(name).unwrap_or_default().to_owned();
+    let table = any_table(&text("tableBucketARN"));
+    let access = actions
+        .iter()
+        .fold(Access::default(), |access, action| access.and(*action, table.clone()))
+        .with(NAMESPACE, [text("namespace")])
+        .with(TABLE, [text("name")]);
+    Ok(access.located(|tx, input, checks| locate(tx, input, checks)).refined(bucket_tags))
+}
+
+/// An action on the table bucket that stands in front of a path of the catalog.
+pub(crate) fn catalog_bucket(action: &'static str, input: &dyn Struct) -> Allowed {
+    let access = Access::to(action, input.text("tableBucketARN").unwrap_or_default());
+    Ok(access.refined(bucket_tags))
+}
+
+/// The same for the namespace in a path.
+pub(crate) fn catalog_namespace(action: &'static str, input: &dyn Struct) -> Allowed {
+    let access = catalog_bucket(action, input)?;
+    Ok(match input.text("namespace") {
+        Some(name) => access.with(NAMESPACE, [name.to_owned()]),
+        None => access,
+    })
+}
+
+/// Creating a table by the catalog.
+pub(crate) fn catalog_create(_: &Request, input: &dyn Struct) -> Allowed {
+    let access = catalog_namespace("s3tables:CreateTable", input)?;
+    let text = |name| input.text(name).unwrap_or_default().to_owned();
+    Ok(access
+        .and("s3tables:PutTableData", any_table(&text("tableBucketARN")))
+        .last_with(NAMESPACE, [text("namespace")])
+        .last_with(TABLE, [text("name")]))
+}
+
+/// Loading a table.
+pub(crate) fn catalog_load(_: &Request, input: &dyn Struct) -> Allowed {
+    of_catalog(input, &["s3tables:GetTableMetadataLocation", "s3tables:GetTableData"])
+}
+
+/// Changing a table.
+pub(crate) fn catalog_commit(_: &Request, input: &dyn Struct) -> Allowed {
+    const ACTIONS: [&str; 3] =
+        ["s3tables:UpdateTableMetadataLocation", "s3tables:PutTableData", "s3tables:GetTableData"];
+    of_catalog(input, &ACTIONS)
+}
+
+/// One action on the table in a path.
+pub(crate) fn catalog_table(action: &'static str, input: &dyn Struct) -> Allowed {
+    of_catalog(input, &[action])
+}
+
+/// Renaming the table that the body names.
+pub(crate) fn catalog_rename(_: &Request, input: &dyn Struct) -> Allowed {
+    let Some(input) = input.downcast_ref::<IcebergRenameTableInput>() else {
+        return Ok(Access::on_all());
+    };
+    let namespace = input.source.namespace.first().cloned().unwrap_or_default();
+    let access = Access::to("s3tables:RenameTable", any_table(&input.table_bucket_arn))
+        .with(NAMESPACE, [namespace])
+        .with(TABLE, [input.source.name.clone()]);
+    Ok(access.located(|tx, input, checks| locate_source(tx, input, checks)).refined(bucket_tags))
+}
+
+/// Puts the ARN of the table that is to be renamed in place of that of all tables.
+fn locate_source(tx: &ReadTx<'_>, input: &dyn Struct, checks: &mut [Check]) -> Result<(), Fault> {
+    let Some(input) = input.downcast_ref::<IcebergRenameTableInput>() else { return Ok(()) };
+    let namespace = input.source.namespace.first().map_or("", |name| name);
+    put_arn(tx, (&input.table_bucket_arn, namespace, &input.source.name), checks)
+}

@@ -6,13 +6,13 @@
 //!
 //! Limits are AWS's: names, 50 tags, 20 KiB of policy.
 //!
-//! What is missing, and said so where it is asked for: tables created with a schema, replication, migration from AWS Glue, logs
-//! of table buckets. No job
+//! What is missing, and said so where it is asked for: replication, migration from AWS Glue, logs of table buckets. No job
 //! maintains tables: configurations of maintenance and of the expiration of records are kept and told, and the status of each
 //! job says that it has not run.
 
 mod access;
 mod buckets;
+mod catalog;
 mod encryption;
 mod error;
 mod maintenance;
@@ -83,6 +83,38 @@ pub static OPERATIONS: &[Op] = operations! {
     write PutTableMaintenanceConfiguration => maintenance::put_table, access::table;
     read GetTableMaintenanceConfiguration => maintenance::get_table, access::table;
     read GetTableMaintenanceJobStatus => maintenance::job_status, access::table;
+
+    read IcebergGetConfig => catalog::config, |_, input| {
+        access::catalog_bucket("s3tables:GetTableBucket", input)
+    };
+    read IcebergListNamespaces => catalog::namespaces::list, |_, input| {
+        access::catalog_bucket("s3tables:ListNamespaces", input)
+    };
+    write IcebergCreateNamespace => catalog::namespaces::create, |_, input| {
+        access::catalog_bucket("s3tables:CreateNamespace", input)
+    };
+    read IcebergLoadNamespace => catalog::namespaces::load, |_, input| {
+        access::catalog_namespace("s3tables:GetNamespace", input)
+    };
+    read IcebergNamespaceExists => catalog::namespaces::exists, |_, input| {
+        access::catalog_namespace("s3tables:GetNamespace", input)
+    };
+    write IcebergDropNamespace => catalog::namespaces::drop, |_, input| {
+        access::catalog_namespace("s3tables:DeleteNamespace", input)
+    };
+    read IcebergListTables => catalog::tables::list, |_, input| {
+        access::catalog_namespace("s3tables:ListTables", input)
+    };
+    task IcebergCreateTable => catalog::tables::create, access::catalog_create;
+    task IcebergLoadTable => catalog::tables::load, access::catalog_load;
+    read IcebergTableExists => catalog::tables::exists, |_, input| {
+        access::catalog_table("s3tables:GetTable", input)
+    };
+    task IcebergCommitTable => catalog::tables::commit, access::catalog_commit;
+    write IcebergDropTable => catalog::tables::drop, |_, input| {
+        access::catalog_table("s3tables:DeleteTable", input)
+    };
+    write IcebergRenameTable => catalog::tables::rename, access::catalog_rename;
 
     write TagResource => tags::put, access::resource;
     write UntagResource => tags::remove, access::resource;

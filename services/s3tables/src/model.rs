@@ -95,6 +95,39 @@ pub static SERVICE: wire::Service = wire::Service {
             "GET",
             "/tables/{tableBucketARN}/{namespace}/{name}/storage-class",
         ),
+        operation(
+            "IcebergCommitTable",
+            "POST",
+            "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        ),
+        operation("IcebergCreateNamespace", "POST", "/iceberg/v1/{prefix}/namespaces"),
+        operation(
+            "IcebergCreateTable",
+            "POST",
+            "/iceberg/v1/{prefix}/namespaces/{namespace}/tables",
+        ),
+        operation("IcebergDropNamespace", "DELETE", "/iceberg/v1/{prefix}/namespaces/{namespace}"),
+        operation(
+            "IcebergDropTable",
+            "DELETE",
+            "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        ),
+        operation("IcebergGetConfig", "GET", "/iceberg/v1/config"),
+        operation("IcebergListNamespaces", "GET", "/iceberg/v1/{prefix}/namespaces"),
+        operation("IcebergListTables", "GET", "/iceberg/v1/{prefix}/namespaces/{namespace}/tables"),
+        operation("IcebergLoadNamespace", "GET", "/iceberg/v1/{prefix}/namespaces/{namespace}"),
+        operation(
+            "IcebergLoadTable",
+            "GET",
+            "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        ),
+        operation("IcebergNamespaceExists", "HEAD", "/iceberg/v1/{prefix}/namespaces/{namespace}"),
+        operation("IcebergRenameTable", "POST", "/iceberg/v1/{prefix}/tables/rename"),
+        operation(
+            "IcebergTableExists",
+            "HEAD",
+            "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+        ),
         operation("ListNamespaces", "GET", "/namespaces/{tableBucketARN}"),
         operation("ListTableBuckets", "GET", "/buckets"),
         operation("ListTableMigrations", "GET", "/list-table-migrations"),
@@ -140,11 +173,25 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::ACCESS_DENIED_EXCEPTION,
         ),
         error(
+            "AlreadyExistsException",
+            ("AlreadyExistsException", "AlreadyExistsException"),
+            409,
+            true,
+            &schema::ALREADY_EXISTS_EXCEPTION,
+        ),
+        error(
             "BadRequestException",
             ("BadRequestException", "BadRequestException"),
             400,
             true,
             &schema::BAD_REQUEST_EXCEPTION,
+        ),
+        error(
+            "CommitFailedException",
+            ("CommitFailedException", "CommitFailedException"),
+            409,
+            true,
+            &schema::COMMIT_FAILED_EXCEPTION,
         ),
         error(
             "ConflictException",
@@ -161,6 +208,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::FORBIDDEN_EXCEPTION,
         ),
         error(
+            "IcebergBadRequestException",
+            ("IcebergBadRequestException", "IcebergBadRequestException"),
+            400,
+            true,
+            &schema::ICEBERG_BAD_REQUEST_EXCEPTION,
+        ),
+        error(
             "InternalServerErrorException",
             ("InternalServerErrorException", "InternalServerErrorException"),
             500,
@@ -173,6 +227,27 @@ pub static SERVICE: wire::Service = wire::Service {
             405,
             true,
             &schema::METHOD_NOT_ALLOWED_EXCEPTION,
+        ),
+        error(
+            "NamespaceNotEmptyException",
+            ("NamespaceNotEmptyException", "NamespaceNotEmptyException"),
+            409,
+            true,
+            &schema::NAMESPACE_NOT_EMPTY_EXCEPTION,
+        ),
+        error(
+            "NoSuchNamespaceException",
+            ("NoSuchNamespaceException", "NoSuchNamespaceException"),
+            404,
+            true,
+            &schema::NO_SUCH_NAMESPACE_EXCEPTION,
+        ),
+        error(
+            "NoSuchTableException",
+            ("NoSuchTableException", "NoSuchTableException"),
+            404,
+            true,
+            &schema::NO_SUCH_TABLE_EXCEPTION,
         ),
         error(
             "NotFoundException",
@@ -1018,6 +1093,318 @@ impl wire::OperationShape for GetTableStorageClass {
     };
 }
 
+pub struct IcebergCommitTable;
+
+impl wire::OperationShape for IcebergCommitTable {
+    type Input = IcebergCommitTableInput;
+    type Output = IcebergCommitTableOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergCommitTable",
+            method: "POST",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+            status: 200,
+            input: &schema::ICEBERG_COMMIT_TABLE_REQUEST,
+            output: &schema::ICEBERG_COMMIT_TABLE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergCreateNamespace;
+
+impl wire::OperationShape for IcebergCreateNamespace {
+    type Input = IcebergCreateNamespaceInput;
+    type Output = IcebergCreateNamespaceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergCreateNamespace",
+            method: "POST",
+            uri: "/iceberg/v1/{prefix}/namespaces",
+            status: 200,
+            input: &schema::ICEBERG_CREATE_NAMESPACE_REQUEST,
+            output: &schema::ICEBERG_NAMESPACE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergCreateTable;
+
+impl wire::OperationShape for IcebergCreateTable {
+    type Input = IcebergCreateTableInput;
+    type Output = IcebergCreateTableOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergCreateTable",
+            method: "POST",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables",
+            status: 200,
+            input: &schema::ICEBERG_CREATE_TABLE_REQUEST,
+            output: &schema::ICEBERG_LOAD_TABLE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergDropNamespace;
+
+impl wire::OperationShape for IcebergDropNamespace {
+    type Input = IcebergDropNamespaceInput;
+    type Output = IcebergDropNamespaceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergDropNamespace",
+            method: "DELETE",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}",
+            status: 204,
+            input: &schema::ICEBERG_NAMESPACE_REQUEST,
+            output: &schema::ICEBERG_DROP_NAMESPACE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergDropTable;
+
+impl wire::OperationShape for IcebergDropTable {
+    type Input = IcebergDropTableInput;
+    type Output = IcebergDropTableOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergDropTable",
+            method: "DELETE",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+            status: 204,
+            input: &schema::ICEBERG_DROP_TABLE_REQUEST,
+            output: &schema::ICEBERG_DROP_TABLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergGetConfig;
+
+impl wire::OperationShape for IcebergGetConfig {
+    type Input = IcebergGetConfigInput;
+    type Output = IcebergGetConfigOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergGetConfig",
+            method: "GET",
+            uri: "/iceberg/v1/config",
+            status: 200,
+            input: &schema::ICEBERG_GET_CONFIG_REQUEST,
+            output: &schema::ICEBERG_GET_CONFIG_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergListNamespaces;
+
+impl wire::OperationShape for IcebergListNamespaces {
+    type Input = IcebergListNamespacesInput;
+    type Output = IcebergListNamespacesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergListNamespaces",
+            method: "GET",
+            uri: "/iceberg/v1/{prefix}/namespaces",
+            status: 200,
+            input: &schema::ICEBERG_LIST_NAMESPACES_REQUEST,
+            output: &schema::ICEBERG_LIST_NAMESPACES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergListTables;
+
+impl wire::OperationShape for IcebergListTables {
+    type Input = IcebergListTablesInput;
+    type Output = IcebergListTablesOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergListTables",
+            method: "GET",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables",
+            status: 200,
+            input: &schema::ICEBERG_LIST_TABLES_REQUEST,
+            output: &schema::ICEBERG_LIST_TABLES_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergLoadNamespace;
+
+impl wire::OperationShape for IcebergLoadNamespace {
+    type Input = IcebergLoadNamespaceInput;
+    type Output = IcebergLoadNamespaceOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergLoadNamespace",
+            method: "GET",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}",
+            status: 200,
+            input: &schema::ICEBERG_NAMESPACE_REQUEST,
+            output: &schema::ICEBERG_NAMESPACE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergLoadTable;
+
+impl wire::OperationShape for IcebergLoadTable {
+    type Input = IcebergLoadTableInput;
+    type Output = IcebergLoadTableOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergLoadTable",
+            method: "GET",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+            status: 200,
+            input: &schema::ICEBERG_LOAD_TABLE_REQUEST,
+            output: &schema::ICEBERG_LOAD_TABLE_RESPONSE,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergNamespaceExists;
+
+impl wire::OperationShape for IcebergNamespaceExists {
+    type Input = IcebergNamespaceExistsInput;
+    type Output = IcebergNamespaceExistsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergNamespaceExists",
+            method: "HEAD",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}",
+            status: 204,
+            input: &schema::ICEBERG_NAMESPACE_REQUEST,
+            output: &schema::ICEBERG_NAMESPACE_EXISTS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergRenameTable;
+
+impl wire::OperationShape for IcebergRenameTable {
+    type Input = IcebergRenameTableInput;
+    type Output = IcebergRenameTableOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergRenameTable",
+            method: "POST",
+            uri: "/iceberg/v1/{prefix}/tables/rename",
+            status: 204,
+            input: &schema::ICEBERG_RENAME_TABLE_REQUEST,
+            output: &schema::ICEBERG_RENAME_TABLE_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
+pub struct IcebergTableExists;
+
+impl wire::OperationShape for IcebergTableExists {
+    type Input = IcebergTableExistsInput;
+    type Output = IcebergTableExistsOutput;
+    const MODEL: &'static wire::Operation = {
+        static OPERATION: wire::Operation = wire::Operation {
+            name: "IcebergTableExists",
+            method: "HEAD",
+            uri: "/iceberg/v1/{prefix}/namespaces/{namespace}/tables/{table}",
+            status: 204,
+            input: &schema::ICEBERG_TABLE_REQUEST,
+            output: &schema::ICEBERG_TABLE_EXISTS_OUTPUT,
+            result_wrapper: "",
+            input_root: "",
+            output_root: "",
+            errors: &[],
+            unsigned: false,
+            checksum_required: false,
+        };
+        &OPERATION
+    };
+}
+
 pub struct ListNamespaces;
 
 impl wire::OperationShape for ListNamespaces {
@@ -1515,6 +1902,38 @@ impl wire::OperationShape for UpdateTableMetadataLocation {
         &OPERATION
     };
 }
+
+pub type IcebergCreateNamespaceOutput = IcebergNamespaceResponse;
+
+pub type IcebergCreateTableOutput = IcebergLoadTableResponse;
+
+pub type IcebergDropNamespaceInput = IcebergNamespaceRequest;
+
+pub type IcebergLoadNamespaceInput = IcebergNamespaceRequest;
+
+pub type IcebergLoadNamespaceOutput = IcebergNamespaceResponse;
+
+pub type IcebergLoadTableOutput = IcebergLoadTableResponse;
+
+pub type IcebergNamespaceExistsInput = IcebergNamespaceRequest;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlreadyExistsException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(AlreadyExistsException, schema::ALREADY_EXISTS_EXCEPTION, {
+    0 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommitFailedException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(CommitFailedException, schema::COMMIT_FAILED_EXCEPTION, {
+    0 => error,
+});
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateNamespaceInput {
@@ -2050,6 +2469,40 @@ wire::structure!(GetTableStorageClassOutput, schema::GET_TABLE_STORAGE_CLASS_RES
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergBadRequestException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(IcebergBadRequestException, schema::ICEBERG_BAD_REQUEST_EXCEPTION, {
+    0 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergCommitTableInput {
+    pub identifier: Option<wire::Document>,
+    pub name: String,
+    pub namespace: String,
+    pub requirements: Vec<wire::Document>,
+    pub table_bucket_arn: String,
+    pub updates: Vec<wire::Document>,
+}
+
+wire::structure!(IcebergCommitTableInput, schema::ICEBERG_COMMIT_TABLE_REQUEST, {
+    0 => identifier, 1 => name, 2 => namespace, 3 => requirements, 4 => table_bucket_arn,
+    5 => updates,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergCommitTableOutput {
+    pub metadata: Option<wire::Document>,
+    pub metadata_location: Option<String>,
+}
+
+wire::structure!(IcebergCommitTableOutput, schema::ICEBERG_COMMIT_TABLE_RESPONSE, {
+    0 => metadata, 1 => metadata_location,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IcebergCompactionSettings {
     pub target_file_size_mb: Option<i32>,
     pub strategy: Option<IcebergCompactionStrategy>,
@@ -2067,6 +2520,165 @@ wire::enumeration!(IcebergCompactionStrategy {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergCreateNamespaceInput {
+    pub namespace: Vec<String>,
+    pub properties: Option<BTreeMap<String, String>>,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergCreateNamespaceInput, schema::ICEBERG_CREATE_NAMESPACE_REQUEST, {
+    0 => namespace, 1 => properties, 2 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergCreateTableInput {
+    pub location: Option<String>,
+    pub name: String,
+    pub namespace: String,
+    pub partition_spec: Option<wire::Document>,
+    pub properties: Option<BTreeMap<String, String>>,
+    pub schema: wire::Document,
+    pub stage_create: Option<bool>,
+    pub table_bucket_arn: String,
+    pub write_order: Option<wire::Document>,
+}
+
+wire::structure!(IcebergCreateTableInput, schema::ICEBERG_CREATE_TABLE_REQUEST, {
+    0 => location, 1 => name, 2 => namespace, 3 => partition_spec, 4 => properties, 5 => schema,
+    6 => stage_create, 7 => table_bucket_arn, 8 => write_order,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergDropNamespaceOutput {}
+
+wire::structure!(IcebergDropNamespaceOutput, schema::ICEBERG_DROP_NAMESPACE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergDropTableOutput {}
+
+wire::structure!(IcebergDropTableOutput, schema::ICEBERG_DROP_TABLE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergDropTableInput {
+    pub name: String,
+    pub namespace: String,
+    pub purge_requested: Option<bool>,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergDropTableInput, schema::ICEBERG_DROP_TABLE_REQUEST, {
+    0 => name, 1 => namespace, 2 => purge_requested, 3 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergErrorModel {
+    pub code: Option<i32>,
+    pub message: Option<String>,
+    pub r#type: Option<String>,
+}
+
+wire::structure!(IcebergErrorModel, schema::ICEBERG_ERROR_MODEL, {
+    0 => code, 1 => message, 2 => r#type,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergGetConfigInput {
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergGetConfigInput, schema::ICEBERG_GET_CONFIG_REQUEST, {
+    0 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergGetConfigOutput {
+    pub defaults: Option<BTreeMap<String, String>>,
+    pub endpoints: Option<Vec<String>>,
+    pub overrides: Option<BTreeMap<String, String>>,
+}
+
+wire::structure!(IcebergGetConfigOutput, schema::ICEBERG_GET_CONFIG_RESPONSE, {
+    0 => defaults, 1 => endpoints, 2 => overrides,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergIdentifier {
+    pub name: String,
+    pub namespace: Vec<String>,
+}
+
+wire::structure!(IcebergIdentifier, schema::ICEBERG_IDENTIFIER, {
+    0 => name, 1 => namespace,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergListNamespacesInput {
+    pub page_size: Option<i32>,
+    pub page_token: Option<String>,
+    pub parent: Option<String>,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergListNamespacesInput, schema::ICEBERG_LIST_NAMESPACES_REQUEST, {
+    0 => page_size, 1 => page_token, 2 => parent, 3 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergListNamespacesOutput {
+    pub namespaces: Option<Vec<Vec<String>>>,
+    pub next_page_token: Option<String>,
+}
+
+wire::structure!(IcebergListNamespacesOutput, schema::ICEBERG_LIST_NAMESPACES_RESPONSE, {
+    0 => namespaces, 1 => next_page_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergListTablesInput {
+    pub namespace: String,
+    pub page_size: Option<i32>,
+    pub page_token: Option<String>,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergListTablesInput, schema::ICEBERG_LIST_TABLES_REQUEST, {
+    0 => namespace, 1 => page_size, 2 => page_token, 3 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergListTablesOutput {
+    pub identifiers: Option<Vec<IcebergIdentifier>>,
+    pub next_page_token: Option<String>,
+}
+
+wire::structure!(IcebergListTablesOutput, schema::ICEBERG_LIST_TABLES_RESPONSE, {
+    0 => identifiers, 1 => next_page_token,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergLoadTableInput {
+    pub name: String,
+    pub namespace: String,
+    pub snapshots: Option<String>,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergLoadTableInput, schema::ICEBERG_LOAD_TABLE_REQUEST, {
+    0 => name, 1 => namespace, 2 => snapshots, 3 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergLoadTableResponse {
+    pub config: Option<BTreeMap<String, String>>,
+    pub metadata: Option<wire::Document>,
+    pub metadata_location: Option<String>,
+}
+
+wire::structure!(IcebergLoadTableResponse, schema::ICEBERG_LOAD_TABLE_RESPONSE, {
+    0 => config, 1 => metadata, 2 => metadata_location,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IcebergMetadata {
     pub schema: Option<IcebergSchema>,
     pub schema_v2: Option<IcebergSchemaV2>,
@@ -2077,6 +2689,31 @@ pub struct IcebergMetadata {
 
 wire::structure!(IcebergMetadata, schema::ICEBERG_METADATA, {
     0 => schema, 1 => schema_v2, 2 => partition_spec, 3 => write_order, 4 => properties,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergNamespaceExistsOutput {}
+
+wire::structure!(IcebergNamespaceExistsOutput, schema::ICEBERG_NAMESPACE_EXISTS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergNamespaceRequest {
+    pub namespace: String,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergNamespaceRequest, schema::ICEBERG_NAMESPACE_REQUEST, {
+    0 => namespace, 1 => table_bucket_arn,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergNamespaceResponse {
+    pub namespace: Option<Vec<String>>,
+    pub properties: Option<BTreeMap<String, String>>,
+}
+
+wire::structure!(IcebergNamespaceResponse, schema::ICEBERG_NAMESPACE_RESPONSE, {
+    0 => namespace, 1 => properties,
 });
 
 wire::enumeration!(IcebergNullOrder {
@@ -2104,6 +2741,22 @@ pub struct IcebergPartitionSpec {
 
 wire::structure!(IcebergPartitionSpec, schema::ICEBERG_PARTITION_SPEC, {
     0 => fields, 1 => spec_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergRenameTableOutput {}
+
+wire::structure!(IcebergRenameTableOutput, schema::ICEBERG_RENAME_TABLE_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergRenameTableInput {
+    pub destination: IcebergIdentifier,
+    pub source: IcebergIdentifier,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergRenameTableInput, schema::ICEBERG_RENAME_TABLE_REQUEST, {
+    0 => destination, 1 => source, 2 => table_bucket_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2162,6 +2815,22 @@ pub struct IcebergSortOrder {
 
 wire::structure!(IcebergSortOrder, schema::ICEBERG_SORT_ORDER, {
     0 => order_id, 1 => fields,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergTableExistsOutput {}
+
+wire::structure!(IcebergTableExistsOutput, schema::ICEBERG_TABLE_EXISTS_OUTPUT, {});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IcebergTableExistsInput {
+    pub name: String,
+    pub namespace: String,
+    pub table_bucket_arn: String,
+}
+
+wire::structure!(IcebergTableExistsInput, schema::ICEBERG_TABLE_REQUEST, {
+    0 => name, 1 => namespace, 2 => table_bucket_arn,
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -2274,6 +2943,15 @@ wire::structure!(ManagedTableInformation, schema::MANAGED_TABLE_INFORMATION, {
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
+pub struct NamespaceNotEmptyException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(NamespaceNotEmptyException, schema::NAMESPACE_NOT_EMPTY_EXCEPTION, {
+    0 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NamespaceSummary {
     pub namespace: Option<Vec<String>>,
     pub created_at: Option<wire::Timestamp>,
@@ -2286,6 +2964,24 @@ pub struct NamespaceSummary {
 wire::structure!(NamespaceSummary, schema::NAMESPACE_SUMMARY, {
     0 => namespace, 1 => created_at, 2 => created_by, 3 => owner_account_id, 4 => namespace_id,
     5 => table_bucket_id,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchNamespaceException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(NoSuchNamespaceException, schema::NO_SUCH_NAMESPACE_EXCEPTION, {
+    0 => error,
+});
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NoSuchTableException {
+    pub error: Option<IcebergErrorModel>,
+}
+
+wire::structure!(NoSuchTableException, schema::NO_SUCH_TABLE_EXCEPTION, {
+    0 => error,
 });
 
 wire::enumeration!(OpenTableFormat {
@@ -2796,9 +3492,19 @@ mod schema {
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
         Constraint::NONE,
     );
+    pub(super) static ALREADY_EXISTS_EXCEPTION: Schema = schema(
+        "AlreadyExistsException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static BAD_REQUEST_EXCEPTION: Schema = schema(
         "BadRequestException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static COMMIT_FAILED_EXCEPTION: Schema = schema(
+        "CommitFailedException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
         Constraint::NONE,
     );
     pub(super) static CONFLICT_EXCEPTION: Schema = schema(
@@ -3276,6 +3982,31 @@ mod schema {
         )]),
         Constraint::NONE,
     );
+    pub(super) static ICEBERG_BAD_REQUEST_EXCEPTION: Schema = schema(
+        "IcebergBadRequestException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_COMMIT_TABLE_REQUEST: Schema = schema(
+        "IcebergCommitTableRequest",
+        Kind::Structure(&[
+            body("identifier", &DOCUMENT, Flags::NONE),
+            bound("name", &TABLE_NAME, Path, "table", Flags::REQUIRED),
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            body("requirements", &ICEBERG_DOCUMENTS, Flags::REQUIRED),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+            body("updates", &ICEBERG_DOCUMENTS, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_COMMIT_TABLE_RESPONSE: Schema = schema(
+        "IcebergCommitTableResponse",
+        Kind::Structure(&[
+            body("metadata", &DOCUMENT, Flags::REQUIRED),
+            bound("metadataLocation", &STRING, Body, "metadata-location", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ICEBERG_COMPACTION_SETTINGS: Schema = schema(
         "IcebergCompactionSettings",
         Kind::Structure(&[
@@ -3289,6 +4020,143 @@ mod schema {
         Kind::Enum(super::IcebergCompactionStrategy::NAMES),
         Constraint::NONE,
     );
+    pub(super) static ICEBERG_CREATE_NAMESPACE_REQUEST: Schema = schema(
+        "IcebergCreateNamespaceRequest",
+        Kind::Structure(&[
+            body("namespace", &CREATE_NAMESPACE_REQUEST_NAMESPACE_LIST, Flags::REQUIRED),
+            body("properties", &TABLE_PROPERTIES, Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_CREATE_TABLE_REQUEST: Schema = schema(
+        "IcebergCreateTableRequest",
+        Kind::Structure(&[
+            body("location", &STRING, Flags::NONE),
+            body("name", &TABLE_NAME, Flags::REQUIRED),
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("partitionSpec", &DOCUMENT, Body, "partition-spec", Flags::NONE),
+            body("properties", &TABLE_PROPERTIES, Flags::NONE),
+            body("schema", &DOCUMENT, Flags::REQUIRED),
+            bound("stageCreate", &BOOLEAN, Body, "stage-create", Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+            bound("writeOrder", &DOCUMENT, Body, "write-order", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_DOCUMENTS: Schema =
+        schema("IcebergDocuments", list(&DOCUMENT, "member", false, false), Constraint::NONE);
+    pub(super) static ICEBERG_DROP_NAMESPACE_OUTPUT: Schema =
+        schema("IcebergDropNamespaceOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ICEBERG_DROP_TABLE_OUTPUT: Schema =
+        schema("IcebergDropTableOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ICEBERG_DROP_TABLE_REQUEST: Schema = schema(
+        "IcebergDropTableRequest",
+        Kind::Structure(&[
+            bound("name", &TABLE_NAME, Path, "table", Flags::REQUIRED),
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("purgeRequested", &BOOLEAN, Query, "purgeRequested", Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_ERROR_MODEL: Schema = schema(
+        "IcebergErrorModel",
+        Kind::Structure(&[
+            body("code", &INTEGER, Flags::REQUIRED),
+            body("message", &STRING, Flags::REQUIRED),
+            body("type", &STRING, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_GET_CONFIG_REQUEST: Schema = schema(
+        "IcebergGetConfigRequest",
+        Kind::Structure(&[bound(
+            "tableBucketARN",
+            &TABLE_BUCKET_ARN,
+            Query,
+            "warehouse",
+            Flags::REQUIRED,
+        )]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_GET_CONFIG_RESPONSE: Schema = schema(
+        "IcebergGetConfigResponse",
+        Kind::Structure(&[
+            body("defaults", &TABLE_PROPERTIES, Flags::REQUIRED),
+            body("endpoints", &ICEBERG_TEXTS, Flags::NONE),
+            body("overrides", &TABLE_PROPERTIES, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_IDENTIFIER: Schema = schema(
+        "IcebergIdentifier",
+        Kind::Structure(&[
+            body("name", &TABLE_NAME, Flags::REQUIRED),
+            body("namespace", &NAMESPACE_LIST, Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_IDENTIFIERS: Schema = schema(
+        "IcebergIdentifiers",
+        list(&ICEBERG_IDENTIFIER, "member", false, false),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LIST_NAMESPACES_REQUEST: Schema = schema(
+        "IcebergListNamespacesRequest",
+        Kind::Structure(&[
+            bound("pageSize", &INTEGER, Query, "pageSize", Flags::NONE),
+            bound("pageToken", &NEXT_TOKEN, Query, "pageToken", Flags::NONE),
+            bound("parent", &NAMESPACE_NAME, Query, "parent", Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LIST_NAMESPACES_RESPONSE: Schema = schema(
+        "IcebergListNamespacesResponse",
+        Kind::Structure(&[
+            body("namespaces", &ICEBERG_NAMES, Flags::REQUIRED),
+            bound("nextPageToken", &STRING, Body, "next-page-token", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LIST_TABLES_REQUEST: Schema = schema(
+        "IcebergListTablesRequest",
+        Kind::Structure(&[
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("pageSize", &INTEGER, Query, "pageSize", Flags::NONE),
+            bound("pageToken", &NEXT_TOKEN, Query, "pageToken", Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LIST_TABLES_RESPONSE: Schema = schema(
+        "IcebergListTablesResponse",
+        Kind::Structure(&[
+            body("identifiers", &ICEBERG_IDENTIFIERS, Flags::REQUIRED),
+            bound("nextPageToken", &STRING, Body, "next-page-token", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LOAD_TABLE_REQUEST: Schema = schema(
+        "IcebergLoadTableRequest",
+        Kind::Structure(&[
+            bound("name", &TABLE_NAME, Path, "table", Flags::REQUIRED),
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("snapshots", &STRING, Query, "snapshots", Flags::NONE),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_LOAD_TABLE_RESPONSE: Schema = schema(
+        "IcebergLoadTableResponse",
+        Kind::Structure(&[
+            body("config", &TABLE_PROPERTIES, Flags::NONE),
+            body("metadata", &DOCUMENT, Flags::REQUIRED),
+            bound("metadataLocation", &STRING, Body, "metadata-location", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
     pub(super) static ICEBERG_METADATA: Schema = schema(
         "IcebergMetadata",
         Kind::Structure(&[
@@ -3296,6 +4164,26 @@ mod schema {
             body("schemaV2", &ICEBERG_SCHEMA_V2, Flags::NONE),
             body("partitionSpec", &ICEBERG_PARTITION_SPEC, Flags::NONE),
             body("writeOrder", &ICEBERG_SORT_ORDER, Flags::NONE),
+            body("properties", &TABLE_PROPERTIES, Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_NAMES: Schema =
+        schema("IcebergNames", list(&NAMESPACE_LIST, "member", false, false), Constraint::NONE);
+    pub(super) static ICEBERG_NAMESPACE_EXISTS_OUTPUT: Schema =
+        schema("IcebergNamespaceExistsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ICEBERG_NAMESPACE_REQUEST: Schema = schema(
+        "IcebergNamespaceRequest",
+        Kind::Structure(&[
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_NAMESPACE_RESPONSE: Schema = schema(
+        "IcebergNamespaceResponse",
+        Kind::Structure(&[
+            body("namespace", &NAMESPACE_LIST, Flags::REQUIRED),
             body("properties", &TABLE_PROPERTIES, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -3322,6 +4210,17 @@ mod schema {
         Kind::Structure(&[
             body("fields", &ICEBERG_PARTITION_FIELD_LIST, Flags::REQUIRED),
             bound("specId", &INTEGER, Body, "spec-id", Flags::NONE),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_RENAME_TABLE_OUTPUT: Schema =
+        schema("IcebergRenameTableOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ICEBERG_RENAME_TABLE_REQUEST: Schema = schema(
+        "IcebergRenameTableRequest",
+        Kind::Structure(&[
+            body("destination", &ICEBERG_IDENTIFIER, Flags::REQUIRED),
+            body("source", &ICEBERG_IDENTIFIER, Flags::REQUIRED),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
         ]),
         Constraint::NONE,
     );
@@ -3376,6 +4275,19 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static ICEBERG_TABLE_EXISTS_OUTPUT: Schema =
+        schema("IcebergTableExistsOutput", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ICEBERG_TABLE_REQUEST: Schema = schema(
+        "IcebergTableRequest",
+        Kind::Structure(&[
+            bound("name", &TABLE_NAME, Path, "table", Flags::REQUIRED),
+            bound("namespace", &NAMESPACE_NAME, Path, "namespace", Flags::REQUIRED),
+            bound("tableBucketARN", &TABLE_BUCKET_ARN, Path, "prefix", Flags::REQUIRED),
+        ]),
+        Constraint::NONE,
+    );
+    pub(super) static ICEBERG_TEXTS: Schema =
+        schema("IcebergTexts", list(&STRING, "member", false, false), Constraint::NONE);
     pub(super) static ICEBERG_UNREFERENCED_FILE_REMOVAL_SETTINGS: Schema = schema(
         "IcebergUnreferencedFileRemovalSettings",
         Kind::Structure(&[
@@ -3501,6 +4413,11 @@ mod schema {
         Kind::String,
         matching(Some(1), Some(255), "[0-9a-z_]*", "[0-9a-z_]*"),
     );
+    pub(super) static NAMESPACE_NOT_EMPTY_EXCEPTION: Schema = schema(
+        "NamespaceNotEmptyException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static NAMESPACE_SUMMARY: Schema = schema(
         "NamespaceSummary",
         Kind::Structure(&[
@@ -3520,6 +4437,16 @@ mod schema {
     );
     pub(super) static NEXT_TOKEN: Schema =
         schema("NextToken", Kind::String, limits(Some(1), Some(2048)));
+    pub(super) static NO_SUCH_NAMESPACE_EXCEPTION: Schema = schema(
+        "NoSuchNamespaceException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
+        Constraint::NONE,
+    );
+    pub(super) static NO_SUCH_TABLE_EXCEPTION: Schema = schema(
+        "NoSuchTableException",
+        Kind::Structure(&[body("error", &ICEBERG_ERROR_MODEL, Flags::NONE)]),
+        Constraint::NONE,
+    );
     pub(super) static NOT_FOUND_EXCEPTION: Schema = schema(
         "NotFoundException",
         Kind::Structure(&[body("message", &STRING, Flags::NONE)]),

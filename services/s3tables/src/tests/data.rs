@@ -1,5 +1,6 @@
 //! The files of tables, as S3 serves them.
 
+use super::policies::user;
 use super::*;
 use fogbank_testkit::expect;
 
@@ -106,6 +107,20 @@ async fn files_are_sealed_with_the_tables_key() {
     assert_eq!(written["ServerSideEncryption"], "aws:kms");
     assert_eq!(written["SSEKMSKeyId"], key);
     assert_eq!(&*get(&world, &bucket, "data/1.parquet").await.expect("read"), b"hello");
+    // KMS is told of the table and not of the file.
+    let of = |context: &str| {
+        json!([
+            {"Effect": "Allow", "Action": "s3tables:*", "Resource": "*"},
+            {"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Condition": {
+                "StringLike": {"kms:EncryptionContext:aws:s3:arn": context},
+            }},
+        ])
+    };
+    let writer = user(&world, "writer", Some(of(&format!("{LAKE}/table/*")))).await;
+    put_as(&world, writer.clone(), &bucket, "k").await.expect("written");
+    get_as(&world, writer, &bucket, "data/1.parquet").await.expect("read");
+    let other = user(&world, "other", Some(of("arn:aws:s3:::*"))).await;
+    assert!(put_as(&world, other, &bucket, "k").await.is_err());
     world.call("kms:DisableKey", json!({"KeyId": key})).await.expect("disabled");
     assert!(get(&world, &bucket, "data/1.parquet").await.is_err());
 }

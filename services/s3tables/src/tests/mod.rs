@@ -1,6 +1,7 @@
 //! The operations through the whole pipeline, in process.
 
 mod buckets;
+mod catalog;
 mod data;
 mod managed;
 mod policies;

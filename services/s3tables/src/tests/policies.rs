@@ -4,7 +4,7 @@ use super::*;
 use fogbank_testkit::expect;
 
 /// A user of the account with a policy of its own, or none.
-async fn user(world: &World, name: &str, policy: Option<Value>) -> Principal {
+pub(super) async fn user(world: &World, name: &str, policy: Option<Value>) -> Principal {
     world.call("iam:CreateUser", json!({"UserName": name})).await.expect("a user");
     if let Some(statement) = policy {
         let document = json!({"Version": "2012-10-17", "Statement": statement}).to_string();
