@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from support import allow, policy, refused
+from botocore.exceptions import BotoCoreError, ClientError
+from support import Caller, allow, policy, refused
 
 HERE = Path(__file__).resolve().parent
 
@@ -143,3 +146,55 @@ def test_a_schema_makes_the_first_metadata(root, tables, lake):
         metadata = {"iceberg": {"schema": {"fields": [{"name": "id", "type": "nonsense"}]}}}
         tables.create_table(format="ICEBERG", metadata=metadata, **(named | {"name": "other"}))
     assert [table["name"] for table in tables.list_tables(tableBucketARN=lake)["tables"]] == ["orders"]
+
+
+def test_tables_and_their_files_survive_kills(start):
+    server = start()
+    root = Caller(server.endpoint, "222200000031", "222200000031", "test")
+    tables, s3 = root.client("s3tables"), root.client("s3")
+    arn = tables.create_table_bucket(name="killed")["arn"]
+    tables.create_namespace(tableBucketARN=arn, namespace=["ns"])
+    metadata = {"iceberg": {"schema": {"fields": [{"name": "id", "type": "long"}]}}}
+    kept, dropped = {}, []
+
+    def work(worker):
+        number = 0
+        while True:
+            name = f"t{worker}_{number}"
+            named = {"tableBucketARN": arn, "namespace": "ns", "name": name}
+            try:
+                tables.create_table(format="ICEBERG", metadata=metadata, **named)
+                bucket = tables.get_table(**named)["warehouseLocation"].removeprefix("s3://")
+                s3.put_object(Bucket=bucket, Key="data", Body=name.encode())
+                kept[name] = bucket
+                if number % 3 == 2:
+                    kept.pop(name)
+                    tables.delete_table(**named)
+                    dropped.append((name, bucket))
+            except (BotoCoreError, ClientError):
+                return
+            number += 1
+
+    for round in range(2):
+        workers = [threading.Thread(target=work, args=(f"{round}_{worker}",)) for worker in range(3)]
+        for worker in workers:
+            worker.start()
+        time.sleep(2)
+        server.kill()
+        for worker in workers:
+            worker.join()
+        server.start()
+    assert len(kept) > 3 and dropped, (len(kept), len(dropped))
+    pages = tables.get_paginator("list_tables").paginate(tableBucketARN=arn)
+    there = {table["name"]: table["tableARN"] for page in pages for table in page["tables"]}
+    assert not set(kept) - set(there)
+    assert not {name for name, _ in dropped} & set(there)
+    for name, bucket in kept.items():
+        assert s3.get_object(Bucket=bucket, Key="data")["Body"].read() == name.encode()
+    # What was not acknowledged is whole or not there.
+    for table in there.values():
+        bucket, key = tables.get_table(tableArn=table)["metadataLocation"].removeprefix("s3://").split("/", 1)
+        assert json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])["format-version"] == 2
+    for _, bucket in dropped:
+        with refused("NoSuchBucket", 404):
+            s3.get_object(Bucket=bucket, Key="data")

@@ -72,7 +72,6 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3", "fogbank-accesspoints", "S3 is reached through the access points"),
     ("fogbank-s3control", "fogbank-accesspoints", "S3 Control writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-tablebuckets", "S3 serves the files of the tables"),
-    ("fogbank-s3tables", "fogbank-iceberg", "S3 Tables writes the metadata of tables"),
     ("fogbank-s3tables", "fogbank-tablebuckets", "S3 Tables writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
     ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
