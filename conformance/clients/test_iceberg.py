@@ -4,15 +4,21 @@ The tables are written by an example of the crate, which `cargo test` builds bes
 """
 
 import datetime
+import decimal
 import json
 import os
 import pathlib
 import subprocess
 
 import fastavro
+import pyarrow
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import StaticTable
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import StringType
 
+# Beside the binary, as cargo has it.
 EXAMPLE = pathlib.Path(os.environ.get("FOGBANK_BIN", "target/debug/fogbank")).parent / "examples" / "iceberg_table"
 DAY = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
 
@@ -67,6 +73,12 @@ def test_every_commit_is_read_whole(commits):
             table = StaticTable.from_metadata(commit["metadata"])
             assert by_key(table.scan().to_arrow().to_pylist()) == by_key(rows(commit)), commit
     assert len(commits["whole"]) == 14
+
+
+def test_a_table_without_rows_is_read(commits):
+    table = StaticTable.from_metadata(commits["whole"][0]["metadata"])
+    assert table.current_snapshot() is None and table.scan().to_arrow().num_rows == 0
+    assert StaticTable.from_metadata(commits["whole"][-1]["metadata"]).scan().to_arrow().num_rows == 0
 
 
 def test_a_snapshot_is_read_as_the_table_was(commits):
@@ -134,3 +146,59 @@ def test_fastavro_reads_manifests(commits):
             seen += [entry["data_file"] for entry in reader if entry["status"] != 2]
     assert len(seen) == 9
     assert {str(each["partition"]["at_x20day"]) for each in seen} == {"2026-11-21"}
+
+
+def test_a_table_that_pyiceberg_wrote_is_changed(tmp_path):
+    catalog = SqlCatalog("local", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=f"file://{tmp_path}")
+    catalog.create_namespace("n")
+    schema = pyarrow.schema([
+        pyarrow.field("name", pyarrow.string()),
+        pyarrow.field("letter", pyarrow.string()),
+        pyarrow.field("day", pyarrow.date32()),
+        pyarrow.field("price", pyarrow.decimal128(9, 2)),
+        pyarrow.field("at", pyarrow.timestamp("us", tz="UTC")),
+        pyarrow.field("tags", pyarrow.map_(pyarrow.string(), pyarrow.string())),
+        pyarrow.field("number", pyarrow.int64()),
+    ])
+    table = catalog.create_table("n.t", schema=schema, properties={"write.metadata.compression-codec": "gzip"})
+    with table.update_spec() as spec:
+        spec.add_field("day", IdentityTransform(), "1st day")
+        spec.add_field("price", IdentityTransform(), "price")
+        spec.add_field("letter", IdentityTransform(), "initial letter")
+
+    def batch(numbers):
+        return pyarrow.Table.from_pylist(
+            [
+                {
+                    "name": f"row {number}",
+                    "letter": "ab"[number % 2],
+                    "day": None if number % 7 == 0 else DAY.date() - datetime.timedelta(days=number // 20),
+                    "price": None if number % 3 == 0 else decimal.Decimal(number % 5 - 2) / 4,
+                    "at": DAY + datetime.timedelta(hours=number),
+                    "tags": [("k", str(number))],
+                    "number": number,
+                }
+                for number in numbers
+            ],
+            schema=schema,
+        )
+
+    for start in range(0, 40, 10):
+        table.append(batch(range(start, start + 10)))
+    table.delete("number = 13")
+    with table.update_schema() as update:
+        update.add_column("more", StringType())
+    planned = {task.file.file_path: task.file for task in table.scan().plan_files()}
+    said = subprocess.run([EXAMPLE, table.metadata_location], check=True, capture_output=True, text=True).stdout
+    said = json.loads(said)
+    assert said["files"] == len(planned)
+    removed = planned[said["removed"]]
+    # The removed file is gone itself, since no snapshot has it any more.
+    assert not pathlib.Path(said["removed"].removeprefix("file://")).exists()
+    changed = catalog.register_table("n.changed", said["metadata"])
+    numbers = {row["number"] for row in changed.scan().to_arrow().to_pylist()}
+    assert len(numbers) == 39 - removed.record_count and 13 not in numbers
+    assert len(changed.metadata.snapshots) == 1
+    changed.append(pyarrow.Table.from_pylist([{"number": 99, "name": "z"}], schema=changed.schema().as_arrow()))
+    assert changed.scan(row_filter="number = 99").to_arrow()["name"].to_pylist() == ["z"]
+    assert {row["number"] for row in changed.scan().to_arrow().to_pylist()} == numbers | {99}

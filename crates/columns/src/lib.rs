@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
 pub use reading::{Rows, cells, read};
@@ -138,11 +138,8 @@ impl Writer {
     /// A file without rows.
     pub fn new(name: &str, columns: Vec<Column>) -> Result<Writer, Error> {
         let schema = Arc::new(shapes::message(name, &columns)?);
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
-            .set_statistics_enabled(EnabledStatistics::Chunk);
-        let properties = Arc::new(properties.build());
-        let file = SerializedFileWriter::new(Vec::new(), schema, properties)?;
+        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let file = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
         let waiting = Leaves::new(&columns);
         Ok(Writer { columns, file, waiting, rows: 0 })
     }

@@ -2,6 +2,11 @@
 //! a replacement and an expiry.
 //!
 //! `iceberg_table FOLDER` prints one line of JSON for each commit: its metadata file, its snapshot, and what its rows are.
+//!
+//! `iceberg_table METADATA_FILE` goes on with a table that somebody else wrote: it removes the first of its files and lets all
+//! snapshots but the last expire, and prints what it made, which file it removed and how many there were.
+
+#![allow(clippy::print_stdout)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +14,7 @@ use std::path::Path;
 use fogbank_columns::{Cell, Writer};
 use fogbank_iceberg::{
     Change, Commit, DataFile, Field, Kind, List, New, PartitionField, PartitionSpec, Removal,
-    Table, Transaction, Value,
+    Status, Table, Transaction, Value, read_manifest, read_manifest_list,
 };
 use serde_json::json;
 
@@ -20,6 +25,9 @@ const DAY: i64 = 1_795_219_200_000_000;
 
 fn main() -> Outcome<()> {
     let folder = std::env::args().nth(1).ok_or("usage: iceberg_table FOLDER")?;
+    if folder.ends_with(".metadata.json") {
+        return go_on(&folder);
+    }
     let folder = std::path::absolute(folder)?;
     for is_partitioned in [false, true] {
         write_table(&folder.join(if is_partitioned { "split" } else { "whole" }), is_partitioned)?;
@@ -138,6 +146,34 @@ fn write_table(folder: &Path, is_partitioned: bool) -> Outcome<()> {
     Ok(())
 }
 
+/// Changes a table of somebody else's.
+fn go_on(metadata: &str) -> Outcome<()> {
+    let table = Table::from_json(&get(metadata)?, Some(metadata))?;
+    let snapshot = table.current_snapshot().ok_or("a table without a snapshot")?;
+    let mut files = BTreeSet::new();
+    for manifest in read_manifest_list(&get(&snapshot.manifest_list)?)? {
+        for entry in read_manifest(&get(&manifest.path)?, &manifest)? {
+            let entry = entry?;
+            if entry.status != Status::Deleted {
+                files.insert(entry.file.path);
+            }
+        }
+    }
+    let count = files.len();
+    let first = files.pop_first().ok_or("a table without files")?;
+    let named = Commit { snapshot_id: 7, uuid: uuid(7), now_millis: table.last_updated_ms + 1000 };
+    let gone = Removal::Files([first.clone()].into());
+    let table = run(table.overwrite(named, gone, Vec::new()))?;
+    let mut expiry = table.expire_snapshots(i64::MAX, 1, table.last_updated_ms);
+    while let Some(path) = expiry.wants().map(str::to_owned) {
+        expiry.give(&get(&path)?)?;
+    }
+    let table = commit(expiry.finish(&uuid(8))?)?;
+    let metadata = table.metadata_location();
+    println!("{}", json!({"metadata": metadata, "removed": first, "files": count}));
+    Ok(())
+}
+
 fn path(table: &Table, numbers: &std::ops::Range<i64>) -> String {
     format!("{}/data/{}-{}.parquet", table.location, numbers.start, numbers.end)
 }
@@ -181,7 +217,6 @@ fn get(path: &str) -> Outcome<Vec<u8>> {
     Ok(std::fs::read(path.trim_start_matches("file://"))?)
 }
 
-#[allow(clippy::print_stdout)]
 fn say(table: &Table, rows: &[std::ops::Range<i64>]) {
     let rows: Vec<_> = rows.iter().map(|range| [range.start, range.end]).collect();
     let (metadata, snapshot) = (table.metadata_location(), table.current_snapshot_id);

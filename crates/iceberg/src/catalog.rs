@@ -253,15 +253,7 @@ impl Table {
     fn update(&mut self, update: Update, last: &mut Last, now_millis: i64) -> Result<()> {
         match update {
             Update::AssignUuid { uuid } => self.table_uuid = uuid,
-            Update::UpgradeFormatVersion { format_version: 2 } => {}
-            Update::UpgradeFormatVersion { format_version: 1 } => {
-                return invalid("Cannot downgrade v2 table to v1");
-            }
-            Update::UpgradeFormatVersion { format_version } => {
-                return Err(Error::Unsupported(format!(
-                    "Cannot upgrade table to unsupported format version: v{format_version}"
-                )));
-            }
+            Update::UpgradeFormatVersion { format_version } => self.upgrade(format_version)?,
             Update::AddSchema { schema } => last.schema = Some(self.add_schema(schema)?),
             Update::SetCurrentSchema { schema_id } => {
                 self.current_schema_id = chosen(schema_id, last.schema, "schema")?;
@@ -415,9 +407,28 @@ impl Table {
                 "Cannot add snapshot with sequence number {number} older than last sequence number {last}"
             ));
         }
+        if self.format_version >= 3 {
+            self.take_rows(&snapshot)?;
+        }
         self.last_sequence_number = number;
         self.last_updated_ms = snapshot.timestamp_ms;
         self.snapshots.push(snapshot);
+        Ok(())
+    }
+
+    /// Gives a snapshot's rows the ids that it claims.
+    fn take_rows(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let number = |key| snapshot.other.get(key).and_then(Json::as_i64);
+        let next = self.next_row_id.unwrap_or(0);
+        let (Some(first), Some(added)) = (number("first-row-id"), number("added-rows")) else {
+            return invalid("Cannot add a snapshot: first-row-id is null");
+        };
+        if first < next || added < 0 {
+            return invalid(format!(
+                "Cannot add a snapshot, first-row-id is behind table next-row-id: {first} < {next}"
+            ));
+        }
+        self.next_row_id = Some(next.saturating_add(added));
         Ok(())
     }
 

@@ -3,8 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
-    Change, ManifestFile, Result, Status, Table, invalid, read_manifest, read_manifest_list,
+    Change, Error, ManifestFile, Result, Status, Table, invalid, read_manifest, read_manifest_list,
 };
+
+/// How many manifests the snapshots of a table have at most, those that they share counted once.
+const MAX_MANIFESTS: usize = 1_000_000;
+/// How many bytes the names of the files are at most that may go.
+const MAX_NAMES_BYTES: usize = 256 << 20;
 
 /// The expiry of snapshots that is being made: give it what it wants, then finish it.
 ///
@@ -24,6 +29,7 @@ pub struct Expiry {
     live_queue: VecDeque<ManifestFile>,
     /// The files of manifests that go, which no manifest that stays was seen to have.
     files: BTreeSet<String>,
+    names_bytes: usize,
 }
 
 impl Table {
@@ -43,6 +49,7 @@ impl Table {
             dead_queue: VecDeque::new(),
             live_queue: VecDeque::new(),
             files: BTreeSet::new(),
+            names_bytes: 0,
             gone,
             table,
         };
@@ -128,16 +135,28 @@ impl Expiry {
             let manifests = read_manifest_list(bytes)?;
             let into = if stays { &mut self.live } else { &mut self.dead };
             into.extend(manifests.into_iter().map(|each| (each.path.clone(), each)));
+            if self.live.len() + self.dead.len() > MAX_MANIFESTS {
+                return Err(Error::Unsupported(format!(
+                    "Snapshots of more than {MAX_MANIFESTS} manifests cannot expire"
+                )));
+            }
             if self.lists.is_empty() {
                 self.compare();
             }
         } else if let Some(manifest) = self.dead_queue.pop_front() {
+            let (files, bytes_of) = (&mut self.files, &mut self.names_bytes);
             each_live(bytes, &manifest, |path| {
-                self.files.insert(path);
+                *bytes_of += path.len();
+                files.insert(path);
+                match *bytes_of > MAX_NAMES_BYTES {
+                    true => Err(Error::Unsupported("Too many files expire at once".to_owned())),
+                    false => Ok(()),
+                }
             })?;
         } else if let Some(manifest) = self.live_queue.pop_front() {
             each_live(bytes, &manifest, |path| {
                 self.files.remove(&path);
+                Ok(())
             })?;
         }
         Ok(())
@@ -172,11 +191,15 @@ impl Expiry {
     }
 }
 
-fn each_live(bytes: &[u8], from: &ManifestFile, mut each: impl FnMut(String)) -> Result<()> {
+fn each_live(
+    bytes: &[u8],
+    from: &ManifestFile,
+    mut each: impl FnMut(String) -> Result<()>,
+) -> Result<()> {
     for entry in read_manifest(bytes, from)? {
         let entry = entry?;
         if entry.status != Status::Deleted {
-            each(entry.file.path);
+            each(entry.file.path)?;
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! Apache Iceberg tables (format version 2): their metadata, manifests and commits, without any input or output.
+//! Apache Iceberg tables: their metadata, manifests and commits, without any input or output. Tables of format version 2 are
+//! written; of version 3 there is metadata alone, which clients of a catalog change.
 //!
 //! Who uses a table reads and writes the objects. What a change must read it asks for ([`Transaction::wants`]), one
 //! object at a time, so that memory is bounded by one manifest and what is made of it. What it wrote it hands back

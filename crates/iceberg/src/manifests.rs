@@ -10,7 +10,10 @@ use crate::avro::{
     Datum, FileReader, FileWriter, Record, put_array, put_bytes, put_long, put_option,
 };
 use crate::files::{avro_type, bytes, int, list, long, missing, text};
-use crate::{Content, DataFile, Kind, PartitionSpec, Result, Schema, Value, invalid};
+use crate::{Content, DataFile, Error, Kind, PartitionSpec, Result, Schema, Value, invalid};
+
+/// How many manifests a snapshot has at most.
+const MAX_MANIFESTS: usize = 200_000;
 
 /// What a list says about a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,8 +83,8 @@ pub struct Entry {
     pub snapshot_id: i64,
     /// The sequence number of its rows.
     pub sequence_number: i64,
-    /// The sequence number with which the file came.
-    pub file_sequence_number: i64,
+    /// The sequence number with which the file came; none where an early writer did not say it.
+    pub file_sequence_number: Option<i64>,
     /// The file.
     pub file: DataFile,
 }
@@ -98,6 +101,11 @@ pub fn read_manifest_list(bytes: &[u8]) -> Result<Vec<ManifestFile>> {
     let mut file = FileReader::new(bytes)?;
     let mut manifests = Vec::new();
     while let Some(record) = file.next()? {
+        if manifests.len() == MAX_MANIFESTS {
+            return Err(Error::Unsupported(format!(
+                "A snapshot of more than {MAX_MANIFESTS} manifests cannot be read"
+            )));
+        }
         manifests.push(manifest_file(record)?);
     }
     Ok(manifests)
@@ -237,17 +245,15 @@ fn entry(mut record: Record, from: &ManifestFile) -> Result<Entry> {
         _ => return invalid("Invalid manifest: an entry without a status"),
     };
     // Only what was added with the manifest leaves its numbers to the list.
-    let inherited = |number: Option<i64>, name: &str| match number {
-        Some(number) => Ok(number),
-        None if status == Status::Added || from.sequence_number == 0 => Ok(from.sequence_number),
-        None => Err(missing(name)),
-    };
+    let inherits = status == Status::Added || from.sequence_number == 0;
+    let inherited = |number: Option<i64>| number.or(inherits.then_some(from.sequence_number));
     let Datum::Record(file) = record.take(2) else { return Err(missing("data_file")) };
     Ok(Entry {
         status,
         snapshot_id: long(record.take(1))?.unwrap_or(from.added_snapshot_id),
-        sequence_number: inherited(long(record.take(3))?, "sequence_number")?,
-        file_sequence_number: inherited(long(record.take(4))?, "file_sequence_number")?,
+        sequence_number: inherited(long(record.take(3))?)
+            .ok_or_else(|| missing("sequence_number"))?,
+        file_sequence_number: inherited(long(record.take(4))?),
         file: DataFile::read(file)?,
     })
 }
@@ -301,7 +307,7 @@ impl ManifestWriter {
             put_long(out, entry.status as i64);
             put_option(out, Some(entry.snapshot_id), put_long);
             put_option(out, (!is_new).then_some(entry.sequence_number), put_long);
-            put_option(out, (!is_new).then_some(entry.file_sequence_number), put_long);
+            put_option(out, entry.file_sequence_number.filter(|_| !is_new), put_long);
             out.extend_from_slice(&file);
         });
         let (files, rows) = match entry.status {

@@ -77,7 +77,11 @@ impl PartitionSpec {
 
 /// What a transform makes of a type; none if it cannot be applied to it.
 pub fn transformed(transform: &str, source: &Kind) -> Option<Kind> {
-    let is_moment = matches!(source, Kind::Timestamp | Kind::Timestamptz);
+    let is_moment = match source {
+        Kind::Timestamp | Kind::Timestamptz => true,
+        Kind::Later(name) => name.starts_with("timestamp"),
+        _ => false,
+    };
     let argument = |prefix| {
         let number = transform.strip_prefix(prefix)?.strip_suffix(']')?.parse::<i32>().ok()?;
         (number > 0).then_some(number)

@@ -1,5 +1,7 @@
 //! Schemas: fields with ids, and Iceberg's JSON of them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -47,6 +49,8 @@ pub enum Kind {
     Fixed(u32),
     /// Bytes.
     Binary,
+    /// A type that only version 3 of the format has, by its name.
+    Later(String),
     /// A list.
     List(Box<List>),
     /// A map.
@@ -163,6 +167,12 @@ impl Kind {
             "string" => Kind::String,
             "uuid" => Kind::Uuid,
             "binary" => Kind::Binary,
+            "timestamp_ns" | "timestamptz_ns" | "unknown" | "variant" => {
+                Kind::Later(text.to_owned())
+            }
+            _ if text.starts_with("geometry") || text.starts_with("geography") => {
+                Kind::Later(text.to_owned())
+            }
             _ => return sized(text),
         };
         Ok(kind)
@@ -235,6 +245,7 @@ impl From<Kind> for Json {
             Kind::String => "string",
             Kind::Uuid => "uuid",
             Kind::Binary => "binary",
+            Kind::Later(name) => return json!(name),
             Kind::Fixed(length) => return json!(format!("fixed[{length}]")),
             Kind::Decimal { precision, scale } => {
                 return json!(format!("decimal({precision}, {scale})"));
@@ -307,16 +318,27 @@ impl Schema {
     }
 
     /// The schema with ids of its own from 1 on: those of a level first, then those within.
-    pub fn with_fresh_ids(mut self) -> Schema {
+    pub fn with_fresh_ids(self) -> Schema {
+        self.renumbered().0
+    }
+
+    /// The schema with fresh ids, and which id became which.
+    pub(crate) fn renumbered(mut self) -> (Schema, BTreeMap<i32, i32>) {
         let mut last = 0;
-        let mut renamed = Vec::new();
+        let mut renamed = BTreeMap::new();
         refresh(&mut self.fields, &mut last, &mut renamed);
         for id in &mut self.identifier_field_ids {
-            if let Some((_, new)) = renamed.iter().find(|(old, _)| old == id) {
-                *id = *new;
-            }
+            *id = renamed.get(id).copied().unwrap_or(*id);
         }
-        self
+        (self, renamed)
+    }
+
+    /// A type that only version 3 of the format has.
+    pub(crate) fn later(&self) -> Option<&str> {
+        self.flat().into_iter().find_map(|(_, kind)| match kind {
+            Kind::Later(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// The ids and types of all levels.
@@ -359,21 +381,21 @@ fn check_kind(kind: &Kind, depth: usize) -> Result<()> {
     }
 }
 
-fn refresh(fields: &mut [Field], last: &mut i32, renamed: &mut Vec<(i32, i32)>) {
+fn refresh(fields: &mut [Field], last: &mut i32, renamed: &mut BTreeMap<i32, i32>) {
     for field in &mut *fields {
         *last += 1;
-        renamed.push((field.id, *last));
+        renamed.insert(field.id, *last);
         field.id = *last;
     }
     fields.iter_mut().for_each(|field| refresh_kind(&mut field.kind, last, renamed));
 }
 
-fn refresh_kind(kind: &mut Kind, last: &mut i32, renamed: &mut Vec<(i32, i32)>) {
+fn refresh_kind(kind: &mut Kind, last: &mut i32, renamed: &mut BTreeMap<i32, i32>) {
     match kind {
         Kind::Struct(fields) => refresh(fields, last, renamed),
         Kind::List(list) => {
             *last += 1;
-            renamed.push((list.element_id, *last));
+            renamed.insert(list.element_id, *last);
             list.element_id = *last;
             refresh_kind(&mut list.element, last, renamed);
         }

@@ -1,4 +1,4 @@
-//! Table metadata, format version 2.
+//! Table metadata, format versions 2 and 3.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,6 +14,8 @@ use crate::{Error, Extra, Kind, PartitionSpec, Result, Schema, SortOrder, UNPART
 
 /// How many bytes metadata has at most.
 const MAX_BYTES: u64 = 64 << 20;
+/// The versions of the format that are understood.
+const VERSIONS: std::ops::RangeInclusive<i32> = 2..=3;
 /// The branch that is the table.
 pub(crate) const MAIN: &str = "main";
 /// How many earlier metadata files are remembered, unless the table says otherwise.
@@ -23,7 +25,7 @@ const PREVIOUS_VERSIONS: i64 = 100;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Table {
-    /// The version of the format: 2.
+    /// The version of the format: 2 or 3.
     pub format_version: i32,
     /// What tells it from all other tables.
     pub table_uuid: String,
@@ -58,6 +60,9 @@ pub struct Table {
     /// Branches and tags.
     #[serde(default)]
     pub refs: BTreeMap<String, Reference>,
+    /// The id of the next row, in version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_row_id: Option<i64>,
     /// Its snapshots.
     #[serde(default)]
     pub snapshots: Vec<Snapshot>,
@@ -167,6 +172,23 @@ pub struct New {
     pub now_millis: i64,
 }
 
+impl New {
+    /// The same with ids of its own, from 1 on for the fields and from 1000 on for the partition's, as Iceberg's own library has
+    /// it for a table that a client asks for: the client's ids are its own.
+    pub fn with_fresh_ids(self) -> New {
+        let (schema, renamed) = Schema::new(self.fields).renumbered();
+        let mut new = New { fields: schema.fields, ..self };
+        for field in &mut new.partition_spec.fields {
+            field.source_id = renamed.get(&field.source_id).copied().unwrap_or(field.source_id);
+            field.field_id = None;
+        }
+        for field in &mut new.sort_order.fields {
+            field.source_id = renamed.get(&field.source_id).copied().unwrap_or(field.source_id);
+        }
+        new
+    }
+}
+
 /// Iceberg's own library writes -1 where there is no snapshot, and others write null.
 mod snapshot_or_none {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -186,6 +208,10 @@ impl Table {
         let mut table = Table::blank(new.uuid, new.now_millis);
         table.location = new.location.trim_end_matches('/').to_owned();
         table.properties = new.properties;
+        // The version is asked for as a property, and is none.
+        if let Some(version) = table.properties.remove("format-version") {
+            table.upgrade(version.trim().parse().unwrap_or_default())?;
+        }
         table.add_schema(Schema::new(new.fields))?;
         table.current_schema_id = table.schemas[0].schema_id;
         table.default_spec_id = table.add_spec(new.partition_spec)?;
@@ -213,6 +239,7 @@ impl Table {
             properties: BTreeMap::new(),
             current_snapshot_id: None,
             refs: BTreeMap::new(),
+            next_row_id: None,
             snapshots: Vec::new(),
             statistics: Vec::new(),
             partition_statistics: Vec::new(),
@@ -247,7 +274,7 @@ impl Table {
         }
         let wrong = |error| Error::Invalid(format!("Invalid table metadata: {error}"));
         let version: Version = serde_json::from_slice(json).map_err(wrong)?;
-        if version.format_version != 2 {
+        if !VERSIONS.contains(&version.format_version) {
             return Err(Error::Unsupported(format!(
                 "Cannot read unsupported version {}",
                 version.format_version
@@ -275,7 +302,32 @@ impl Table {
 
     /// The metadata file.
     pub fn to_json(&self) -> Bytes {
-        serde_json::to_vec(self).expect("names are texts").into()
+        let why = "names are texts";
+        if self.format_version < 3 || self.current_snapshot_id.is_some() {
+            return serde_json::to_vec(self).expect(why).into();
+        }
+        // What is -1 in version 2 is null in version 3.
+        let mut json = serde_json::to_value(self).expect(why);
+        json["current-snapshot-id"] = Json::Null;
+        serde_json::to_vec(&json).expect(why).into()
+    }
+
+    /// Makes the table one of a later version of the format.
+    pub(crate) fn upgrade(&mut self, version: i32) -> Result<()> {
+        if !VERSIONS.contains(&version) {
+            return Err(Error::Unsupported(format!("Unsupported format version: v{version}")));
+        }
+        if version < self.format_version {
+            return invalid(format!(
+                "Cannot downgrade v{} table to v{version}",
+                self.format_version
+            ));
+        }
+        self.format_version = version;
+        if version >= 3 {
+            self.next_row_id.get_or_insert(0);
+        }
+        Ok(())
     }
 
     /// Refuses what refers to something that is not there.
@@ -285,6 +337,11 @@ impl Table {
             return wrong("a table needs a UUID and a location".to_owned());
         }
         self.schemas.iter().try_for_each(Schema::check)?;
+        if let Some(kind) =
+            self.schemas.iter().find_map(Schema::later).filter(|_| self.format_version < 3)
+        {
+            return wrong(format!("type {kind} is not supported until v3"));
+        }
         if self.schema(self.current_schema_id).is_none() {
             return wrong(format!("no schema with id {}", self.current_schema_id));
         }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+
+mod clients;
+mod lives;
+mod strangers;
 
 /// The objects that were written, in the place of a bucket.
 #[derive(Default)]
@@ -38,7 +41,7 @@ impl Bucket {
 
     /// Lets snapshots expire; returns what nothing refers to any more.
     fn expire(&mut self, table: &Table, older_than: i64, keep: usize) -> (Table, Vec<String>) {
-        let mut expiry = table.expire_snapshots(older_than, keep, 1_000_000);
+        let mut expiry = table.expire_snapshots(older_than, keep, table.last_updated_ms);
         while let Some(path) = expiry.wants().map(str::to_owned) {
             expiry.give(&self.0[&path]).expect("a manifest");
         }
@@ -51,6 +54,22 @@ impl Bucket {
     fn manifests(&self, table: &Table, id: i64) -> Vec<ManifestFile> {
         let list = &table.snapshot(id).expect("a snapshot").manifest_list;
         read_manifest_list(&self.0[list]).expect("a list")
+    }
+
+    /// All that the table refers to.
+    fn reachable(&self, table: &Table) -> BTreeSet<String> {
+        let mut reached: BTreeSet<String> =
+            table.metadata_log.iter().map(|entry| entry.metadata_file.clone()).collect();
+        reached.extend(table.metadata_location().map(str::to_owned));
+        for snapshot in &table.snapshots {
+            let id = snapshot.snapshot_id;
+            reached.insert(snapshot.manifest_list.clone());
+            reached.extend(self.manifests(table, id).into_iter().map(|manifest| manifest.path));
+            let entries = self.entries(table, id).into_iter();
+            let live = entries.filter(|entry| entry.status != Status::Deleted);
+            reached.extend(live.map(|entry| entry.file.path));
+        }
+        reached
     }
 
     fn entries(&self, table: &Table, id: i64) -> Vec<Entry> {
@@ -218,6 +237,32 @@ fn small_manifests_are_merged() {
 }
 
 #[test]
+fn a_table_stays_small_however_often_it_is_written() {
+    let mut bucket = Bucket::default();
+    let properties = [
+        ("commit.manifest.min-count-to-merge", "8"),
+        ("write.metadata.previous-versions-max", "5"),
+    ];
+    let mut table = bucket.take(table(&properties).write(&uuid(1)));
+    let (mut objects, mut metadata) = (0, 0);
+    for number in 2..400 {
+        let files = vec![file(&number.to_string())];
+        table = bucket.commit(table.append(commit(number), files)).expect("a table");
+        if number % 20 == 0 {
+            table = bucket.expire(&table, i64::MAX, 3).0;
+            assert_eq!(table.snapshots.len(), 3);
+            if number == 100 {
+                (objects, metadata) = (bucket.0.len(), table.to_json().len());
+            }
+        }
+    }
+    table = bucket.expire(&table, i64::MAX, 3).0;
+    assert_eq!(bucket.live(&table).len(), 398);
+    assert!(bucket.0.len() <= objects + 8, "{} after {objects}", bucket.0.len());
+    assert!(table.to_json().len() <= metadata + 200, "{} after {metadata}", table.to_json().len());
+}
+
+#[test]
 fn full_manifests_are_not_merged_and_new_ones_are_begun() {
     let mut bucket = Bucket::default();
     let properties = [
@@ -299,13 +344,8 @@ fn expiry_finds_all_that_nothing_refers_to() {
     assert_eq!((last.snapshots.len(), last.snapshot_log.len()), (1, 1));
     assert!(unreferenced.contains(&path("15")));
     // What is left is exactly what the table has.
-    let mut wanted = bucket.live(&last);
-    let snapshot = last.current_snapshot().expect("a snapshot");
-    wanted.insert(snapshot.manifest_list.clone());
-    wanted.extend(bucket.manifests(&last, snapshot.snapshot_id).into_iter().map(|each| each.path));
-    let metadata = last.metadata_log.iter().map(|entry| entry.metadata_file.clone());
-    wanted.extend(metadata.chain(last.metadata_location().map(str::to_owned)));
-    assert_eq!(bucket.0.keys().cloned().collect::<BTreeSet<_>>(), wanted);
+    assert_eq!(bucket.0.keys().cloned().collect::<BTreeSet<_>>(), bucket.reachable(&last));
+    assert_eq!(bucket.live(&last).len(), 14);
 }
 
 #[test]
@@ -404,195 +444,40 @@ fn schemas_are_refused_or_numbered() {
     assert_eq!(Schema::from_json(fresh.to_json()).expect("a schema"), fresh);
 }
 
-fn updates(json: serde_json::Value) -> Vec<Update> {
-    let each = json.as_array().expect("a list").iter();
-    each.map(|update| Update::from_json(update.clone()).expect("an update")).collect()
-}
-
 #[test]
-fn clients_updates_make_and_change_a_table() {
-    let schema = json!({"type": "struct", "schema-id": 0, "fields": [
-        {"id": 1, "name": "a", "required": false, "type": "long"}]});
-    let made = json!([
-        {"action": "assign-uuid", "uuid": uuid(5)},
-        {"action": "upgrade-format-version", "format-version": 2},
-        {"action": "add-schema", "schema": schema, "last-column-id": 1},
-        {"action": "set-current-schema", "schema-id": -1},
-        {"action": "add-spec", "spec": {"spec-id": 0, "fields": [
-            {"source-id": 1, "name": "a_bucket", "transform": "bucket[8]"}]}},
-        {"action": "set-default-spec", "spec-id": -1},
-        {"action": "add-sort-order", "sort-order": {"order-id": 1, "fields": [
-            {"source-id": 1, "transform": "identity", "direction": "asc", "null-order": "nulls-first"}]}},
-        {"action": "set-default-sort-order", "sort-order-id": -1},
-        {"action": "set-location", "location": "s3://bucket"},
-        {"action": "set-properties", "updates": {"p": "q", "r": "s"}},
-    ]);
-    Requirement::from_json(json!({"type": "assert-create"})).expect("one").check(None).expect("ok");
-    let base = Table::updated(None, updates(made), &uuid(1), 50).expect("a table");
-    assert_eq!((&base.table_uuid[..], base.last_updated_ms), (&uuid(5)[..], 50));
-    assert_eq!((base.default_sort_order_id, base.last_partition_id), (1, 1000));
-    let snapshot = |id: i64, number: i64| {
-        json!({"action": "add-snapshot", "snapshot": {"snapshot-id": id, "sequence-number": number,
-            "timestamp-ms": 60, "manifest-list": "s3://bucket/l.avro", "summary": {"operation": "append"},
-            "schema-id": 0}})
+fn a_clients_ids_are_replaced_everywhere() {
+    let field = PartitionField {
+        source_id: 0,
+        field_id: Some(1007),
+        name: "key".to_owned(),
+        transform: "identity".to_owned(),
     };
-    let branch = |id: i64| json!({"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": id});
-    let change = json!([
-        snapshot(7, 1), branch(7), snapshot(8, 2), branch(8),
-        {"action": "remove-properties", "removals": ["p"]},
-        {"action": "add-schema", "schema": {"type": "struct", "fields": [
-            {"id": 1, "name": "a", "required": false, "type": "long"},
-            {"id": 2, "name": "b", "required": false, "type": "string"}]}},
-        {"action": "set-current-schema", "schema-id": -1},
-    ]);
-    let table = Table::updated(Some(&base), updates(change), "", 70).expect("a table");
-    assert_eq!((table.current_snapshot_id, table.last_sequence_number), (Some(8), 2));
-    assert_eq!((table.current_schema_id, table.last_column_id), (1, 2));
-    // The snapshot in the middle never was the table.
-    let log: Vec<_> = table.snapshot_log.iter().map(|entry| entry.snapshot_id).collect();
-    assert_eq!((log, table.properties.len()), (vec![8], 1));
-    let refused = |json| {
-        Table::updated(Some(&table), updates(json), "", 70).expect_err("refused").to_string()
+    let order = SortField {
+        transform: "identity".to_owned(),
+        source_id: 9,
+        direction: "asc".to_owned(),
+        null_order: "nulls-first".to_owned(),
     };
-    assert!(refused(json!([snapshot(8, 3)])).contains("already exists"));
-    assert!(refused(json!([snapshot(9, 2)])).contains("older than last sequence number 2"));
-    assert!(refused(json!([branch(9)])).contains("unknown snapshot"));
-    assert!(refused(json!([{"action": "set-current-schema", "schema-id": 9}])).contains("9"));
-    assert!(refused(json!([{"action": "set-default-spec", "spec-id": -1}])).contains("no spec"));
-    let removed = json!([{"action": "remove-snapshots", "snapshot-ids": [8]}]);
-    let table = Table::updated(Some(&table), updates(removed), "", 80).expect("a table");
-    assert_eq!((table.current_snapshot_id, table.refs.len(), table.last_updated_ms), (None, 0, 80));
-}
-
-#[test]
-fn requirements_hold_or_conflict() {
-    let mut bucket = Bucket::default();
-    let table = bucket.take(table(&[]).write(&uuid(1)));
-    let table = bucket.commit(table.append(commit(2), Vec::new())).expect("a table");
-    let check = |json| Requirement::from_json(json).expect("a requirement").check(Some(&table));
-    for held in [
-        json!({"type": "assert-table-uuid", "uuid": uuid(0)}),
-        json!({"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 1002}),
-        json!({"type": "assert-ref-snapshot-id", "ref": "other", "snapshot-id": null}),
-        json!({"type": "assert-last-assigned-field-id", "last-assigned-field-id": 5}),
-        json!({"type": "assert-current-schema-id", "current-schema-id": 0}),
-        json!({"type": "assert-last-assigned-partition-id", "last-assigned-partition-id": 999}),
-        json!({"type": "assert-default-spec-id", "default-spec-id": 0}),
-        json!({"type": "assert-default-sort-order-id", "default-sort-order-id": 0}),
-    ] {
-        check(held.clone()).unwrap_or_else(|error| panic!("{held}: {error}"));
-    }
-    let conflict = |json| match check(json) {
-        Err(Error::Conflict(text)) => text,
-        other => panic!("{other:?}"),
+    let new = New {
+        uuid: uuid(0),
+        location: "s3://bucket".to_owned(),
+        fields: vec![
+            Field::optional(5, "tags", Kind::texts_by_text(3, 4)),
+            Field::optional(0, "key", Kind::String),
+            Field::optional(9, "at", Kind::Date),
+        ],
+        partition_spec: PartitionSpec { spec_id: 3, fields: vec![field] },
+        sort_order: SortOrder { order_id: 7, fields: vec![order] },
+        ..New::default()
     };
+    let table = Table::new(new.with_fresh_ids()).expect("a table");
+    let ids: Vec<_> = table.current_schema().fields.iter().map(|field| field.id).collect();
+    assert_eq!((ids, table.last_column_id), (vec![1, 2, 3], 5));
+    let spec = &table.partition_specs[0];
     assert_eq!(
-        conflict(json!({"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": 1})),
-        "Requirement failed: branch main has changed: expected id 1 != 1002"
+        (spec.spec_id, spec.fields[0].source_id, spec.fields[0].field_id),
+        (0, 2, Some(1000))
     );
-    assert_eq!(
-        conflict(json!({"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": null})),
-        "Requirement failed: branch main was created concurrently"
-    );
-    assert_eq!(
-        conflict(json!({"type": "assert-create"})),
-        "Requirement failed: table already exists"
-    );
-    assert_eq!(
-        conflict(json!({"type": "assert-last-assigned-field-id", "last-assigned-field-id": 4})),
-        "Requirement failed: last assigned field id changed: expected id 4 != 5"
-    );
-    assert!(Requirement::from_json(json!({"type": "assert-weather"})).is_err());
-}
-
-#[test]
-fn other_versions_and_broken_metadata_are_refused() {
-    let good: serde_json::Value = serde_json::from_slice(&table(&[]).to_json()).expect("JSON");
-    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
-        let mut json = good.clone();
-        change(&mut json);
-        Table::from_json(json.to_string().as_bytes(), None).expect_err("refused")
-    };
-    assert!(matches!(refused(&|json| json["format-version"] = json!(3)), Error::Unsupported(_)));
-    assert!(matches!(refused(&|json| json["current-schema-id"] = json!(7)), Error::Invalid(_)));
-    assert!(matches!(refused(&|json| json["current-snapshot-id"] = json!(7)), Error::Invalid(_)));
-    assert!(matches!(refused(&|json| json["location"] = json!(null)), Error::Invalid(_)));
-    assert!(matches!(refused(&|json| json["schemas"] = json!([])), Error::Invalid(_)));
-    assert!(matches!(Table::from_json(b"{", None), Err(Error::Invalid(_))));
-    assert!(matches!(Table::from_json(&[0x1f, 0x8b, 0], None), Err(Error::Invalid(_))));
-}
-
-/// An uncompressed file of Avro.
-fn avro(schema: serde_json::Value, rows: i64, block: &[u8]) -> Vec<u8> {
-    let mut file = b"Obj\x01".to_vec();
-    avro::put_long(&mut file, 1);
-    avro::put_bytes(&mut file, b"avro.schema");
-    avro::put_bytes(&mut file, schema.to_string().as_bytes());
-    avro::put_long(&mut file, 0);
-    file.extend_from_slice(&[7; 16]);
-    avro::put_long(&mut file, rows);
-    avro::put_bytes(&mut file, block);
-    file.extend_from_slice(&[7; 16]);
-    file
-}
-
-#[test]
-fn files_that_promise_too_much_are_refused() {
-    let record =
-        |kind| json!({"type": "record", "name": "r", "fields": [{"name": "f", "type": kind}]});
-    // A list of two thousand million nulls takes five bytes.
-    let mut many = Vec::new();
-    avro::put_long(&mut many, 2_000_000_000);
-    let nulls = avro(record(json!({"type": "array", "items": "null"})), 1, &many);
-    assert!(matches!(read_manifest_list(&nulls), Err(Error::Unsupported(_))));
-    let nothing = avro(record(json!("null")), i64::MAX, &[]);
-    assert!(matches!(read_manifest_list(&nothing), Err(Error::Invalid(_))));
-    // Each record is twice the one before.
-    let mut fields =
-        vec![json!({"name": "f0", "type": {"type": "record", "name": "r0", "fields": [
-        {"name": "a", "type": "int"}]}})];
-    for number in 1..50 {
-        let before = format!("r{}", number - 1);
-        fields.push(json!({"name": format!("f{number}"), "type": {"type": "record",
-            "name": format!("r{number}"), "fields": [
-                {"name": "a", "type": before}, {"name": "b", "type": before}]}}));
-    }
-    let doubled = json!({"type": "record", "name": "r", "fields": fields});
-    assert!(read_manifest_list(&avro(doubled, 1, &vec![0; 1 << 21])).is_err());
-    let within = json!({"type": "record", "name": "r", "fields": [{"name": "f", "type": "r"}]});
-    assert!(matches!(read_manifest_list(&avro(within, 1, &[])), Err(Error::Invalid(_))));
-}
-
-proptest! {
-    #[test]
-    fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let _ = read_manifest_list(&bytes);
-        let _ = Table::from_json(&bytes, None);
-        let from = ManifestFile::default();
-        if let Ok(manifest) = read_manifest(&bytes, &from) {
-            manifest.take_while(Result::is_ok).for_each(drop);
-        }
-    }
-
-    #[test]
-    fn damaged_manifests_do_no_harm(places in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6)) {
-        let mut bucket = Bucket::default();
-        let base = bucket.take(table(&[]).write(&uuid(1)));
-        bucket.commit(base.append(commit(2), vec![file("a"), file("b")])).expect("a table");
-        for (path, bytes) in &bucket.0 {
-            let mut bytes = bytes.to_vec();
-            for (place, byte) in &places {
-                let length = bytes.len();
-                bytes[place % length] = *byte;
-            }
-            if path.ends_with(".json") {
-                let _ = Table::from_json(&bytes, None);
-            }
-            let _ = read_manifest_list(&bytes);
-            let from = ManifestFile { sequence_number: 1, ..ManifestFile::default() };
-            if let Ok(manifest) = read_manifest(&bytes, &from) {
-                manifest.take_while(Result::is_ok).for_each(drop);
-            }
-        }
-    }
+    let order = &table.sort_orders[0];
+    assert_eq!((order.order_id, order.fields[0].source_id), (1, 3));
 }

@@ -33,7 +33,8 @@ pub struct Change {
     pub objects: Vec<(String, Bytes)>,
     /// The table as it is then.
     pub table: Table,
-    /// The URIs of objects that nothing refers to once the commit is done.
+    /// The URIs of objects that nothing refers to once the commit is done, as the table's writers said them: those of a
+    /// stranger may lie outside of the table.
     pub unreferenced: Vec<String>,
 }
 
@@ -201,6 +202,9 @@ impl Transaction {
         if self.wants().is_some() {
             return invalid("A commit needs more than it was given");
         }
+        if self.table.format_version > 2 {
+            return Err(Error::Unsupported("Rows of v3 tables are not written".to_owned()));
+        }
         if let Removal::Files(files) = &self.removal
             && let Some(missing) = files.iter().find(|file| !self.found.contains(*file))
         {
@@ -215,7 +219,7 @@ impl Transaction {
                 status: Status::Added,
                 snapshot_id: self.commit.snapshot_id,
                 sequence_number,
-                file_sequence_number: sequence_number,
+                file_sequence_number: Some(sequence_number),
                 file,
             };
             self.put(self.table.default_spec_id, &entry)?;
