@@ -1,9 +1,12 @@
-//! Rows written as Parquet, and read again.
+//! Rows written as Parquet, and read again; or written as ORC.
 //!
 //! The format itself is the crate `parquet`, without Arrow. Values wait in memory until they are a row group; the file grows in
-//! memory, and who writes it ends it when it is long enough.
+//! memory, and who writes it ends it when it is long enough. With the feature `read`, files of others are read, too.
 
 mod leaves;
+pub mod orc;
+#[cfg(feature = "read")]
+pub mod read;
 mod reading;
 mod shapes;
 mod statistics;

@@ -57,15 +57,6 @@ fn check(given: &InventoryConfiguration, id: &str) -> Result<(), Error> {
     }
     let destination = &given.destination.s3_bucket_destination;
     check_destination(&destination.bucket)?;
-    // ORC has no writer that is kept well and does without Arrow.
-    if destination.format == InventoryFormat::Orc {
-        let format = destination.format.as_str();
-        return Err(Fault::not_implemented(
-            "s3",
-            &format!("PutBucketInventoryConfiguration with the format {format}"),
-        )
-        .into());
-    }
     if let Some(encryption) = &destination.encryption
         && encryption.sses3.is_some() == encryption.ssekms.is_some()
     {

@@ -1,11 +1,11 @@
-//! The files of an inventory while they are written: lines of CSV, compressed, or rows of Parquet.
+//! The files of an inventory while they are written: lines of CSV, compressed, or rows of Parquet or ORC.
 
 use std::io::Write;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fogbank_columns::{Cell, Column, Kind, Writer};
+use fogbank_columns::{Cell, Column, Kind, Writer, orc};
 use fogbank_core::{Fault, ReadTx};
 
 use super::lines::{Columns, Row, Shown, value};
@@ -28,6 +28,7 @@ pub(super) struct Rows {
 pub(super) enum Sheet {
     Csv(Box<GzEncoder<Vec<u8>>>),
     Parquet(Box<Writer>),
+    Orc(Box<orc::Writer>),
 }
 
 impl Sheet {
@@ -36,6 +37,9 @@ impl Sheet {
             InventoryFormat::Parquet => {
                 let writer = Writer::new(MESSAGE, typed(columns)).map_err(Fault::internal)?;
                 Ok(Sheet::Parquet(Box::new(writer)))
+            }
+            InventoryFormat::Orc => {
+                Ok(Sheet::Orc(Box::new(orc::Writer::new(orc_columns(columns)))))
             }
             _ => Ok(Sheet::Csv(Box::new(GzEncoder::new(Vec::new(), Compression::fast())))),
         }
@@ -46,6 +50,7 @@ impl Sheet {
         match self {
             Sheet::Csv(file) => file.get_ref().len(),
             Sheet::Parquet(file) => file.len(),
+            Sheet::Orc(file) => file.len(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Sheet {
                     file.push(row).map_err(Fault::internal)?;
                 }
             }
+            Sheet::Orc(file) => rows.cells.into_iter().for_each(|row| file.push(row)),
         }
         Ok(())
     }
@@ -65,6 +71,7 @@ impl Sheet {
         match self {
             Sheet::Csv(file) => Ok(file.finish().map_err(Fault::internal)?.into()),
             Sheet::Parquet(file) => Ok(file.finish().map_err(Fault::internal)?),
+            Sheet::Orc(file) => Ok(file.finish()),
         }
     }
 }
@@ -73,6 +80,7 @@ impl Sheet {
 pub(super) fn extension(format: &InventoryFormat) -> &'static str {
     match format {
         InventoryFormat::Parquet => "parquet",
+        InventoryFormat::Orc => "orc",
         _ => "csv.gz",
     }
 }
@@ -81,6 +89,7 @@ pub(super) fn extension(format: &InventoryFormat) -> &'static str {
 pub(super) fn schema(format: &InventoryFormat, columns: &Columns) -> String {
     match format {
         InventoryFormat::Parquet => fogbank_columns::schema(MESSAGE, &typed(columns)),
+        InventoryFormat::Orc => orc::schema(&orc_columns(columns)),
         _ => columns.schema(),
     }
 }
@@ -94,7 +103,7 @@ impl Rows {
         row: &Row<'_>,
     ) -> Result<(), Error> {
         match format {
-            InventoryFormat::Parquet => {
+            InventoryFormat::Parquet | InventoryFormat::Orc => {
                 self.cells.push(cells(tx, (name, bucket), columns, row)?);
                 Ok(())
             }
@@ -116,6 +125,20 @@ fn typed(columns: &Columns) -> Vec<Column> {
         columns.fields.iter().map(|field| column(&snake(field.as_str()), kind(field), false)),
     );
     typed
+}
+
+/// The same columns for ORC.
+fn orc_columns(columns: &Columns) -> Vec<orc::Column> {
+    let column = |column: Column| {
+        let kind = match column.kind {
+            Kind::Bool => orc::Kind::Bool,
+            Kind::Int => orc::Kind::Int,
+            Kind::Millis => orc::Kind::Millis,
+            _ => orc::Kind::Text,
+        };
+        orc::Column { name: column.name, kind }
+    };
+    typed(columns).into_iter().map(column).collect()
 }
 
 /// A name of AWS's with underscores.

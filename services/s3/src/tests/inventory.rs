@@ -326,3 +326,35 @@ async fn a_report_of_versions_is_written_as_parquet() {
     assert!(rows[2].contains("key: \"a/b c+d.txt\", version_id: null"), "{}", rows[2]);
     assert!(rows[2].ends_with("is_multipart_uploaded: false}"), "{}", rows[2]);
 }
+
+#[tokio::test]
+async fn a_report_is_written_as_orc() {
+    let world = with_lists().await;
+    put(&world, "é", "first".to_owned()).await;
+    let to = json!({"Bucket": "arn:aws:s3:::lists", "Format": "ORC"});
+    configure(
+        &world,
+        json!({
+            "IncludedObjectVersions": "Current", "Destination": {"S3BucketDestination": to},
+            "OptionalFields": ["Size", "LastModifiedDate", "IsMultipartUploaded"],
+        }),
+    )
+    .await;
+    pass(&world, DAY_MILLIS).await;
+    let found = delivered(&world).await;
+    let manifest = &found.iter().find(|(key, _)| key.ends_with("manifest.json")).expect("there").1;
+    let manifest: Value = serde_json::from_str(manifest).expect("JSON");
+    assert_eq!(manifest["fileFormat"], "ORC");
+    assert_eq!(
+        manifest["fileSchema"],
+        "struct<bucket:string,key:string,size:bigint,last_modified_date:timestamp,is_multipart_uploaded:boolean>"
+    );
+    let key = manifest["files"][0]["key"].as_str().expect("a file");
+    assert!(key.starts_with("photos/all/data/") && key.ends_with(".orc"), "{key}");
+    let input = json!({"Bucket": "lists", "Key": key});
+    let root = Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a file");
+    let file = reply.bytes(1 << 20).await.expect("bytes");
+    assert_eq!(manifest["files"][0]["size"], file.len());
+    assert!(file.starts_with(b"ORC"));
+}

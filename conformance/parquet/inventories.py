@@ -1,4 +1,4 @@
-"""Has an inventory of many objects written as Parquet, and compares what pyarrow reads with what boto3 lists."""
+"""Has inventories of many objects written as Parquet and ORC, and compares what pyarrow reads with what boto3 lists."""
 
 import hashlib
 import io
@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
 
 import boto3  # noqa: E402
+import pyarrow.orc  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from fogbank_server import Cloud  # noqa: E402
 
@@ -21,6 +22,7 @@ TYPES = {
     "size": "int64", "last_modified_date": "timestamp[ms, tz=UTC]", "e_tag": "string", "storage_class": "string",
     "is_multipart_uploaded": "bool", "encryption_status": "string",
 }  # fmt: skip
+FORMATS = {"Parquet": pyarrow.parquet.read_table, "ORC": pyarrow.orc.read_table}
 
 
 def configure(s3):
@@ -32,22 +34,49 @@ def configure(s3):
         "Resource": "arn:aws:s3:::lists/*",
     }  # fmt: skip
     s3.put_bucket_policy(Bucket="lists", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
-    s3.put_bucket_inventory_configuration(Bucket="photos", Id="all", InventoryConfiguration={
-        "Id": "all", "IsEnabled": True, "IncludedObjectVersions": "All", "Schedule": {"Frequency": "Daily"},
-        "Destination": {"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": "Parquet"}},
-        "OptionalFields": FIELDS,
-    })  # fmt: skip
+    for form in FORMATS:
+        s3.put_bucket_inventory_configuration(Bucket="photos", Id=form, InventoryConfiguration={
+            "Id": form, "IsEnabled": True, "IncludedObjectVersions": "All", "Schedule": {"Frequency": "Daily"},
+            "Destination": {"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": form}},
+            "OptionalFields": FIELDS,
+        })  # fmt: skip
 
 
-def report(s3):
+def report(s3, form):
     """The manifest, once it is there."""
     for _ in range(300):
-        keys = [row["Key"] for row in s3.list_objects_v2(Bucket="lists").get("Contents", [])]
+        listed = s3.list_objects_v2(Bucket="lists", Prefix=f"photos/{form}/").get("Contents", [])
+        keys = [row["Key"] for row in listed]
         if any(key.endswith("manifest.checksum") for key in keys):
             key = next(key for key in keys if key.endswith("manifest.json"))
             return json.load(s3.get_object(Bucket="lists", Key=key)["Body"])
         time.sleep(0.2)
     sys.exit("there is no report")
+
+
+def check(s3, form, read, versions):
+    manifest = report(s3, form)
+    assert manifest["fileFormat"] == form, manifest
+    rows = []
+    for file in manifest["files"]:
+        body = s3.get_object(Bucket="lists", Key=file["key"])["Body"].read()
+        assert (len(body), hashlib.md5(body).hexdigest()) == (file["size"], file["MD5checksum"])
+        table = read(io.BytesIO(body))
+        # ORC's points in time have no zone.
+        types = TYPES if form == "Parquet" else TYPES | {"last_modified_date": "timestamp[ns]"}
+        assert {field.name: str(field.type) for field in table.schema} == types, table.schema
+        rows += table.cast(table.schema.set(6, pyarrow.field("last_modified_date", pyarrow.timestamp("ms", "UTC")))).to_pylist()
+    assert len(rows) == len(versions) == 501
+    for row in rows:
+        listed = versions[row["version_id"]]
+        assert (row["bucket"], row["key"]) == ("photos", listed["Key"])
+        assert row["is_latest"] == listed["IsLatest"]
+        assert row["last_modified_date"].timestamp() // 1 == listed["LastModified"].timestamp() // 1
+        assert row["is_delete_marker"] == ("Size" not in listed)
+        if not row["is_delete_marker"]:
+            shown = (row["size"], f'"{row["e_tag"]}"', row["storage_class"], row["encryption_status"])
+            assert shown == (listed["Size"], listed["ETag"], "STANDARD", "SSE-S3")
+    print(f"{len(rows)} versions in {form} are as they are listed")
 
 
 def main():
@@ -62,30 +91,12 @@ def main():
         s3.delete_object(Bucket="photos", Key="é 007")
         command = [sys.argv[1], "clock", "advance", "25h", "--endpoint", server.endpoint]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        manifest = report(s3)
-        assert manifest["fileFormat"] == "Parquet", manifest
-        rows = []
-        for file in manifest["files"]:
-            body = s3.get_object(Bucket="lists", Key=file["key"])["Body"].read()
-            assert (len(body), hashlib.md5(body).hexdigest()) == (file["size"], file["MD5checksum"])
-            table = pyarrow.parquet.read_table(io.BytesIO(body))
-            assert {field.name: str(field.type) for field in table.schema} == TYPES, table.schema
-            rows += table.to_pylist()
         versions = {}
         for page in s3.get_paginator("list_object_versions").paginate(Bucket="photos"):
             for row in page.get("Versions", []) + page.get("DeleteMarkers", []):
                 versions[row["VersionId"]] = row
-        assert len(rows) == len(versions) == 501
-        for row in rows:
-            listed = versions[row["version_id"]]
-            assert (row["bucket"], row["key"]) == ("photos", listed["Key"])
-            assert row["is_latest"] == listed["IsLatest"]
-            assert row["last_modified_date"].timestamp() // 1 == listed["LastModified"].timestamp() // 1
-            assert row["is_delete_marker"] == ("Size" not in listed)
-            if not row["is_delete_marker"]:
-                shown = (row["size"], f'"{row["e_tag"]}"', row["storage_class"], row["encryption_status"])
-                assert shown == (listed["Size"], listed["ETag"], "STANDARD", "SSE-S3")
-        print(f"{len(rows)} versions are as they are listed")
+        for form, read in FORMATS.items():
+            check(s3, form, read, versions)
     finally:
         server.stop()
 
