@@ -1,5 +1,6 @@
 """S3 Select as boto3 meets it."""
 
+import base64
 import bz2
 import gzip
 import json
@@ -118,3 +119,48 @@ def test_who_may_not_read_may_not_select(root, s3, bucket, select):
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     with refused("AccessDenied", 403):
         select(PEOPLE, "SELECT * FROM S3Object")
+
+
+# A table of three rows, as pyarrow 26 writes it with Snappy.
+TABLE = base64.b64decode(
+    "UEFSMRUAFSgVLCwVBhUAFQYVBhwAAAAUTAIAAAADAwMAAABBbm4DAAAAQm9iFQAVJBUoLBUGFQAVBhUGHAAAABJEAgAAAAYBHwAAAAkAAAAt"
+    "AAAAFQAVHBUgLBUGFQAVBhUGHAAAAA40AgAAAAMFihwAAA0JAAAVABUuFTAsFQgVABUGFQYcAAAAFxgCAAAAAwIDAQYsHwABAAAAYQEAAABi"
+    "FQQZfDUAGAZzY2hlbWEVCAAVDCUCGARuYW1lJQBMHAAAABUCJQIYA2FnZQAVAiUCGARib3JuJQxMbAAAADUCGAR0YWdzFQIVBkw8AAAANQQY"
+    "BGxpc3QVAgAVDCUCGAdlbGVtZW50JQBMHAAAABYGGRwZTCYAHBUMGSUGABkYBG5hbWUVAhYGFk4WUiYISRwVABUAFQIAPBYMGQYZJgIEAAAA"
+    "JgAcFQIZJQYAGRgDYWdlFQIWBhZKFk4mWkkcFQAVABUCADwpBhkmAAYAAAAmABwVAhklBgAZGARib3JuFQIWBhZCFkYmqAFJHBUAFQAVAgA8"
+    "KQYZJgIEAAAAJgAcFQwZJQYAGTgEdGFncwRsaXN0B2VsZW1lbnQVAhYIFlQWVibuAUkcFQAVABUCADwWBBkmBgIZRgICAAQAAAAWrgIWBiYI"
+    "FrwCACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZTBwAABwAABwAABwAAAB5AQAAUEFSMQ=="
+)
+
+
+def test_parquet_is_read_by_its_columns(select):
+    source = {"Parquet": {}}
+    query = 'SELECT s.name, s.age, s.born, s.tags FROM S3Object s WHERE s.age > 10'
+    records, events = select(TABLE, query, source)
+    assert [json.loads(line) for line in records.splitlines()] == [
+        {"name": "Ann", "age": 31, "born": "1990-01-02", "tags": ["a", "b"]},
+        {"name": None, "age": 45, "born": "1976-05-06", "tags": None},
+    ]
+    assert [list(event) for event in events] == [["Records"], ["Stats"], ["End"]]
+    assert events[1]["Stats"]["Details"]["BytesReturned"] == len(records)
+    to = {"CSV": {}}
+    assert select(TABLE, "SELECT COUNT(*), MAX(age), MIN(name) FROM S3Object", source, to)[0] == "3,45,Ann\n"
+    assert select(TABLE, "SELECT * FROM S3Object s WHERE s.tags[1] = 'b'", source)[0].startswith('{"name":"Ann"')
+    groups = {"ScanRange": {"Start": 0, "End": len(TABLE) - 1}}
+    assert select(TABLE, "SELECT name FROM S3Object LIMIT 1", source, to, **groups)[0] == "Ann\n"
+    assert select(TABLE, "SELECT name FROM S3Object", source, to, ScanRange={"Start": 5})[0] == ""
+
+
+def test_parquet_that_cannot_be_read(select):
+    source = {"Parquet": {}}
+    packed = {"Parquet": {}, "CompressionType": "GZIP"}
+    damaged = TABLE[:40] + b"\xff" * 40 + TABLE[80:]
+    for body, query, form, code in (
+        (PEOPLE, "SELECT * FROM S3Object", source, "ParquetParsingError"),
+        (TABLE[:-1], "SELECT * FROM S3Object", source, "ParquetParsingError"),
+        (damaged, "SELECT * FROM S3Object", source, "ParquetParsingError"),
+        (TABLE, "SELECT s.none FROM S3Object s", source, "MissingHeaders"),
+        (TABLE, "SELECT * FROM S3Object", packed, "InvalidRequestParameter"),
+    ):
+        with refused(code):
+            select(body, query, form)

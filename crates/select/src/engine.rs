@@ -1,9 +1,13 @@
 //! Works a query off, piece by piece, in memory that does not depend on the object.
 
+use std::ops::Range;
+
 use bytes::{Buf, Bytes};
 
 use crate::aggregates::Running;
 use crate::ast::{List, Path, Query, Step as PathStep};
+#[cfg(feature = "parquet")]
+use crate::columnar::{self, Columns, Turn};
 use crate::csv::{CsvInput, Header, Record, Splitter};
 use crate::error::Error;
 use crate::evaluate::{Row, Scope, ambiguous, step_into, truth};
@@ -16,6 +20,9 @@ use crate::value::Value;
 
 /// From how many bytes on the answer so far is to be taken.
 const FULL: usize = 128 << 10;
+/// How many rows of Parquet are taken in a step, at most.
+#[cfg(feature = "parquet")]
+const ROWS_AT_ONCE: usize = 1024;
 
 /// The form of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +33,12 @@ pub enum Input {
     Json {
         /// Whether it is JSON Lines.
         is_lines: bool,
+    },
+    /// Columns in an object of this size.
+    #[cfg(feature = "parquet")]
+    Parquet {
+        /// How many bytes it has.
+        size: u64,
     },
 }
 
@@ -56,7 +69,7 @@ pub struct Request<'r> {
 }
 
 /// What an engine waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// More bytes, or to hear that there are no more.
     Starved,
@@ -64,6 +77,8 @@ pub enum Step {
     Going,
     /// The object's bytes from here on, in place of those that would come next.
     Elsewhere(u64),
+    /// To be fed these bytes of the object, all of them at once.
+    Wanted(Range<u64>),
     /// Nothing: all is written.
     Done,
 }
@@ -99,6 +114,9 @@ enum Phase {
 /// A query at work.
 #[derive(Debug)]
 pub struct Engine {
+    /// What is read in place of pieces, if the object is Parquet.
+    #[cfg(feature = "parquet")]
+    columns: Option<Box<Columns>>,
     source: Source,
     piece: Bytes,
     phase: Phase,
@@ -139,9 +157,10 @@ impl Engine {
             }
             Input::Json { .. } => {
                 bind_tree(&mut query);
-                let reader = Reader::Json { framer: Framer::default(), text: String::new() };
-                (reader, b"\n".to_vec(), Phase::Rows)
+                (json_reader(), b"\n".to_vec(), Phase::Rows)
             }
+            #[cfg(feature = "parquet")]
+            Input::Parquet { .. } => (json_reader(), Vec::new(), Phase::Rows),
         };
         if let Some(scan) = request.scan {
             check_scan(&request, scan)?;
@@ -149,6 +168,11 @@ impl Engine {
         let running =
             query.aggregates.iter().map(|aggregate| Running::new(aggregate.kind)).collect();
         let mut engine = Engine {
+            #[cfg(feature = "parquet")]
+            columns: match request.input {
+                Input::Parquet { size } => Some(Box::new(Columns::new(size, request.scan))),
+                _ => None,
+            },
             source: Source::new(request.compression),
             piece: Bytes::new(),
             phase,
@@ -174,21 +198,16 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The first byte of the object that is wanted.
-    pub fn start(&mut self) -> u64 {
-        match self.scan {
+    /// From where on the object's bytes are wanted; none if the engine asks for each of them.
+    pub fn start(&mut self) -> Option<u64> {
+        #[cfg(feature = "parquet")]
+        if self.columns.is_some() {
+            return None;
+        }
+        Some(match self.scan {
             Some(scan) if scan.start > 0 && self.phase != Phase::Header => self.skip_to(scan.start),
             _ => 0,
-        }
-    }
-
-    /// From where on bytes may be wanted later, in place of those that follow.
-    pub fn elsewhere(&self) -> Option<u64> {
-        let scan = self.scan.filter(|scan| scan.start > 0)?;
-        match &self.reader {
-            Reader::Csv { header: Header::Use | Header::Ignore, .. } => Some(self.lead(scan.start)),
-            _ => None,
-        }
+        })
     }
 
     /// Where a delimiter begins after which a record begins at this byte.
@@ -214,10 +233,24 @@ impl Engine {
         }
     }
 
-    /// Gives the next bytes of the object.
+    /// Gives the next bytes of the object, or those that were wanted.
     pub fn feed(&mut self, piece: Bytes) {
         self.counts.scanned += piece.len() as u64;
+        #[cfg(feature = "parquet")]
+        if let Some(columns) = &mut self.columns {
+            return columns.give(piece);
+        }
         self.source.feed(piece);
+    }
+
+    /// How many bytes it may take in memory, by what the object says of itself, once that is known. Only objects that are not
+    /// read piece by piece say it.
+    pub fn weight(&self) -> Option<u64> {
+        #[cfg(feature = "parquet")]
+        let weight = self.columns.as_ref().and_then(|columns| columns.weight());
+        #[cfg(not(feature = "parquet"))]
+        let weight = None;
+        weight
     }
 
     /// Says that there are no more bytes.
@@ -249,6 +282,10 @@ impl Engine {
         if self.rows.left == 0 {
             return self.finish();
         }
+        #[cfg(feature = "parquet")]
+        if self.columns.is_some() {
+            return self.step_columns();
+        }
         if self.piece.is_empty() {
             match self.source.next()? {
                 Ready::Piece(piece) => {
@@ -265,6 +302,28 @@ impl Engine {
             }
         }
         self.work()
+    }
+
+    #[cfg(feature = "parquet")]
+    fn step_columns(&mut self) -> Result<Step, Error> {
+        let Some(columns) = &mut self.columns else { return Ok(Step::Done) };
+        for _ in 0..ROWS_AT_ONCE {
+            let turn = columns.next(&self.rows.query)?;
+            self.counts.processed = columns.processed();
+            match turn {
+                Turn::Wanted(range) => return Ok(Step::Wanted(range)),
+                Turn::Row(row) => self.rows.expand(&columnar::row(&row))?,
+                Turn::Rows(count) => {
+                    let none = Value::Struct(Vec::new());
+                    (0..count).try_for_each(|_| self.rows.expand(&none))?;
+                }
+                Turn::End => return self.finish(),
+            }
+            if self.rows.left == 0 || self.rows.out.len() >= FULL {
+                break;
+            }
+        }
+        Ok(Step::Going)
     }
 
     fn finish(&mut self) -> Result<Step, Error> {
@@ -403,6 +462,10 @@ impl Engine {
     }
 }
 
+fn json_reader() -> Reader {
+    Reader::Json { framer: Framer::default(), text: String::new() }
+}
+
 /// The index of the column that a name means: that of a name of the header, or `_N`.
 fn column(
     path: &Path,
@@ -465,6 +528,8 @@ fn check_scan(request: &Request<'_>, scan: Scan) -> Result<(), Error> {
         && match &request.input {
             Input::Csv(csv) => !csv.has_quoted_delimiters,
             Input::Json { is_lines } => *is_lines,
+            #[cfg(feature = "parquet")]
+            Input::Parquet { .. } => true,
         };
     if !is_possible {
         return Err(Error::scan_unsupported());

@@ -72,6 +72,15 @@ codes! {
     missing_headers = "MissingHeaders":
         "Some headers in the query are missing from the file. Please check the file and try again.";
     many_sources = "MultipleDataSourcesUnsupported": "Multiple data sources are not supported.";
+    parquet_group = "OverMaxParquetBlockSize":
+        "The Parquet file is above the max row group size.";
+    parquet = "ParquetParsingError":
+        "An error occurred while parsing the Parquet file. Check the file and try again.";
+    parquet_codec = "ParquetUnsupportedCompressionCodec":
+        "The specified Parquet compression codec is not supported.";
+    parquet_type = "UnsupportedParquetType": "The specified Parquet type is not supported.";
+    parquet_comparison = "UnsupportedTypeForQuerying":
+        "Your query contains an unsupported type for comparison (e.g. verifying that a Parquet INT96 column type is greater than 0).";
     record_too_long = "OverMaxRecordSize":
         "The character number in one record is more than our max threshold, maxCharsPerRecord: 1,048,576";
     truncated = "TruncatedInput":

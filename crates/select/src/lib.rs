@@ -1,4 +1,4 @@
-//! The engine of S3 Select: a query over CSV or JSON that comes in pieces.
+//! The engine of S3 Select: a query over CSV or JSON that comes in pieces, or over Parquet of which it asks for ranges.
 //!
 //! An [`Engine`] is given the bytes of an object and writes records, in memory that depends on neither. It reads no file, waits
 //! for nothing and knows no clock: who drives it calls [`Engine::step`] and does what it asks for.
@@ -10,6 +10,8 @@
 mod aggregates;
 mod ast;
 mod calls;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod csv;
 mod engine;
 mod error;

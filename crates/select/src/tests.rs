@@ -25,7 +25,7 @@ fn to_json() -> Output {
 fn request(expression: &str, input: Input) -> Request<'_> {
     let output = match input {
         Input::Csv(_) => Output::Csv(CsvOutput::default()),
-        Input::Json { .. } => to_json(),
+        _ => to_json(),
     };
     let compression = Compression::None;
     Request { expression, input, compression, output, scan: None, now_millis: NOW_MILLIS }
@@ -34,7 +34,7 @@ fn request(expression: &str, input: Input) -> Request<'_> {
 /// Works a request off with pieces of this size.
 fn run(request: Request<'_>, object: &[u8], size: usize) -> Result<(String, Counts), Error> {
     let mut engine = Engine::new(request)?;
-    let mut at = engine.start() as usize;
+    let mut at = engine.start().unwrap_or(0) as usize;
     let mut answer = Vec::new();
     loop {
         match engine.step()? {
@@ -45,6 +45,8 @@ fn run(request: Request<'_>, object: &[u8], size: usize) -> Result<(String, Coun
             }
             Step::Starved => engine.end(),
             Step::Elsewhere(from) => at = from as usize,
+            Step::Wanted(range) => engine
+                .feed(Bytes::copy_from_slice(&object[range.start as usize..range.end as usize])),
             Step::Going => answer.extend_from_slice(&engine.take()),
             Step::Done => break,
         }
@@ -430,5 +432,140 @@ proptest::proptest! {
             let _ = run(request(&expression, input.clone()), object.as_bytes(), piece);
             let _ = run(request("select s.a, s.b[0] from s3object s", input), object.as_bytes(), piece);
         }
+    }
+}
+
+#[cfg(feature = "parquet")]
+mod columns {
+    use fogbank_columns::{Cell, Column, Kind, Writer};
+
+    use super::*;
+
+    /// Rows in groups of some thousands.
+    fn table(rows: i64) -> Bytes {
+        let column = Column::new;
+        let columns = vec![
+            column("Name", Kind::Text, true),
+            column("len", Kind::Int, false),
+            column("at", Kind::Millis, false),
+            column("latest", Kind::Bool, false),
+        ];
+        let mut writer = Writer::new("rows", columns).expect("a writer");
+        for row in 0..rows {
+            let size = if row % 3 == 0 { Cell::None } else { Cell::Int(row) };
+            let name = Cell::Text(format!("name, {row}"));
+            writer
+                .push(vec![name, size, Cell::Int(row * 1000), Cell::Bool(row % 2 == 0)])
+                .expect("a row");
+        }
+        writer.finish().expect("a file")
+    }
+
+    fn asked(
+        expression: &str,
+        object: &Bytes,
+        output: Output,
+        scan: Option<Scan>,
+    ) -> Result<(String, Counts), Error> {
+        let size = object.len() as u64;
+        let request = Request { output, scan, ..request(expression, Input::Parquet { size }) };
+        run(request, object, 0)
+    }
+
+    fn of(expression: &str, object: &Bytes) -> Result<String, Error> {
+        asked(expression, object, to_json(), None).map(|(answer, _)| answer)
+    }
+
+    #[test]
+    fn columns_have_their_names() {
+        let object = table(5);
+        let csv = |expression| {
+            asked(expression, &object, Output::Csv(CsvOutput::default()), None)
+                .map(|(answer, _)| answer)
+        };
+        assert_eq!(
+            csv("SELECT * FROM S3Object LIMIT 2").as_deref(),
+            Ok(
+                "\"name, 0\",,1970-01-01T00:00:00.000Z,true\n\"name, 1\",1,1970-01-01T00:00:01.000Z,false\n"
+            )
+        );
+        assert_eq!(
+            of("SELECT s.NAME, s.len FROM S3Object s WHERE s.len > 1 AND s.\"at\" < TO_TIMESTAMP('1970-01-01T00:00:04Z')", &object).as_deref(),
+            Ok("{\"NAME\":\"name, 2\",\"len\":2}\n")
+        );
+        assert_eq!(
+            of("SELECT * FROM S3Object s WHERE s.len IS NULL AND s.latest", &object).as_deref(),
+            Ok(
+                "{\"Name\":\"name, 0\",\"len\":null,\"at\":\"1970-01-01T00:00:00.000Z\",\"latest\":true}\n"
+            )
+        );
+        assert_eq!(
+            csv("SELECT COUNT(*), SUM(len), AVG(len) FROM S3Object").as_deref(),
+            Ok("5,7,2.3333333333333333333333333333\n")
+        );
+        // Long integers are decimals in SQL, and their quotients have a fraction.
+        assert_eq!(csv("SELECT len / 2 FROM S3Object WHERE len = 1").as_deref(), Ok("0.5\n"));
+        assert_eq!(
+            of("SELECT \"name\" FROM S3Object", &object).expect_err("no such name").code,
+            "MissingHeaders"
+        );
+        assert_eq!(
+            of("SELECT s.none FROM S3Object s", &object).expect_err("no such name").code,
+            "MissingHeaders"
+        );
+    }
+
+    #[test]
+    fn only_what_counts_is_read() {
+        let object = table(60_000);
+        let output = || Output::Csv(CsvOutput::default());
+        let (answer, all) = asked("SELECT * FROM S3Object", &object, output(), None).expect("rows");
+        assert_eq!(answer.lines().count(), 60_000);
+        let (answer, some) =
+            asked("SELECT COUNT(latest) FROM S3Object", &object, output(), None).expect("rows");
+        assert_eq!(answer, "60000\n");
+        assert!(
+            some.scanned * 3 < all.scanned && some.processed * 3 < all.processed,
+            "{some:?} {all:?}"
+        );
+        assert!(all.scanned >= object.len() as u64 && all.returned > 1_000_000);
+        let (answer, none) =
+            asked("SELECT COUNT(*) FROM S3Object", &object, output(), None).expect("rows");
+        assert_eq!((&*answer, none.processed), ("60000\n", 0));
+        // Groups that begin in one of the ranges are each read once.
+        let (mut rows, mut parts) = (String::new(), Vec::new());
+        for start in (0..object.len() as u64).step_by(100_000) {
+            let scan = Some(Scan { start, end: start + 99_999 });
+            let (answer, _) =
+                asked("SELECT Name FROM S3Object", &object, output(), scan).expect("rows");
+            parts.push(answer.lines().count());
+            rows.push_str(&answer);
+        }
+        let (whole, _) = asked("SELECT Name FROM S3Object", &object, output(), None).expect("rows");
+        assert!(rows == whole);
+        assert!(
+            parts.iter().filter(|count| **count > 0).count() > 1 && parts.contains(&0),
+            "{parts:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_parquet_is_refused() {
+        let object = table(5);
+        for wrong in [
+            &b""[..],
+            b"PAR1",
+            b"PAR1PAR1",
+            b"name,size\n1,2\n",
+            &object[..object.len() - 1],
+            &[&object[..20], &object[21..]].concat(),
+        ] {
+            let error = of("SELECT * FROM S3Object", &Bytes::copy_from_slice(wrong))
+                .expect_err("no Parquet");
+            assert_eq!(error.code, "ParquetParsingError");
+        }
+        let damaged = [b"PAR1", &[0xff; 300][..], &object[304..]].concat();
+        let error = of("SELECT * FROM S3Object", &damaged.into()).expect_err("damaged");
+        assert_eq!(error.code, "ParquetParsingError");
     }
 }

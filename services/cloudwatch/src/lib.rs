@@ -18,6 +18,8 @@ mod error;
 mod metric_data;
 mod metrics;
 mod model;
+#[doc(hidden)]
+pub mod parsers;
 mod queries;
 mod reset;
 mod rules;

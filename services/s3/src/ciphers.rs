@@ -16,7 +16,7 @@ use ctr::Ctr32BE;
 use fogbank_core::bytes::{Bytes, BytesMut};
 use fogbank_core::seal::{KEY_BYTES, Zeroizing};
 use fogbank_core::store::{self, BlobReader};
-use fogbank_core::{Cx, Fault, Ids};
+use fogbank_core::{Cloud, Cx, Fault, Ids};
 use md5::Digest;
 
 use crate::error::Error;
@@ -214,9 +214,9 @@ pub(crate) struct Locked {
 
 impl Locked {
     /// What is stored. It may be removed from then on, and is read none the less.
-    pub(crate) fn new(cx: &Cx, stored: &Stored) -> Result<Locked, store::Error> {
+    pub(crate) fn new(cloud: &Cloud, stored: &Stored) -> Result<Locked, store::Error> {
         let Range { start, end } = stored.range.clone();
-        let blobs = cx.blobs().read_chain(&stored.blobs, start..end)?;
+        let blobs = cloud.blobs().read_chain(&stored.blobs, start..end)?;
         Ok(Locked { blobs, stretches: stored.stretches.iter().copied().collect(), start })
     }
 

@@ -61,6 +61,8 @@ mod model;
 mod notifications;
 mod objects;
 mod pages;
+#[doc(hidden)]
+pub mod parsers;
 mod parts;
 mod payment;
 mod policies;

@@ -1316,6 +1316,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::UNSUPPORTED_STORAGE_CLASS,
         ),
         error(
+            "UnsupportedTypeForQuerying",
+            ("UnsupportedTypeForQuerying", "UnsupportedTypeForQuerying"),
+            400,
+            true,
+            &schema::UNSUPPORTED_TYPE_FOR_QUERYING,
+        ),
+        error(
             "ValueParseFailure",
             ("ValueParseFailure", "ValueParseFailure"),
             400,
@@ -16217,6 +16224,8 @@ mod schema {
         schema("UnsupportedSqlStructure", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNSUPPORTED_STORAGE_CLASS: Schema =
         schema("UnsupportedStorageClass", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static UNSUPPORTED_TYPE_FOR_QUERYING: Schema =
+        schema("UnsupportedTypeForQuerying", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UPDATE_BUCKET_METADATA_ANNOTATION_TABLE_CONFIGURATION_OUTPUT: Schema = schema(
         "UpdateBucketMetadataAnnotationTableConfigurationOutput",
         Kind::Structure(&[]),

@@ -4,23 +4,22 @@
 //! query, or with the beginning of the object, is an error like any other; what comes up later is an event of the stream.
 
 mod requested;
+mod room;
 mod stream;
+mod whole;
 
-use std::ops::Range;
-
-use fogbank_core::{Access, Body, Cx, Fault, Request, Tx, wire::Struct};
+use fogbank_core::{Access, Cx, Fault, Request, Tx, wire::Struct};
 use fogbank_select::Engine;
 
 use crate::access;
-use crate::bodies;
 use crate::ciphers::{self, CustomerKey, Headers};
 use crate::encryption;
 use crate::error::Error;
 use crate::model::{SelectObjectContentInput, SelectObjectContentOutput};
-use crate::reads::{self, Content, Found, Stored};
 use crate::store;
 use crate::tiering;
 use crate::versions;
+use whole::Whole;
 
 /// `s3:GetObject`, which nobody has without a name.
 pub(crate) fn access(request: &Request, input: &dyn Struct) -> Result<Access, Fault> {
@@ -62,35 +61,14 @@ pub(crate) async fn select(
     check_class(object.listed.class())?;
     let size = object.listed.size;
     let now_millis = cx.request().now.millis();
-    let mut engine = Engine::new(requested::request(&input, size, now_millis)?)?;
-    let (start, elsewhere) = (engine.start(), engine.elsewhere());
+    let engine = Engine::new(requested::request(&input, size, now_millis)?)?;
     let body_key = match object.encryption() {
         None => None,
         of => encryption::open(cx, at, of, key.as_ref()).await?,
     };
-    let mut found = Found {
-        object,
-        content: Content::default(),
-        checksum: None,
-        parts_count: None,
-        restore: None,
-        charged: None,
-    };
-    // What is opened here is read even if somebody removes it meanwhile.
-    let mut open = |range: Range<u64>| -> Result<Body, Error> {
-        found.content.range = Some(range.clone());
-        match cx.read(|tx| reads::content(tx, &found))? {
-            Stored::Here(body) => Ok(body),
-            Stored::Locked(locked) => {
-                let name = format!("{}/{}", at.0, at.1);
-                Ok(bodies::outgoing(locked.unlock(body_key.as_ref())?, name))
-            }
-        }
-    };
-    let body = open(start.min(size)..size)?;
-    let elsewhere = elsewhere.map(|from| open(from.min(size)..size)).transpose()?;
+    let whole = Whole::find(cx, at, &object, body_key)?;
     let wants_progress = input.request_progress.and_then(|wanted| wanted.enabled) == Some(true);
-    let events = stream::Events::new(cx.cloud().clone(), engine, (body, elsewhere), wants_progress);
+    let events = stream::Events::new(engine, whole, wants_progress)?;
     Ok(SelectObjectContentOutput { payload: events.begin().await? })
 }
 

@@ -20,6 +20,8 @@ mod directory;
 mod error;
 mod jobs;
 mod model;
+#[doc(hidden)]
+pub mod parsers;
 mod policies;
 mod public_access;
 mod reset;

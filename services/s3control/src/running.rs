@@ -7,7 +7,7 @@
 //! Of the jobs of an account in a region those of the highest priority go on at once, and the others wait for them.
 
 mod checksums;
-mod entries;
+pub(crate) mod entries;
 mod functions;
 mod generated;
 mod manifests;

@@ -45,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-store", &[]),
     ("fogbank-compute", &[]),
     ("fogbank-md5", &[]),
-    ("fogbank-select", &[]),
+    ("fogbank-select", &["fogbank-columns"]),
     ("fogbank-columns", &[]),
     ("fogbank-iceberg", &["fogbank-columns"]),
     ("fogbank-federation", &[]),

@@ -26,7 +26,7 @@ pub(super) fn request(
     let compression = compression(&input.input_serialization)?;
     Ok(Request {
         expression: &input.expression,
-        input: form(&input.input_serialization)?,
+        input: form(&input.input_serialization, compression, size)?,
         compression,
         output: output(&input.output_serialization)?,
         scan: input
@@ -55,13 +55,13 @@ fn compression(input: &InputSerialization) -> Result<Compression, Error> {
     }
 }
 
-fn form(input: &InputSerialization) -> Result<Input, Error> {
+fn form(input: &InputSerialization, of: Compression, size: u64) -> Result<Input, Error> {
     match (&input.csv, &input.json, &input.parquet) {
         (Some(csv), None, None) => csv_input(csv).map(Input::Csv),
         (None, Some(json), None) => json_input(json),
-        (None, None, Some(_)) => {
-            Err(Fault::not_implemented("s3", "SelectObjectContent of Parquet").into())
-        }
+        // Its columns are compressed each by itself. Which error AWS has for this is not written down.
+        (None, None, Some(_)) if of != Compression::None => Err(bad_parameter()),
+        (None, None, Some(_)) => parquet(size),
         (None, None, None) => {
             let message =
                 "The data source type is not valid. Only CSV, JSON, and Parquet are supported.";
@@ -69,6 +69,16 @@ fn form(input: &InputSerialization) -> Result<Input, Error> {
         }
         _ => Err(conflict()),
     }
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(size: u64) -> Result<Input, Error> {
+    Ok(Input::Parquet { size })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet(_: u64) -> Result<Input, Error> {
+    Err(Fault::not_implemented("s3", "SelectObjectContent of Parquet").into())
 }
 
 fn json_input(json: &JSONInput) -> Result<Input, Error> {

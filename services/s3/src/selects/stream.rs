@@ -6,8 +6,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use fogbank_core::wire::BodyError;
 use fogbank_core::wire::eventstream::{HeaderValue, Message};
-use fogbank_core::{Body, Cloud, Fault, tracing};
+use fogbank_core::{Body, Fault, tracing};
 use fogbank_select::{Counts, Engine, Error, Step};
+
+use super::room::{self, Room};
+use super::whole::Whole;
 
 /// How many steps the engine takes before others have their turn.
 const STEPS_AT_ONCE: usize = 16;
@@ -22,12 +25,13 @@ const PATIENCE_BYTES: u64 = 4 << 20;
 
 /// A query at work and the events that it has made.
 pub(super) struct Events {
-    cloud: Cloud,
+    whole: Whole,
     /// Not there while it works, and after its end.
     engine: Option<Engine>,
+    /// The bytes that come next, unless the engine says which ones it wants.
     body: Body,
-    /// The bytes that are wanted once the engine asks for others.
-    elsewhere: Option<Body>,
+    /// What it may take in memory, once that is known.
+    room: Option<Room>,
     wants_progress: bool,
     /// How many bytes had passed at the last sign of life.
     told: u64,
@@ -50,6 +54,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Failure {
+        Failure::Body(Fault::from(error).into())
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Failure {
         Failure::Body(fault.into())
@@ -58,22 +68,24 @@ impl From<Fault> for Failure {
 
 impl Events {
     pub(super) fn new(
-        cloud: Cloud,
-        engine: Engine,
-        bodies: (Body, Option<Body>),
+        mut engine: Engine,
+        mut whole: Whole,
         wants_progress: bool,
-    ) -> Events {
-        let (body, elsewhere) = bodies;
-        Events {
-            cloud,
+    ) -> Result<Events, crate::Error> {
+        let body = match engine.start() {
+            Some(start) => whole.body(start)?,
+            None => Body::empty(),
+        };
+        Ok(Events {
+            whole,
             engine: Some(engine),
             body,
-            elsewhere,
+            room: None,
             wants_progress,
             told: 0,
             flushed: 0,
             events: BytesMut::new(),
-        }
+        })
     }
 
     /// Works until there is something to answer with.
@@ -92,7 +104,7 @@ impl Events {
     /// Works for a bounded time.
     async fn advance(&mut self) -> Result<Counts, Failure> {
         let Some(mut engine) = self.engine.take() else { return Ok(Counts::default()) };
-        let worked = self.cloud.work(move || {
+        let worked = self.whole.cloud.work(move || {
             let mut step = engine.step();
             for _ in 1..STEPS_AT_ONCE {
                 match step {
@@ -120,7 +132,15 @@ impl Events {
                 Some(Err(error)) => return Err(Failure::Body(error)),
                 None => engine.end(),
             },
-            Step::Elsewhere(_) => self.body = self.elsewhere.take().unwrap_or_default(),
+            Step::Elsewhere(from) => self.body = self.whole.body(from)?,
+            Step::Wanted(range) => {
+                if self.room.is_none()
+                    && let Some(bytes) = engine.weight()
+                {
+                    self.room = Some(room::take(&self.whole.cloud, bytes).await?);
+                }
+                engine.feed(self.whole.bytes(range).await?);
+            }
             Step::Done => {
                 let counts = engine.counts();
                 if self.wants_progress {

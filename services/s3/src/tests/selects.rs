@@ -216,3 +216,112 @@ fn every_error_of_the_engine_stands_in_the_model() {
         assert!(known, "{code} is not in models/operations/s3.toml");
     }
 }
+
+/// Rows as Parquet, in groups of some ten thousands.
+#[cfg(feature = "parquet")]
+fn table(rows: i64) -> Bytes {
+    use fogbank_columns::{Cell, Column, Kind, Writer};
+    let column = |name: &str, kind| Column::new(name, kind, false);
+    let columns = vec![column("id", Kind::Int), column("name", Kind::Text)];
+    let mut writer = Writer::new("rows", columns).expect("a writer");
+    for row in 0..rows {
+        // Digests, which Snappy does not make smaller.
+        let name = Cell::Text(hex::encode(md5::Md5::digest(row.to_le_bytes())));
+        writer.push(vec![Cell::Int(row), name]).expect("a row");
+    }
+    writer.finish().expect("a file")
+}
+
+#[cfg(feature = "parquet")]
+#[tokio::test]
+async fn parquet_is_read_by_its_columns() {
+    let world = with_bucket().await;
+    let form = json!({
+        "InputSerialization": {"Parquet": {}}, "OutputSerialization": {"JSON": {}},
+    });
+    for rows in [0, 3, 150_000] {
+        let object = table(rows);
+        put(&world, "rows", object.clone()).await;
+        let count = asked("rows", "SELECT COUNT(name) AS n FROM S3Object", form.clone());
+        assert_eq!(text(&world, count).await, format!("{{\"n\":{rows}}}\n"));
+        let all = text(&world, asked("rows", "SELECT s.id FROM S3Object s", form.clone())).await;
+        assert!(all == (0..rows).map(|row| format!("{{\"id\":{row}}}\n")).collect::<String>());
+    }
+    let one = asked("rows", "SELECT * FROM S3Object s WHERE s.id = 149999", form.clone());
+    let found = answer(&world, one).await.expect("an answer");
+    assert_eq!(found.records, b"{\"id\":149999,\"name\":\"53b295e88e3a879714c5615d8ad977a2\"}\n");
+    let told = String::from_utf8(found.last.payload.to_vec()).expect("text");
+    let (small, size) = (table(3).len(), table(150_000).len());
+    assert!(told.contains("<BytesReturned>56</BytesReturned>"), "{told}");
+    assert!(!told.contains(&format!("<BytesScanned>{size}")) && size > small * 100, "{told}");
+    // Each group is in one range.
+    let mut ids = String::new();
+    for start in (0..size).step_by(1 << 20) {
+        let range = json!({"ScanRange": {"Start": start, "End": start + (1 << 20) - 1}});
+        let more = with(form.clone(), range);
+        ids.push_str(&text(&world, asked("rows", "SELECT id FROM S3Object", more)).await);
+    }
+    assert!(ids == (0..150_000).map(|row| format!("{{\"id\":{row}}}\n")).collect::<String>());
+}
+
+#[cfg(feature = "parquet")]
+#[tokio::test]
+async fn parquet_is_read_wherever_its_bytes_lie() {
+    let world = with_bucket().await;
+    super::allow_customer_keys(&world, "photos").await;
+    let secret = [9; 32];
+    let keys = json!({
+        "SSECustomerAlgorithm": "AES256",
+        "SSECustomerKey": STANDARD.encode(secret),
+        "SSECustomerKeyMD5": STANDARD.encode(md5::Md5::digest(secret)),
+    });
+    let object = table(400_000);
+    assert!(object.len() > 12 << 20);
+    let to = with(json!({"Key": "parts"}), keys.clone());
+    let upload = send(&world, "CreateMultipartUpload", to.clone(), Bytes::new()).await;
+    let upload = upload.expect("an upload")["UploadId"].clone();
+    let mut parts = Vec::new();
+    for (number, part) in (1..).zip(object.chunks(5 << 20)) {
+        let more = json!({"UploadId": upload, "PartNumber": number});
+        let part = Bytes::copy_from_slice(part);
+        let sent = send(&world, "UploadPart", with(to.clone(), more), part).await.expect("a part");
+        parts.push(json!({"PartNumber": number, "ETag": sent["ETag"]}));
+    }
+    let more = json!({"UploadId": upload, "MultipartUpload": {"Parts": parts}});
+    send(&world, "CompleteMultipartUpload", with(to, more), Bytes::new()).await.expect("done");
+    let form = with(json!({"InputSerialization": {"Parquet": {}}}), keys);
+    let query = "SELECT COUNT(*), MIN(id), MAX(id), MAX(name) FROM S3Object";
+    let largest = (0..400_000i64).map(|row| hex::encode(md5::Md5::digest(row.to_le_bytes()))).max();
+    let expected = format!("400000,0,399999,{}\n", largest.expect("rows"));
+    assert_eq!(text(&world, asked("parts", query, form)).await, expected);
+}
+
+#[cfg(feature = "parquet")]
+#[tokio::test]
+async fn parquet_that_cannot_be_read_says_why() {
+    let world = with_bucket().await;
+    put(&world, "csv", Bytes::from("1,2\n")).await;
+    put(&world, "rows", table(3)).await;
+    let parquet = json!({"InputSerialization": {"Parquet": {}}});
+    let gzip = json!({"InputSerialization": {"Parquet": {}, "CompressionType": "GZIP"}});
+    let both = json!({"InputSerialization": {"Parquet": {}, "CSV": {}}});
+    for (key, query, form, expected) in [
+        ("csv", "SELECT * FROM S3Object", &parquet, "ParquetParsingError"),
+        ("rows", "SELECT none FROM S3Object", &parquet, "MissingHeaders"),
+        ("rows", "SELECT * FROM S3Object", &gzip, "InvalidRequestParameter"),
+        ("rows", "SELECT * FROM S3Object", &both, "ObjectSerializationConflict"),
+    ] {
+        let outcome = refused(reply(&world, asked(key, query, form.clone())).await);
+        assert_eq!(outcome.split(':').next(), Some(expected), "{query}");
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+#[tokio::test]
+async fn without_parquet_that_is_said() {
+    let world = with_bucket().await;
+    put(&world, "rows", Bytes::from("PAR1")).await;
+    let parquet = json!({"InputSerialization": {"Parquet": {}}});
+    let outcome = refused(reply(&world, asked("rows", "SELECT * FROM S3Object", parquet)).await);
+    assert!(outcome.starts_with("NotImplemented"), "{outcome}");
+}

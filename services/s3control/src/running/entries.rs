@@ -28,7 +28,7 @@ fn decode(text: &str) -> Option<String> {
 
 /// Where in a line bucket, key and version stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     pub(super) bucket: usize,
     pub(super) key: usize,
     pub(super) version: Option<usize>,
@@ -38,7 +38,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Columns of these names; none without a bucket and a key.
-    pub(super) fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Columns> {
+    pub(crate) fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Columns> {
         let names: Vec<&str> = names.into_iter().collect();
         let at = |name: &str| names.iter().position(|known| *known == name);
         Some(Columns {
@@ -51,7 +51,7 @@ impl Columns {
 }
 
 /// Reads entries from CSV that comes in pieces.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     reader: Reader,
     columns: Columns,
     text: Vec<u8>,
@@ -63,7 +63,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(columns: Columns) -> Lines {
+    pub(crate) fn new(columns: Columns) -> Lines {
         Lines {
             reader: Reader::new(),
             columns,
@@ -76,7 +76,7 @@ impl Lines {
     }
 
     /// The entries whose lines end in a piece; an empty piece is the end. The error says what is wrong with which line.
-    pub(super) fn feed(&mut self, mut piece: &[u8], into: &mut Vec<Entry>) -> Result<(), String> {
+    pub(crate) fn feed(&mut self, mut piece: &[u8], into: &mut Vec<Entry>) -> Result<(), String> {
         let is_end = piece.is_empty();
         loop {
             let (outcome, read, written, ends) = self.reader.read_record(
