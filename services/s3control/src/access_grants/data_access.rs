@@ -1,5 +1,7 @@
 //! Data access: credentials for what is granted to the caller.
 
+use std::ops::ControlFlow;
+
 use fogbank_accesspoints::{Grant, Granted, LOCATIONS};
 use fogbank_core::{Cx, Fault, Principal, PrincipalKind, ReadTx, Request, Timestamp, Tx, page};
 use serde_json::{Value, json};
@@ -75,14 +77,17 @@ fn find(tx: &ReadTx<'_>, input: &GetDataAccessInput, is_object: bool) -> Result<
     let target = Scope::parse(&input.target, is_object).ok_or_else(denied)?;
     let (reads, writes) = permits(input.permission);
     let mut best: Option<(Grant, Scope)> = None;
-    for (_, grant) in of_grantee(tx, (account, tx.region()), caller(tx.request()))? {
+    of_grantee(tx, (account, tx.region(), caller(tx.request())), None, |_, grant| {
         let permits = (!reads || grant.reads) && (!writes || grant.writes);
-        let Some(scope) = Scope::parse(&grant.scope, grant.is_object) else { continue };
-        let is_narrower = best.as_ref().is_none_or(|(_, best)| best.has(&scope));
-        if permits && scope.has(&target) && is_narrower {
+        if let Some(scope) = Scope::parse(&grant.scope, grant.is_object)
+            && permits
+            && scope.has(&target)
+            && best.as_ref().is_none_or(|(_, best)| best.has(&scope))
+        {
             best = Some((grant, scope));
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     let (grant, scope) = best.ok_or_else(denied)?;
     let location = LOCATIONS.get(tx, &(account, tx.region(), &*grant.location))?;
     let role_arn = location.ok_or_else(denied)?.role_arn;
@@ -153,11 +158,16 @@ pub(crate) fn list(
     let (limit, after) = paged(input.max_results, input.next_token.as_deref())?;
     let is_meant =
         |row: &Grant| input.grant_scope.as_ref().is_none_or(|start| row.scope.starts_with(start));
-    let grants = of_grantee(tx, (account, region), caller(tx.request()))?;
-    let after = after.as_deref().unwrap_or_default();
-    let mut left = grants.into_iter().filter(|(id, row)| &**id > after && is_meant(row)).peekable();
-    let (mut found, mut last) = (Vec::new(), None);
-    while let Some((id, row)) = left.next_if(|_| found.len() < limit) {
+    let (mut found, mut last, mut next_token) = (Vec::new(), None, None);
+    let grantee = caller(tx.request());
+    of_grantee(tx, (account, region, grantee), after.as_deref(), |id, row| {
+        if !is_meant(&row) {
+            return ControlFlow::Continue(());
+        }
+        if found.len() == limit {
+            next_token = last.as_deref().map(page::text_token);
+            return ControlFlow::Break(());
+        }
         found.push(ListCallerAccessGrantsEntry {
             permission: Some(permission((row.reads, row.writes))),
             grant_scope: Some(row.scope),
@@ -165,7 +175,7 @@ pub(crate) fn list(
             access_grants_instance_arn: Some(Granted::Instance.arn(account, region)),
         });
         last = Some(id);
-    }
-    let next_token = left.peek().and(last).map(|last| page::text_token(&last));
+        ControlFlow::Continue(())
+    })?;
     Ok(ListCallerAccessGrantsOutput { next_token, caller_access_grants_list: Some(found) })
 }

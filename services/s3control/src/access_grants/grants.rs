@@ -69,13 +69,14 @@ pub(crate) fn create(
         created_millis: tx.now().millis(),
         tags,
     };
-    for other in of_grantee(tx, (&place.0, &place.1), &row.grantee)? {
-        let other = other.1;
-        let is_same = (&other.scope, other.is_object, other.reads, other.writes)
+    let mut is_there = false;
+    of_grantee(tx, (&place.0, &place.1, &row.grantee), None, |_, other| {
+        is_there |= (&other.scope, other.is_object, other.reads, other.writes)
             == (&row.scope, row.is_object, row.reads, row.writes);
-        if is_same {
-            return Err(Error::AccessGrantAlreadyExists);
-        }
+        if is_there { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    if is_there {
+        return Err(Error::AccessGrantAlreadyExists);
     }
     if instance.grants >= MAX_GRANTS {
         return Err(Error::AccessGrantsQuotaExceededError(MAX_GRANTS));
@@ -101,19 +102,23 @@ pub(crate) fn create(
     })
 }
 
-/// The grants of a user or role in an account's instance.
+/// Shows the grants of a user or role in an account's instance, by their ids, from behind one of them on.
 pub(super) fn of_grantee(
     tx: &(impl Tx + ?Sized),
-    (account, region): (&str, &str),
-    arn: &str,
-) -> Result<Vec<(String, Grant)>, Error> {
-    let mut grants = Vec::new();
-    for (_, _, _, id) in GRANTEES.range(&(account, region, arn)).keys(tx)? {
-        if let Some(grant) = GRANTS.get(tx, &(account, region, &*id))? {
-            grants.push((id, grant));
-        }
+    (account, region, arn): (&str, &str, &str),
+    after: Option<&str>,
+    mut look: impl FnMut(String, Grant) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let mut range = GRANTEES.range(&(account, region, arn));
+    if let Some(after) = after {
+        range = range.after(&(account, region, arn, after));
     }
-    Ok(grants)
+    range.try_visit_keys::<Error>(tx, |(_, _, _, id)| {
+        Ok(match GRANTS.get(tx, &(account, region, &*id))? {
+            Some(grant) => look(id, grant),
+            None => ControlFlow::Continue(()),
+        })
+    })
 }
 
 /// A grant.
