@@ -175,6 +175,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "s3express:AccessPointNetworkOrigin",
         "access points are seen by the gateway alone",
     ),
+    ("s3express:*", "s3express:AccessPointTag/${TagKey}", LATER),
     ("s3express:*", "s3express:Permissions", "of access points alone"),
     ("s3express:*", "s3express:BucketTag/${TagKey}", LATER),
     ("s3express:*", "s3express:ResourceAccount", LATER),
