@@ -47,6 +47,7 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("crates/store/src/blob/mod.rs", "tokio::spawn", "what was done at once is ready"),
     ("crates/store/src/blob/segment.rs", "spawn_blocking", "a task in a simulation"),
     ("crates/store/src/blob/segment.rs", "tokio::spawn", "a task in a simulation"),
+    ("crates/core/src/measures/mod.rs", "RandomState", "strangers name sources; taken in order"),
     ("crates/sigv4/src/key.rs", "RandomState", "picks a place in a cache; strangers choose keys"),
     ("crates/gateway/src/internal.rs", "Instant::now", "how long a call took is a metric"),
     ("crates/gateway/src/pipeline.rs", "Instant::now", "how long a call took is a metric"),
