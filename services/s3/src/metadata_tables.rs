@@ -6,17 +6,27 @@
 //! and are read like any other table of S3 Tables. A configuration of the first version has a journal only, in a table
 //! bucket of the customer's.
 //!
-//! A record is a row that is written in the transaction of its change ([`journal`]).
+//! A record is a row that is written in the transaction of its change ([`journal`]), and a task brings records into the journal's
+//! table ([`delivery`]), keeps the table small ([`maintenance`]), and lets what changed be written anew in the others
+//! ([`live`]).
 
+mod columns;
 mod configurations;
+mod creation;
+mod delivery;
 mod first_version;
 mod journal;
+mod live;
+mod live_rows;
+mod maintenance;
 mod results;
 pub(crate) mod rows;
+mod tables;
 
 pub(crate) use configurations::{
     access, create, delete, forget, get, update_annotation, update_inventory, update_journal,
 };
+pub(crate) use delivery::{reset, run};
 pub(crate) use first_version::{create as create_first, delete as delete_first, get as get_first};
 pub(crate) use journal::{By, Entry, note};
 pub(crate) use rows::RecordKind;

@@ -36,6 +36,7 @@ pub(crate) use annotating::{annotated, annotation_removed, run as run_annotation
 pub(crate) use copying::run;
 pub(crate) use existing::run as repeat;
 pub(crate) use outcomes::is_late;
+pub(crate) use roles::session;
 use rules::{Rule, Rules, Subject};
 use state::{State, Target};
 

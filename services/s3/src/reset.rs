@@ -8,6 +8,7 @@ use fogbank_core::{BoxFuture, Cx, Fault, WriteTx};
 use crate::buckets;
 use crate::directory::DIRECTORIES;
 use crate::error::Error;
+use crate::metadata_tables;
 use crate::store::{self, BUCKETS, LISTED, OWNED, SHOWN};
 use crate::versions;
 
@@ -24,6 +25,7 @@ pub(crate) fn reset(cx: Cx, account: Option<String>) -> BoxFuture<'static, Resul
             remove_versions(&cx, owner, name).await?;
             remove_bucket(&cx, owner, name).await?;
         }
+        metadata_tables::reset(&cx, account).await?;
         Ok(())
     })
 }

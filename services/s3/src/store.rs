@@ -17,7 +17,7 @@ use crate::annotations::rows::{ANNOTATED, ANNOTATIONS, ORPHANS as ORPHANED_ANNOT
 use crate::ciphers::Nonce;
 use crate::directory;
 use crate::error::Error;
-use crate::metadata_tables::rows::{CONFIGURED, JOURNALS, RECORDS};
+use crate::metadata_tables::rows::{CONFIGURED, JOURNALS, LIVES, RECORDS, STRETCHES};
 pub(crate) use crate::rows::*;
 use crate::rules;
 use crate::tasks;
@@ -103,6 +103,8 @@ pub(crate) static TABLES: &[TableLabel] = &[
     CONFIGURED.label(),
     JOURNALS.label(),
     RECORDS.label(),
+    LIVES.label(),
+    STRETCHES.label(),
     ANNOTATED.label(),
     ANNOTATIONS.label(),
     ORPHANED_ANNOTATIONS.label(),

@@ -10,6 +10,7 @@ use crate::directory;
 use crate::error::Error;
 use crate::inventory;
 use crate::lifecycle;
+use crate::metadata_tables;
 use crate::request_metrics;
 use crate::storage_metrics;
 use crate::store::{DELETED, ORPHANS, PARTS_AT_ONCE, UPLOADS, delete_parts};
@@ -27,6 +28,12 @@ pub(crate) static TASKS: &[Task] = &[
     // Whether a report is due is looked up for each inventory.
     Task { name: inventory::REPORTS, every: Duration::from_secs(900), run: inventory::run },
     directory::FORGET,
+    // How long records wait is a matter of their own age.
+    Task {
+        name: metadata_tables::DELIVERY,
+        every: Duration::from_secs(10),
+        run: metadata_tables::run,
+    },
     warehouses::REMOVAL,
     Task { name: tiering::ACCESSES, every: Duration::from_secs(60), run: tiering::note },
     Task { name: access_logs::DELIVERY, every: access_logs::PAUSE, run: access_logs::deliver },

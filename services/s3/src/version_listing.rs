@@ -35,6 +35,8 @@ pub(crate) struct Narrow<'a> {
 #[derive(Clone)]
 pub(crate) enum Start {
     First,
+    /// At this key.
+    Key(String),
     /// Behind all versions of this key.
     PastKey(String),
     /// Behind every key with this prefix.
@@ -92,6 +94,7 @@ impl<'a> Merge<'a> {
             let range = CURRENT.range(&within).limit(self.look);
             let rows = match &start {
                 Start::First => range,
+                Start::Key(key) => range.from(&(bucket, &**key)),
                 Start::PastKey(key) | Start::Version(key, _) => range.after(&(bucket, &**key)),
                 Start::PastPrefix(prefix) => range.past(&Starting((bucket,), &**prefix)),
             }
@@ -107,6 +110,7 @@ impl<'a> Merge<'a> {
             let range = SHOWN.range(&within).limit(self.look);
             let rows = match &start {
                 Start::First => range,
+                Start::Key(key) => range.from(&(bucket, &**key, Reverse(u64::MAX))),
                 Start::PastKey(key) => range.past(&(bucket, &**key)),
                 Start::PastPrefix(prefix) => range.past(&Starting((bucket,), &**prefix)),
                 Start::Version(key, number) => range.after(&(bucket, &**key, Reverse(*number))),

@@ -10,6 +10,9 @@ use crate::model::*;
 use crate::rules;
 use crate::store::{self, METADATA_SERVICE, NAMESPACES, Namespace, TABLES, is_service};
 
+/// The namespace of journals of S3 Metadata's first version.
+const S3_METADATA: &str = "aws_s3_metadata";
+
 /// Creates a namespace, which has one level.
 pub(crate) fn create(
     tx: &mut WriteTx<'_>,
@@ -17,7 +20,10 @@ pub(crate) fn create(
 ) -> Result<CreateNamespaceOutput, Error> {
     let (bucket, _) = store::changeable_bucket(tx, &input.table_bucket_arn)?;
     let name = input.namespace.first().cloned().unwrap_or_default();
-    let is_reserved = !is_service(&tx.request().principal, METADATA_SERVICE);
+    let request = tx.request();
+    // S3 makes it for journals of the first version, as the caller.
+    let is_s3s = name == S3_METADATA && request.via.iter().any(|via| via == "s3.amazonaws.com");
+    let is_reserved = !is_service(&request.principal, METADATA_SERVICE) && !is_s3s;
     if !rules::is_name(&name) || (is_reserved && !rules::is_namespace_name(&name)) {
         return Err(Error::bad("The specified namespace name is not valid."));
     }

@@ -7,7 +7,8 @@ use fogbank_core::wire::Struct;
 use fogbank_core::{Access, Arn, Cx, Fault, ReadTx, Tx, WriteTx, arn};
 use serde_json::json;
 
-use super::results;
+use super::live;
+use super::results::{self, Kind};
 use super::rows::{CONFIGURED, Configured, Failure, JOURNALS, Journal, Status, TableState};
 use crate::access::bucket_arn;
 use crate::error::Error;
@@ -280,6 +281,9 @@ pub(super) fn fail(
     for table in [&mut row.inventory, &mut row.annotation].into_iter().flatten() {
         table.status = Status::Failed(Failure::JournalTableNotAvailable);
     }
+    for kind in live::LIVE {
+        live::forget(tx, number, kind)?;
+    }
     Ok(CONFIGURED.put(tx, name, &row)?)
 }
 
@@ -322,6 +326,9 @@ pub(super) fn end(tx: &mut WriteTx<'_>, name: &str, mut bucket: Bucket) -> Resul
 pub(crate) fn forget(tx: &mut WriteTx<'_>, name: &str) -> Result<(), Error> {
     let Some(row) = CONFIGURED.get(tx, name)? else { return Ok(()) };
     CONFIGURED.delete(tx, name)?;
+    for kind in live::LIVE {
+        live::forget(tx, row.number, kind)?;
+    }
     if let Some(journal) = JOURNALS.get(tx, &row.number)? {
         JOURNALS.put(tx, &row.number, &Journal { is_ended: true, ..journal })?;
         tx.wake(super::DELIVERY);
@@ -360,6 +367,13 @@ enum Optional {
 }
 
 impl Optional {
+    fn kind(self) -> Kind {
+        match self {
+            Optional::Inventory => Kind::Inventory,
+            Optional::Annotation => Kind::Annotation,
+        }
+    }
+
     fn of(self, row: &mut Configured) -> &mut Option<TableState> {
         match self {
             Optional::Inventory => &mut row.inventory,
@@ -429,10 +443,13 @@ async fn update(
     cx.write(|tx| {
         store::expected_shared_bucket(tx, name, owner)?;
         let mut row = changeable(tx, name)?;
-        let has_failed = row.has_failed();
+        let (number, has_failed) = (row.number, row.has_failed());
         let kept = asked.which.of(&mut row);
         match asked.is_enabled {
-            false => *kept = None,
+            false => {
+                *kept = None;
+                live::forget(tx, number, asked.which.kind())?;
+            }
             // It is there, or will be, and its encryption is for ever.
             true if kept.is_some() => {}
             true if has_failed => {

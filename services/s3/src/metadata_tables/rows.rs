@@ -20,6 +20,12 @@ pub(crate) static JOURNALS: Table<u64, Journal> = Table::new("s3.journals", 0x02
 pub(crate) static RECORDS: Table<(u64, u64, u64), Record> =
     Table::new("s3.journal-records", 0x0282);
 
+/// The tables that show what is there now, by the number of their configuration and of their kind.
+pub(crate) static LIVES: Table<(u64, u8), Live> = Table::new("s3.live-tables", 0x0283);
+/// Their stretches, by the first key.
+pub(crate) static STRETCHES: Table<(u64, u8, String), Stretch> =
+    Table::new("s3.live-table-stretches", 0x0284);
+
 /// The metadata configuration of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Configured {
@@ -100,6 +106,42 @@ pub(crate) struct Journal {
 }
 
 row!(Journal, 1);
+
+/// How far a table is that shows what is there now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Live {
+    /// The number of the last step that was taken.
+    pub(crate) generation: u64,
+    /// The key with which the next stretch begins while it is backfilled.
+    pub(crate) backfill: Option<String>,
+    /// When it was last brought up to date.
+    pub(crate) refreshed_millis: i64,
+    /// The step that is being taken.
+    pub(crate) step: Option<Step>,
+}
+
+row!(Live, 1);
+
+/// Stretches that are written at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) generation: u64,
+    /// Stretches by their first keys, and their files.
+    pub(crate) added: Vec<(String, Vec<String>)>,
+    /// The key with which the stretch after them begins while the table is backfilled.
+    pub(crate) backfill: Option<String>,
+}
+
+/// The keys from one on up to the next stretch's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stretch {
+    /// The URIs of the files in which its rows are.
+    pub(crate) files: Vec<String>,
+    /// Whether something changed since they were written.
+    pub(crate) is_changed: bool,
+}
+
+row!(Stretch, 1);
 
 /// What a record tells. The order is the format on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -79,7 +79,7 @@ pub(super) async fn assume(
         }
         Err(_) => return Err(Trouble::Refused("AssumeRoleNotPermitted")),
     };
-    let principal = session(&output, role, bucket, now.secs())
+    let principal = session(&output, (role, SESSION_NAME), &bucket.account, now.secs())
         .ok_or_else(|| Trouble::Broken(Fault::internal("AssumeRole's answer is incomplete")))?;
     let mut sessions = known.0.lock().unwrap_or_else(PoisonError::into_inner);
     if sessions.len() >= MAX_SESSIONS {
@@ -96,16 +96,22 @@ fn acting(cx: &Cx, bucket: &Bucket, principal: Principal) -> Cx {
     Cx::new(cx.cloud().clone(), request)
 }
 
-fn session(output: &Value, role: &str, bucket: &Bucket, now_secs: i64) -> Option<Principal> {
+/// The session of a role, under a name, of which AssumeRole tells.
+pub(crate) fn session(
+    output: &Value,
+    (role, name): (&str, &str),
+    account: &str,
+    now_secs: i64,
+) -> Option<Principal> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let user = &output["AssumedRoleUser"];
     Some(Principal {
         kind: PrincipalKind::Role {
             name: role.rsplit('/').next()?.to_owned(),
             role_arn: role.to_owned(),
-            session: SESSION_NAME.to_owned(),
+            session: name.to_owned(),
         },
-        account: bucket.account.clone(),
+        account: account.to_owned(),
         id: text(&user["AssumedRoleId"])?,
         arn: text(&user["Arn"])?,
         access_key_id: text(&output["Credentials"]["AccessKeyId"]),

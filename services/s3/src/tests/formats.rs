@@ -9,7 +9,8 @@ use crate::checksums::{Algorithm, Checksum};
 use crate::directory::{Directory, Renamed};
 use crate::metadata_tables::RecordKind;
 use crate::metadata_tables::rows::{
-    Configured, CustomerTable, Described, Failure, Journal, Record, Sealed, Status, TableState,
+    Configured, CustomerTable, Described, Failure, Journal, Live, Record, Sealed, Status, Step,
+    Stretch, TableState,
 };
 use crate::rules::ETag;
 use crate::store::{
@@ -81,6 +82,20 @@ fn metadata_configurations() {
         maintained_millis: 1,
     };
     check_row(&journal, expect!["010670686f746f73030130017201017401ac020101ad020202"]);
+    let files = vec!["f".to_owned()];
+    let step = Step {
+        generation: 300,
+        added: vec![("a".into(), files.clone())],
+        backfill: Some("b".into()),
+    };
+    let live = Live {
+        generation: 299,
+        backfill: Some("a".into()),
+        refreshed_millis: 1_767_225_600_000,
+        step: Some(step),
+    };
+    check_row(&live, expect!["01ab0201016180a0d5edee6601ac02010161010166010162"]);
+    check_row(&Stretch { files, is_changed: true }, expect!["0101016601"]);
     let sealed = Sealed::Kms { is_dual: true, key_arn: "k".into(), bucket_key: true };
     let described = Described {
         size: 300,

@@ -19,6 +19,7 @@ mod kms;
 mod lifecycle;
 mod listing;
 mod locks;
+mod metadata_delivery;
 mod metadata_tables;
 mod notifications;
 mod objects;
