@@ -10,15 +10,12 @@
 //! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
-//! * inventories as ORC; what analytics, request metrics and intelligent tiering would bring;
-//! * MFA delete, since there are no MFA devices; event holds of Object Lock;
+//! * what storage class analysis would write;
+//! * MFA delete; event holds of Object Lock;
 //! * of ACLs: grantees by e-mail, which AWS ended in 2025;
 //! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
 //!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
-//! * checksums by XXHASH;
-//! * S3 Select of Parquet;
-//! * an `EventBridgeConfiguration` is kept, and events go to `events:PutEvents`; while the cloud has no such service,
-//!   each is given up after a few tries, which the log says.
+//! * checksums by XXHASH.
 //!
 //! Requests of every region are answered by every endpoint; there are no redirects between regions.
 

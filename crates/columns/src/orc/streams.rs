@@ -211,7 +211,8 @@ mod tests {
         assert_eq!(pack(b"ab"), b"\x05\x00\x00ab");
         let long = pack(&[7; BLOCK_BYTES + 1]);
         let len = usize::from(long[0] >> 1) | usize::from(long[1]) << 7;
-        assert!(len < 2000 && long[0] & 1 == 0);
+        // How short depends on the backend of flate2.
+        assert!(len < BLOCK_BYTES / 10 && long[0] & 1 == 0);
         assert_eq!(&long[3 + len..], b"\x03\x00\x00\x07");
         assert!(pack(b"").is_empty());
     }
