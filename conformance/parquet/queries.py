@@ -132,7 +132,7 @@ def check_shapes(s3, table):
         assert [(row.get("w"), row.get("x"), row.get("n")) for row in rows(some)] == found, shape
         if part is table and shape.get("row_group_size") is None:
             assert few["BytesScanned"] < stats["BytesScanned"], (few, stats)
-        count, _ = select(s3, "SELECT COUNT(*), SUM(tiny), MIN(day), MAX(micros) FROM S3Object", {"CSV": {}})
+        count, _ = select(s3, 'SELECT COUNT(*), SUM(s.tiny), MIN(s."day"), MAX(s.micros) FROM S3Object s', {"CSV": {}})
         all_of = {name: [row[name] for row in known.to_pylist() if row[name] is not None] for name in SCHEMA.names}
         assert count.split(",")[:3] == [str(len(part)), str(sum(all_of["tiny"])), str(min(all_of["day"]))], count
         print(f"{len(part)} rows as {shape} are as they were written")
@@ -172,9 +172,9 @@ def check_refusals(s3):
         {"at": day << 64},
         {"at": (day + 10**18 // (86400 * 10**9)) << 64 | 10**18 % (86400 * 10**9)},
     ]
-    assert refused(s3, "SELECT * FROM S3Object s WHERE s.at > 0") == "UnsupportedTypeForQuerying"
+    assert refused(s3, 'SELECT * FROM S3Object s WHERE s."at" > 0') == "UnsupportedTypeForQuerying"
     put(s3, stamps)
-    assert select(s3, "SELECT at FROM S3Object LIMIT 1", {"CSV": {}})[0] == "1970-01-01T00:00:00.000000000Z\n"
+    assert select(s3, 'SELECT "at" FROM S3Object LIMIT 1', {"CSV": {}})[0] == "1970-01-01T00:00:00.000000000Z\n"
     body = put(s3, numbers)
     chance = random.Random(3)
     codes = set()
