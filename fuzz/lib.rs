@@ -1,4 +1,6 @@
-//! What the fuzz targets share: requests as text, and a cloud to send them to.
+//! What the fuzz targets share: requests as text, and a cloud to send them to; Parquet to begin with.
+
+pub mod tables;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,6 +16,7 @@ use tokio::runtime::Runtime;
 /// Every service that starts no processes.
 pub static SERVICES: &[&Service] = &[
     &fogbank_apigatewayv2::SERVICE,
+    &fogbank_cloudwatch::SERVICE,
     &fogbank_dynamodb::SERVICE,
     &fogbank_events::SERVICE,
     &fogbank_iam::SERVICE,
@@ -21,6 +24,7 @@ pub static SERVICES: &[&Service] = &[
     &fogbank_logs::SERVICE,
     &fogbank_organizations::SERVICE,
     &fogbank_s3::SERVICE,
+    &fogbank_s3control::SERVICE,
     &fogbank_secretsmanager::SERVICE,
     &fogbank_sns::SERVICE,
     &fogbank_sqs::SERVICE,

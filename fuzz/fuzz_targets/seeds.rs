@@ -32,6 +32,13 @@ fn write_all(folder: &Path) {
             }
         }
     }
+    for (name, table) in fogbank_fuzz::tables::all() {
+        let queries = ["SELECT * FROM S3Object", "SELECT COUNT(*) FROM S3Object s WHERE s.id > 1"];
+        for (index, query) in queries.iter().enumerate() {
+            let seed = [query.as_bytes(), b"\0", &table].concat();
+            put(folder, "columns", &format!("{name}-{index}"), &seed);
+        }
+    }
     let by_hand = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     for target in fs::read_dir(by_hand).expect("seeds by hand") {
         let target = target.expect("a folder");
