@@ -58,7 +58,7 @@ pub(super) fn configured(tx: &(impl Tx + ?Sized), name: &str) -> Result<Configur
 }
 
 /// Refuses a second configuration.
-pub(super) fn refuse_second(tx: &(impl Tx + ?Sized), name: &str) -> Result<(), Error> {
+fn refuse_second(tx: &(impl Tx + ?Sized), name: &str) -> Result<(), Error> {
     if CONFIGURED.contains(tx, name)? {
         // AWS's error for it is written nowhere; this one is a guess.
         return Err(Error::MetadataConfigurationAlreadyExists { bucket: name.to_owned() });
@@ -158,6 +158,15 @@ fn is_refused(outcome: Result<(), Fault>) -> Result<bool, Error> {
     }
 }
 
+/// A bucket that has no metadata configuration of either version.
+pub(super) fn unconfigured(cx: &Cx, name: &str, owner: Option<&str>) -> Result<Bucket, Error> {
+    cx.read(|tx| {
+        let bucket = store::expected_bucket(tx, name, owner)?;
+        refuse_second(tx, name)?;
+        Ok(bucket)
+    })
+}
+
 /// Gives a bucket a metadata configuration.
 pub(crate) async fn create(
     cx: &Cx,
@@ -165,11 +174,7 @@ pub(crate) async fn create(
 ) -> Result<CreateBucketMetadataConfigurationOutput, Error> {
     let name = &*input.bucket;
     let owner = input.expected_bucket_owner.as_deref();
-    let bucket = cx.read(|tx| {
-        let bucket = store::expected_bucket(tx, name, owner)?;
-        refuse_second(tx, name)?;
-        Ok::<_, Error>(bucket)
-    })?;
+    let bucket = unconfigured(cx, name, owner)?;
     let mut row = requested(&input.metadata_configuration, &bucket)?;
     let table_bucket = managed_arn(&bucket.account, &bucket.region);
     let tables: Vec<&TableState> =

@@ -4,7 +4,7 @@ use fogbank_core::{Arn, Cx, Fault, ReadTx, WriteTx};
 use serde_json::{Value, json};
 
 use super::DELIVERY;
-use super::configurations::{SERVICE, configured, end, fail, keep, may_create, refuse_second};
+use super::configurations::{SERVICE, configured, end, fail, keep, may_create, unconfigured};
 use super::results::{self, FIRST_NAMESPACE, not_allowed};
 use super::rows::{CONFIGURED, Configured, CustomerTable, Failure, Status, TableState};
 use crate::error::Error;
@@ -21,11 +21,7 @@ pub(crate) async fn create(
 ) -> Result<CreateBucketMetadataTableConfigurationOutput, Error> {
     let name = &*input.bucket;
     let owner = input.expected_bucket_owner.as_deref();
-    let bucket = cx.read(|tx| {
-        let bucket = store::expected_bucket(tx, name, owner)?;
-        refuse_second(tx, name)?;
-        Ok::<_, Error>(bucket)
-    })?;
+    let bucket = unconfigured(cx, name, owner)?;
     let to = &input.metadata_table_configuration.s3_tables_destination;
     check(to, &bucket)?;
     let mut row = Configured {
