@@ -52,6 +52,10 @@ def test_buckets_namespaces_and_tables_come_and_go(root, tables, lake):
     assert tables.get_table(tableArn=table["tableARN"])["versionToken"] == table["versionToken"]
     location = f"{table['warehouseLocation']}/metadata/1.metadata.json"
     update = {"tableBucketARN": lake, "namespace": "sales", "name": "orders", "versionToken": table["versionToken"]}
+    with refused("BadRequestException", 400):
+        tables.update_table_metadata_location(metadataLocation=location, **update)
+    warehouse = table["warehouseLocation"].removeprefix("s3://")
+    root.client("s3").put_object(Bucket=warehouse, Key="metadata/1.metadata.json", Body=b"{}")
     tables.update_table_metadata_location(metadataLocation=location, **update)
     with refused("ConflictException", 409):
         tables.update_table_metadata_location(metadataLocation=location, **update)

@@ -162,6 +162,8 @@ pub struct New {
     pub location: String,
     /// Its fields, whose ids are taken as they are.
     pub fields: Vec<crate::Field>,
+    /// The ids of the fields that tell rows apart.
+    pub identifier_field_ids: Vec<i32>,
     /// How rows are split among files; fields without ids get them.
     pub partition_spec: PartitionSpec,
     /// The order of files' rows.
@@ -175,17 +177,30 @@ pub struct New {
 impl New {
     /// The same with ids of its own, from 1 on for the fields and from 1000 on for the partition's, as Iceberg's own library has
     /// it for a table that a client asks for: the client's ids are its own.
-    pub fn with_fresh_ids(self) -> New {
-        let (schema, renamed) = Schema::new(self.fields).renumbered();
-        let mut new = New { fields: schema.fields, ..self };
+    pub fn with_fresh_ids(self) -> Result<New> {
+        let mut schema = Schema::new(self.fields);
+        schema.identifier_field_ids = self.identifier_field_ids;
+        schema.check()?;
+        let (schema, renamed) = schema.renumbered();
+        let mut new = New {
+            fields: schema.fields,
+            identifier_field_ids: schema.identifier_field_ids,
+            partition_spec: self.partition_spec,
+            sort_order: self.sort_order,
+            ..self
+        };
+        let fresh = |id: i32| match renamed.get(&id) {
+            Some(fresh) => Ok(*fresh),
+            None => invalid(format!("Cannot find source column: {id}")),
+        };
         for field in &mut new.partition_spec.fields {
-            field.source_id = renamed.get(&field.source_id).copied().unwrap_or(field.source_id);
+            field.source_id = fresh(field.source_id)?;
             field.field_id = None;
         }
         for field in &mut new.sort_order.fields {
-            field.source_id = renamed.get(&field.source_id).copied().unwrap_or(field.source_id);
+            field.source_id = fresh(field.source_id)?;
         }
-        new
+        Ok(new)
     }
 }
 
@@ -212,7 +227,9 @@ impl Table {
         if let Some(version) = table.properties.remove("format-version") {
             table.upgrade(version.trim().parse().unwrap_or_default())?;
         }
-        table.add_schema(Schema::new(new.fields))?;
+        let mut schema = Schema::new(new.fields);
+        schema.identifier_field_ids = new.identifier_field_ids;
+        table.add_schema(schema)?;
         table.current_schema_id = table.schemas[0].schema_id;
         table.default_spec_id = table.add_spec(new.partition_spec)?;
         table.default_sort_order_id = table.add_sort_order(new.sort_order)?;

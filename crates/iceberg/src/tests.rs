@@ -470,7 +470,7 @@ fn a_clients_ids_are_replaced_everywhere() {
         sort_order: SortOrder { order_id: 7, fields: vec![order] },
         ..New::default()
     };
-    let table = Table::new(new.with_fresh_ids()).expect("a table");
+    let table = Table::new(new.with_fresh_ids().expect("ids")).expect("a table");
     let ids: Vec<_> = table.current_schema().fields.iter().map(|field| field.id).collect();
     assert_eq!((ids, table.last_column_id), (vec![1, 2, 3], 5));
     let spec = &table.partition_specs[0];

@@ -41,6 +41,8 @@ use serde::{Deserialize, Serialize};
 pub const MANAGED_BUCKET: &str = "aws-s3";
 /// The service that fills it.
 pub const METADATA_SERVICE: &str = "metadata.s3.amazonaws.com";
+/// The service that maintains the tables of accounts, by which policies of KMS's keys know it.
+pub const MAINTENANCE_SERVICE: &str = "maintenance.s3tables.amazonaws.com";
 /// How names of warehouses end.
 pub const WAREHOUSE_END: &str = "--table-s3";
 /// What wakes S3 to remove the objects of warehouses that are gone.
@@ -172,6 +174,37 @@ pub struct Expiration {
     pub days: Option<i32>,
 }
 
+/// How far the maintenance of a table is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintained {
+    /// The last management of snapshots.
+    pub snapshots: Option<Job>,
+    /// The last removal of files that no snapshot names.
+    pub files: Option<Job>,
+}
+
+row!(Maintained, 1);
+
+/// A job of maintenance that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// When, in milliseconds since the epoch.
+    pub ran_millis: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a job of maintenance ended. The order is the format on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All was done.
+    Successful,
+    /// It was not, for this reason.
+    Failed(String),
+    /// The table itself says what it keeps, and the job is not to touch it.
+    Disabled,
+}
+
 /// The namespace and name of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
@@ -228,6 +261,12 @@ pub static WAREHOUSES: RowTable<String, Warehouse> = RowTable::new("s3tables.war
 pub static PENDING: RowTable<String, u64> = RowTable::new("s3tables.pending-warehouses", 0x1506);
 /// Warehouses that are gone, with their numbers, whose objects S3 is still to remove.
 pub static REMOVED: RowTable<String, u64> = RowTable::new("s3tables.removed-warehouses", 0x1507);
+/// How far the maintenance of tables is, by the names of their warehouses.
+pub static MAINTAINED: RowTable<String, Maintained> = RowTable::new("s3tables.maintained", 0x1508);
+/// Files that no snapshot names, by warehouse and key, with the time, in milliseconds since the epoch, since when they count
+/// as not current.
+pub static NONCURRENT: RowTable<(String, String), u64> =
+    RowTable::new("s3tables.noncurrent-files", 0x1509);
 
 /// The labels of all tables.
 pub static LABELS: &[TableLabel] = &[
@@ -238,6 +277,8 @@ pub static LABELS: &[TableLabel] = &[
     WAREHOUSES.label(),
     PENDING.label(),
     REMOVED.label(),
+    MAINTAINED.label(),
+    NONCURRENT.label(),
 ];
 
 /// The ARN of a table bucket.
@@ -284,5 +325,6 @@ pub fn remove_warehouse(tx: &mut WriteTx<'_>, name: &str) -> Result<(), Error> {
         REMOVED.put(tx, name, &warehouse.number)?;
         tx.wake(REMOVAL);
     }
+    MAINTAINED.delete(tx, name)?;
     PENDING.delete(tx, name)
 }

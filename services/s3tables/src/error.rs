@@ -51,6 +51,12 @@ impl Error {
         Error::ForbiddenException(message.to_owned())
     }
 
+    /// No metadata of the table lies here. AWS has these words for a place outside of the warehouse, and for a table without
+    /// metadata; that a file which is not there is refused alike is a guess.
+    pub(crate) fn bad_location() -> Error {
+        Error::bad("The specified metadata location is not valid.")
+    }
+
     /// A token that is none of ours.
     pub(crate) fn bad_token() -> Error {
         Error::bad("The continuation token is not valid.")

@@ -6,9 +6,9 @@
 //!
 //! Limits are AWS's: names, 50 tags, 20 KiB of policy.
 //!
-//! What is missing, and said so where it is asked for: replication, migration from AWS Glue, logs of table buckets. No job
-//! maintains tables: configurations of maintenance and of the expiration of records are kept and told, and the status of each
-//! job says that it has not run.
+//! What is missing, and said so where it is asked for: replication, migration from AWS Glue, logs of table buckets. Snapshots
+//! expire and files without a name go; no job compacts files or expires records, and the status of these two says that it has
+//! not run.
 
 mod access;
 mod buckets;
@@ -54,7 +54,7 @@ pub static OPERATIONS: &[Op] = operations! {
     write DeleteTable => tables::delete, access::table;
     write RenameTable => tables::rename, access::table;
     read GetTableMetadataLocation => tables::location, access::table;
-    write UpdateTableMetadataLocation => tables::relocate, access::table;
+    task UpdateTableMetadataLocation => tables::update_location, access::table;
 
     write PutTableBucketPolicy => policies::put_bucket, access::bucket;
     read GetTableBucketPolicy => policies::get_bucket, access::bucket;
@@ -123,11 +123,10 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon S3 Tables.
 pub static SERVICE: Service = Service {
-    tasks: &[Task {
-        name: tasks::PENDING_TASK,
-        every: Duration::from_secs(900),
-        run: tasks::give_up,
-    }],
+    tasks: &[
+        Task { name: tasks::PENDING_TASK, every: Duration::from_secs(900), run: tasks::give_up },
+        Task { name: maintenance::TASK, every: Duration::from_secs(3600), run: maintenance::run },
+    ],
     resource_policy: Some(policies::of_resource),
     resource_tags: Some(tags::of_resource),
     tables: store::LABELS,

@@ -1,13 +1,18 @@
-//! Maintenance: its configuration is kept and told, but nothing here compacts files, expires snapshots or removes files, and
-//! the status of each job says so.
+//! Maintenance: its configuration, and how its jobs ended. Nothing here compacts files, and the status of that job says so.
+
+mod files;
+mod jobs;
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{ReadTx, WriteTx};
+use fogbank_core::{ReadTx, Timestamp, WriteTx};
 
 use crate::error::Error;
 use crate::model::*;
-use crate::store::{self, BUCKETS, Compaction, FileRemoval, Snapshots, TABLES, Table};
+use crate::store::{
+    self, BUCKETS, Compaction, FileRemoval, Job, MAINTAINED, Outcome, Snapshots, TABLES, Table,
+};
+pub(crate) use jobs::{TASK, run};
 
 /// What AWS does where nothing is configured.
 const UNREFERENCED_DAYS: i32 = 3;
@@ -194,17 +199,34 @@ pub(crate) fn job_status(
 ) -> Result<GetTableMaintenanceJobStatusOutput, Error> {
     let (key, row) = store::table(tx, (&input.table_bucket_arn, &input.namespace, &input.name))?;
     let (_, bucket) = store::bucket(tx, &input.table_bucket_arn)?;
-    let of = |is_enabled: bool| TableMaintenanceJobStatusValue {
-        status: Some(if is_enabled { "Not_Yet_Run" } else { "Disabled" }.to_owned()),
-        ..TableMaintenanceJobStatusValue::default()
-    };
+    let known = MAINTAINED.get(tx, &*row.warehouse)?.unwrap_or_default();
     let status = BTreeMap::from([
-        ("icebergCompaction".to_owned(), of(compaction(&row).is_enabled)),
-        ("icebergSnapshotManagement".to_owned(), of(snapshots(&row).is_enabled)),
-        ("icebergUnreferencedFileRemoval".to_owned(), of(file_removal(&bucket).is_enabled)),
+        ("icebergCompaction".to_owned(), told(compaction(&row).is_enabled, None)),
+        ("icebergSnapshotManagement".to_owned(), told(snapshots(&row).is_enabled, known.snapshots)),
+        (
+            "icebergUnreferencedFileRemoval".to_owned(),
+            told(file_removal(&bucket).is_enabled, known.files),
+        ),
     ]);
     Ok(GetTableMaintenanceJobStatusOutput {
         table_arn: Some(store::arn_of(&key, &row)),
         status: Some(status),
     })
+}
+
+/// What is told of a job.
+fn told(is_enabled: bool, last: Option<Job>) -> TableMaintenanceJobStatusValue {
+    let ran = last.as_ref().map(|job| Timestamp::from_millis(job.ran_millis));
+    let (status, failure_message) = match last.map(|job| job.outcome) {
+        _ if !is_enabled => ("Disabled", None),
+        None => ("Not_Yet_Run", None),
+        Some(Outcome::Successful) => ("Successful", None),
+        Some(Outcome::Failed(why)) => ("Failed", Some(why)),
+        Some(Outcome::Disabled) => ("Disabled", None),
+    };
+    TableMaintenanceJobStatusValue {
+        status: Some(status.to_owned()),
+        last_run_timestamp: ran,
+        failure_message,
+    }
 }

@@ -4411,7 +4411,7 @@ mod schema {
     pub(super) static NAMESPACE_NAME: Schema = schema(
         "NamespaceName",
         Kind::String,
-        matching(Some(1), Some(255), "[0-9a-z_]*", "[0-9a-z_]*"),
+        matching(Some(1), Some(255), "[0-9a-z_-]*", r"[0-9a-z_\-]*"),
     );
     pub(super) static NAMESPACE_NOT_EMPTY_EXCEPTION: Schema = schema(
         "NamespaceNotEmptyException",

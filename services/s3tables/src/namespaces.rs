@@ -23,8 +23,11 @@ pub(crate) fn create(
     let request = tx.request();
     // S3 makes it for journals of the first version, as the caller.
     let is_s3s = name == S3_METADATA && request.via.iter().any(|via| via == "s3.amazonaws.com");
-    let is_reserved = !is_service(&request.principal, METADATA_SERVICE) && !is_s3s;
-    if !rules::is_name(&name) || (is_reserved && !rules::is_namespace_name(&name)) {
+    let is_valid = match is_service(&request.principal, METADATA_SERVICE) {
+        true => rules::is_managed_namespace_name(&name),
+        false => is_s3s || rules::is_namespace_name(&name),
+    };
+    if !is_valid {
         return Err(Error::bad("The specified namespace name is not valid."));
     }
     let key = store::namespace_key(&bucket, &name);

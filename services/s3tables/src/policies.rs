@@ -8,7 +8,9 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::model::*;
-use crate::store::{self, BUCKETS, MANAGED_BUCKET, METADATA_SERVICE, NAMES, TABLES};
+use crate::store::{
+    self, BUCKETS, MAINTENANCE_SERVICE, MANAGED_BUCKET, METADATA_SERVICE, NAMES, TABLES, is_service,
+};
 
 /// How many policies are kept parsed.
 const MAX_PARSED: usize = 1024;
@@ -34,6 +36,20 @@ fn for_services() -> String {
     .to_string()
 }
 
+/// What lets the service in that maintains tables.
+fn for_maintenance() -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": MAINTENANCE_SERVICE },
+            "Action": ["s3tables:GetTableData", "s3tables:PutTableData"],
+            "Resource": "*",
+        }],
+    })
+    .to_string()
+}
+
 /// The owner and the policies of the table bucket or table that an ARN names.
 pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<ResourcePolicy>, Fault> {
     let Some((account, region, name, table)) = store::parse(&check.resource) else {
@@ -53,6 +69,9 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<Resou
     let mut policy = ResourcePolicy::new(account, document);
     if let (Some(_), Some(text)) = (&of_table, &of_bucket) {
         policy = policy.with_grant("the table bucket's policy", parsed(tx, text)?);
+    }
+    if is_service(&tx.request().principal, MAINTENANCE_SERVICE) {
+        policy = policy.with_grant("AWS services", parsed(tx, &for_maintenance())?);
     }
     if name == MANAGED_BUCKET {
         policy = policy.with_grant("AWS services", parsed(tx, &for_services())?);

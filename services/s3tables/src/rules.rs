@@ -24,6 +24,11 @@ pub(crate) fn is_namespace_name(name: &str) -> bool {
     is_name(name) && !name.starts_with("aws")
 }
 
+/// Whether S3 Metadata may make a namespace of this name: it has the hyphens of a bucket's.
+pub(crate) fn is_managed_namespace_name(name: &str) -> bool {
+    is_name(&name.replace('-', "_"))
+}
+
 /// Whether metadata of the table with this warehouse may lie here.
 pub(crate) fn is_metadata_location(location: &str, warehouse: &str) -> bool {
     let key = location
@@ -53,6 +58,7 @@ mod tests {
         for name in ["", "_a", "a_", "A", "a-b", "a.b", "ä"] {
             assert!(!is_name(name), "{name}");
         }
+        assert!(is_managed_namespace_name("b_a-b") && !is_managed_namespace_name("b_A"));
         assert!(is_name("aws_table") && !is_namespace_name("aws_table"));
     }
 

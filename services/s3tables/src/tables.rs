@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use fogbank_core::{Cx, ReadTx, Timestamp, Tx, WriteTx, page};
+use fogbank_iceberg::New;
 
 use crate::buckets;
 use crate::encryption;
@@ -21,7 +22,7 @@ use crate::tags;
 /// Creates a table. Where its schema is given, its first metadata is written before anybody sees it.
 pub(crate) async fn create(cx: &Cx, input: CreateTableInput) -> Result<CreateTableOutput, Error> {
     let first = match &input.metadata {
-        Some(TableMetadata::Iceberg(given)) => Some(metadata::New::read(given)?),
+        Some(TableMetadata::Iceberg(given)) => Some(metadata::given(given)?),
         _ => None,
     };
     let (arn, row) = match first {
@@ -45,7 +46,7 @@ fn create_at_once(
 pub(crate) async fn with_metadata(
     cx: &Cx,
     input: &CreateTableInput,
-    first: &metadata::New,
+    first: &New,
 ) -> Result<(String, Table), Error> {
     let (key, mut row) = cx
         .write(|tx| {
@@ -254,9 +255,9 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListTablesInput) -> Result<ListTables
 /// Refuses a change of a table that was changed meanwhile.
 fn check_token(given: Option<&str>, row: &Table) -> Result<(), Error> {
     match given {
-        Some(token) if token != row.version_token => Err(Error::conflict(
-            "The provided version token does not match the current version token of the table.",
-        )),
+        Some(token) if token != row.version_token => {
+            Err(Error::conflict("Provided version token does not match the table version token."))
+        }
         _ => Ok(()),
     }
 }
@@ -323,20 +324,38 @@ pub(crate) fn location(
     })
 }
 
+/// Puts metadata that is there in the place of the table's current one, if nobody else did so meanwhile.
+pub(crate) async fn update_location(
+    cx: &Cx,
+    input: UpdateTableMetadataLocationInput,
+) -> Result<UpdateTableMetadataLocationOutput, Error> {
+    let (key, row) = cx.read(|tx| movable(tx, &input))?;
+    let arn = store::arn_of(&key, &row);
+    let located = cx.located(&key.0, &key.1);
+    metadata::check_there(&located, &arn, &row, &input.metadata_location).await?;
+    cx.write(|tx| relocate(tx, &input)).await
+}
+
+/// The table, if its metadata may be moved as the caller asks.
+fn movable(
+    tx: &(impl Tx + ?Sized),
+    input: &UpdateTableMetadataLocationInput,
+) -> Result<(TableKey, Table), Error> {
+    let (key, row) = store::table(tx, (&input.table_bucket_arn, &input.namespace, &input.name))?;
+    store::check_changeable(tx, &row)?;
+    if !rules::is_metadata_location(&input.metadata_location, &row.warehouse) {
+        return Err(Error::bad_location());
+    }
+    check_token(Some(&input.version_token), &row)?;
+    Ok((key, row))
+}
+
 /// Puts metadata in the place of the table's current one, if nobody else did so meanwhile.
 pub(crate) fn relocate(
     tx: &mut WriteTx<'_>,
-    input: UpdateTableMetadataLocationInput,
+    input: &UpdateTableMetadataLocationInput,
 ) -> Result<UpdateTableMetadataLocationOutput, Error> {
-    let (key, mut row) =
-        store::table(tx, (&input.table_bucket_arn, &input.namespace, &input.name))?;
-    store::check_changeable(tx, &row)?;
-    if !rules::is_metadata_location(&input.metadata_location, &row.warehouse) {
-        return Err(Error::bad(
-            "The specified metadata location is not valid. It must begin with the table's warehouse location and end with .metadata.json.",
-        ));
-    }
-    check_token(Some(&input.version_token), &row)?;
+    let (key, mut row) = movable(tx, input)?;
     touch(tx, &mut row);
     row.metadata_location = Some(input.metadata_location.clone());
     TABLES.put(tx, &key, &row)?;
@@ -345,6 +364,6 @@ pub(crate) fn relocate(
         name: Some(key.4),
         namespace: Some(vec![key.3]),
         version_token: Some(row.version_token),
-        metadata_location: Some(input.metadata_location),
+        metadata_location: row.metadata_location,
     })
 }

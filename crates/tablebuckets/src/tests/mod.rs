@@ -73,3 +73,15 @@ fn tables_and_warehouses() {
     };
     check_row(&row, expect!["0107013101720162016980a0d5edee6601016b010173"]);
 }
+
+#[test]
+fn maintenance() {
+    let job = |outcome| Some(Job { ran_millis: MILLIS, outcome });
+    let row =
+        Maintained { snapshots: job(Outcome::Disabled), files: job(Outcome::Failed("why".into())) };
+    check_row(&row, expect!["010180a0d5edee66020180a0d5edee660103776879"]);
+    check_row(
+        &Maintained { snapshots: job(Outcome::Successful), files: None },
+        expect!["010180a0d5edee660000"],
+    );
+}

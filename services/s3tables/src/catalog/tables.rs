@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fogbank_core::{Cx, Fault, ReadTx, WriteTx};
+use fogbank_core::{Cx, Fault, ReadTx, WriteTx, tracing};
 use fogbank_iceberg::{Requirement, Table as Iceberg, Update};
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{Of, continued, one, refusal, refused, size};
 use crate::error::Error;
 use crate::metadata;
 use crate::model::*;
-use crate::store::{self, Table};
+use crate::store::{self, Table, TableKey};
 use crate::tables;
 
 fn ours(error: Error) -> Error {
@@ -62,7 +62,7 @@ async fn create_with(
     if input.location.is_some() {
         return Err(Error::bad("The location of a table cannot be chosen."));
     }
-    let new = metadata::New::of_catalog(
+    let new = metadata::asked(
         input.schema,
         input.partition_spec,
         input.write_order,
@@ -89,12 +89,12 @@ async fn create_with(
 async fn find(
     cx: &Cx,
     (bucket, namespace, name): (&str, &str, &str),
-) -> Result<(Table, String, Iceberg), Error> {
-    let (_, row) = cx.read(|tx| store::table(tx, (bucket, namespace, name)))?;
-    // S3 Tables makes tables without metadata, which no client of Iceberg can read.
-    let location = row.metadata_location.clone().ok_or_else(Error::no_table)?;
-    let table = metadata::read(cx, &row, &location).await?;
-    Ok((row, location, table))
+) -> Result<(TableKey, Table, Iceberg), Error> {
+    let (key, row) = cx.read(|tx| store::table(tx, (bucket, namespace, name)))?;
+    // S3 Tables makes tables without metadata, which no client of Iceberg can read: AWS answers so, say its users.
+    let location = row.metadata_location.as_deref().ok_or_else(Error::bad_location)?;
+    let table = metadata::read(cx, &row, location).await?;
+    Ok((key, row, table))
 }
 
 /// What a table is.
@@ -103,13 +103,13 @@ pub(crate) async fn load(
     input: IcebergLoadTableInput,
 ) -> Result<IcebergLoadTableOutput, Error> {
     let named = (&*input.table_bucket_arn, &*input.namespace, &*input.name);
-    let (_, location, mut table) = find(cx, named).await.map_err(ours)?;
+    let (_, row, mut table) = find(cx, named).await.map_err(ours)?;
     if input.snapshots.as_deref() == Some("refs") {
         let meant: Vec<i64> = table.refs.values().map(|reference| reference.snapshot_id).collect();
         table.snapshots.retain(|snapshot| meant.contains(&snapshot.snapshot_id));
     }
     Ok(IcebergLoadTableOutput {
-        metadata_location: Some(location),
+        metadata_location: row.metadata_location,
         metadata: Some(json(&table)?),
         config: Some(BTreeMap::new()),
     })
@@ -140,7 +140,7 @@ async fn commit_to(
     input: IcebergCommitTableInput,
 ) -> Result<IcebergCommitTableOutput, Error> {
     let named = (&*input.table_bucket_arn, &*input.namespace, &*input.name);
-    let (row, _, table) = find(cx, named).await?;
+    let (key, row, table) = find(cx, named).await?;
     cx.read(|tx| store::check_changeable(tx, &row))?;
     for requirement in input.requirements {
         let requirement = Requirement::from_json(requirement).map_err(metadata::refusal)?;
@@ -154,19 +154,34 @@ async fn commit_to(
     if updated.location != table.location || updated.table_uuid != table.table_uuid {
         return Err(Error::bad("The location and the UUID of a table cannot be changed."));
     }
-    let (location, updated) = metadata::write(cx, &row, updated).await?;
+    let change = updated.write(&cx.ids().uuid());
+    let (location, updated) = metadata::write(cx, &row, change).await?;
     let asked = UpdateTableMetadataLocationInput {
         table_bucket_arn: input.table_bucket_arn,
         namespace: input.namespace,
         name: input.name,
-        version_token: row.version_token,
+        version_token: row.version_token.clone(),
         metadata_location: location.clone(),
     };
-    cx.write(|tx| tables::relocate(tx, asked.clone())).await?;
+    let outcome = cx.write(|tx| tables::relocate(tx, &asked)).await;
+    if let Err(Error::ConflictException(_)) = &outcome {
+        let arn = store::arn_of(&key, &row);
+        forget(&cx.located(&key.0, &key.1), &arn, &row, &location).await;
+    }
+    outcome?;
     Ok(IcebergCommitTableOutput {
         metadata_location: Some(location),
         metadata: Some(json(&updated)?),
     })
+}
+
+/// Removes metadata that lost a race. What is left of it, if that fails or the process is killed before, goes with the files
+/// that no snapshot names.
+async fn forget(cx: &Cx, arn: &str, row: &Table, location: &str) {
+    let Some(key) = metadata::key_of(location, &row.warehouse) else { return };
+    if let Err(error) = metadata::remove(cx, arn, row, &[key]).await {
+        tracing::info!(?error, location, "metadata that lost a race stays for a while");
+    }
 }
 
 /// Deletes a table with its files; AWS's catalog does not delete one and keep its files.

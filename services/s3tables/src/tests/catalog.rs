@@ -16,6 +16,12 @@ fn schema() -> Value {
     ]})
 }
 
+fn schema_of_one() -> Value {
+    json!({"type": "struct", "fields": [
+        {"id": 5, "name": "id", "type": "long", "required": true},
+    ]})
+}
+
 /// The table `orders` with a schema, as LoadTable tells of it.
 async fn with_orders(world: &World) -> Value {
     let input = with(named("orders"), json!({"schema": schema(), "properties": {"a": "b"}}));
@@ -97,7 +103,7 @@ async fn namespaces_and_tables_are_the_same_as_elsewhere() {
         IcebergBadRequestException: The specified schema is not valid: missing field `name`
         NoSuchNamespaceException: The specified namespace does not exist.
         IcebergBadRequestException: Tables can be dropped with purgeRequested=true only.
-        NoSuchTableException: The specified table does not exist.
+        IcebergBadRequestException: The specified metadata location is not valid.
     "#]]
     .assert_eq(&told);
 }
@@ -127,7 +133,17 @@ async fn the_catalog_numbers_the_fields_of_new_tables() {
     let mut twice = with(input, json!({"name": "twice"}));
     twice["schema"]["fields"][1]["id"] = json!(7);
     let told = refused(ask(&world, "CreateTable", twice).await);
-    assert!(told.contains("The field id 7 is used twice."), "{told}");
+    assert!(told.contains("Invalid schema: multiple fields for id 7"), "{told}");
+    let mut unknown = with(
+        named("unknown"),
+        json!({"schema": schema_of_one(), "partitionSpec": {
+            "fields": [{"source-id": 8, "transform": "identity", "name": "none"}],
+        }}),
+    );
+    let told = refused(ask(&world, "CreateTable", unknown.clone()).await);
+    assert!(told.contains("Cannot find source column: 8"), "{told}");
+    unknown["partitionSpec"]["fields"][0]["source-id"] = json!(5);
+    ask(&world, "CreateTable", unknown).await.expect("made");
 }
 
 #[tokio::test]
@@ -178,6 +194,8 @@ async fn commits_are_compared_with_what_they_require() {
     let outcomes = futures_util::future::join_all(at_once).await;
     let done: Vec<_> = outcomes.iter().filter(|outcome| outcome.is_ok()).collect();
     assert_eq!(done.len(), 1, "{outcomes:?}");
+    // Metadata that lost is gone: there is that of the creation and of the two commits.
+    assert_eq!(files(&world, &bucket).await.len(), 3);
     expect![[r#"
         CommitFailedException: Requirement failed: branch main was created concurrently
         IcebergBadRequestException: The location and the UUID of a table cannot be changed.

@@ -3,6 +3,7 @@
 mod buckets;
 mod catalog;
 mod data;
+mod maintenance;
 mod managed;
 mod policies;
 mod reset;
@@ -89,6 +90,15 @@ async fn get_as(
 
 async fn get(world: &World, bucket: &str, key: &str) -> Result<Bytes, Fault> {
     get_as(world, Principal::root(ACCOUNT), bucket, key).await
+}
+
+/// The keys of a warehouse's files, as the service that maintains tables lists them.
+async fn files(world: &World, bucket: &str) -> Vec<String> {
+    let service = Principal::service(fogbank_tablebuckets::MAINTENANCE_SERVICE);
+    let page = world.call_as(service, "s3:ListObjectsV2", json!({"Bucket": bucket})).await;
+    let page = page.expect("a list");
+    let rows = page["Contents"].as_array().into_iter().flatten();
+    rows.map(|row| row["Key"].as_str().expect("a key").to_owned()).collect()
 }
 
 /// A refusal: name and message.
