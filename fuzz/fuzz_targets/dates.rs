@@ -3,9 +3,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fogbank_checksums::Algorithm;
 use fogbank_dynamodb::number::{Decimal, Number};
 use fogbank_sigv4::AmzDate;
-use fogbank_sigv4::checksums::Algorithm;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -23,9 +23,15 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!((decimal.to_number().as_str(), used), (number.as_str(), key.len()));
     }
     let _ = Decimal::decode_key(bytes);
-    if let Some(algorithm) = Algorithm::from_name(text.get(..5).unwrap_or(text)) {
-        let digest = text.get(5..).unwrap_or_default();
-        let decoded = STANDARD.decode(digest).map(|bytes| bytes.len());
-        assert_eq!(algorithm.is_valid(digest), decoded == Ok(algorithm.byte_len()));
+    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+    if let Some(algorithm) = Algorithm::from_header(name) {
+        assert!(name.to_ascii_lowercase().ends_with(&algorithm.lower_name()));
+        match algorithm.parse(value) {
+            Some(bytes) => assert_eq!(STANDARD.encode(bytes), value),
+            None => {
+                let decoded = STANDARD.decode(value).map(|bytes| bytes.len());
+                assert_ne!(decoded, Ok(algorithm.byte_len()));
+            }
+        }
     }
 });

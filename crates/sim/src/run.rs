@@ -28,6 +28,7 @@ static SERVICES: &[&Service] = &[
     &fogbank_events::SERVICE,
     &fogbank_cloudwatch::SERVICE,
     &fogbank_s3control::SERVICE,
+    &fogbank_s3tables::SERVICE,
 ];
 
 /// What seals the keys of KMS in all lives.

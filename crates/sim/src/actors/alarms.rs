@@ -6,7 +6,7 @@ use fogbank_testkit::{Value, json};
 
 use super::queue::arn;
 use super::topics::{drain, policy};
-use super::{Acted, Actor};
+use super::{Acted, Actor, until_quiet};
 use crate::chance::Chance;
 use crate::life::{Broken, Life, hold};
 
@@ -169,11 +169,7 @@ impl Actor for Alarms {
         Box::pin(async move {
             self.reach(life, THRESHOLD + 1, "ALARM").await?;
             self.reach(life, 0, "OK").await?;
-            let mut quiet = 0;
-            while quiet < 30 {
-                quiet = if self.listen(life).await? == 0 { quiet + 1 } else { 0 };
-                life.sleep(60_000).await;
-            }
+            until_quiet(life, async || self.listen(life).await).await?;
             let history = self.history(life).await?;
             hold!(history.len() == self.told.len(), "history {history:?}, told {:?}", self.told);
             self.check_count(life).await

@@ -10,7 +10,7 @@ use fogbank_testkit::{Value, json};
 use super::objects;
 use super::queue::arn;
 use super::topics::{drain, policy};
-use super::{Acted, Actor};
+use super::{Acted, Actor, until_quiet};
 use crate::chance::Chance;
 use crate::life::{Answer, Broken, Life, hold};
 
@@ -124,11 +124,7 @@ impl Actor for Listener {
 
     fn settle<'a>(&'a mut self, life: &'a Life) -> Acted<'a> {
         Box::pin(async move {
-            let mut quiet = 0;
-            while quiet < 30 {
-                quiet = if self.listen(life).await? == 0 { quiet + 1 } else { 0 };
-                life.sleep(60_000).await;
-            }
+            until_quiet(life, async || self.listen(life).await).await?;
             let mut listed = BTreeSet::new();
             let mut after = String::new();
             loop {

@@ -13,6 +13,7 @@ mod queue;
 mod records;
 mod rules;
 mod sessions;
+mod tables;
 mod topics;
 mod transfers;
 
@@ -65,7 +66,22 @@ pub(crate) fn all(chance: &mut Chance) -> Vec<Box<dyn Actor>> {
     actors.extend(rules::all(chance));
     actors.push(Box::new(alarms::Alarms::new(chance.fork())));
     actors.push(Box::new(jobs::Jobs::new(chance.fork())));
+    actors.extend(tables::all(chance));
     actors
+}
+
+/// Has somebody read what comes, once a minute, until nothing has come for half an hour: longer than the longest pause between
+/// two tries of a delivery.
+pub(crate) async fn until_quiet(
+    life: &Life,
+    mut read: impl AsyncFnMut() -> Result<usize, Broken>,
+) -> Result<(), Broken> {
+    let mut quiet = 0;
+    while quiet < 30 {
+        quiet = if read().await? == 0 { quiet + 1 } else { 0 };
+        life.sleep(60_000).await;
+    }
+    Ok(())
 }
 
 /// What a thing may be, given what was answered so far: the last value that is certain, then those whose writing has

@@ -8,7 +8,7 @@ use fogbank_testkit::{Value, json};
 
 use super::queue::arn;
 use super::topics::{drain, policy};
-use super::{Acted, Actor};
+use super::{Acted, Actor, until_quiet};
 use crate::chance::Chance;
 use crate::life::{Broken, Life, hold};
 
@@ -132,12 +132,7 @@ impl Actor for Reader {
 
     fn settle<'a>(&'a mut self, life: &'a Life) -> Acted<'a> {
         Box::pin(async move {
-            // Longer than the longest pause between two tries of a delivery.
-            let mut quiet = 0;
-            while quiet < 30 {
-                quiet = if self.read(life).await? == 0 { quiet + 1 } else { 0 };
-                life.sleep(60_000).await;
-            }
+            until_quiet(life, async || self.read(life).await).await?;
             let model = self.model.borrow();
             let accepted = model.wanted.iter().filter(|(_, id)| id.is_some());
             let lost: Vec<_> =

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use fogbank_testkit::{Value, json};
 
 use super::queue::{arn, url};
-use super::{Acted, Actor};
+use super::{Acted, Actor, until_quiet};
 use crate::chance::Chance;
 use crate::life::{Broken, Life, hold};
 
@@ -144,13 +144,8 @@ impl Actor for Reader {
 
     fn settle<'a>(&'a mut self, life: &'a Life) -> Acted<'a> {
         Box::pin(async move {
-            // Longer than the longest pause between two tries of a delivery.
-            let mut quiet = 0;
-            while quiet < 30 {
-                let count = self.read(life, 0).await? + self.read(life, 1).await?;
-                quiet = if count == 0 { quiet + 1 } else { 0 };
-                life.sleep(60_000).await;
-            }
+            until_quiet(life, async || Ok(self.read(life, 0).await? + self.read(life, 1).await?))
+                .await?;
             let model = self.model.borrow();
             let [a, b] = &model.arrived;
             hold!(a == b, "only one queue has {:?}", a.symmetric_difference(b));
