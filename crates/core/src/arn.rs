@@ -20,17 +20,18 @@ pub struct Arn<'a> {
 impl<'a> Arn<'a> {
     /// Parses an ARN; `None` if a part is missing.
     pub fn parse(text: &'a str) -> Option<Arn<'a>> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next()? != "arn" {
-            return None;
-        }
-        let arn = Arn {
-            partition: parts.next()?,
-            service: parts.next()?,
-            region: parts.next()?,
-            account: parts.next()?,
-            resource: parts.next()?,
+        let rest = text.strip_prefix("arn:")?;
+        // Each request has some of them looked at: five searches of words cost more than to go through a few bytes.
+        let mut colons = rest.bytes().enumerate().filter(|(_, byte)| *byte == b':');
+        let mut from = 0;
+        let mut part = || {
+            let (at, _) = colons.next()?;
+            let part = &rest[from..at];
+            from = at + 1;
+            Some(part)
         };
+        let (partition, service, region, account) = (part()?, part()?, part()?, part()?);
+        let arn = Arn { partition, service, region, account, resource: &rest[from..] };
         (!arn.partition.is_empty() && !arn.service.is_empty() && !arn.resource.is_empty())
             .then_some(arn)
     }

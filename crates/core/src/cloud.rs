@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 use fogbank_store::{Blobs, Db};
 use parking_lot::Mutex;
+use tokio::runtime::Handle as Runtime;
 
 use crate::measures::Measures;
-use crate::{Call, Clock, Fault, FrontDoor, HttpRequest, HttpResponse, Ids, Reply, Wakes};
+use crate::{Call, Clock, Fault, FrontDoor, HttpRequest, HttpResponse, Ids, Reply, RootKey, Wakes};
 
 /// What the operator has set, as far as services need it.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub has_legacy_buckets: bool,
     /// Whether new buckets of S3 take what customers' keys encrypt (SSE-C), as they did until April 2026.
     pub allows_customer_keys: bool,
+    /// Memory for bodies of S3 that are read again and again, in bytes; zero for none.
+    pub s3_cache_bytes: u64,
 }
 
 /// A handle to the running cloud; clones share it.
@@ -45,6 +48,8 @@ struct Inner {
     measures: Measures,
     settings: Settings,
     front_door: OnceLock<Arc<dyn FrontDoor>>,
+    root_key: OnceLock<RootKey>,
+    spawner: OnceLock<Runtime>,
     state: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -60,6 +65,8 @@ impl Cloud {
             measures: Measures::default(),
             settings,
             front_door: OnceLock::new(),
+            root_key: OnceLock::new(),
+            spawner: OnceLock::new(),
             state: Mutex::default(),
         }))))
     }
@@ -73,6 +80,16 @@ impl Cloud {
     /// Connects the gateway; later calls have no effect.
     pub fn open_front_door(&self, front_door: Arc<dyn FrontDoor>) {
         let _ = self.0.0.front_door.set(front_door);
+    }
+
+    /// Has the present runtime do all that is spawned from now on, whichever runtime asks for it.
+    pub fn spawn_here(&self) {
+        let _ = self.0.0.spawner.set(Runtime::current());
+    }
+
+    /// The runtime that does what is spawned: the one that asks, unless another was named.
+    pub(crate) fn spawner(&self) -> Runtime {
+        self.0.0.spawner.get().cloned().unwrap_or_else(Runtime::current)
     }
 
     /// The store.
@@ -132,6 +149,10 @@ impl Cloud {
             Ok(state) => state,
             Err(_) => unreachable!("the key is the type"),
         }
+    }
+
+    pub(crate) fn kept_root_key(&self) -> &OnceLock<RootKey> {
+        &self.0.0.root_key
     }
 
     pub(crate) fn front_door(&self) -> Result<&Arc<dyn FrontDoor>, Fault> {

@@ -3,22 +3,23 @@
 //! It lies in a file beside the store, or where the operator says. A row keeps a word that it sealed, so that another
 //! key, or none, is noticed at the start and not when a secret is asked for.
 
-use std::sync::Arc;
-
-use fogbank_seal::{KEY_BYTES, Key, NONCE_BYTES, Zeroizing};
+use fogbank_seal::{KEY_BYTES, Key, NONCE_BYTES, StreamKey, Zeroizing};
 use fogbank_store::{Error, Raw, Table};
 
 use crate::{Cloud, Fault, Ids, Tx, WriteTx};
 
 /// A word that the root key sealed.
-pub(crate) static SEALED: Table<(u8,), Raw> = Table::new("core.root_key", 0x00F0);
+pub(crate) static SEALED: Table<(u8,), Raw> = Table::new("core.root_key", 0x00F0).read_often();
 const WORD: &[u8] = b"fogbank root key";
 const PLACE: &[u8] = b"core.root_key";
+/// What the key is derived for that seals the bodies of objects.
+const BODIES: &[u8] = b"bodies of objects";
 
 /// The root key of a cloud.
 pub struct RootKey {
     key: Key,
     bytes: Zeroizing<[u8; KEY_BYTES]>,
+    bodies: StreamKey,
 }
 
 impl std::fmt::Debug for RootKey {
@@ -30,7 +31,14 @@ impl std::fmt::Debug for RootKey {
 impl RootKey {
     /// The key of these bytes.
     pub fn new(bytes: &[u8; KEY_BYTES]) -> RootKey {
-        RootKey { key: Key::new(bytes), bytes: Zeroizing::new(*bytes) }
+        let bodies = StreamKey::new(&fogbank_seal::derive(bytes, BODIES));
+        RootKey { key: Key::new(bytes), bytes: Zeroizing::new(*bytes), bodies }
+    }
+
+    /// The key under which bodies of objects are sealed that nobody brings a key for. Who stores what it enciphers calls
+    /// [`keep_word`] in the same transaction.
+    pub fn bodies(&self) -> &StreamKey {
+        &self.bodies
     }
 
     /// A key for a cipher of a service's own, for the use that `purpose` names. Who stores what it enciphers calls
@@ -69,7 +77,7 @@ pub fn seal(tx: &mut WriteTx<'_>, place: &[u8], value: &[u8]) -> Result<Vec<u8>,
 
 /// Leaves the word by which the next start knows its root key, unless it is there.
 pub fn keep_word(tx: &mut WriteTx<'_>) -> Result<(), Error> {
-    if !SEALED.contains(tx, &(0,))? {
+    if SEALED.get_shared(tx, &(0,))?.is_none() {
         let word = tx.cx().root_key().seal(tx.ids(), PLACE, WORD);
         SEALED.put(tx, &(0,), &Raw(word.into()))?;
     }
@@ -78,9 +86,8 @@ pub fn keep_word(tx: &mut WriteTx<'_>) -> Result<(), Error> {
 
 impl Cloud {
     /// The root key. A cloud that was given none, which is one in memory, makes one that ends with it.
-    pub fn root_key(&self) -> Arc<RootKey> {
-        let ids = self.ids();
-        self.state(|| RootKey::new(&RootKey::generate(ids)))
+    pub fn root_key(&self) -> &RootKey {
+        self.kept_root_key().get_or_init(|| RootKey::new(&RootKey::generate(self.ids())))
     }
 
     /// Whether a row keeps something that a root key sealed.
@@ -88,12 +95,19 @@ impl Cloud {
         self.db().read(|tx| SEALED.contains(tx, &(0,)))
     }
 
+    /// Whether the root key is the one that sealed what lies in other rows than the present ones.
+    pub fn opens(&self, rows: &impl fogbank_store::Read) -> Result<bool, Error> {
+        let found = SEALED.get(rows, &(0,))?;
+        Ok(found.is_none_or(|word| self.root_key().key.open(PLACE, &word.0).is_ok()))
+    }
+
     /// Takes the root key, and says whether it is the one that sealed what lies in the rows.
     pub fn use_root_key(&self, key: RootKey) -> Result<bool, Error> {
         let found = self.db().read(|tx| SEALED.get(tx, &(0,)))?;
         let is_right = found.is_none_or(|word| key.key.open(PLACE, &word.0).is_ok());
         if is_right {
-            self.state(|| key);
+            // One that is there already was used.
+            let _ = self.kept_root_key().set(key);
         }
         Ok(is_right)
     }
@@ -115,6 +129,7 @@ mod tests {
             local_authority: String::new(),
             has_legacy_buckets: false,
             allows_customer_keys: false,
+            s3_cache_bytes: 0,
         };
         let clock = Clock::frozen(Timestamp::from_secs(0));
         Cloud::new(db.clone(), clock, Ids::seeded(1), settings)

@@ -83,6 +83,9 @@ pub struct Service {
     pub operations: &'static [Op],
     /// The operations whose requests may come in `Content-Encoding: gzip`.
     pub packed: &'static [&'static str],
+    /// The operations that look at some rows, store or fetch a body, and compute little. Others are kept from holding up
+    /// the requests of other connections.
+    pub quick: &'static [&'static str],
     /// Work that goes on in the background.
     pub tasks: &'static [Task],
     /// Work that effects of the outbox ask for.
@@ -136,6 +139,7 @@ impl Service {
             style,
             operations,
             packed: &[],
+            quick: &[],
             tasks: &[],
             jobs: &[],
             resource_policy: None,

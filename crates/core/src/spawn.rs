@@ -9,7 +9,7 @@ impl Cloud {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        tokio::spawn(work)
+        self.spawner().spawn(work)
     }
 
     /// Does what takes long or blocks where it keeps nobody else waiting; in a simulation, which has one thread, at once.
@@ -20,6 +20,6 @@ impl Cloud {
         if self.clock().is_simulated() {
             return Ok(work());
         }
-        tokio::task::spawn_blocking(work).await.map_err(Fault::internal)
+        self.spawner().spawn_blocking(work).await.map_err(Fault::internal)
     }
 }

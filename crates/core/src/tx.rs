@@ -170,6 +170,10 @@ impl Write for WriteTx<'_> {
         self.rows.delete(key);
     }
 
+    fn vacate(&mut self, start: &[u8], end: &[u8]) -> Result<(), Error> {
+        self.rows.vacate(start, end)
+    }
+
     fn on_commit(&mut self, f: Box<dyn FnOnce() + Send>) {
         self.rows.on_commit(f);
     }

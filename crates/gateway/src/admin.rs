@@ -19,7 +19,7 @@ use crate::authenticate::{self, Caller, Refusal};
 use crate::catalogue::Catalogue;
 use crate::metrics::Counters;
 use crate::pipeline::{Exchange, collect, is_stated, promised};
-use crate::{Inner, authorise, bodies, metrics};
+use crate::{Inner, authorise, bodies, metrics, workers};
 
 /// The name that signatures for Fogbank's own calls have in their scope, and the prefix of the calls' actions.
 pub(crate) const SERVICE: &str = "fogbank";
@@ -241,11 +241,17 @@ impl Permitted {
         };
         let work = async {
             match run {
-                AdminRun::Json(work) => Ok(json_response(200, &work(cx, input).await?)),
-                AdminRun::Download(work) => {
-                    Ok(response(200, "application/octet-stream", work(cx, input).await?))
+                AdminRun::Json(work) => {
+                    Ok(json_response(200, &workers::aside(work(cx, input)).await??))
                 }
-                AdminRun::Upload(work) => Ok(json_response(200, &work(cx, input, body).await?)),
+                AdminRun::Download(work) => Ok(response(
+                    200,
+                    "application/octet-stream",
+                    workers::aside(work(cx, input)).await??,
+                )),
+                AdminRun::Upload(work) => {
+                    Ok(json_response(200, &workers::aside(work(cx, input, body)).await??))
+                }
                 AdminRun::Open(_) => Err(Fault::internal("an open path needs no permission")),
             }
         };
@@ -319,7 +325,7 @@ fn services(catalogue: &Catalogue) -> Value {
 }
 
 /// The fault as `{"error": {"code", "message"}}`.
-fn failure(fault: &Fault) -> HttpResponse {
+pub(crate) fn failure(fault: &Fault) -> HttpResponse {
     let status = fault.status().unwrap_or(match fault.name() {
         "AccessDenied" => 403,
         "InternalFailure" => 500,

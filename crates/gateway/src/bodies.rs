@@ -318,16 +318,18 @@ pub(crate) fn mismatch(claimed: &str, computed: &str) -> Fault {
 
 /// A body of signed or unsigned chunks: what it carries, verified on the way.
 ///
-/// The headers that follow the chunks become the body's trailers when its end is reached.
+/// The headers that may follow the chunks become the body's trailers when its end is reached.
 pub(crate) fn chunked(body: Body, decoder: ChunkedDecoder, decoded_len: Option<u64>) -> Body {
     let trailers = Trailers::default();
+    let takes_trailers = decoder.takes_trailers();
     let chunks = Chunks {
         body,
         decoder: Some(decoder),
         input: Bytes::new(),
         trailers: Trailers::clone(&trailers),
     };
-    Body::stream(decoded_len, chunks).with_trailers(trailers)
+    let body = Body::stream(decoded_len, chunks);
+    if takes_trailers { body.with_trailers(trailers) } else { body }
 }
 
 struct Chunks {

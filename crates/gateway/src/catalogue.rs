@@ -30,6 +30,8 @@ pub(crate) struct Known {
     pub(crate) streams_in: bool,
     /// Whether the request's body may be packed by gzip.
     pub(crate) may_be_packed: bool,
+    /// Whether it holds up nobody if it is run where its request came in.
+    pub(crate) is_quick: bool,
     /// The action that authorises it, unless its access says otherwise.
     pub(crate) action: String,
     /// Puts what is meant in place of what stands for it in the input.
@@ -85,6 +87,7 @@ impl Entry {
             op,
             streams_in: wire::streaming_member(op.model.input).is_some(),
             may_be_packed: service.packed.contains(&op.model.name),
+            is_quick: service.quick.contains(&op.model.name),
             action: format!("{}:{}", service.model.name, op.model.name),
             reached: service.reached,
             counters: Counters::default(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fogbank_core::wire::{Body, BodyError};
 use fogbank_core::{Cx, Fault, HttpResponse, Principal, RequestSignature, Timestamp};
 use fogbank_sigv4::post::{self, Allowed, FormSignature, PostError};
-use fogbank_sigv4::{AmzDate, Style};
+use fogbank_sigv4::{AmzDate, Error as SignatureError, Style};
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
@@ -28,7 +28,7 @@ const FIELDS_LIMIT: usize = 20 * 1024;
 const UNKNOWN_LENGTH: i64 = -1;
 
 /// Fields that are members of PutObject's input.
-const MEMBERS: [(&str, &str); 27] = [
+const MEMBERS: [(&str, &str); 33] = [
     ("acl", "ACL"),
     ("cache-control", "CacheControl"),
     ("content-disposition", "ContentDisposition"),
@@ -47,16 +47,25 @@ const MEMBERS: [(&str, &str); 27] = [
     ("x-amz-server-side-encryption-customer-key-md5", "SSECustomerKeyMD5"),
     ("x-amz-object-lock-mode", "ObjectLockMode"),
     ("x-amz-object-lock-legal-hold", "ObjectLockLegalHoldStatus"),
+    ("x-amz-object-lock-retain-until-date", "ObjectLockRetainUntilDate"),
     ("x-amz-sdk-checksum-algorithm", "ChecksumAlgorithm"),
     ("x-amz-checksum-crc32", "ChecksumCRC32"),
     ("x-amz-checksum-crc32c", "ChecksumCRC32C"),
     ("x-amz-checksum-crc64nvme", "ChecksumCRC64NVME"),
+    ("x-amz-checksum-md5", "ChecksumMD5"),
     ("x-amz-checksum-sha1", "ChecksumSHA1"),
     ("x-amz-checksum-sha256", "ChecksumSHA256"),
+    ("x-amz-checksum-sha512", "ChecksumSHA512"),
+    ("x-amz-checksum-xxhash128", "ChecksumXXHASH128"),
+    ("x-amz-checksum-xxhash3", "ChecksumXXHASH3"),
+    ("x-amz-checksum-xxhash64", "ChecksumXXHASH64"),
     ("x-amz-request-payer", "RequestPayer"),
     ("x-amz-tagging", "Tagging"),
     ("x-amz-expected-bucket-owner", "ExpectedBucketOwner"),
 ];
+
+/// The field of the one member that is no text.
+const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
 
 /// Whether a request uploads a form to a bucket, and which.
 pub(crate) fn bucket<'a>(parts: &'a Parts, host: &'a str) -> Option<&'a str> {
@@ -147,9 +156,18 @@ async fn upload(
     let cx = Cx::new(exchange.cloud.clone(), request);
     let fields = std::mem::take(&mut read.fields);
     fogbank_core::wire::put_body(&mut *input, limited(read.file, allowed));
-    let output = pipeline::perform(exchange.gateway, known, cx, input).await?;
-    let output = fogbank_core::wire::to_json(&*output);
-    Ok(answer(exchange, bucket, &key, &fields, &output))
+    let mut output = pipeline::perform(exchange.gateway, known, cx, input).await?;
+    // The headers are those of PutObject; the status and the body are the form's own.
+    let (service, protocol) = (entry.service, entry.first_protocol());
+    let encoded = fogbank_core::wire::encode(
+        protocol,
+        service.model,
+        known.op.model,
+        &service.style,
+        &mut *output,
+        &exchange.id,
+    );
+    Ok(answer(exchange, bucket, &key, &fields, encoded.headers))
 }
 
 fn missing(name: &str) -> Fault {
@@ -244,10 +262,9 @@ fn refusal(error: PostError) -> Fault {
         PostError::Refused(what) => {
             Fault::access_denied(format!("Invalid according to Policy: {what}"))
         }
-        PostError::WrongSignature => Fault::new(
-            "SignatureDoesNotMatch",
-            "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
-        ),
+        PostError::WrongSignature(mismatch) => {
+            authenticate::fault(&SignatureError::SignatureDoesNotMatch(mismatch), Style::S3Xml)
+        }
     }
 }
 
@@ -263,6 +280,8 @@ fn input_of(bucket: &str, key: &str, fields: &post::Fields) -> Result<Value, Fau
             metadata.insert(name.to_owned(), value.as_str().into());
         } else if name == "tagging" {
             input.insert("Tagging".to_owned(), tags(value)?.into());
+        } else if name == BUCKET_KEY {
+            input.insert("BucketKeyEnabled".to_owned(), value.eq_ignore_ascii_case("true").into());
         } else if let Some((_, member)) = MEMBERS.iter().find(|(field, _)| field == name)
             && !value.is_empty()
         {
@@ -341,21 +360,17 @@ fn answer(
     bucket: &str,
     key: &str,
     fields: &post::Fields,
-    output: &Value,
+    mut headers: HeaderMap,
 ) -> HttpResponse {
-    let e_tag = output["ETag"].as_str().unwrap_or_default();
+    let e_tag = headers.get(ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let e_tag = e_tag.to_owned();
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let location = format!("{}/{bucket}/{}", exchange.endpoint.url(), encode(key));
-    let mut headers = HeaderMap::new();
     let mut set = |name: http::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     };
-    set(ETAG, e_tag);
-    if let Some(version) = output["VersionId"].as_str() {
-        set(http::HeaderName::from_static("x-amz-version-id"), version);
-    }
     let redirect = post::field(fields, "success_action_redirect")
         .or_else(|| post::field(fields, "redirect"))
         .filter(|url| url.starts_with("http://") || url.starts_with("https://"));
@@ -363,7 +378,7 @@ fn answer(
     let (status, body) = match (redirect, wanted) {
         (Some(url), _) => {
             let separator = if url.contains('?') { '&' } else { '?' };
-            let (bucket, key, tag) = (encode(bucket), encode(key), encode(e_tag));
+            let (bucket, key, tag) = (encode(bucket), encode(key), encode(&e_tag));
             set(LOCATION, &format!("{url}{separator}bucket={bucket}&key={key}&etag={tag}"));
             (StatusCode::SEE_OTHER, String::new())
         }
@@ -377,7 +392,7 @@ fn answer(
                 text(&location),
                 text(bucket),
                 text(key),
-                text(e_tag)
+                text(&e_tag)
             );
             (StatusCode::CREATED, body)
         }

@@ -11,6 +11,7 @@ mod budget;
 mod catalogue;
 pub mod client;
 mod cross_origin;
+mod digests;
 mod events;
 mod failures;
 mod fetch;
@@ -30,6 +31,7 @@ mod server;
 mod timer;
 mod tls;
 mod watched;
+mod workers;
 
 use std::sync::Arc;
 

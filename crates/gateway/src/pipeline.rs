@@ -28,7 +28,8 @@ use crate::failures::{self, Form};
 use crate::route::{self, Head, Route, Routed};
 use crate::watched::Watched;
 use crate::{
-    Inner, admin, authorise, bodies, cross_origin, events, forms, guard, hosts, packed, quirks,
+    Inner, admin, authorise, bodies, cross_origin, digests, events, forms, guard, hosts, packed,
+    quirks, workers,
 };
 
 /// The largest body that is read into memory, in bytes; `Body` members stream without a limit.
@@ -123,7 +124,8 @@ pub(crate) async fn handle(entrance: &Entrance, request: HttpRequest) -> HttpRes
     }
     if let Some((service, plane)) = plane {
         let cx = exchange.anonymous(service);
-        return (plane.serve)(cx, HttpRequest::from_parts(parts, body)).await;
+        let served = workers::aside((plane.serve)(cx, HttpRequest::from_parts(parts, body))).await;
+        return served.unwrap_or_else(|fault| admin::failure(&fault));
     }
     if let Some(crossing) = crossing.as_ref().filter(|crossing| crossing.is_preflight()) {
         return crossing.answer(&exchange, &parts);
@@ -210,7 +212,9 @@ impl Call<'_> {
         if let Some(decoder) = self.caller.decoder.take() {
             self.body = bodies::chunked(self.body, *decoder, authenticate::decoded_len(view));
             if !streams {
-                self.body = collect(self.body, limit).await?.into();
+                let trailers = self.body.trailers().unwrap_or_default();
+                let document = Body::from(collect(self.body, limit).await?);
+                self.body = document.with_trailers(trailers);
             }
         }
         if self.known.may_be_packed && packed::is_packed(view.headers) {
@@ -472,6 +476,9 @@ impl Exchange<'_> {
         entry: &Entry,
         known: Option<&Known>,
     ) -> Result<Caller, Refusal> {
+        if entry.service.model.name == "s3" {
+            check_scheme(view.headers)?;
+        }
         let principal = match old {
             Some(old) if entry.service.model.name == "s3" => {
                 authenticate::verify_old(self.gateway, old, view)?
@@ -549,7 +556,12 @@ impl Exchange<'_> {
         );
         request.signature = signature;
         let cx = Cx::new(self.cloud.clone(), request);
-        quirks::check(service.model.name, known.op.model.name, head.headers)?;
+        let model = known.op.model;
+        quirks::check(service.model.name, model.name, head.headers)?;
+        let has_document = model.checksum_required || known.streams_in || !body.is_empty();
+        if has_document && service.model.name == "s3" {
+            digests::check(model.name, head.headers, &body, known.streams_in)?;
+        }
         let message = wire::Request {
             method: head.method,
             raw_path: head.path,
@@ -568,7 +580,10 @@ impl Exchange<'_> {
             &mut *input,
         )
         .map_err(|rejection| rejected(&rejection, route.protocol, route.entry))?;
-        let mut output = perform(self.gateway, known, cx, input).await?;
+        let mut output = match known.is_quick || !workers::is_shared() {
+            true => perform(self.gateway, known, cx, input).await?,
+            false => Box::pin(self.perform_aside(known, cx, input)).await?,
+        };
         Ok(wire::encode(
             route.protocol,
             service.model,
@@ -577,6 +592,24 @@ impl Exchange<'_> {
             &mut *output,
             &self.id,
         ))
+    }
+
+    /// The same where it holds up no other connection.
+    async fn perform_aside(
+        &self,
+        known: &Known,
+        cx: Cx,
+        input: Box<dyn Struct>,
+    ) -> Result<Box<dyn Struct>, Fault> {
+        let (gateway, operation) = (Arc::clone(self.gateway), known.op.model.name);
+        let perform = async move {
+            let entry = gateway.catalogue.by_name(cx.request().service);
+            match entry.and_then(|entry| entry.operation(operation)) {
+                Some(known) => perform(&gateway, known, cx, input).await,
+                None => Err(Fault::internal("an operation is gone")),
+            }
+        };
+        workers::aside(perform).await?
     }
 
     pub(crate) fn log(&self, service: &str, parts: &Parts, fault: &Fault) {
@@ -647,6 +680,21 @@ pub(crate) fn rejected(rejection: &wire::Rejection, protocol: Protocol, entry: &
 fn may_be_anonymous(entry: &Entry, known: Option<&Known>) -> bool {
     matches!(entry.service.model.name, "s3" | "sqs" | "sns")
         || known.is_some_and(|known| known.op.model.unsigned)
+}
+
+/// S3 takes no tokens of other kinds (`Basic`, `Bearer`) for a request without a signature.
+fn check_scheme(headers: &HeaderMap) -> Result<(), Refusal> {
+    let found = headers
+        .get(http::header::AUTHORIZATION)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match found {
+        Some(value) if !value.trim().is_empty() => {
+            let fault = Fault::new("InvalidArgument", "Unsupported Authorization Type");
+            let fault = fault.with("ArgumentName", "Authorization").with("ArgumentValue", value);
+            Err(Refusal::Ours(fault))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The SHA-256 of a body that was read, as signatures have it; most requests have none.

@@ -20,6 +20,7 @@ use crate::pipeline::{self, Entrance, Peer};
 use crate::readers::{Answers, Patient};
 use crate::timer::ConnectionTimer;
 use crate::tls::Certificates;
+use crate::workers::Workers;
 use crate::{Gateway, Inner};
 
 /// How long a client may take to send a request's headers.
@@ -50,6 +51,8 @@ pub async fn serve(
         // quarter of the work of a large answer. Where it cannot be chosen, it stays.
         let _ = set_tcp_congestion(&listener, "reno");
     }
+    gateway.cloud().spawn_here();
+    let mut workers = Workers::new();
     loop {
         if places.available_permits() == 0 {
             tracing::warn!(CONNECTIONS, "all connections are taken; the next ones wait");
@@ -70,7 +73,8 @@ pub async fn serve(
                     watcher: graceful.watcher(),
                     _place: place.ok(),
                 };
-                tokio::spawn(connection.sniff(stream, Arc::clone(&certificates)));
+                let certificates = Arc::clone(&certificates);
+                workers.spawn(stream, |stream| connection.sniff(stream, certificates));
             }
             // Out of descriptors or memory: the listener lives on, so pause and go on.
             Err(error) => {

@@ -10,7 +10,9 @@ use crate::json::{Json, JsonWriter};
 use crate::made::Made;
 use crate::read::{Names, Reader};
 use crate::request::{buffered, json_input};
-use crate::text::{Query, decode_base64, encode_base64, parse_query, percent_decode};
+use crate::text::{
+    Query, decode_base64, encode_base64, parse_query, parse_timestamp, percent_decode,
+};
 use crate::tree::{Rules, TreeReader, flattened, is_scalar, text_slot};
 use crate::xml::scalar_text;
 use crate::{
@@ -51,6 +53,7 @@ pub(crate) fn decode(
             Location::Query => bound.query(&query, input.member_mut(index))?,
             Location::QueryParams => bound.params(&query, input.member_mut(index))?,
             Location::Header if names & name_bit(member.wire) == 0 => false,
+            Location::Header if !may_have(headers, member.wire) => false,
             Location::Header => bound.header(headers, input.member_mut(index))?,
             Location::PrefixHeaders => bound.headers(headers, input.member_mut(index))?,
             Location::Payload => {
@@ -265,7 +268,17 @@ impl Bound<'_, '_> {
             }
             return self.text(&json, place);
         }
+        if self.is_void(&joined) {
+            return Ok(false);
+        }
         self.text(&joined, place)
+    }
+
+    /// Whether a condition upon a date names none: recipients must ignore it then (RFC 9110, 13.1.3 and 13.1.4).
+    fn is_void(&self, text: &str) -> bool {
+        matches!(self.member.target.kind, Kind::Timestamp(_))
+            && self.member.wire.to_ascii_lowercase().ends_with("modified-since")
+            && parse_timestamp(text).is_none()
     }
 
     /// Reads the headers that share a prefix.
@@ -329,6 +342,11 @@ impl Bound<'_, '_> {
 fn name_bit(name: &str) -> u64 {
     let last = name.bytes().last().unwrap_or_default().to_ascii_lowercase();
     1 << ((31 * name.len() + usize::from(last)) % 64)
+}
+
+/// Whether a header of this name may be there. To go through a few costs less than to parse a name and look for it.
+fn may_have(headers: &HeaderMap, name: &str) -> bool {
+    headers.keys_len() > 24 || headers.keys().any(|known| known.as_str().eq_ignore_ascii_case(name))
 }
 
 fn header_text(value: &HeaderValue) -> Cow<'_, str> {

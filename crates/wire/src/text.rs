@@ -224,20 +224,33 @@ fn offset(text: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
-/// `Fri, 20 Nov 2026 20:56:00 GMT`
+/// `Fri, 20 Nov 2026 20:56:00 GMT`, or one of the forms before it that are still to be read (RFC 9110, 5.6.7):
+/// `Friday, 20-Nov-26 20:56:00 GMT` and `Fri Nov 20 20:56:00 2026`.
 fn parse_http_date(text: &str) -> Option<Timestamp> {
-    let (_, rest) = text.split_once(',')?;
-    let mut parts = rest.split_ascii_whitespace();
-    let day = number(parts.next()?)?;
-    let month = parts.next()?;
-    let month = MONTHS.iter().position(|known| *known == month)? as i64 + 1;
-    let year = number(parts.next()?)?;
-    let millis = time_of_day(parts.next()?)?;
-    match parts.next() {
-        Some("GMT" | "UTC" | "+0000") => {}
-        _ => return None,
+    let (day, month, year, time, zone) = match text.split_once(',') {
+        Some((_, rest)) => {
+            let mut parts = rest.split([' ', '\t', '-']).filter(|part| !part.is_empty());
+            let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+            (day, month, year, parts.next()?, parts.next()?)
+        }
+        None => {
+            let mut parts = text.split_ascii_whitespace().skip(1);
+            let (month, day, time) = (parts.next()?, parts.next()?, parts.next()?);
+            (day, month, parts.next()?, time, "GMT")
+        }
+    };
+    if !matches!(zone, "GMT" | "UTC" | "+0000") {
+        return None;
     }
-    Some(Timestamp::from_millis(days(year, month, day)? * 86_400_000 + millis))
+    let month = MONTHS.iter().position(|known| *known == month)? as i64 + 1;
+    let year = match (number(year)?, year.len()) {
+        // The century that POSIX takes.
+        (year @ 0..69, 2) => 2000 + year,
+        (year, 2) => 1900 + year,
+        (year, _) => year,
+    };
+    let millis = time_of_day(time)?;
+    Some(Timestamp::from_millis(days(year, month, number(day)?)? * 86_400_000 + millis))
 }
 
 /// Decodes `%41`; `plus`: whether `+` is a space. Bytes that are no UTF-8 become U+FFFD.
@@ -310,14 +323,33 @@ mod tests {
             "2026-11-20T21:56:00+01:00",
             "2026-11-20T12:56:00-0800",
             "Fri, 20 Nov 2026 20:56:00 GMT",
+            "Friday, 20-Nov-26 20:56:00 GMT",
+            "Fri Nov 20 20:56:00 2026",
             "1795208160",
             "1795208160.0",
         ] {
             assert_eq!(parse_timestamp(text), time, "{text}");
         }
-        for text in
-            ["", "2026-13-20T20:56:00Z", "2026-02-30T00:00:00Z", "Fri", "x", "99e99", "é-é-é-é-é"]
-        {
+        // The example of RFC 9110 in all three forms.
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse_timestamp(text), Some(Timestamp::from_secs(784_111_777)), "{text}");
+        }
+        for text in [
+            "",
+            "2026-13-20T20:56:00Z",
+            "2026-02-30T00:00:00Z",
+            "Fri",
+            "x",
+            "99e99",
+            "é-é-é-é-é",
+            "Fri, 20 Nov 2026 20:56:00 -0100",
+            "Fri, 20-Nov",
+            "Fri Nov 20 2026",
+        ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
         }
     }

@@ -78,6 +78,15 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// DynamoDB.
 pub static SERVICE: Service = Service {
+    quick: &[
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "UpdateItem",
+    ],
     resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
     tables: store::TABLES,

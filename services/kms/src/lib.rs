@@ -111,6 +111,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// AWS Key Management Service.
 pub static SERVICE: Service = Service {
+    quick: &["Decrypt", "Encrypt", "GenerateDataKey"],
     resource_policy: Some(|tx, check| policies::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
     tasks: &[

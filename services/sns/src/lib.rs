@@ -72,6 +72,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon SNS.
 pub static SERVICE: Service = Service {
+    quick: &["Publish"],
     resource_policy: Some(|tx, check| permissions::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,

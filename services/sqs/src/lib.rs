@@ -68,6 +68,17 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// Amazon SQS.
 pub static SERVICE: Service = Service {
+    quick: &[
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "GetQueueAttributes",
+        "GetQueueUrl",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    ],
     resource_policy: Some(|tx, check| permissions::resource_policy(tx, &check.resource)),
     resource_tags: Some(tags::of_resource),
     tasks: tasks::TASKS,
