@@ -6,7 +6,9 @@
 //! [`Directory`] is the gateway's door: it finds the owner of an access key and decides calls. [`Identities`] is what
 //! a process remembers of the rows, compiled; [`rows`] are the rows themselves; [`trust`] decides who may assume a role.
 //!
-//! What is missing: federation, MFA devices.
+//! [`mfa`] judges the codes of MFA devices.
+//!
+//! What is missing: federation.
 
 pub mod bucket_sessions;
 mod decisions;
@@ -16,6 +18,7 @@ mod identities;
 pub mod keys;
 mod last_use;
 pub mod managed;
+pub mod mfa;
 pub mod organizations;
 mod places;
 mod root;

@@ -1,11 +1,14 @@
-//! Sealing of values: AES-256-GCM under a key that somebody else keeps.
+//! Sealing of values: AES-256-GCM under a key that somebody else keeps; and of streams, in counter mode ([`Stream`]).
 //!
 //! A sealed value is one byte of version, twelve of nonce, the ciphertext and sixteen of tag. The additional data ties it to
 //! its place, so that a value that was moved elsewhere does not open. Nonces come from the caller, who has the
 //! source of chance; a key may seal 2^32 values with random ones.
 
+mod stream;
+
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf;
+pub use stream::{STREAM_NONCE_BYTES, Stream, StreamKey};
 pub use zeroize::Zeroizing;
 
 /// What a sealed value of the present form begins with.

@@ -120,6 +120,11 @@ impl ChunkedDecoder {
         Ok(Decoded { length: self.received, trailers })
     }
 
+    /// Whether headers may follow the chunks.
+    pub fn takes_trailers(&self) -> bool {
+        self.trailers.are_allowed()
+    }
+
     /// How many bytes of payload were handed out so far.
     pub fn received(&self) -> u64 {
         self.received

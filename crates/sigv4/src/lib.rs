@@ -39,7 +39,6 @@
 
 mod asymmetric;
 mod canonical;
-pub mod checksums;
 mod chunked;
 mod error;
 mod events;

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, DATE};
 use http::{HeaderMap, HeaderName};
+use memchr::{memchr, memchr_iter};
 use sha2::{Digest, Sha256};
 
 use crate::canonical::decode;
@@ -242,7 +243,7 @@ impl Presented<'_> {
 
     /// The names of the signed headers, as presented.
     pub fn signed_headers(&self) -> impl Iterator<Item = &str> {
-        self.signed_headers.split(';')
+        pieces(&self.signed_headers, b';')
     }
 
     /// Whether a header is among the signed ones.
@@ -270,7 +271,7 @@ impl<'a> Credential<'a> {
     fn parse(text: Cow<'a, str>, algorithm: Algorithm) -> Result<Self, CredentialFault> {
         let mut credential = Self { text, slashes: [0; 4], algorithm };
         let count = credential.slashes().len();
-        let mut found = credential.text.match_indices('/').map(|(at, _)| at);
+        let mut found = memchr_iter(b'/', credential.text.as_bytes());
         let mut slashes = [0; 4];
         let mut wanted = slashes[..count].iter_mut();
         let complete = wanted.all(|slash| found.next().map(|at| *slash = at).is_some());
@@ -321,6 +322,24 @@ impl<'a> Credential<'a> {
     }
 }
 
+/// What is before and after the first of a character of ASCII. Headers are long enough for the search of words that the
+/// standard library has to take several times as long.
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = memchr(at, text.as_bytes())?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
+/// What is between the characters of ASCII that separate it.
+pub(crate) fn pieces(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let cut = cut(text, separator);
+        rest = cut.map(|(_, after)| after);
+        Some(cut.map_or(text, |(before, _)| before))
+    })
+}
+
 /// Finds the signature of a request. `None` when it has none: it is anonymous, or carries a token of another kind
 /// (`Bearer`, `Basic`) that is not AWS's.
 pub fn parse<'a>(request: &RequestView<'a>) -> Result<Option<Presented<'a>>, Error> {
@@ -368,9 +387,10 @@ fn parse_header<'a>(
     };
     let header_hash = || STANDARD.encode(Sha256::digest(authorization));
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-    for component in components.split(',').map(str::trim) {
+    for component in pieces(components, b',').map(str::trim) {
         // A blank within a component is how AWS tells a key id that was copied with one.
-        let Some((name, value)) = component.split_once('=').filter(|(_, v)| !v.contains(' '))
+        let has_blank = |text: &str| memchr(b' ', text.as_bytes()).is_some();
+        let Some((name, value)) = cut(component, b'=').filter(|(_, value)| !has_blank(value))
         else {
             if component.is_empty() {
                 continue;
@@ -533,7 +553,7 @@ fn parse_query<'a>(
     let signature = text("X-Amz-Signature", query.signature)?;
     let signed_headers = text("X-Amz-SignedHeaders", query.signed_headers)?;
     let expires_secs = query.expires.map(parse_expires).transpose().map_err(malformed)?;
-    let signs_hash = signed_headers.split(';').any(|name| name == "x-amz-content-sha256");
+    let signs_hash = pieces(&signed_headers, b';').any(|name| name == "x-amz-content-sha256");
     let header_hash = signs_hash.then(|| header_text(request.headers, &CONTENT_SHA256)).flatten();
     let payload = match header_hash.or_else(|| query.content_sha256.and_then(decode)) {
         Some(value) => Payload::read(value, algorithm),

@@ -10,6 +10,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
 use crate::SigningKey;
+use crate::error::Mismatch;
 
 /// The fields of a form before the file, in their order, with names in lower case.
 pub type Fields = [(String, String)];
@@ -49,7 +50,7 @@ pub enum PostError {
     /// The policy does not allow the form; what follows `Invalid according to Policy: `.
     Refused(String),
     /// The signature is not that of the policy.
-    WrongSignature,
+    WrongSignature(Box<Mismatch>),
 }
 
 /// The first value of a field.
@@ -109,8 +110,15 @@ impl FormSignature {
                 (STANDARD.encode(mac.finalize().into_bytes()), signature)
             }
         };
-        let is_right: bool = right.as_bytes().ct_eq(given.as_bytes()).into();
-        if is_right { Ok(()) } else { Err(PostError::WrongSignature) }
+        if right.as_bytes().ct_eq(given.as_bytes()).into() {
+            return Ok(());
+        }
+        Err(PostError::WrongSignature(Box::new(Mismatch {
+            access_key_id: self.access_key_id().to_owned(),
+            signature_provided: given.clone(),
+            string_to_sign: policy.to_owned(),
+            canonical_request: String::new(),
+        })))
     }
 }
 
@@ -287,7 +295,8 @@ mod tests {
         let form = fields(&[("policy", "cA=="), ("awsaccesskeyid", "k"), ("signature", "s")]);
         let signature = FormSignature::read(&form).expect("complete").expect("signed");
         assert_eq!(signature.access_key_id(), "k");
-        assert_eq!(signature.verify("cA==", "secret"), Err(PostError::WrongSignature));
+        let refused = signature.verify("cA==", "secret");
+        assert!(matches!(refused, Err(PostError::WrongSignature(_))), "{refused:?}");
         let form = fields(&[("policy", "cA=="), ("awsaccesskeyid", "k")]);
         assert_eq!(FormSignature::read(&form), Err(PostError::MissingField("Signature")));
         assert_eq!(FormSignature::read(&fields(&[("key", "a")])), Ok(None));

@@ -26,6 +26,11 @@ impl Trailers {
         Self { allowed, announced, found: Vec::new(), signature: None, room: MAX_BYTES }
     }
 
+    /// Whether there may be any.
+    pub(crate) fn are_allowed(&self) -> bool {
+        self.allowed
+    }
+
     /// How many bytes the trailing headers may still have.
     pub(crate) fn room(&self) -> usize {
         self.room

@@ -244,6 +244,14 @@ fn unsigned_chunks_with_a_trailer_pass() {
 }
 
 #[test]
+fn only_bodies_that_say_so_have_trailers() {
+    for (payload, takes) in [(SIGNED, false), (SIGNED_TRAILER, true), (UNSIGNED_TRAILER, true)] {
+        let (headers, _) = sign(payload);
+        assert_eq!(decoder(&headers, 5, None).takes_trailers(), takes, "{payload}");
+    }
+}
+
+#[test]
 fn trailers_must_be_those_that_were_announced() {
     let bytes = unsigned_chunks(&[b"hello"], &crc32("NhCmhg=="));
     let with = |announced| run(ChunkedDecoder::unsigned(5, announced), &bytes, 9);

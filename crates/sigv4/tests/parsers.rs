@@ -146,7 +146,8 @@ proptest! {
     ) {
         let _ = post::check(&policy, &fields, "bucket", NOW);
         if let Ok(Some(signature)) = FormSignature::read(&fields) {
-            prop_assert_eq!(signature.verify(&policy, "secret"), Err(PostError::WrongSignature));
+            let refused = signature.verify(&policy, "secret");
+            prop_assert!(matches!(refused, Err(PostError::WrongSignature(_))));
         }
     }
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 use fogbank_identity::rows::{
     ACCOUNTS, GROUPS, INSTANCE_PROFILES, MFA_DEVICES, MfaDevice, OIDC_PROVIDERS, POLICIES, ROLES,
-    SAML_PROVIDERS, SERVER_CERTIFICATES, USERS,
+    SAML_PROVIDERS, SERVER_CERTIFICATES, USER_DEVICES, USERS,
 };
 
 use crate::error::Error;
@@ -17,9 +17,8 @@ use crate::model::{
 use crate::store;
 
 /// AWS's quotas as it sets them for a new account, and what cannot exist here yet.
-const FIXED: [(&str, i32); 23] = [
+const FIXED: [(&str, i32); 22] = [
     ("AccessKeysPerUserQuota", 2),
-    ("AccountMFAEnabled", 0),
     ("AccountPasswordPresent", 0),
     ("AccountSigningCertificatesPresent", 0),
     ("AssumeRolePolicySizeQuota", 2048),
@@ -51,6 +50,7 @@ pub(crate) fn get_summary(
     let policies = POLICIES.list(tx, &(tx.account(),))?;
     let versions: usize = policies.iter().map(|(_, policy)| policy.versions.len()).sum();
     let root = ACCOUNTS.get(tx, tx.account())?.unwrap_or_default();
+    let has_device = USER_DEVICES.range(&(tx.account(),)).count(tx)? > 0;
     let (mut devices, mut in_use) = (0, 0);
     MFA_DEVICES.range(&(tx.account(),)).visit(tx, |_, device: MfaDevice| {
         devices += 1;
@@ -60,6 +60,7 @@ pub(crate) fn get_summary(
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let counted = [
         ("AccountAccessKeysPresent", i32::from(!root.root_access_keys.is_empty())),
+        ("AccountMFAEnabled", i32::from(has_device)),
         ("InstanceProfiles", store::count(tx, &INSTANCE_PROFILES)?),
         ("MFADevices", devices),
         ("MFADevicesInUse", in_use),

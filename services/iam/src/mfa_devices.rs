@@ -1,7 +1,10 @@
-//! Virtual MFA devices: their secrets, and whom they belong to.
+//! Virtual MFA devices: their secrets, and whom they belong to: a user or the account's root.
+//!
+//! AWS gives the root its device in the console, and has the root leave out the name where an operation lets it. Where the
+//! name is required, the root gives the number of its account, which is what `GetUser` shows as its id.
 
 use fogbank_core::seal::Zeroizing;
-use fogbank_core::{ReadTx, Tx, WriteTx};
+use fogbank_core::{PrincipalKind, ReadTx, Tx, WriteTx};
 use fogbank_identity::rows::{self, EnabledDevice, MfaDevice, Secret, USER_DEVICES, User, fold};
 use fogbank_identity::totp;
 
@@ -72,19 +75,19 @@ pub(crate) fn enable(
     tx: &mut WriteTx<'_>,
     input: EnableMFADeviceInput,
 ) -> Result<EnableMFADeviceOutput, Error> {
-    let user: User = store::find(tx, &input.user_name)?;
+    let holder = Holder::of(tx, Some(input.user_name))?;
     let mut device = by_serial(tx, &input.serial_number)?;
     if device.enabled.is_some() {
         let message = "MFA Device is already in use.";
         return Err(Error::EntityAlreadyExistsException(message.to_owned()));
     }
-    if USER_DEVICES.range(&(&*user.id,)).count(tx)? >= DEVICES_PER_USER {
+    if USER_DEVICES.range(&(&*holder.id,)).count(tx)? >= DEVICES_PER_USER {
         return Err(Error::quota("MFADevicesPerUser", DEVICES_PER_USER));
     }
     let now = tx.now().secs();
     let (drift_steps, last_step) =
         synchronised(tx, &device, &input.authentication_code1, &input.authentication_code2)?;
-    let user_id = user.id;
+    let user_id = holder.id;
     USER_DEVICES.put(tx, &(user_id.clone(), fold(&device.name)), &())?;
     device.enabled = Some(EnabledDevice { user_id, enabled_secs: now, drift_steps, last_step });
     seal(tx, &mut device)?;
@@ -97,8 +100,8 @@ pub(crate) fn resync(
     tx: &mut WriteTx<'_>,
     input: ResyncMFADeviceInput,
 ) -> Result<ResyncMFADeviceOutput, Error> {
-    let user: User = store::find(tx, &input.user_name)?;
-    let (mut device, enabled) = of_user(tx, &user, &input.serial_number)?;
+    let holder = Holder::of(tx, Some(input.user_name))?;
+    let (mut device, enabled) = holder.device(tx, &input.serial_number)?;
     let (drift_steps, last_step) =
         synchronised(tx, &device, &input.authentication_code1, &input.authentication_code2)?;
     device.enabled = Some(EnabledDevice { drift_steps, last_step, ..enabled });
@@ -112,10 +115,9 @@ pub(crate) fn deactivate(
     tx: &mut WriteTx<'_>,
     input: DeactivateMFADeviceInput,
 ) -> Result<DeactivateMFADeviceOutput, Error> {
-    let name = users::name_or_caller(tx, input.user_name)?;
-    let user: User = store::find(tx, &name)?;
-    let (mut device, _) = of_user(tx, &user, &input.serial_number)?;
-    USER_DEVICES.delete(tx, &(user.id, fold(&device.name)))?;
+    let holder = Holder::of(tx, input.user_name)?;
+    let (mut device, _) = holder.device(tx, &input.serial_number)?;
+    USER_DEVICES.delete(tx, &(holder.id, fold(&device.name)))?;
     device.enabled = None;
     named::save(tx, &device)?;
     Ok(DeactivateMFADeviceOutput {})
@@ -123,34 +125,29 @@ pub(crate) fn deactivate(
 
 /// Shows a user's device.
 pub(crate) fn get(tx: &ReadTx<'_>, input: GetMFADeviceInput) -> Result<GetMFADeviceOutput, Error> {
-    let name = users::name_or_caller(tx, input.user_name)?;
-    let user: User = store::find(tx, &name)?;
-    let (_, enabled) = of_user(tx, &user, &input.serial_number)?;
+    let holder = Holder::of(tx, input.user_name)?;
+    let (_, enabled) = holder.device(tx, &input.serial_number)?;
     Ok(GetMFADeviceOutput {
-        user_name: Some(user.name),
+        user_name: holder.name,
         serial_number: Some(input.serial_number),
         enable_date: store::time(enabled.enabled_secs),
         certifications: None,
     })
 }
 
-/// Lists a user's devices; the root has none, for it could not call `EnableMFADevice`.
+/// Lists a user's devices.
 pub(crate) fn list(
     tx: &ReadTx<'_>,
     input: ListMFADevicesInput,
 ) -> Result<ListMFADevicesOutput, Error> {
-    let is_root = tx.request().principal.kind == fogbank_core::PrincipalKind::Root;
+    let holder = Holder::of(tx, input.user_name)?;
     let mut devices = Vec::new();
-    if input.user_name.is_some() || !is_root {
-        let name = users::name_or_caller(tx, input.user_name)?;
-        let user: User = store::find(tx, &name)?;
-        for (device, enabled) in all_of_user(tx, &user.id)? {
-            devices.push(MFADevice {
-                user_name: Some(user.name.clone()),
-                serial_number: Some(device.arn(tx.account())),
-                enable_date: store::time(enabled.enabled_secs),
-            });
-        }
+    for (device, enabled) in all_of_user(tx, &holder.id)? {
+        devices.push(MFADevice {
+            user_name: holder.name.clone(),
+            serial_number: Some(device.arn(tx.account())),
+            enable_date: store::time(enabled.enabled_secs),
+        });
     }
     let serial = |device: &MFADevice| device.serial_number.clone().unwrap_or_default();
     let page = Page::of(devices, serial, input.marker.as_deref(), input.max_items)?;
@@ -173,12 +170,15 @@ pub(crate) fn list_virtual(
     let mut devices = Vec::new();
     for device in page.items {
         let user = match &device.enabled {
-            Some(enabled) => user_by_id(tx, &enabled.user_id)?,
+            Some(enabled) if enabled.user_id == tx.account() => Some(users::root(tx)),
+            Some(enabled) => {
+                user_by_id(tx, &enabled.user_id)?.map(|user| users::listed(tx.account(), &user))
+            }
             None => None,
         };
         devices.push(VirtualMFADevice {
             serial_number: Some(device.arn(tx.account())),
-            user: user.map(|user| users::listed(tx.account(), &user)),
+            user,
             enable_date: device.enabled.and_then(|enabled| store::time(enabled.enabled_secs)),
             ..VirtualMFADevice::default()
         });
@@ -220,15 +220,39 @@ fn by_serial(tx: &impl Tx, serial: &str) -> Result<MfaDevice, Error> {
     named::by_arn(tx, serial, "mfa")
 }
 
-/// A device and how it belongs to this user.
-fn of_user(tx: &impl Tx, user: &User, serial: &str) -> Result<(MfaDevice, EnabledDevice), Error> {
-    let device = with_owner(by_serial(tx, serial)?);
-    device.filter(|(_, enabled)| enabled.user_id == user.id).ok_or_else(|| {
-        Error::NoSuchEntityException(format!(
-            "MFA Device with serial number {serial} for user {} cannot be found.",
-            user.name
-        ))
-    })
+/// Whose devices are meant.
+struct Holder {
+    /// The id under which they lie: the user's, or the account for its root.
+    id: String,
+    /// The user's name; the root has none.
+    name: Option<String>,
+}
+
+impl Holder {
+    /// The named user, or the caller.
+    fn of(tx: &impl Tx, name: Option<String>) -> Result<Holder, Error> {
+        let is_root = tx.request().principal.kind == PrincipalKind::Root;
+        let root = || Holder { id: tx.account().to_owned(), name: None };
+        if is_root && name.is_none() {
+            return Ok(root());
+        }
+        let name = users::name_or_caller(tx, name)?;
+        match store::find::<User>(tx, &name) {
+            Err(_) if is_root && name == tx.account() => Ok(root()),
+            found => found.map(|user| Holder { id: user.id, name: Some(user.name) }),
+        }
+    }
+
+    /// A device, and how it belongs to this holder.
+    fn device(&self, tx: &impl Tx, serial: &str) -> Result<(MfaDevice, EnabledDevice), Error> {
+        let device = with_owner(by_serial(tx, serial)?);
+        device.filter(|(_, enabled)| enabled.user_id == self.id).ok_or_else(|| {
+            let name = self.name.as_ref().unwrap_or(&self.id);
+            Error::NoSuchEntityException(format!(
+                "MFA Device with serial number {serial} for user {name} cannot be found."
+            ))
+        })
+    }
 }
 
 /// Seals the seed of a device of a time when seeds were not.

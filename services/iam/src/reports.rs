@@ -101,7 +101,7 @@ fn content(tx: &impl Tx) -> Result<String, Error> {
     Ok(lines.join("\n"))
 }
 
-/// The line of the root, whose password and devices are beyond an API.
+/// The line of the root, whose password is beyond an API.
 fn root(tx: &impl Tx) -> Result<String, Error> {
     let account = tx.account();
     let ids = ACCOUNTS.get(tx, account)?.unwrap_or_default().root_access_keys;
@@ -110,7 +110,7 @@ fn root(tx: &impl Tx) -> Result<String, Error> {
         ["not_supported", "not_supported", "no_information", "not_supported", "not_supported"]
             .map(str::to_owned),
     );
-    fields.push("false".to_owned());
+    fields.push((USER_DEVICES.range(&(account,)).count(tx)? > 0).to_string());
     fields.extend(keys(tx, &ids)?);
     fields.extend(["false", "N/A", "false", "N/A"].map(str::to_owned));
     Ok(fields.join(","))

@@ -39,12 +39,7 @@ pub(crate) fn get(tx: &ReadTx<'_>, input: GetUserInput) -> Result<GetUserOutput,
     let principal = &tx.request().principal;
     let name = match (&input.user_name, &principal.kind) {
         (None, PrincipalKind::Root) => {
-            let root = User {
-                user_id: Some(principal.account.clone()),
-                arn: Some(principal.arn.clone()),
-                ..User::default()
-            };
-            return Ok(GetUserOutput { user: Some(root) });
+            return Ok(GetUserOutput { user: Some(root(tx)) });
         }
         _ => name_or_caller(tx, input.user_name)?,
     };
@@ -133,6 +128,16 @@ pub(crate) fn name_or_caller(tx: &impl Tx, name: Option<String>) -> Result<Strin
             let message = "Must specify userName when calling with non-User credentials";
             Err(Error::validation(message))
         }
+    }
+}
+
+/// The account's root, as far as it is a user.
+pub(crate) fn root(tx: &impl Tx) -> User {
+    let account = tx.account();
+    User {
+        user_id: Some(account.to_owned()),
+        arn: Some(format!("arn:aws:iam::{account}:root")),
+        ..User::default()
     }
 }
 

@@ -54,6 +54,7 @@ pub static OPERATIONS: &[Op] = operations! {
 
 /// STS.
 pub static SERVICE: Service = Service {
+    quick: &["GetCallerIdentity"],
     tasks: tasks::TASKS,
     data_planes: &[outbound::PLANE],
     tables: fogbank_identity::rows::STS_TABLES,

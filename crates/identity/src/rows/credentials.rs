@@ -14,7 +14,7 @@ pub static PASSWORD_POLICIES: Table<String, PasswordPolicy> =
     Table::new("iam.password-policies", 0x0111);
 /// Virtual MFA devices by account and folded name.
 pub static MFA_DEVICES: Table<(String, String), MfaDevice> = Table::new("iam.mfa-devices", 0x0112);
-/// The enabled MFA devices of a user: the user's id, folded name of the device.
+/// The enabled MFA devices of a user, or of a root: the user's id or the root's account, folded name of the device.
 pub static USER_DEVICES: Table<(String, String), ()> = Table::new("iam.user-devices", 0x0113);
 /// Signing certificates by the user's id and their own.
 pub static SIGNING_CERTIFICATES: Table<(String, String), SigningCertificate> =
@@ -94,10 +94,10 @@ pub struct MfaDevice {
     pub enabled: Option<EnabledDevice>,
 }
 
-/// A device that was given to a user.
+/// A device that was given to a user, or to a root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnabledDevice {
-    /// The user's id.
+    /// The user's id, or the account of the root.
     pub user_id: String,
     /// Since when, in seconds since 1970.
     pub enabled_secs: i64,

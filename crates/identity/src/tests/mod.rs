@@ -34,6 +34,7 @@ impl House {
             local_authority: "127.0.0.1:4566".into(),
             has_legacy_buckets: false,
             allows_customer_keys: false,
+            s3_cache_bytes: 0,
         };
         let db = Db::memory();
         let cloud = Cloud::new(db, Clock::frozen(NOW), Ids::seeded(1), settings);

@@ -151,6 +151,47 @@ async fn devices_must_show_their_codes() {
     );
 }
 
+#[tokio::test]
+async fn the_root_has_devices_of_its_own() {
+    let world = world();
+    ann(&world).await;
+    good(&world, "CreateVirtualMFADevice", json!({"VirtualMFADeviceName": "phone"})).await;
+    let serial = json!({"SerialNumber": "arn:aws:iam::000000000000:mfa/phone"});
+    let mut of_root = serial.clone();
+    of_root["UserName"] = json!(ACCOUNT);
+    assert_eq!(good(&world, "ListMFADevices", json!({})).await["MFADevices"], json!([]));
+    let bob = user(&world, "bob", allow("iam:*", "*")).await;
+    let input = two(&world, of_root.clone(), (-1, 0));
+    let other = world.call_as(bob, "iam:EnableMFADevice", input).await.expect_err("not the root");
+    assert!(
+        other.to_string().contains("The user with name 000000000000 cannot be found"),
+        "{other}"
+    );
+    good(&world, "EnableMFADevice", two(&world, of_root.clone(), (-1, 0))).await;
+    let listed = good(&world, "ListMFADevices", json!({})).await;
+    assert_eq!(listed["MFADevices"][0]["SerialNumber"], serial["SerialNumber"]);
+    let of_ann = json!({"UserName": "ann"});
+    assert_eq!(good(&world, "ListMFADevices", of_ann).await["MFADevices"], json!([]));
+    let listed = good(&world, "ListVirtualMFADevices", json!({})).await;
+    let holder = &listed["VirtualMFADevices"][0]["User"];
+    assert_eq!(
+        (&holder["UserId"], &holder["Arn"]),
+        (&json!(ACCOUNT), &json!("arn:aws:iam::000000000000:root"))
+    );
+    let summary = good(&world, "GetAccountSummary", json!({})).await;
+    assert_eq!(summary["SummaryMap"]["AccountMFAEnabled"], 1);
+    good(&world, "ResyncMFADevice", two(&world, of_root.clone(), (5, 6))).await;
+    good(&world, "GetMFADevice", serial.clone()).await;
+    good(&world, "DeactivateMFADevice", serial.clone()).await;
+    assert!(bad(&world, "GetMFADevice", serial).await.starts_with("NoSuchEntity"));
+    let summary = good(&world, "GetAccountSummary", json!({})).await;
+    assert_eq!(summary["SummaryMap"]["AccountMFAEnabled"], 0);
+    // A user of that name goes before.
+    good(&world, "CreateUser", json!({"UserName": ACCOUNT})).await;
+    good(&world, "EnableMFADevice", two(&world, of_root, (7, 8))).await;
+    assert_eq!(good(&world, "ListMFADevices", json!({})).await["MFADevices"], json!([]));
+}
+
 /// A self-signed certificate and its key, both in PEM.
 fn certificate(name: &str) -> (String, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
