@@ -224,6 +224,7 @@ const PUT_HEADERS: Headers = &[
     ("IfMatch", "s3:if-match"),
     ("IfNoneMatch", "s3:if-none-match"),
     ("MetadataDirective", "s3:x-amz-metadata-directive"),
+    ("ObjectLockEventHold", "s3:object-lock-event-hold"),
     ("ObjectLockLegalHoldStatus", "s3:object-lock-legal-hold"),
     ("ObjectLockMode", "s3:object-lock-mode"),
     ("SSECustomerAlgorithm", "s3:x-amz-server-side-encryption-customer-algorithm"),
@@ -259,6 +260,12 @@ fn with_headers(
         Some(Item::Timestamp(until)) => with_retention(access, request, until),
         _ => access,
     };
+    let number = |member: &str| match input.get(member).map(|value| value.item()) {
+        Some(Item::Integer(number)) => Some(number),
+        _ => None,
+    };
+    let days = number("ObjectLockEventHoldDurationDays");
+    access = with_duration(access, days, number("ObjectLockEventHoldDurationYears"));
     access = with_object_tags(access, given);
     if given.text("Tagging").is_some() {
         access = with_object_tags(access.and("s3:PutObjectTagging", object()), given);
@@ -285,6 +292,16 @@ fn with_retention(access: Access, request: &Request, until: Timestamp) -> Access
     access
         .last_with("s3:object-lock-retain-until-date", [until.secs().to_string()])
         .last_with("s3:object-lock-remaining-retention-days", [days.to_string()])
+}
+
+/// Adds for how long the object is to be locked after an event hold. AWS counts a year as 365 days.
+fn with_duration(access: Access, days: Option<i32>, years: Option<i32>) -> Access {
+    match days.or(years.map(|years| years.saturating_mul(365))) {
+        Some(days) => {
+            access.last_with("s3:object-lock-event-hold-duration-days", [days.to_string()])
+        }
+        None => access,
+    }
 }
 
 /// Adds the tags of the header `x-amz-tagging`.
@@ -425,7 +442,11 @@ pub(crate) fn put_retention(request: &Request, input: &dyn Struct) -> Allowed {
     if let Some(until) = retention.retain_until_date {
         access = with_retention(access, request, until);
     }
-    Ok(access)
+    if let Some(hold) = retention.event_hold {
+        access = access.last_with("s3:object-lock-event-hold", [hold.as_str().to_owned()]);
+    }
+    let duration = retention.event_hold_duration.unwrap_or_default();
+    Ok(with_duration(access, duration.days, duration.years))
 }
 
 /// `s3:PutObjectLegalHold` with what is asked for.

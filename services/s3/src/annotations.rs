@@ -107,7 +107,7 @@ pub(crate) async fn put(
     let body = std::mem::take(&mut input.annotation_payload);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
-    let sealer = sealing.sealer(cx.ids());
+    let sealer = sealing.sealer(cx);
     let received = bodies::receive_text(cx, body, promise, sealer, MAX_PAYLOAD_BYTES).await?;
     let mut annotation = composed(&received, cx.request().now.millis());
     let (object, charged) = cx
@@ -211,9 +211,7 @@ pub(crate) async fn get(
 
 /// Where the text of an annotation lies.
 pub(crate) fn stored(annotation: &Annotation) -> Stored {
-    let size = annotation.listed.size;
-    let stretches = annotation.encryption.iter().map(|of| (*of.nonce(), size)).collect();
-    Stored { blobs: annotation.body.clone(), range: 0..size, stretches }
+    Stored::whole(&annotation.body, annotation.encryption.as_ref().map(|of| *of.nonce()))
 }
 
 /// Lists the annotations of a version by their names.

@@ -4,6 +4,7 @@ use fogbank_core::{Cx, ReadTx};
 
 use crate::checksums::{Algorithm, Checksums};
 use crate::ciphers::{self, CustomerKey};
+use crate::directory;
 use crate::encryption;
 use crate::error::Error;
 use crate::listing;
@@ -86,22 +87,25 @@ fn read(
     Ok((output, object.encryption().cloned()))
 }
 
-/// The parts of an object that was uploaded in parts. S3 lists them only beside a composite checksum.
+/// The parts of an object that was uploaded in parts. S3 lists them only beside a composite checksum, but in a directory bucket
+/// always.
 fn parts(
     tx: &ReadTx<'_>,
     input: &GetObjectAttributesInput,
     object: &Object,
 ) -> Result<Option<GetObjectAttributesParts>, Error> {
-    let Some(upload) = object.parts.as_ref().map(|parts| parts.number) else { return Ok(None) };
-    let total_parts_count = Some(i32::from(object.listed.e_tag.parts));
+    let Some(of_object) = &object.parts else { return Ok(None) };
+    let upload = of_object.number;
+    let total_parts_count = Some(i32::from(of_object.count()));
     let composite = object.listed.checksum.as_ref().filter(|checksum| checksum.is_composite);
-    let Some(algorithm) = composite.map(|checksum| checksum.algorithm) else {
+    let algorithm = composite.map(|checksum| checksum.algorithm);
+    if algorithm.is_none() && !directory::is_name(&input.bucket) {
         let parts = GetObjectAttributesParts { total_parts_count, ..Default::default() };
         return Ok(Some(parts));
-    };
+    }
     let (max_parts, limit) = listing::limit("x-amz-max-parts", input.max_parts)?;
     let marker = input.part_number_marker.unwrap_or_default();
-    let after = (upload, u16::try_from(marker).unwrap_or(u16::MAX));
+    let after = (upload, crate::parts::marker("x-amz-part-number-marker", marker)?);
     let (rows, is_truncated) = match limit {
         0 => (Vec::new(), false),
         limit => PARTS.page(tx, &(upload,), Some(&after), limit)?,
@@ -118,14 +122,14 @@ fn parts(
     }))
 }
 
-fn shown_part(number: u16, part: &store::Part, algorithm: Algorithm) -> ObjectPart {
+fn shown_part(number: u16, part: &store::Part, algorithm: Option<Algorithm>) -> ObjectPart {
     let mut shown = ObjectPart {
         part_number: Some(i32::from(number)),
         size: i64::try_from(part.size).ok(),
         ..ObjectPart::default()
     };
-    if part.checksum.algorithm == algorithm {
-        shown.set_checksum(algorithm, part.checksum.text(0));
+    if algorithm == Some(part.checksum.algorithm) {
+        shown.set_checksum(part.checksum.algorithm, part.checksum.text(0));
     }
     shown
 }

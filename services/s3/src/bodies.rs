@@ -9,10 +9,10 @@ use fogbank_core::{Body, Cx, Fault};
 use sha1::Digest;
 
 use crate::checksums::{Algorithm, Checksum, Checksums, Hasher};
-use crate::ciphers::{BodyKey, Nonce, Reader, Sealer};
+use crate::ciphers::{BodyKey, Nonce, Reader, Sealer, Stretch};
 use crate::error::Error;
 use crate::rules::MAX_UPLOAD_BYTES;
-use crate::store::Stored;
+use crate::store::{Chain, Stored};
 
 /// The largest body that is collected in memory and stored in the object's row.
 const INLINE_BYTES: u64 = 16 << 10;
@@ -27,12 +27,14 @@ pub(crate) struct Promise {
     checksum: Option<(Algorithm, Vec<u8>)>,
     /// The algorithm of the checksum that follows the body, or that is wanted without a promise.
     algorithm: Option<Algorithm>,
+    /// Whether a digest comes before the body or may follow it.
+    has_digest: bool,
 }
 
 /// A body that was stored, and its hashes.
 #[derive(Debug)]
 pub(crate) struct Received {
-    pub(crate) body: Vec<BlobRef>,
+    pub(crate) body: Chain,
     pub(crate) size: u64,
     /// What the ETag shows: the MD5, or what hides it if the body is encrypted with somebody's key.
     pub(crate) md5: [u8; 16],
@@ -40,12 +42,21 @@ pub(crate) struct Received {
     pub(crate) checksum: Checksum,
     /// Whether the client named the checksum.
     pub(crate) is_promised: bool,
-    /// What belongs to the key, if the body is encrypted with one.
+    /// What belongs to the key of a customer or of KMS, if one encrypts the body.
     pub(crate) nonce: Option<Nonce>,
 }
 
+/// A body of one blob, and what belongs to the key of a customer or of KMS.
+fn sealed(blob: BlobRef, stretch: Stretch) -> (Chain, Option<Nonce>) {
+    match stretch {
+        Stretch::Plain => (Chain::of(blob, None), None),
+        Stretch::Keyed(nonce) => (Chain::of(blob, None), Some(nonce)),
+        Stretch::Managed(nonce) => (Chain::of(blob, Some(nonce)), None),
+    }
+}
+
 impl Received {
-    /// Hides the MD5 of what is encrypted: as on AWS, such ETags say nothing of the bytes.
+    /// Hides the MD5 of what somebody's key encrypts: as on AWS, such ETags say nothing of the bytes.
     fn hide_md5(&mut self) {
         if let Some(nonce) = &self.nonce {
             let hidden = sha2::Sha256::new().chain_update(nonce).chain_update(self.md5).finalize();
@@ -73,7 +84,19 @@ impl Promise {
             let message = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
             return Err(Error::request(message));
         }
-        Ok(Promise { md5: content_md5.map(ToOwned::to_owned), checksum, algorithm })
+        let md5 = content_md5.map(ToOwned::to_owned);
+        let has_digest = md5.is_some() || checksum.is_some() || body.trailers().is_some();
+        Ok(Promise { md5, checksum, algorithm, has_digest })
+    }
+
+    /// Refuses a client's body that will be locked, if nothing says what its bytes must be.
+    pub(crate) fn check_lock(&self, cx: &Cx, locks: bool, requests: &str) -> Result<(), Error> {
+        if self.has_digest || !locks || cx.request().source_ip.is_none() {
+            return Ok(());
+        }
+        Err(Error::request(format!(
+            "Content-MD5 OR x-amz-checksum- HTTP header is required for {requests} requests with Object Lock parameters"
+        )))
     }
 
     /// Also wishes for a checksum, if the client has named none.
@@ -92,13 +115,7 @@ impl Promise {
 
 /// The algorithm of a `ChecksumAlgorithm`.
 pub(crate) fn named(name: &str) -> Result<Algorithm, Error> {
-    Algorithm::from_name(name).ok_or_else(|| {
-        let known: Vec<_> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
-        let known = known.join(", ");
-        Error::request(format!(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{known}]"
-        ))
-    })
+    Algorithm::from_name(name).ok_or_else(|| Error::request(Algorithm::unsupported()))
 }
 
 /// The one checksum among a request's headers.
@@ -107,7 +124,7 @@ pub(crate) fn promised(
     algorithm: Option<Algorithm>,
 ) -> Result<Option<(Algorithm, Vec<u8>)>, Error> {
     let given = input.checksums();
-    let (name, value) = match given[..] {
+    let (found, value) = match given[..] {
         [] => return Ok(None),
         [one] => one,
         _ => {
@@ -115,7 +132,6 @@ pub(crate) fn promised(
             return Err(Error::request(message));
         }
     };
-    let found = named(name)?;
     if algorithm.is_some_and(|algorithm| algorithm != found) {
         let message = "Value for x-amz-sdk-checksum-algorithm header is invalid.";
         return Err(Error::request(message));
@@ -124,7 +140,8 @@ pub(crate) fn promised(
     Ok(Some((found, bytes)))
 }
 
-fn invalid(algorithm: Algorithm, kind: &str) -> Error {
+/// A value that is no checksum of its algorithm.
+pub(crate) fn invalid(algorithm: Algorithm, kind: &str) -> Error {
     let name = algorithm.lower_name();
     Error::request(format!("Value for x-amz-checksum-{name} {kind} is invalid."))
 }
@@ -142,16 +159,17 @@ pub(crate) async fn receive(
     body: Body,
     told: Option<i64>,
     promise: Promise,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
 ) -> Result<Received, Error> {
     if told == Some(FORM_LENGTH) {
-        let key = sealer.as_ref().map(|sealer| sealer.key.clone());
+        let key = sealer.key.clone();
         let mut received = of_form(cx, body, promise.algorithm(), sealer).await?;
         check(cx, &mut received, promise, None, key.as_ref()).await?;
         received.hide_md5();
         return Ok(received);
     }
-    let is_told = told.is_some() || cx.request().source_ip.is_none() || !body.is_empty();
+    // Whoever sends chunks told how many bytes are in them.
+    let is_told = told.is_some() || cx.request().source_ip.is_none() || body.trailers().is_some();
     if !is_told && body.is_empty() {
         return Err(Error::MissingContentLength);
     }
@@ -165,7 +183,7 @@ pub(crate) async fn receive(
     // What the signature covers is computed on the way here already.
     let signed = body.sha256().filter(|_| promise.algorithm() == Some(Algorithm::Sha256));
     let algorithm = promise.algorithm().filter(|_| signed.is_none());
-    let key = sealer.as_ref().map(|sealer| sealer.key.clone());
+    let key = sealer.key.clone();
     let mut received = if len <= INLINE_BYTES {
         whole(body, len, algorithm, sealer).await?
     } else {
@@ -187,7 +205,7 @@ pub(crate) async fn receive_text(
     cx: &Cx,
     body: Body,
     promise: Promise,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
     limit: u64,
 ) -> Result<Received, Error> {
     let too_large = |size: u64| {
@@ -210,7 +228,7 @@ pub(crate) async fn receive_text(
     if std::str::from_utf8(&bytes).is_err() {
         return Err(Error::UnsupportedMediaType);
     }
-    let key = sealer.as_ref().map(|sealer| sealer.key.clone());
+    let key = sealer.key.clone();
     let mut received = if len <= INLINE_BYTES {
         of_bytes(bytes, promise.algorithm(), sealer)
     } else {
@@ -229,7 +247,7 @@ async fn of_form(
     cx: &Cx,
     mut body: Body,
     algorithm: Option<Algorithm>,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
 ) -> Result<Received, Error> {
     let mut head = BytesMut::new();
     while head.len() as u64 <= INLINE_BYTES {
@@ -257,7 +275,7 @@ async fn whole(
     body: Body,
     len: u64,
     algorithm: Option<Algorithm>,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
 ) -> Result<Received, Error> {
     // One byte more than promised is enough to find out.
     let limit = usize::try_from(len).unwrap_or(usize::MAX).saturating_add(1);
@@ -266,38 +284,27 @@ async fn whole(
 }
 
 /// The hashes of a small body in memory.
-pub(crate) fn of_bytes(
-    bytes: Bytes,
-    algorithm: Option<Algorithm>,
-    sealer: Option<Sealer>,
-) -> Received {
+pub(crate) fn of_bytes(bytes: Bytes, algorithm: Option<Algorithm>, mut sealer: Sealer) -> Received {
     let md5: [u8; 16] = md5::Md5::digest(&bytes).into();
     let size = bytes.len() as u64;
-    let body = BlobRef::inline(bytes);
-    let crc64nvme = body.crc64nvme();
-    let checksum = match (algorithm, body.as_inline()) {
-        (None | Some(Algorithm::Crc64Nvme), _) | (_, None) => Checksum::crc64nvme(crc64nvme),
-        (Some(Algorithm::Md5), _) => Checksum::full(Algorithm::Md5, md5.to_vec()),
-        (Some(algorithm), Some(bytes)) => Checksum::full(algorithm, algorithm.of(bytes)),
+    let crc64nvme = BlobRef::inline(bytes.clone()).crc64nvme();
+    let checksum = match algorithm {
+        None | Some(Algorithm::Crc64Nvme) => Checksum::crc64nvme(crc64nvme),
+        Some(Algorithm::Md5) => Checksum::full(Algorithm::Md5, md5.to_vec()),
+        Some(algorithm) => Checksum::full(algorithm, algorithm.of(&bytes)),
     };
-    let (body, nonce) = match (sealer, body.as_inline()) {
-        (Some(mut sealer), Some(bytes)) => {
-            (BlobRef::inline(sealer.seal(bytes)), Some(sealer.nonce))
-        }
-        _ => (body, None),
-    };
-    Received { body: vec![body], size, md5, crc64nvme, checksum, is_promised: false, nonce }
+    let (body, nonce) = sealed(BlobRef::inline(sealer.seal(&bytes)), sealer.stretch());
+    Received { body, size, md5, crc64nvme, checksum, is_promised: false, nonce }
 }
 
-/// The hashes that are made of a body that streams; the store makes that of CRC-64/NVME by itself.
+/// The hashes that are made of a body that streams. The store makes one of CRC-64/NVME by itself, but of what is sealed.
 struct Hashes {
     md5: Md5,
     /// The algorithm of the checksum, if it is not that of the store.
     algorithm: Option<Algorithm>,
     other: Option<Hasher>,
-    /// The CRC-64/NVME of what is encrypted: the store sees other bytes.
-    plain: Option<Hasher>,
-    sealer: Option<Sealer>,
+    crc64nvme: Hasher,
+    sealer: Sealer,
 }
 
 /// The MD5 of a body that streams.
@@ -313,12 +320,12 @@ struct Ended {
     md5: Result<fogbank_md5::Digest, md5::Md5>,
     algorithm: Option<Algorithm>,
     other: Option<Hasher>,
-    plain: Option<Hasher>,
-    nonce: Option<Nonce>,
+    crc64nvme: u64,
+    stretch: Stretch,
 }
 
 impl Hashes {
-    fn new(cx: &Cx, algorithm: Option<Algorithm>, sealer: Option<Sealer>) -> Hashes {
+    fn new(cx: &Cx, algorithm: Option<Algorithm>, sealer: Sealer) -> Hashes {
         let algorithm = algorithm.filter(|algorithm| *algorithm != Algorithm::Crc64Nvme);
         let md5 = if cx.blobs().has_threads() {
             Md5::Staged(fogbank_md5::Stream::new())
@@ -327,23 +334,21 @@ impl Hashes {
         };
         // MD5 is made anyway.
         let other = algorithm.filter(|algorithm| *algorithm != Algorithm::Md5).map(Hasher::new);
-        let plain = sealer.as_ref().map(|_| Hasher::new(Algorithm::Crc64Nvme));
-        Hashes { md5, algorithm, other, plain, sealer }
+        let crc64nvme = Hasher::new(Algorithm::Crc64Nvme);
+        Hashes { md5, algorithm, other, crc64nvme, sealer }
     }
 
     /// Takes the next bytes, and gives those that are to be stored.
     async fn update(&mut self, bytes: Bytes) -> Bytes {
-        for hasher in self.other.iter_mut().chain(&mut self.plain) {
-            hasher.update(&bytes);
+        self.crc64nvme.update(&bytes);
+        if let Some(other) = &mut self.other {
+            other.update(&bytes);
         }
         match &mut self.md5 {
             Md5::Staged(md5) => md5.update(bytes.clone()).await,
             Md5::Here(md5) => md5.update(&bytes),
         }
-        match &mut self.sealer {
-            Some(sealer) => sealer.seal(&bytes),
-            None => bytes,
-        }
+        self.sealer.seal(&bytes)
     }
 
     fn end(self) -> Ended {
@@ -351,15 +356,14 @@ impl Hashes {
             Md5::Staged(md5) => Ok(md5.finish()),
             Md5::Here(md5) => Err(md5),
         };
-        let nonce = self.sealer.map(|sealer| sealer.nonce);
-        Ended { md5, algorithm: self.algorithm, other: self.other, plain: self.plain, nonce }
+        let crc64nvme = crate::checksums::number(&self.crc64nvme.finish());
+        let stretch = self.sealer.stretch();
+        Ended { md5, algorithm: self.algorithm, other: self.other, crc64nvme, stretch }
     }
 }
 
 impl Ended {
-    async fn finish(self, stored_crc64nvme: u64) -> ([u8; 16], u64, Checksum) {
-        let plain = self.plain.map(|plain| crate::checksums::number(&plain.finish()));
-        let crc64nvme = plain.unwrap_or(stored_crc64nvme);
+    async fn finish(self) -> ([u8; 16], Checksum) {
         let md5 = match self.md5 {
             Ok(digest) => digest.await,
             Err(md5) => md5.finalize().into(),
@@ -367,9 +371,9 @@ impl Ended {
         let checksum = match (self.algorithm, self.other) {
             (_, Some(other)) => Checksum::full(other.algorithm(), other.finish()),
             (Some(Algorithm::Md5), None) => Checksum::full(Algorithm::Md5, md5.to_vec()),
-            (_, None) => Checksum::crc64nvme(crc64nvme),
+            (_, None) => Checksum::crc64nvme(self.crc64nvme),
         };
-        (md5, crc64nvme, checksum)
+        (md5, checksum)
     }
 }
 
@@ -378,7 +382,7 @@ async fn stream(
     mut body: Body,
     len: u64,
     algorithm: Option<Algorithm>,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
 ) -> Result<Received, Error> {
     let mut writer = cx.blobs().writer(Some(len));
     let mut hashes = Hashes::new(cx, algorithm, sealer);
@@ -400,9 +404,9 @@ async fn stored(writer: BlobWriter, hashes: Hashes) -> Result<Received, Error> {
     let ended = hashes.end();
     let blob = writer.finish().await?;
     let size = blob.len();
-    let nonce = ended.nonce;
-    let (md5, crc64nvme, checksum) = ended.finish(blob.crc64nvme()).await;
-    let body = vec![blob];
+    let (body, nonce) = sealed(blob, ended.stretch);
+    let crc64nvme = ended.crc64nvme;
+    let (md5, checksum) = ended.finish().await;
     Ok(Received { body, size, md5, crc64nvme, checksum, is_promised: false, nonce })
 }
 
@@ -427,11 +431,7 @@ async fn check(
     let Some((algorithm, value)) = promise.checksum.or(trailing) else { return Ok(()) };
     if received.checksum.algorithm != algorithm {
         // The client named the algorithm only after the body.
-        let stored = Stored {
-            blobs: received.body.clone(),
-            range: 0..received.size,
-            stretches: received.nonce.iter().map(|nonce| (*nonce, received.size)).collect(),
-        };
+        let stored = Stored::whole(&received.body, received.nonce);
         let reader = Reader::new(cx, &stored, key)?;
         received.checksum = rehash(reader, algorithm).await?.1;
     }
@@ -486,7 +486,7 @@ pub(crate) async fn copy(
     cx: &Cx,
     mut reader: Reader,
     algorithm: Option<Algorithm>,
-    sealer: Option<Sealer>,
+    sealer: Sealer,
 ) -> Result<Received, Error> {
     if reader.len() <= INLINE_BYTES {
         let mut received = of_bytes(reader.collect().await?, algorithm, sealer);

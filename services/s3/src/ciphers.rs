@@ -1,29 +1,49 @@
-//! Encryption of bodies with keys that customers bring or that KMS made: AES-256 in counter mode, so that any range can be
-//! read.
+//! Encryption of bodies: AES-256 in counter mode, so that any range can be read.
 //!
-//! Each body, and each part of an upload, has a nonce of its own, and so a stream of its own under the same key. The
-//! store's checksums tell whether the bytes are still those that were written.
+//! Each body, and each part of an upload, has a nonce of its own, and so a stream of its own. S3's own key seals what neither
+//! a customer brings a key for nor KMS makes one for; the keys of its streams are derived of it and the nonce, and kept
+//! nowhere. The store's checksums tell whether the bytes are still those that were written.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aes::Aes256;
-use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ctr::Ctr32BE;
-use fogbank_core::bytes::{Bytes, BytesMut};
-use fogbank_core::seal::{KEY_BYTES, Zeroizing};
+use fogbank_core::bytes::Bytes;
+use fogbank_core::seal::{KEY_BYTES, NONCE_BYTES, Stream, Zeroizing};
 use fogbank_core::store::{self, BlobReader};
-use fogbank_core::{Cloud, Cx, Fault, Ids};
+use fogbank_core::{Cloud, Cx, Fault};
 use md5::Digest;
 
 use crate::error::Error;
-use crate::store::{Encryption, Object, Stored};
+use crate::frames;
+use crate::store::{self as rows, Encryption, Object, Stored};
 
-/// What makes the stream of one body differ from all others under its key.
-pub(crate) type Nonce = [u8; 12];
+/// What makes the stream of one body differ from all others under the key of a customer or of KMS.
+pub(crate) type Nonce = [u8; NONCE_BYTES];
+
+/// How a stretch of stored bytes is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    /// Not at all: it was written before S3 had a key of its own.
+    Plain,
+    /// With the key of a customer or of KMS.
+    Keyed(Nonce),
+    /// With S3's own key.
+    Managed(rows::Nonce),
+}
+
+impl Stretch {
+    /// The cipher that opens it; none if nothing is to be opened.
+    fn cipher(&self, cloud: &Cloud, key: Option<&BodyKey>) -> Option<Cipher> {
+        match self {
+            Stretch::Plain => None,
+            Stretch::Keyed(nonce) => key.map(|key| key.cipher(nonce)),
+            Stretch::Managed(nonce) => Some(Cipher::managed(cloud, nonce)),
+        }
+    }
+}
 
 /// A key of a customer, which is never stored.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,24 +150,36 @@ impl BodyKey {
     }
 
     fn cipher(&self, nonce: &Nonce) -> Cipher {
-        let mut iv = [0; 16];
-        iv[..12].copy_from_slice(nonce);
-        let layer = |key: &[u8; KEY_BYTES]| Ctr32BE::new(&(*key).into(), &iv.into());
+        let layer = |key: &[u8; KEY_BYTES]| Stream::new(key, nonce);
         Cipher { first: layer(&self.0.key), second: self.0.second.as_deref().map(layer) }
     }
 }
 
 /// The stream of one body.
 struct Cipher {
-    first: Ctr32BE<Aes256>,
-    second: Option<Ctr32BE<Aes256>>,
+    first: Stream,
+    second: Option<Stream>,
 }
 
 impl Cipher {
+    fn managed(cloud: &Cloud, nonce: &rows::Nonce) -> Cipher {
+        Cipher { first: cloud.root_key().bodies().stream(nonce), second: None }
+    }
+
+    /// Enciphers or deciphers the next bytes in place.
     fn apply(&mut self, bytes: &mut [u8]) {
-        self.first.apply_keystream(bytes);
+        self.first.apply(bytes);
         if let Some(second) = &mut self.second {
-            second.apply_keystream(bytes);
+            second.apply(bytes);
+        }
+    }
+
+    /// Adds the next bytes to others, enciphered or deciphered.
+    fn append(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        let from = out.len();
+        self.first.append(bytes, out);
+        if let Some(second) = &mut self.second {
+            second.apply(&mut out[from..]);
         }
     }
 
@@ -179,24 +211,51 @@ pub(crate) fn check(object: &Object, key: Option<&CustomerKey>) -> Result<(), Er
 /// Encrypts one body on its way in.
 pub(crate) struct Sealer {
     cipher: Cipher,
-    pub(crate) key: BodyKey,
-    pub(crate) nonce: Nonce,
+    stretch: Stretch,
+    /// The key, if it is not S3's own.
+    pub(crate) key: Option<BodyKey>,
 }
 
 impl Sealer {
-    /// A sealer with a nonce that was never used.
-    pub(crate) fn new(key: &BodyKey, ids: &Ids) -> Sealer {
-        let mut nonce = Nonce::default();
-        ids.fill(&mut nonce);
-        Sealer { cipher: key.cipher(&nonce), key: key.clone(), nonce }
+    /// A sealer with the key of a customer or of KMS, and a nonce that was never used; without, one with S3's own key.
+    pub(crate) fn new(cloud: &Cloud, key: Option<BodyKey>) -> Sealer {
+        match key {
+            Some(key) => {
+                let mut nonce = Nonce::default();
+                cloud.ids().fill(&mut nonce);
+                Sealer {
+                    cipher: key.cipher(&nonce),
+                    stretch: Stretch::Keyed(nonce),
+                    key: Some(key),
+                }
+            }
+            None => {
+                let mut nonce = rows::Nonce::default();
+                cloud.ids().fill(&mut nonce);
+                let cipher = Cipher::managed(cloud, &nonce);
+                Sealer { cipher, stretch: Stretch::Managed(nonce), key: None }
+            }
+        }
+    }
+
+    /// How what it seals is encrypted.
+    pub(crate) fn stretch(&self) -> Stretch {
+        self.stretch
     }
 
     /// The next bytes as they are to be stored.
-    pub(crate) fn seal(&mut self, bytes: &Bytes) -> Bytes {
-        let mut sealed = BytesMut::from(&bytes[..]);
-        self.cipher.apply(&mut sealed);
-        sealed.freeze()
+    pub(crate) fn seal(&mut self, bytes: &[u8]) -> Bytes {
+        frames::filled(bytes.len(), |sealed| self.cipher.append(bytes, sealed))
     }
+}
+
+/// Opens a few bytes, from one of their stretch on, that a row holds and that no key of somebody else's encrypts.
+pub(crate) fn open_few(cloud: &Cloud, nonce: &rows::Nonce, bytes: &[u8], from: u64) -> Bytes {
+    let mut cipher = Cipher::managed(cloud, nonce);
+    if from > 0 {
+        cipher.seek(from);
+    }
+    frames::filled(bytes.len(), |opened| cipher.append(bytes, opened))
 }
 
 /// Reads stored bytes as they were before they were encrypted.
@@ -207,8 +266,9 @@ pub(crate) struct Reader {
 
 /// Stored bytes that stay where they are until their key is there.
 pub(crate) struct Locked {
+    cloud: Cloud,
     blobs: BlobReader,
-    stretches: VecDeque<(Nonce, u64)>,
+    stretches: VecDeque<(Stretch, u64)>,
     start: u64,
 }
 
@@ -217,34 +277,42 @@ impl Locked {
     pub(crate) fn new(cloud: &Cloud, stored: &Stored) -> Result<Locked, store::Error> {
         let Range { start, end } = stored.range.clone();
         let blobs = cloud.blobs().read_chain(&stored.blobs, start..end)?;
-        Ok(Locked { blobs, stretches: stored.stretches.iter().copied().collect(), start })
+        let stretches = stored.stretches.iter().copied().collect();
+        Ok(Locked { cloud: cloud.clone(), blobs, stretches, start })
     }
 
-    /// A reader with the key of what is encrypted.
+    /// A reader with the key of what a customer's key or KMS encrypts.
     pub(crate) fn unlock(self, key: Option<&BodyKey>) -> Result<Reader, Error> {
-        let Locked { blobs, stretches, start } = self;
-        let opener = match key {
-            _ if stretches.is_empty() => None,
-            Some(key) => Some(Opener::new(key.clone(), stretches, start)),
-            None => return Err(Fault::internal("a body is read without its key").into()),
-        };
+        let Locked { cloud, blobs, stretches, start } = self;
+        if key.is_none() && stretches.iter().any(|(of, _)| matches!(of, Stretch::Keyed(_))) {
+            return Err(Fault::internal("a body is read without its key").into());
+        }
+        let is_plain = stretches.iter().all(|(of, _)| *of == Stretch::Plain);
+        let opener = (!is_plain).then(|| Opener::new(cloud, key.cloned(), stretches, start));
         Ok(Reader { blobs, opener })
     }
 }
 
 /// Decrypts one stretch after the other.
 struct Opener {
-    key: BodyKey,
+    cloud: Cloud,
+    key: Option<BodyKey>,
     /// The stretches that follow, with their lengths.
-    stretches: VecDeque<(Nonce, u64)>,
+    stretches: VecDeque<(Stretch, u64)>,
+    /// That of the present stretch, unless it lies as it is.
     cipher: Option<Cipher>,
     /// How much of the present stretch is left.
     left: u64,
 }
 
 impl Opener {
-    fn new(key: BodyKey, stretches: VecDeque<(Nonce, u64)>, start: u64) -> Opener {
-        let mut opener = Opener { key, stretches, cipher: None, left: 0 };
+    fn new(
+        cloud: Cloud,
+        key: Option<BodyKey>,
+        stretches: VecDeque<(Stretch, u64)>,
+        start: u64,
+    ) -> Opener {
+        let mut opener = Opener { cloud, key, stretches, cipher: None, left: 0 };
         let mut start = start;
         while let Some((_, len)) = opener.stretches.front()
             && start >= *len
@@ -253,38 +321,60 @@ impl Opener {
             opener.stretches.pop_front();
         }
         opener.advance();
-        if let Some(cipher) = &mut opener.cipher {
-            cipher.seek(start);
+        if start > 0 {
+            if let Some(cipher) = &mut opener.cipher {
+                cipher.seek(start);
+            }
             opener.left -= start;
         }
         opener
     }
 
     fn advance(&mut self) {
-        if let Some((nonce, len)) = self.stretches.pop_front() {
-            self.cipher = Some(self.key.cipher(&nonce));
+        if let Some((stretch, len)) = self.stretches.pop_front() {
+            self.cipher = stretch.cipher(&self.cloud, self.key.as_ref());
             self.left = len;
         }
     }
 
     fn open(&mut self, bytes: Bytes) -> Bytes {
         // In place, unless somebody else has the bytes, too.
-        let mut opened = BytesMut::from(bytes);
-        let mut rest = &mut opened[..];
-        while !rest.is_empty() {
+        match bytes.try_into_mut() {
+            Ok(mut opened) => {
+                self.each(opened.len(), |cipher, range| {
+                    if let Some(cipher) = cipher {
+                        cipher.apply(&mut opened[range]);
+                    }
+                });
+                opened.freeze()
+            }
+            Err(bytes) => frames::filled(bytes.len(), |opened| {
+                self.each(bytes.len(), |cipher, range| match cipher {
+                    Some(cipher) => cipher.append(&bytes[range], opened),
+                    None => opened.extend_from_slice(&bytes[range]),
+                });
+            }),
+        }
+    }
+
+    /// Calls `work` for the next bytes, stretch by stretch.
+    fn each(&mut self, len: usize, mut work: impl FnMut(Option<&mut Cipher>, Range<usize>)) {
+        let mut from = 0;
+        while from < len {
             while self.left == 0 && !self.stretches.is_empty() {
                 self.advance();
             }
-            let count = rest.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            let (now, later) = rest.split_at_mut(count);
-            match &mut self.cipher {
-                Some(cipher) if count > 0 => cipher.apply(now),
-                _ => break,
+            let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+            let count = (len - from).min(left);
+            if count == 0 {
+                // Nothing is known of bytes behind the last stretch.
+                work(None, from..len);
+                return;
             }
+            work(self.cipher.as_mut(), from..from + count);
             self.left -= count as u64;
-            rest = later;
+            from += count;
         }
-        opened.freeze()
     }
 }
 
@@ -346,27 +436,37 @@ mod tests {
         CustomerKey { key, md5: md5::Md5::digest(key).into() }
     }
 
-    #[test]
-    fn any_range_over_stretches_can_be_opened() {
+    #[tokio::test]
+    async fn any_range_over_stretches_can_be_opened() {
         let plain: Vec<u8> = (0..1000u32).map(|n| (n % 251) as u8).collect();
-        let ids = Ids::seeded(1);
+        let world = fogbank_testkit::World::new(&[]);
+        let cloud = world.cloud();
         let (mut stored, mut stretches) = (Vec::new(), VecDeque::new());
-        for part in [&plain[..100], &plain[100..100], &plain[100..737], &plain[737..]] {
-            let mut sealer = Sealer::new(&body_key(), &ids);
+        let keys = [Some(body_key()), None, Some(body_key()), None];
+        let parts = [&plain[..100], &plain[100..100], &plain[100..500], &plain[500..737]];
+        for (part, key) in parts.into_iter().zip(keys) {
+            let mut sealer = Sealer::new(cloud, key);
             let (first, last) = part.split_at(part.len() / 3);
             for frame in [first, last] {
-                stored.extend_from_slice(&sealer.seal(&Bytes::copy_from_slice(frame)));
+                stored.extend_from_slice(&sealer.seal(frame));
             }
-            stretches.push_back((sealer.nonce, part.len() as u64));
+            stretches.push_back((sealer.stretch(), part.len() as u64));
         }
-        assert_ne!(stored, plain);
-        for start in [0, 1, 99, 100, 101, 736, 737, 999] {
-            let mut opener = Opener::new(body_key(), stretches.clone(), start as u64);
-            let mut opened = Vec::new();
-            for frame in stored[start..].chunks(64) {
-                opened.extend_from_slice(&opener.open(Bytes::copy_from_slice(frame)));
+        assert!(stored.iter().zip(&plain).filter(|(a, b)| a == b).count() < 30);
+        stored.extend_from_slice(&plain[737..]);
+        stretches.push_back((Stretch::Plain, 263));
+        for start in [0, 1, 99, 100, 101, 499, 500, 736, 737, 738, 999] {
+            for is_shared in [false, true] {
+                let (cloud, key) = (cloud.clone(), Some(body_key()));
+                let mut opener = Opener::new(cloud, key, stretches.clone(), start as u64);
+                let mut opened = Vec::new();
+                for frame in stored[start..].chunks(64) {
+                    let frame = Bytes::copy_from_slice(frame);
+                    let _other = is_shared.then(|| frame.clone());
+                    opened.extend_from_slice(&opener.open(frame));
+                }
+                assert_eq!(opened, plain[start..], "from {start}");
             }
-            assert_eq!(opened, plain[start..], "from {start}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use fogbank_core::{Cx, Tx, WriteTx};
 use sha1::Digest;
 
+use crate::bodies;
 use crate::checksums::{Algorithm, Checksum, Checksums, combined, composite, type_name};
 use crate::directory;
 use crate::encryption::{self, Told};
@@ -19,7 +20,7 @@ use crate::parts::{check_key, customer_key};
 use crate::payment;
 use crate::rules::{ETag, MAX_PARTS, MIN_PART_BYTES};
 use crate::store::{
-    self, Bucket, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload, VersionName,
+    self, Bucket, Chain, Listed, Object, PARTS, Part, Parts, UPLOADS, Upload, VersionName,
 };
 use crate::versions;
 
@@ -90,7 +91,7 @@ fn try_complete(
         metadata: upload.metadata,
         tags: upload.tags,
         more: upload.more,
-        body: Vec::new(),
+        body: Chain::default(),
     };
     for (number, part) in rest {
         store::delete_part(tx, (upload.number, number), &part)?;
@@ -267,13 +268,13 @@ fn check_part_checksum(
 ) -> Result<bool, Error> {
     let checksums = given.checksums();
     let Some((algorithm, is_composite)) = upload.checksum else { return Ok(checksums.is_empty()) };
-    let found = checksums.iter().find(|(name, _)| *name == algorithm.name());
+    let found = checksums.iter().find(|(given, _)| *given == algorithm);
     match found {
         Some((_, value)) => Ok(algorithm.parse(value).is_some_and(|v| v == part.checksum.value)),
         None if !is_composite => Ok(true),
         None => match checksums.first() {
-            Some((name, _)) => {
-                let name = name.to_ascii_lowercase();
+            Some((given, _)) => {
+                let name = given.lower_name();
                 let message = format!(
                     "The {name} you specified for part {number} did not match what we received."
                 );
@@ -330,17 +331,21 @@ fn check_promise(
     checksum: &Checksum,
     parts: &Numbered,
 ) -> Result<(), Error> {
-    let Some((name, value)) = input.checksums().first().copied() else { return Ok(()) };
+    let Some((given, value)) = input.checksums().first().copied() else { return Ok(()) };
+    let promised = value.split_once('-').map_or(value, |(bare, _)| bare);
+    if given.parse(promised).is_none() {
+        return Err(bodies::invalid(given, "header"));
+    }
     let count = u16::try_from(parts.len()).unwrap_or(MAX_PARTS);
     let text = checksum.text(count);
     let bare = text.split_once('-').map_or(&*text, |(bare, _)| bare);
-    let is_right = name == checksum.algorithm.name() && (value == text || value == bare);
+    let is_right = given == checksum.algorithm && (value == text || value == bare);
     // S3 takes the promise of a full checksum only beside its type.
     let is_typed =
         input.checksum_type.is_some() || upload.checksum.is_none() || checksum.is_composite;
     if is_right && is_typed {
         return Ok(());
     }
-    let name = upload.checksum.map_or(checksum.algorithm, |(algorithm, _)| algorithm);
-    Err(Error::BadDigest { algorithm: name.lower_name() })
+    let expected = upload.checksum.map_or(checksum.algorithm, |(algorithm, _)| algorithm);
+    Err(Error::BadDigest { algorithm: expected.lower_name() })
 }

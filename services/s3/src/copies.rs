@@ -183,39 +183,29 @@ async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
     let (version, listed, encryption, stored, locked) = cx.read(|tx| {
         let (_, object) = source(tx, &plan.source, &plan.conditions)?;
         ciphers::check(&object, plan.source_key.as_ref())?;
-        if object.listed.size > MAX_COPY_BYTES {
-            return Err(Error::request(format!(
-                "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY_BYTES}"
-            )));
-        }
+        check_size(object.listed.size)?;
         let stored = store::body(tx, &object, 0..object.listed.size)?;
         let locked = Locked::new(tx.cx(), &stored)?;
         let encryption = object.encryption().cloned();
-        Ok((object.version, object.listed, encryption, stored, locked))
+        Ok::<_, Error>((object.version, object.listed, encryption, stored, locked))
     })?;
     let algorithm = plan
         .algorithm
         .or(listed.checksum.as_ref().map(|checksum| checksum.algorithm))
         .unwrap_or(Algorithm::Crc64Nvme);
-    if encryption.is_some() || !plan.sealing.is_plain() {
-        // Under another key the bytes are others.
+    if !stored.is_managed() || !plan.sealing.is_managed() {
+        // Under another key the bytes are others. What lies as it is is sealed from now on.
         let from = (&*plan.source.bucket, &*plan.source.key);
         let key = encryption::open(cx, from, encryption.as_ref(), plan.source_key.as_ref()).await?;
         let reader = locked.unlock(key.as_ref())?;
-        let sealer = plan.sealing.sealer(cx.ids());
+        let sealer = plan.sealing.sealer(cx);
         let received = bodies::copy(cx, reader, Some(algorithm), sealer).await?;
         let (e_tag, checksum) = (ETag::plain(received.md5), received.checksum.clone());
         return Ok((version, Hashes { e_tag, checksum, written: Some(received) }));
     }
-    let known = match (&listed.checksum, &stored.blobs[..]) {
-        (Some(checksum), _) if checksum.algorithm == algorithm && !checksum.is_composite => {
-            Some(checksum.clone())
-        }
-        (_, [blob]) if algorithm == Algorithm::Crc64Nvme => {
-            Some(Checksum::crc64nvme(blob.crc64nvme()))
-        }
-        _ => None,
-    };
+    let known = listed
+        .checksum
+        .filter(|checksum| checksum.algorithm == algorithm && !checksum.is_composite);
     // What was uploaded in parts gets the ETag of an object that was not.
     // ETags in directory buckets say nothing of the bytes.
     let has_md5 = listed.e_tag.parts == 0 && !directory::is_name(&plan.source.bucket);
@@ -224,6 +214,16 @@ async fn hashes(cx: &Cx, plan: &Plan<'_>) -> Result<(u64, Hashes), Error> {
     }
     let (md5, checksum) = bodies::rehash(Reader::new(cx, &stored, None)?, algorithm).await?;
     Ok((version, Hashes { e_tag: ETag::plain(md5), checksum, written: None }))
+}
+
+/// Refuses to copy more bytes than S3 copies at once.
+pub(crate) fn check_size(size: u64) -> Result<(), Error> {
+    if size > MAX_COPY_BYTES {
+        return Err(Error::request(format!(
+            "The specified copy source is larger than the maximum allowable size for a copy source: {MAX_COPY_BYTES}"
+        )));
+    }
+    Ok(())
 }
 
 /// Writes the copy, unless the source is not the one any more whose hashes are known.
@@ -255,13 +255,12 @@ fn write(
     plan.write.check(at.1, old.as_ref())?;
     let (body, nonce) = match &hashes.written {
         Some(written) => (written.body.clone(), written.nonce),
-        None => (store::body(tx, &from, 0..from.listed.size)?.blobs, None),
-    };
-    if hashes.written.is_none() {
-        for blob in &body {
-            tx.retain_blob(blob)?;
+        None => {
+            let body = store::chain(tx, &from)?;
+            body.retain(tx)?;
+            (body, None)
         }
-    }
+    };
     let draft = &plan.draft;
     let mut headers = if plan.replaces_metadata { draft.headers.clone() } else { from.headers };
     // A redirect is a matter of the place, not of the object.

@@ -6,6 +6,7 @@ use crate::access::{object_arn, paid};
 use crate::access_logs::{self, Entry};
 use crate::directory;
 use crate::error::Error;
+use crate::mfa;
 use crate::model::{
     DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error as Refused, ObjectIdentifier,
 };
@@ -28,7 +29,15 @@ pub(crate) async fn delete(
     }
     let name = &*input.bucket;
     let expected = input.expected_bucket_owner.as_deref();
-    cx.read(|tx| store::expected_bucket(tx, name, expected).map(|_| ()))?;
+    let shown = mfa::shown(input.mfa.as_deref())?;
+    let has_version = keys.iter().any(|key| key.version_id.is_some());
+    cx.read(|tx| {
+        let bucket = store::expected_bucket(tx, name, expected)?;
+        match bucket.mfa_delete == Some(true) && has_version {
+            true => mfa::given(shown.as_ref()).map(|_| ()),
+            false => Ok(()),
+        }
+    })?;
     let payer = input.request_payer.as_deref();
     let scope = cx.read(directory::scope)?;
     let is_left = |key: &str| scope.as_ref().is_none_or(|scope| scope.has(key));
@@ -38,7 +47,16 @@ pub(crate) async fn delete(
     };
     let allowed: Vec<Result<(), Error>> = keys.iter().map(allow).collect();
     let bypasses = input.bypass_governance_retention == Some(true);
-    let outcomes = cx.write(|tx| remove_all(tx, name, keys, &allowed, bypasses)).await?;
+    let outcomes = cx
+        .write(|tx| {
+            let bucket = store::bucket(tx, name)?;
+            // One code allows the whole request, and one that is wrong refuses the whole, even without versions.
+            if bucket.mfa_delete == Some(true) && (has_version || shown.is_some()) {
+                mfa::take(tx, &bucket, shown.as_ref())?;
+            }
+            remove_all(tx, (name, &bucket), keys, &allowed, bypasses)
+        })
+        .await?;
     let is_quiet = input.delete.quiet.unwrap_or_default();
     let request_charged = payment::charged_after(cx, name, payer)?;
     let mut output = DeleteObjectsOutput { request_charged, ..DeleteObjectsOutput::default() };
@@ -103,16 +121,15 @@ fn access(bucket: &str, key: &ObjectIdentifier, payer: Option<&str>) -> Access {
 /// Removes what is allowed, and says why not of what remains.
 fn remove_all(
     tx: &mut WriteTx<'_>,
-    name: &str,
+    (name, bucket): (&str, &store::Bucket),
     keys: &[ObjectIdentifier],
     allowed: &[Result<(), Error>],
     bypasses: bool,
 ) -> Result<Vec<Result<Removed, Error>>, Error> {
-    let bucket = store::bucket(tx, name)?;
     let mut outcomes = Vec::with_capacity(keys.len());
     for (key, allowed) in keys.iter().zip(allowed) {
         let outcome = match allowed {
-            Ok(()) => remove(tx, &bucket, name, key, bypasses),
+            Ok(()) => remove(tx, bucket, name, key, bypasses),
             Err(_) => Ok(Removed::default()),
         };
         match outcome {

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use fogbank_core::at_rest::KmsKey;
 use fogbank_core::seal::{KEY_BYTES, Zeroizing};
 use fogbank_core::store as rows;
-use fogbank_core::{Arn, Cx, Fault, Ids, Tx, WriteTx, root_key};
+use fogbank_core::{Arn, Cloud, Cx, Fault, Tx, WriteTx, root_key};
 
 use crate::access::{bucket_arn, object_arn};
 use crate::ciphers::{self, BodyKey, CustomerKey, Nonce, Sealer};
@@ -118,8 +118,8 @@ fn context(header: &str) -> Result<BTreeMap<String, String>, Error> {
 /// With what a new body is encrypted.
 #[derive(Clone, Debug)]
 pub(crate) enum Sealing {
-    /// As the store holds it.
-    Plain,
+    /// With S3's own key.
+    Managed,
     /// With a customer's key.
     Customer(CustomerKey),
     /// With a data key of KMS.
@@ -127,18 +127,19 @@ pub(crate) enum Sealing {
 }
 
 impl Sealing {
-    /// Encrypts one body, if it is to be encrypted.
-    pub(crate) fn sealer(&self, ids: &Ids) -> Option<Sealer> {
-        match self {
-            Sealing::Plain => None,
-            Sealing::Customer(key) => Some(Sealer::new(&key.body_key(), ids)),
-            Sealing::Kms(_, key) => Some(Sealer::new(key, ids)),
-        }
+    /// Encrypts one body.
+    pub(crate) fn sealer(&self, cloud: &Cloud) -> Sealer {
+        let key = match self {
+            Sealing::Managed => None,
+            Sealing::Customer(key) => Some(key.body_key()),
+            Sealing::Kms(_, key) => Some(key.clone()),
+        };
+        Sealer::new(cloud, key)
     }
 
-    /// Whether bodies lie as they are.
-    pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Sealing::Plain)
+    /// Whether S3's own key is the one.
+    pub(crate) fn is_managed(&self) -> bool {
+        matches!(self, Sealing::Managed)
     }
 
     /// What is kept with an object, whose body has this nonce, or with an upload, in the transaction that writes it.
@@ -149,7 +150,10 @@ impl Sealing {
     ) -> Result<Option<Encryption>, rows::Error> {
         let nonce = nonce.unwrap_or_default();
         Ok(match self {
-            Sealing::Plain => None,
+            Sealing::Managed => {
+                root_key::keep_word(tx)?;
+                None
+            }
             Sealing::Customer(key) => Some(key.encryption(nonce)),
             Sealing::Kms(kms, _) => {
                 if kms.is_dual {
@@ -228,9 +232,9 @@ pub(crate) async fn settle(
     let (is_dual, key_id) = match asked.method {
         None => match default_dual {
             Some(is_dual) => (is_dual, default_key),
-            None => return Ok(Sealing::Plain),
+            None => return Ok(Sealing::Managed),
         },
-        Some(Method::S3) => return Ok(Sealing::Plain),
+        Some(Method::S3) => return Ok(Sealing::Managed),
         Some(method) => (method == Method::DualKms, asked.key_id.as_deref()),
     };
     let key_id = key_id.unwrap_or(MANAGED);
@@ -281,7 +285,7 @@ pub(crate) async fn like(
     at: (&str, &str),
     of: Option<&Encryption>,
 ) -> Result<Sealing, Error> {
-    let Some(Encryption::Kms(kms)) = of else { return Ok(Sealing::Plain) };
+    let Some(Encryption::Kms(kms)) = of else { return Ok(Sealing::Managed) };
     let context = kms.context.iter().cloned().collect();
     let asked = Asked { bucket_key: Some(kms.bucket_key), context, ..Asked::default() };
     let key_arn = &kms.key_arn;

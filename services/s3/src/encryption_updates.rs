@@ -116,9 +116,10 @@ fn before(
         return Err(Error::request(message));
     }
     let more = object.more.as_deref();
-    let now = tx.now().millis();
-    let is_retained =
-        more.and_then(|more| more.retention).is_some_and(|retention| retention.until_millis > now);
+    let now = tx.now();
+    let is_retained = more
+        .and_then(|more| more.retention)
+        .is_some_and(|retention| retention.end_millis(now) > now.millis());
     if is_retained || more.is_some_and(|more| more.legal_hold) {
         let message = "The encryption type for the specified object can't be updated because that object is protected by S3 Object Lock.";
         return Err(Error::Fault(Fault::access_denied(message)));

@@ -67,6 +67,7 @@ errors! {
         "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).";
     IllegalLocationConstraintException { constraint }:
         "The {constraint} location constraint is incompatible for the region specific endpoint this request was sent to.";
+    IllegalVersioningConfigurationException: "The Versioning element must be specified";
     IncompleteBody:
         "You did not provide the number of bytes specified by the Content-Length HTTP header";
     InvalidArgument { message, name = "ArgumentName", value = "ArgumentValue" }: "{message}";

@@ -129,9 +129,13 @@ impl<'a> Change<'a> {
     }
 
     /// The retention of an object was set or ended.
-    pub(crate) fn retained(key: &'a str, object: &Object) -> Change<'a> {
-        let more = object.more.as_ref().and_then(|more| more.retention);
-        let more = More::Retained(more);
+    pub(crate) fn retained(key: &'a str, object: &Object, now: Timestamp) -> Change<'a> {
+        let retention = object.more.as_ref().and_then(|more| more.retention);
+        let more =
+            More::Retained(retention.map(|retention| Retention {
+                until_millis: retention.end_millis(now),
+                ..retention
+            }));
         Change { group: "ObjectRetention", more, ..Change::created("Put", key, object) }
     }
 

@@ -7,15 +7,12 @@
 //! A *directory bucket* ([`directory`]) has fewer features, sessions of its own, appends and renamings.
 //!
 //! Limits are AWS's: keys of 1,024 bytes, 2 KiB of user metadata, 5 GiB for one PutObject, UploadPart or CopyObject,
-//! parts of 5 MiB and more (but the last), 10,000 parts, 10 tags of an object, 50 of a bucket, 20 KiB of policy.
+//! parts of 5 MiB and more (but the last), 10,000 parts (and so objects of 48.8 TiB), 10 tags of an object, 50 of a
+//! bucket, 20 KiB of policy.
 //!
 //! What is missing, and said so where it is asked for:
 //! * what storage class analysis would write;
-//! * MFA delete; event holds of Object Lock;
-//! * of ACLs: grantees by e-mail, which AWS ended in 2025;
-//! * encryption with keys of S3's own. Objects bear `x-amz-server-side-encryption: AES256`, as on AWS, but the
-//!   store encrypts only what a key of KMS or of a customer encrypts: for the rest the disk must;
-//! * checksums by XXHASH.
+//! * of ACLs: grantees by e-mail, which AWS ended in 2025.
 //!
 //! Requests of every region are answered by every endpoint; there are no redirects between regions.
 
@@ -45,6 +42,8 @@ mod encryption;
 mod encryption_updates;
 mod error;
 mod events;
+mod frames;
+mod holds;
 mod identified;
 mod inventory;
 mod lifecycle;
@@ -54,9 +53,11 @@ mod logging;
 mod metadata;
 mod metadata_tables;
 mod metrics;
+mod mfa;
 mod model;
 mod notifications;
 mod objects;
+mod opened;
 mod pages;
 #[doc(hidden)]
 pub mod parsers;
@@ -334,6 +335,16 @@ static OBSERVER: Observer = Observer {
 
 /// Amazon S3.
 pub static SERVICE: Service = Service {
+    quick: &[
+        "CreateMultipartUpload",
+        "DeleteObject",
+        "GetObject",
+        "HeadBucket",
+        "HeadObject",
+        "ListBuckets",
+        "PutObject",
+        "UploadPart",
+    ],
     tasks: tasks::TASKS,
     jobs: &[
         Job { name: restores::JOB, run: |cx, input| Box::pin(restores::run(cx, input)) },

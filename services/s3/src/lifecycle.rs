@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fogbank_core::{ReadTx, Timestamp, Tx, WriteTx};
+use fogbank_core::{Fault, ReadTx, Timestamp, Tx, WriteTx};
 
 use crate::directory;
 use crate::documents;
@@ -40,6 +40,11 @@ pub(crate) fn put(
 ) -> Result<PutBucketLifecycleConfigurationOutput, Error> {
     let name = &*input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
+    if bucket.mfa_delete == Some(true) {
+        // The words are a guess after those of the other way round.
+        let message = "Lifecycle configuration is not supported on a bucket with Mfa Authentication. Disable Mfa Authentication before setting a lifecycle configuration.";
+        return Err(Error::Fault(Fault::new("InvalidBucketState", message)));
+    }
     let minimum = input.transition_default_minimum_object_size.as_deref().unwrap_or(ALL_CLASSES);
     if minimum != ALL_CLASSES && minimum != BY_CLASS {
         let message = format!("Invalid TransitionDefaultMinimumObjectSize found: {minimum}");

@@ -1,26 +1,24 @@
 //! Object Lock: until when versions must stay, told by requests, by the bucket's default, or by legal holds.
 
-use fogbank_core::{Access, Fault, ReadTx, Timestamp, Tx, WriteTx};
+use fogbank_core::{Access, Cx, Fault, ReadTx, Timestamp, Tx, WriteTx};
 
 use crate::access::object_arn;
 use crate::error::Error;
 use crate::events::{self, Change};
+use crate::holds;
 use crate::model::{
-    DefaultRetention as ShownDefault, GetObjectLegalHoldInput, GetObjectLegalHoldOutput,
-    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetObjectRetentionInput,
-    GetObjectRetentionOutput, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockLegalHold,
-    ObjectLockRetention, ObjectLockRetentionMode, ObjectLockRule, PutObjectLegalHoldInput,
-    PutObjectLegalHoldOutput, PutObjectLockConfigurationInput, PutObjectLockConfigurationOutput,
-    PutObjectRetentionInput, PutObjectRetentionOutput,
+    DefaultRetention as ShownDefault, EventHoldDuration, GetObjectLegalHoldInput,
+    GetObjectLegalHoldOutput, GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput,
+    GetObjectRetentionInput, GetObjectRetentionOutput, ObjectLockConfiguration, ObjectLockEnabled,
+    ObjectLockLegalHold, ObjectLockRetention, ObjectLockRetentionMode, ObjectLockRule,
+    PutObjectLegalHoldInput, PutObjectLegalHoldOutput, PutObjectLockConfigurationInput,
+    PutObjectLockConfigurationOutput, PutObjectRetentionInput, PutObjectRetentionOutput,
 };
 use crate::replication;
-use crate::store::{self, BUCKETS, Bucket, DefaultRetention, Object, Retention, Versioning};
+use crate::store::{
+    self, BUCKETS, Bucket, DefaultRetention, Object, Period, Retention, RetentionMode, Versioning,
+};
 use crate::versions::{self, At, Found, Removal};
-
-const DAY_MILLIS: i64 = 86_400_000;
-/// The longest default retention: a hundred years.
-const MAX_DAYS: i32 = 36_500;
-const MAX_YEARS: i32 = 100;
 
 /// What a write asks of the lock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,21 +33,24 @@ pub(crate) fn asked(
     mode: Option<&str>,
     until: Option<Timestamp>,
     legal_hold: Option<&str>,
+    hold: holds::Given,
 ) -> Result<Asked, Error> {
-    let retention = match (mode, until) {
-        (None, None) => None,
-        (Some(mode), Some(until)) => {
-            let is_compliance = match mode {
-                "GOVERNANCE" => false,
-                "COMPLIANCE" => true,
-                other => {
-                    let message = "Unknown wormMode directive.";
-                    return Err(Error::argument("x-amz-object-lock-mode", other, message));
-                }
-            };
-            Some(Retention { is_compliance, until_millis: until.millis() })
+    let is_compliance = |mode: &str| match mode {
+        "GOVERNANCE" => Ok(false),
+        "COMPLIANCE" => Ok(true),
+        other => {
+            let message = "Unknown wormMode directive.";
+            Err(Error::argument("x-amz-object-lock-mode", other, message))
         }
-        (given, _) => {
+    };
+    let until = until.map(Timestamp::millis);
+    let retention = match (mode, until, hold.asked()?) {
+        (None, None, None) => None,
+        (Some(mode), until, Some(holds::Asked::On(period))) => {
+            Some(held(is_compliance(mode)?, period, until.unwrap_or_default()))
+        }
+        (Some(mode), Some(until), _) => Some(Retention::fixed(is_compliance(mode)?, until)),
+        (given, ..) => {
             let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
             let missing = match given {
                 Some(_) => "x-amz-object-lock-retain-until-date",
@@ -70,6 +71,12 @@ pub(crate) fn asked(
     Ok(Asked { retention, legal_hold })
 }
 
+/// A retention with an event hold that is on.
+fn held(is_compliance: bool, period: Period, until_millis: i64) -> Retention {
+    let mode = RetentionMode::Held { is_compliance, is_on: true, period };
+    Retention { mode, until_millis }
+}
+
 /// The lock of a new version: what the request asks for, or else the bucket's default.
 pub(crate) fn settle(
     bucket: &Bucket,
@@ -83,32 +90,28 @@ pub(crate) fn settle(
         };
     }
     if let Some(retention) = asked.retention {
-        check_date(retention, now)?;
+        // A hold may come without a date.
+        let is_dated = retention.hold().is_none() || retention.until_millis != 0;
+        check_date(Some(retention.until_millis).filter(|_| is_dated), now)?;
     }
-    let default = bucket.retention.map(|default| Retention {
-        is_compliance: default.is_compliance,
-        until_millis: end_of(default, now),
-    });
+    let until = bucket.retention.map(|default| default.period.end_millis(now));
+    let default = match (bucket.retention, bucket.event_hold) {
+        (_, Some(hold)) => Some(held(hold.is_compliance, hold.period, until.unwrap_or_default())),
+        (Some(default), None) => until.map(|until| Retention::fixed(default.is_compliance, until)),
+        (None, None) => None,
+    };
     Ok((asked.retention.or(default), asked.legal_hold.unwrap_or_default()))
 }
 
-fn check_date(retention: Retention, now: Timestamp) -> Result<(), Error> {
-    if retention.until_millis > now.millis() {
-        return Ok(());
-    }
+fn check_date(until_millis: Option<i64>, now: Timestamp) -> Result<(), Error> {
+    let Some(until) = until_millis.filter(|until| *until <= now.millis()) else { return Ok(()) };
     let message = "The retain until date must be in the future!";
     let name = "x-amz-object-lock-retain-until-date";
-    Err(Error::argument(name, iso(retention.until_millis), message))
+    Err(Error::argument(name, iso(until), message))
 }
 
 fn iso(millis: i64) -> String {
     crate::events::iso(Timestamp::from_millis(millis))
-}
-
-/// When a retention by default ends that begins now. A year is 365 days.
-fn end_of(default: DefaultRetention, now: Timestamp) -> i64 {
-    let days = i64::from(default.count) * if default.is_years { 365 } else { 1 };
-    now.millis().saturating_add(days.saturating_mul(DAY_MILLIS))
 }
 
 fn protected() -> Error {
@@ -127,8 +130,8 @@ pub(crate) fn check(
         return Err(protected());
     }
     match more.retention {
-        Some(retention) if retention.until_millis > tx.now().millis() => {
-            if retention.is_compliance || !removal.bypasses_governance || !may_bypass(tx, at) {
+        Some(retention) if retention.end_millis(tx.now()) > tx.now().millis() => {
+            if retention.is_compliance() || !removal.bypasses_governance || !may_bypass(tx, at) {
                 return Err(protected());
             }
             Ok(())
@@ -138,8 +141,20 @@ pub(crate) fn check(
 }
 
 fn may_bypass(tx: &(impl Tx + ?Sized), at: At<'_>) -> bool {
-    let access = Access::to("s3:BypassGovernanceRetention", object_arn(at.0, at.1));
-    tx.cx().authorise(&access).is_ok()
+    may(tx.cx(), "s3:BypassGovernanceRetention", at)
+}
+
+fn may(cx: &Cx, action: &'static str, at: At<'_>) -> bool {
+    cx.authorise(&Access::to(action, object_arn(at.0, at.1))).is_ok()
+}
+
+/// Takes from an object what the caller is not to be told of its lock.
+pub(crate) fn conceal(cx: &Cx, at: At<'_>, object: &mut Object) {
+    let Some(more) = &mut object.more else { return };
+    if more.retention.is_some() && !may(cx, "s3:GetObjectRetention", at) {
+        more.retention = None;
+    }
+    more.legal_hold = more.legal_hold && may(cx, "s3:GetObjectLegalHold", at);
 }
 
 /// Sets how a bucket locks its new versions.
@@ -158,26 +173,36 @@ pub(crate) fn configure(
     if given.object_lock_enabled.is_none() {
         return Err(Error::MalformedXML);
     }
-    bucket.retention = match given.rule {
-        None => None,
-        Some(rule) => Some(default_of(rule.default_retention.ok_or(Error::MalformedXML)?)?),
+    (bucket.retention, bucket.event_hold) = match given.rule {
+        None => (None, None),
+        Some(rule) => defaults_of(&rule.default_retention.ok_or(Error::MalformedXML)?)?,
     };
     bucket.has_lock = true;
     BUCKETS.put(tx, name, &bucket)?;
     Ok(PutObjectLockConfigurationOutput::default())
 }
 
-fn default_of(given: ShownDefault) -> Result<DefaultRetention, Error> {
-    if given.default_event_hold.is_some() {
-        return Err(Error::header("DefaultEventHold", "Fogbank's S3 has no event holds yet"));
-    }
+/// The default retention and the default event hold: one of them, or both.
+type Defaults = (Option<DefaultRetention>, Option<DefaultRetention>);
+
+fn defaults_of(given: &ShownDefault) -> Result<Defaults, Error> {
     let is_compliance = match given.mode {
         Some(mode) => mode == ObjectLockRetentionMode::Compliance,
         None => return Err(Error::MalformedXML),
     };
+    let default = |period| DefaultRetention { is_compliance, period };
+    let hold = given.default_event_hold.as_ref();
+    let hold = hold.map(|given| holds::period((given.days, given.years))).transpose()?;
+    if hold.is_some() && given.days.is_none() && given.years.is_none() {
+        return Ok((None, hold.map(default)));
+    }
+    Ok((Some(default(default_period(given)?)), hold.map(default)))
+}
+
+fn default_period(given: &ShownDefault) -> Result<Period, Error> {
     let (count, is_years, limit) = match (given.days, given.years) {
-        (Some(days), None) => (days, false, MAX_DAYS),
-        (None, Some(years)) => (years, true, MAX_YEARS),
+        (Some(days), None) => (days, false, holds::MAX_DAYS),
+        (None, Some(years)) => (years, true, holds::MAX_YEARS),
         _ => return Err(Error::MalformedXML),
     };
     if count <= 0 {
@@ -190,7 +215,7 @@ fn default_of(given: ShownDefault) -> Result<DefaultRetention, Error> {
         let message = format!("Default retention period too large: maximum is {limit} {name}.");
         return Err(Error::argument(name, count, message).renamed("InvalidRetentionPeriod"));
     }
-    Ok(DefaultRetention { is_compliance, is_years, count: count.unsigned_abs() })
+    Ok(Period { is_years, count: count.unsigned_abs() })
 }
 
 fn mode(is_compliance: bool) -> ObjectLockRetentionMode {
@@ -210,14 +235,15 @@ pub(crate) fn configuration(
     if !bucket.has_lock {
         return Err(Error::ObjectLockConfigurationNotFoundError { bucket: input.bucket });
     }
-    let rule = bucket.retention.map(|default| {
-        let count = i32::try_from(default.count).ok();
+    let rule = bucket.retention.or(bucket.event_hold).map(|default| {
+        let period = bucket.retention.map(|default| holds::shown(default.period));
+        let period = period.unwrap_or_default();
         ObjectLockRule {
             default_retention: Some(ShownDefault {
                 mode: Some(mode(default.is_compliance)),
-                days: count.filter(|_| !default.is_years),
-                years: count.filter(|_| default.is_years),
-                default_event_hold: None,
+                days: period.days,
+                years: period.years,
+                default_event_hold: bucket.event_hold.map(|hold| holds::shown(hold.period)),
             }),
         }
     });
@@ -269,45 +295,85 @@ pub(crate) fn put_retention(
     let owner = input.expected_bucket_owner.as_deref();
     let (bucket, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let given = input.retention.unwrap_or_default();
-    if given.event_hold.is_some() || given.event_hold_duration.is_some() {
-        return Err(Error::header("EventHold", "Fogbank's S3 has no event holds yet"));
-    }
-    let asked = match (given.mode, given.retain_until_date) {
-        (Some(mode), Some(until)) => Some(Retention {
-            is_compliance: mode == ObjectLockRetentionMode::Compliance,
-            until_millis: until.millis(),
-        }),
-        (None, None) => None,
-        _ => return Err(Error::MalformedXML),
-    };
-    if let Some(asked) = asked {
-        check_date(asked, tx.now())?;
-    }
-    let object = found.object_mut();
-    let now = tx.now().millis();
-    let before = object.and_then(|object| object.more.as_ref()?.retention);
-    if let Some(before) = before.filter(|before| before.until_millis > now) {
-        let weakens = asked.is_none_or(|asked| {
-            asked.until_millis < before.until_millis
-                || (before.is_compliance && !asked.is_compliance)
-        });
-        let changes_mode = asked.is_some_and(|asked| asked.is_compliance != before.is_compliance);
-        let bypasses = input.bypass_governance_retention == Some(true);
-        let is_allowed = match before.is_compliance {
-            true => !weakens,
-            false => !(weakens || changes_mode) || (bypasses && may_bypass(tx, at)),
-        };
-        if !is_allowed {
-            return Err(protected());
-        }
+    let before = found.object_mut().and_then(|object| object.more.as_ref()?.retention);
+    let bypasses = input.bypass_governance_retention == Some(true)
+        && before.is_some_and(|before| !before.is_compliance())
+        && may_bypass(tx, at);
+    let asked = wanted(&given, before, bypasses, tx.now())?;
+    if !bypasses && before.is_some_and(|before| forbids(before, asked, tx.now())) {
+        return Err(protected());
     }
     if let Some(object) = found.object_mut() {
         object.more_mut().retention = asked;
-        events::emit(tx, &bucket, at.0, &Change::retained(at.1, object))?;
+        events::emit(tx, &bucket, at.0, &Change::retained(at.1, object, tx.now()))?;
         replication::changed(tx, &bucket, at, object)?;
     }
     versions::save(tx, at, found)?;
     Ok(PutObjectRetentionOutput::default())
+}
+
+/// The retention that a document makes of the one before, which may be passed over.
+fn wanted(
+    given: &ObjectLockRetention,
+    before: Option<Retention>,
+    bypasses: bool,
+    now: Timestamp,
+) -> Result<Option<Retention>, Error> {
+    let until = given.retain_until_date.map(Timestamp::millis);
+    let duration = given.event_hold_duration.as_ref();
+    let hold = holds::Given::document(given.event_hold, duration, given.mode.is_some()).asked()?;
+    let is_compliance = match given.mode {
+        Some(mode) => mode == ObjectLockRetentionMode::Compliance,
+        None if until.is_none() => return Ok(None),
+        None => return Err(Error::MalformedXML),
+    };
+    check_date(until, now)?;
+    let is_held = before.and_then(Retention::hold).filter(|(is_on, _)| *is_on);
+    // Of two dates the later one counts where a hold is set, shortened or released.
+    let earliest = before.filter(|_| !bypasses).map_or(0, |before| before.end_millis(now));
+    let until_or_earliest = until.unwrap_or_default().max(earliest);
+    Ok(Some(match (hold, is_held, until) {
+        (Some(holds::Asked::On(period)), ..) => held(is_compliance, period, until_or_earliest),
+        (Some(holds::Asked::Off), Some((_, period)), _) => {
+            let end = period.end_millis(now).max(until_or_earliest);
+            let mode = RetentionMode::Held { is_compliance, is_on: false, period };
+            Retention { mode, until_millis: end }
+        }
+        // That a document without a word of the hold leaves it on is a guess.
+        (None, Some((_, period)), Some(_)) => held(is_compliance, period, until_or_earliest),
+        (_, None, Some(until)) => Retention::fixed(is_compliance, until),
+        (Some(holds::Asked::Off), None, None) => {
+            let message = "An event hold that is OFF requires a retain until date";
+            return Err(Error::argument("EventHold", "OFF", message));
+        }
+        (None, _, None) => return Err(Error::MalformedXML),
+    }))
+}
+
+/// Whether the retention before, unless it is passed over, forbids the one that is asked for.
+fn forbids(before: Retention, asked: Option<Retention>, now: Timestamp) -> bool {
+    let until = before.end_millis(now);
+    let differs = |asked: Retention| {
+        asked.end_millis(now) < until || asked.is_compliance() != before.is_compliance()
+    };
+    until > now.millis() && asked.is_none_or(differs)
+}
+
+/// The retention of a copy whose version has changed: a hold that was released there is released here now.
+pub(crate) fn repeated(
+    copy: Option<Retention>,
+    version: Option<Retention>,
+    now: Timestamp,
+) -> Option<Retention> {
+    let is_on =
+        |retention: Option<Retention>| retention.and_then(Retention::hold).map(|hold| hold.0);
+    match (copy, version) {
+        (Some(here), Some(there)) if is_on(copy) == Some(true) && is_on(version) == Some(false) => {
+            let until_millis = here.end_millis(now).max(there.until_millis);
+            Some(Retention { until_millis, ..there })
+        }
+        _ => version,
+    }
 }
 
 /// Until when a version must stay.
@@ -320,11 +386,13 @@ pub(crate) fn get_retention(
     let (_, mut found) = locked(tx, at, input.version_id.as_deref(), owner)?;
     let retention = found.object_mut().and_then(|object| object.more.as_ref()?.retention);
     let Some(retention) = retention else { return Err(no_lock(&input.key)) };
+    let (event_hold, duration) = holds::told(Some(retention));
     Ok(GetObjectRetentionOutput {
         retention: Some(ObjectLockRetention {
-            mode: Some(mode(retention.is_compliance)),
-            retain_until_date: Some(Timestamp::from_millis(retention.until_millis)),
-            ..ObjectLockRetention::default()
+            mode: Some(mode(retention.is_compliance())),
+            retain_until_date: Some(Timestamp::from_millis(retention.end_millis(tx.now()))),
+            event_hold,
+            event_hold_duration: (duration != EventHoldDuration::default()).then_some(duration),
         }),
     })
 }

@@ -1,4 +1,4 @@
-//! What a request says of the object that it writes: headers, metadata, tags, class, and what is not supported.
+//! What a request says of the object that it writes: headers, metadata, tags, class, lock, and what is not supported.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::ciphers;
 use crate::encoded_words;
 use crate::encryption;
 use crate::error::Error;
+use crate::holds;
 use crate::locks;
 use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
 use crate::rules::{self, MAX_METADATA_BYTES};
@@ -49,21 +50,6 @@ pub(crate) trait Writes {
     fn draft(&mut self) -> Result<Draft, Error>;
 }
 
-/// What no object of ours can have yet.
-struct Refused {
-    event_hold: bool,
-}
-
-impl Refused {
-    fn check(&self) -> Result<(), Error> {
-        if self.event_hold {
-            let detail = "Fogbank's S3 has no event holds yet";
-            return Err(Error::header("x-amz-object-lock-event-hold", detail));
-        }
-        Ok(())
-    }
-}
-
 /// User metadata in the order of its names, which are in lower case.
 fn user_metadata(map: Option<BTreeMap<String, String>>) -> Result<Vec<(String, String)>, Error> {
     let given = map.into_iter().flatten();
@@ -95,7 +81,6 @@ macro_rules! writes {
         impl Writes for $input {
             fn draft(&mut self) -> Result<Draft, Error> {
                 rules::check_key(&self.key)?;
-                Refused { event_hold: self.object_lock_event_hold.is_some() }.check()?;
                 Ok(Draft {
                     headers: Headers {
                         content_type: self.content_type.take(),
@@ -139,6 +124,12 @@ macro_rules! writes {
                         self.object_lock_mode.as_deref(),
                         self.object_lock_retain_until_date,
                         self.object_lock_legal_hold_status.as_deref(),
+                        holds::Given {
+                            hold: self.object_lock_event_hold,
+                            days: self.object_lock_event_hold_duration_days,
+                            years: self.object_lock_event_hold_duration_years,
+                            has_mode: self.object_lock_mode.is_some(),
+                        },
                     )?,
                 })
             }

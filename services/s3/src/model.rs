@@ -431,6 +431,13 @@ pub static SERVICE: wire::Service = wire::Service {
             &schema::ILLEGAL_VERSION_ID_EXCEPTION,
         ),
         error(
+            "IllegalVersioningConfigurationException",
+            ("IllegalVersioningConfigurationException", "IllegalVersioningConfigurationException"),
+            400,
+            true,
+            &schema::ILLEGAL_VERSIONING_CONFIGURATION_EXCEPTION,
+        ),
+        error(
             "IncompleteBody",
             ("IncompleteBody", "IncompleteBody"),
             400,
@@ -12831,6 +12838,8 @@ mod schema {
         schema("IllegalSqlFunctionArgument", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static ILLEGAL_VERSION_ID_EXCEPTION: Schema =
         schema("IllegalVersionIdException", Kind::Structure(&[]), Constraint::NONE);
+    pub(super) static ILLEGAL_VERSIONING_CONFIGURATION_EXCEPTION: Schema =
+        schema("IllegalVersioningConfigurationException", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INCOMPLETE_BODY: Schema =
         schema("IncompleteBody", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INCORRECT_SQL_FUNCTION_ARGUMENT_TYPE: Schema =

@@ -10,15 +10,17 @@ use crate::encryption;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::lifecycle;
+use crate::locks;
 use crate::metadata::{Draft, Writes};
 use crate::metadata_tables::{By, Entry, note};
+use crate::mfa;
 use crate::model::{
     DeleteObjectInput, DeleteObjectOutput, GetObjectInput, GetObjectOutput, HeadObjectInput,
     HeadObjectOutput, PutObjectInput, PutObjectOutput,
 };
 use crate::payment;
 use crate::reads::{self, Stored};
-use crate::rules::ETag;
+use crate::rules::{self, ETag};
 use crate::store::{self, Listed, Object, VersionName};
 use crate::tiering;
 use crate::versions::{self, Removal, Removed};
@@ -123,11 +125,16 @@ pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjec
     let body = std::mem::take(&mut input.body);
     let (md5, algorithm) = (input.content_md5.as_deref(), input.checksum_algorithm.as_deref());
     let promise = Promise::read(&input, &body, md5, algorithm)?;
+    // Whether a form must say it, too, AWS does not say.
+    let is_form = input.content_length == Some(FORM_LENGTH);
+    let locks_by_default = bucket.retention.is_some() || bucket.event_hold.is_some();
+    let locks = draft.lock != locks::Asked::default() || locks_by_default;
+    promise.check_lock(cx, locks && !is_form, "Put Object")?;
     let received =
-        bodies::receive(cx, body, input.content_length, promise, sealing.sealer(cx.ids())).await?;
+        bodies::receive(cx, body, input.content_length, promise, sealing.sealer(cx)).await?;
     let nonce = received.nonce;
     let mut object = compose(&mut draft, received, cx.request().now.millis());
-    let event = if input.content_length == Some(FORM_LENGTH) { "Post" } else { "Put" };
+    let event = if is_form { "Post" } else { "Put" };
     let mut expiration = None;
     let mut charged = None;
     cx.write(|tx| {
@@ -163,7 +170,7 @@ pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjec
 pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutput, Error> {
     let asked = reads::asked!(input);
     let at = (asked.bucket, asked.key);
-    let (found, content, expiration, tiered) = cx.read(|tx| {
+    let (mut found, content, expiration, tiered) = cx.read(|tx| {
         let found = reads::find(tx, &asked)?;
         let tiered = tiering::of(tx, at, &found.object)?;
         // What is locked here is read even if somebody removes it meanwhile.
@@ -186,7 +193,7 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
     tiering::accessed(cx, at, found.object.version, tiered.as_ref());
     let body = match content {
         Stored::Here(body) => body,
-        Stored::Locked(locked) => {
+        Stored::Locked(locked, kept) => {
             let (at, encryption) = ((asked.bucket, asked.key), found.object.encryption());
             let key = match encryption {
                 None => None,
@@ -197,10 +204,15 @@ pub(crate) async fn get(cx: &Cx, input: GetObjectInput) -> Result<GetObjectOutpu
                 }
             };
             let name = format!("{}/{}", asked.bucket, asked.key);
-            bodies::outgoing(locked.unlock(key.as_ref())?, name)
+            let reader = locked.unlock(key.as_ref())?;
+            match kept {
+                None => bodies::outgoing(reader, name),
+                Some((opened, id)) => Box::pin(opened.keep(id, reader)).await?,
+            }
         }
     };
-    let mut output = reads::answer!(GetObjectOutput, input, found);
+    locks::conceal(cx, at, &mut found.object);
+    let mut output = reads::answer!(GetObjectOutput, input, found, cx.request().now);
     output.expiration = expiration;
     output.body = body;
     Ok(output)
@@ -235,7 +247,8 @@ pub(crate) async fn head(cx: &Cx, input: HeadObjectInput) -> Result<HeadObjectOu
     if tiered.is_some_and(|tiered| tiered.is_coming(now)) {
         found.restore = Some("ongoing-request=\"true\"".to_owned());
     }
-    let mut output = reads::answer!(HeadObjectOutput, input, found);
+    locks::conceal(cx, (asked.bucket, asked.key), &mut found.object);
+    let mut output = reads::answer!(HeadObjectOutput, input, found, now);
     let archive = tiered.and_then(|tiered| tiered.archive(now));
     output.archive_status = archive.map(|archive| archive.name().to_owned());
     output.expiration = expiration;
@@ -262,6 +275,10 @@ pub(crate) fn delete(
         return Err(Error::argument(name, "", message));
     }
     let version_id = input.version_id.as_deref();
+    let shown = mfa::shown(input.mfa.as_deref())?;
+    if bucket.mfa_delete == Some(true) && version_id.is_some() {
+        mfa::take(tx, &bucket, shown.as_ref())?;
+    }
     let removal = Removal { version_id, bypasses_governance, ..Removal::default() };
     let at = (name, &*input.key);
     expected.check(tx, at, removal)?;
@@ -324,6 +341,9 @@ impl Expected<'_> {
 
 /// Why there is nothing to read under a key: those who may not list the bucket do not learn whether it is there.
 pub(crate) fn missing(tx: &(impl Tx + ?Sized), bucket: &str, key: &str) -> Error {
+    if let Err(error) = rules::check_key(key) {
+        return error;
+    }
     let refused = store::bucket(tx, bucket).map(|_| ()).and_then(|()| {
         let list = fogbank_core::Access::to("s3:ListBucket", access::bucket_arn(bucket))
             .with("s3:prefix", [key.to_owned()]);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fogbank_core::{Cx, ReadTx, Timestamp, Tx};
+use fogbank_core::{Cx, ReadTx, Timestamp, Tx, root_key};
 
 use crate::bodies::{self, Promise, Received};
 use crate::checksums::{Algorithm, Checksums, type_name};
@@ -17,7 +17,7 @@ use crate::model::{
     UploadPartCopyOutput, UploadPartInput, UploadPartOutput,
 };
 use crate::payment;
-use crate::rules::{self, ETag, MAX_PARTS, MAX_UPLOAD_BYTES};
+use crate::rules::{self, ETag, MAX_PARTS};
 use crate::store::{self, Encryption, PARTS, Part, Upload};
 use crate::uploads;
 
@@ -67,6 +67,7 @@ impl Place<'_> {
             if let Some(old) = PARTS.get(tx, &at)? {
                 store::delete_part(tx, at, &old)?;
             }
+            root_key::keep_word(tx)?;
             Ok::<_, Error>(PARTS.put(tx, &at, &part)?)
         })
         .await?;
@@ -147,8 +148,10 @@ pub(crate) async fn upload(cx: &Cx, mut input: UploadPartInput) -> Result<Upload
     };
     let upload = cx.read(|tx| place.upload(tx))?;
     check_key(&upload, key.as_ref())?;
+    let locks = upload.more.as_ref().is_some_and(|m| m.retention.is_some() || m.legal_hold);
+    promise.check_lock(cx, locks, "Put Part")?;
     let body_key = place.key(cx, &upload, key.as_ref()).await?;
-    let sealer = body_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let sealer = Sealer::new(cx, body_key);
     // An algorithm that is named only behind the body is checked there.
     let is_open = promise.algorithm().is_none() && body.trailers().is_some();
     if !is_open {
@@ -210,7 +213,7 @@ pub(crate) async fn copy(
     let from_key = encryption::open(cx, from_key, from.as_ref(), source_key.as_ref()).await?;
     let reader = locked.unlock(from_key.as_ref())?;
     let body_key = place.key(cx, &upload, key.as_ref()).await?;
-    let sealer = body_key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let sealer = Sealer::new(cx, body_key);
     let algorithm = upload.checksum.map(|(algorithm, _)| algorithm);
     let received = bodies::copy(cx, reader, algorithm, sealer).await?;
     let part = place.keep(cx, received).await?;
@@ -234,25 +237,27 @@ fn part_range(header: Option<&str>, size: u64) -> Result<Range<u64>, Error> {
         Some(header) => rules::copy_range(header, size)?,
         None => 0..size,
     };
-    let len = range.end - range.start;
-    if len > MAX_UPLOAD_BYTES {
-        let (size, limit) = (len.to_string(), MAX_UPLOAD_BYTES.to_string());
-        return Err(Error::EntityTooLarge { size, limit });
-    }
+    copies::check_size(range.end - range.start)?;
     Ok(range)
+}
+
+/// Reads the number after which a listing goes on.
+pub(crate) fn marker(name: &str, given: i32) -> Result<u16, Error> {
+    if given < 0 {
+        let message = format!("Argument {name} must be an integer between 0 and 2147483647");
+        return Err(Error::argument(name, given, &message));
+    }
+    Ok(u16::try_from(given).unwrap_or(u16::MAX))
 }
 
 /// Lists the parts of an upload.
 pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOutput, Error> {
     let (max_parts, limit) = listing::limit("max-parts", input.max_parts)?;
-    let marker = input.part_number_marker.unwrap_or_default();
-    let Ok(after) = u64::try_from(marker) else {
-        let message = "Argument part-number-marker must be an integer between 0 and 2147483647";
-        return Err(Error::argument("part-number-marker", marker, message));
-    };
+    let given = input.part_number_marker.unwrap_or_default();
+    let after = marker("part-number-marker", given)?;
     let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let upload = store::upload(tx, &bucket, &input.key, &input.upload_id)?;
-    let after = (upload.number, u16::try_from(after).unwrap_or(u16::MAX));
+    let after = (upload.number, after);
     let (rows, is_truncated) = match limit {
         0 => (Vec::new(), false),
         limit => PARTS.page(tx, &(upload.number,), Some(&after), limit)?,
@@ -287,11 +292,29 @@ pub(crate) fn list(tx: &ReadTx<'_>, input: ListPartsInput) -> Result<ListPartsOu
         checksum_algorithm: upload.checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
         checksum_type: upload.checksum.map(|(_, composite)| type_name(composite).to_owned()),
         storage_class: Some(upload.storage_class.unwrap_or_else(|| "STANDARD".to_owned())),
-        part_number_marker: Some(marker),
+        part_number_marker: Some(given),
         next_part_number_marker: Some(next),
         max_parts: Some(max_parts),
         is_truncated: Some(is_truncated),
         request_charged,
         ..ListPartsOutput::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part_range;
+
+    #[test]
+    fn a_part_is_copied_of_five_gib_at_most() {
+        const MOST: u64 = 5 << 30;
+        assert_eq!(part_range(None, MOST).expect("a range"), 0..MOST);
+        let range = format!("bytes=1-{MOST}");
+        assert_eq!(part_range(Some(&range), 2 * MOST).expect("a range"), 1..MOST + 1);
+        let range = format!("bytes=0-{MOST}");
+        for (range, size) in [(None, MOST + 1), (Some(&*range), 2 * MOST)] {
+            let refusal = part_range(range, size).expect_err("too much").to_string();
+            assert!(refusal.ends_with("allowable size for a copy source: 5368709120"), "{refusal}");
+        }
+    }
 }

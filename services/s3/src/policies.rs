@@ -48,7 +48,10 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<Resou
     let Some(resource) = named.or_else(|| directory::named_by(&check.resource)) else {
         return access_points::policy(tx, &check.resource);
     };
-    let name = resource.split_once('/').map_or(resource, |(bucket, _)| bucket);
+    let (name, key) = match resource.split_once('/') {
+        Some((name, key)) => (name, Some(key)),
+        None => (resource, None),
+    };
     let request = tx.request();
     if request.service == "s3" && request.operation == "CreateBucket" {
         return Ok(None);
@@ -62,7 +65,6 @@ pub(crate) fn of_resource(tx: &ReadTx<'_>, check: &Check) -> Result<Option<Resou
         }
         None => return Ok(None),
     };
-    let key = resource.split_once('/').map(|(_, key)| key);
     if bucket.requester_pays {
         payment::check(tx, &bucket, key, check)?;
     }

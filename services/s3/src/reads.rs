@@ -1,14 +1,17 @@
 //! What GetObject and HeadObject have in common: conditions, ranges, parts and the headers of the answer.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use fogbank_core::store::BlobId;
 use fogbank_core::{Body, ReadTx, Timestamp, Tx};
 
 use crate::checksums::Checksum;
-use crate::ciphers::{self, CustomerKey, Locked};
+use crate::ciphers::{self, CustomerKey, Locked, Stretch};
 use crate::error::Error;
 use crate::lifecycle;
 use crate::model::RequestCharged;
+use crate::opened::{self, OpenedBodies};
 use crate::payment;
 use crate::rules::{self, Conditions, Part, Verdict};
 use crate::store::{self, Object, PARTS};
@@ -65,13 +68,14 @@ macro_rules! asked {
 
 /// The answer of GetObject or HeadObject, without a body.
 macro_rules! answer {
-    ($output:ident, $input:ident, $found:ident) => {{
+    ($output:ident, $input:ident, $found:ident, $now:expr) => {{
         let crate::reads::Found { object, content, checksum, parts_count, restore, charged } =
             $found;
         let version_id = object.version_id();
         let crate::store::Object { listed, headers, metadata, tags, more, .. } = object;
         let more = more.map(|more| *more).unwrap_or_default();
         let (metadata, missing_meta) = crate::metadata::told(metadata);
+        let (object_lock_event_hold, duration) = crate::holds::told(more.retention);
         let mut output = $output {
             status_code: content.range.is_some().then_some(206),
             accept_ranges: Some("bytes".to_owned()),
@@ -97,12 +101,13 @@ macro_rules! answer {
             restore,
             request_charged: charged,
             version_id,
-            object_lock_mode: more.retention.map(|retention| {
-                if retention.is_compliance { "COMPLIANCE" } else { "GOVERNANCE" }.to_owned()
-            }),
+            object_lock_mode: more.retention.map(|retention| retention.mode_name().to_owned()),
             object_lock_retain_until_date: more
                 .retention
-                .map(|retention| fogbank_core::Timestamp::from_millis(retention.until_millis)),
+                .map(|retention| fogbank_core::Timestamp::from_millis(retention.end_millis($now))),
+            object_lock_event_hold,
+            object_lock_event_hold_duration_days: duration.days,
+            object_lock_event_hold_duration_years: duration.years,
             object_lock_legal_hold_status: more.legal_hold.then(|| "ON".to_owned()),
             replication_status: crate::replication::told(&more),
             parts_count,
@@ -212,8 +217,11 @@ pub(crate) fn find(tx: &ReadTx<'_>, asked: &Asked<'_>) -> Result<Found, Error> {
             return Err(Error::InvalidRange { requested, size: listed.size.to_string() });
         }
     };
-    let tells = asked.wants_checksum && content.range.is_none();
-    let checksum = listed.checksum.clone().filter(|_| tells);
+    let checksum = match &content.range {
+        _ if !asked.wants_checksum => None,
+        None => listed.checksum.clone(),
+        Some(range) => checksum_of_range(tx, &object, range)?,
+    };
     Ok(Found { object, content, checksum, parts_count: None, restore, charged })
 }
 
@@ -237,16 +245,46 @@ fn part(tx: &ReadTx<'_>, asked: &Asked<'_>, object: Object, number: i32) -> Resu
     };
     let count = object.listed.e_tag.parts;
     let Some(bytes) = parts.bytes(number) else { return Err(no_part(count, number)) };
-    // S3 tells the checksum of a part only if that of the object is made of it.
-    let of_object = object.listed.checksum.as_ref();
-    let tells = asked.wants_checksum
-        && of_object.is_some_and(|checksum| checksum.is_composite || count == 1);
-    let row = if tells { PARTS.get(tx, &(parts.number, number))? } else { None };
-    let checksum = row.map(|part| part.checksum).filter(|checksum| {
-        of_object.is_some_and(|of_object| of_object.algorithm == checksum.algorithm)
-    });
+    let checksum = match asked.wants_checksum {
+        true => checksum_of_part(tx, &object, (parts.number, number))?,
+        false => None,
+    };
     let content = Content::of(bytes);
     Ok(Found { object, content, checksum, parts_count: Some(i32::from(count)), restore, charged })
+}
+
+/// The checksum of one of the object's parts: S3 tells it only if that of the object is made of it, or if it is the only one.
+fn checksum_of_part(
+    tx: &ReadTx<'_>,
+    object: &Object,
+    part: (u64, u16),
+) -> Result<Option<Checksum>, Error> {
+    let Some(of_object) = &object.listed.checksum else { return Ok(None) };
+    if !of_object.is_composite {
+        let is_only = object.listed.e_tag.parts == 1;
+        return Ok(is_only.then(|| of_object.clone()));
+    }
+    let checksum = PARTS.get(tx, &part)?.map(|part| part.checksum);
+    Ok(checksum.filter(|checksum| checksum.algorithm == of_object.algorithm))
+}
+
+/// The checksum of a range that is one of the object's parts, or all of the object. S3 tells none of any other range.
+fn checksum_of_range(
+    tx: &ReadTx<'_>,
+    object: &Object,
+    range: &Range<u64>,
+) -> Result<Option<Checksum>, Error> {
+    let whole = object.listed.checksum.as_ref().filter(|checksum| !checksum.is_composite);
+    if whole.is_some() && *range == (0..object.listed.size) {
+        return Ok(whole.cloned());
+    }
+    let Some(parts) = &object.parts else { return Ok(None) };
+    match parts.covering(range) {
+        Some((first, last, _)) if first == last && parts.bytes(first).as_ref() == Some(range) => {
+            checksum_of_part(tx, object, (parts.number, first))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn no_part(actual: u16, requested: u16) -> Error {
@@ -257,9 +295,12 @@ fn no_part(actual: u16, requested: u16) -> Error {
 pub(crate) enum Stored {
     /// They were in the row.
     Here(Body),
-    /// They lie in the store, maybe encrypted.
-    Locked(Box<Locked>),
+    /// They lie in the store, maybe encrypted. What is named is to be kept once it is read.
+    Locked(Box<Locked>, Option<Kept>),
 }
+
+/// Where a body is kept, and by which name.
+type Kept = (Arc<OpenedBodies>, BlobId);
 
 /// Finds the bytes that are asked for.
 pub(crate) fn content(tx: &ReadTx<'_>, found: &Found) -> Result<Stored, Error> {
@@ -270,15 +311,31 @@ pub(crate) fn content(tx: &ReadTx<'_>, found: &Found) -> Result<Stored, Error> {
     }
     let stored = store::body(tx, &found.object, range)?;
     let range = &stored.range;
-    if let [blob] = &stored.blobs[..]
-        && stored.stretches.is_empty()
+    if let ([blob], [(stretch, _)]) = (&stored.blobs[..], &stored.stretches[..])
         && let Some(bytes) = blob.as_inline()
         && let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end))
         && end <= bytes.len()
     {
-        return Ok(Stored::Here(bytes.slice(start..end).into()));
+        match stretch {
+            Stretch::Plain => return Ok(Stored::Here(bytes.slice(start..end).into())),
+            Stretch::Managed(nonce) => {
+                let few = ciphers::open_few(tx.cx(), nonce, &bytes[start..end], range.start);
+                return Ok(Stored::Here(few.into()));
+            }
+            Stretch::Keyed(_) => {}
+        }
     }
-    Ok(Stored::Locked(Box::new(Locked::new(tx.cx(), &stored)?)))
+    let mut kept = None;
+    if let Some(id) = opened::name(&found.object, &stored)
+        && let Some(opened) = opened::of(tx.cx())
+    {
+        if let Some(body) = opened.get(id, range) {
+            return Ok(Stored::Here(body));
+        }
+        let is_kept = *range == (0..size) && opened.is_read_again(id, size);
+        kept = is_kept.then_some((opened, id));
+    }
+    Ok(Stored::Locked(Box::new(Locked::new(tx.cx(), &stored)?), kept))
 }
 
 /// `x-amz-expiration`, if a lifecycle lets the object that is read expire.

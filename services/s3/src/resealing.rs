@@ -1,6 +1,5 @@
 //! Bodies that are encrypted anew: read as they lie, written under another key, part by part where they lie in parts.
 
-use fogbank_core::store::BlobRef;
 use fogbank_core::{Cx, Tx, WriteTx};
 
 use crate::bodies::{self, Received};
@@ -8,10 +7,10 @@ use crate::checksums::Algorithm;
 use crate::ciphers::{BodyKey, Locked, Reader};
 use crate::encryption::Sealing;
 use crate::error::Error;
-use crate::store::{self, Encryption, Object, PARTS, Part, Parts, Stored};
+use crate::store::{self, Chain, Encryption, Object, PARTS, Part, Parts, Stored};
 
 /// How a body is encrypted, and where it lies.
-pub(crate) type Body = (Option<Encryption>, Option<Parts>, Vec<BlobRef>);
+pub(crate) type Body = (Option<Encryption>, Option<Parts>, Chain);
 
 /// A body that was encrypted anew.
 pub(crate) struct Sealed {
@@ -36,17 +35,15 @@ pub(crate) async fn seal(
         })?;
         let reader = locked.unlock(key)?;
         let wanted = algorithm(object.listed.checksum.as_ref().map(|checksum| checksum.algorithm));
-        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx.ids())).await?;
+        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx)).await?;
         return Ok(Sealed { sealing, whole: Some(received), parts: Vec::new() });
     };
     let rows = cx.read(|tx| PARTS.range(&(parts.number,)).list(tx))?;
     let mut sealed = Vec::with_capacity(rows.len());
     for ((_, number), mut row) in rows {
-        let stretches = row.nonce.map(|nonce| (nonce, row.size)).into_iter().collect();
-        let stored = Stored { blobs: row.body.clone(), range: 0..row.size, stretches };
-        let reader = Reader::new(cx, &stored, key)?;
+        let reader = Reader::new(cx, &Stored::whole(&row.body, row.nonce), key)?;
         let wanted = algorithm(Some(row.checksum.algorithm));
-        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx.ids())).await?;
+        let received = bodies::copy(cx, reader, wanted, sealing.sealer(cx)).await?;
         row.body = received.body;
         row.nonce = received.nonce;
         sealed.push((number, row));
@@ -62,7 +59,7 @@ impl Sealed {
             return Ok((encryption, None, received.body.clone()));
         }
         let encryption = self.sealing.keep(tx, None)?;
-        Ok((encryption, Some(keep_parts(tx, &self.parts)?), Vec::new()))
+        Ok((encryption, Some(keep_parts(tx, &self.parts)?), Chain::default()))
     }
 
     /// With what it was encrypted.

@@ -1,14 +1,21 @@
 //! The rows of S3: what is kept of buckets, objects, versions, uploads and parts.
 
 use fogbank_core::Timestamp;
-use fogbank_core::store::{self, BlobRef, decode_fields, row};
+use fogbank_core::store::row;
 use serde::{Deserialize, Serialize};
 
 use crate::checksums::{Algorithm, Checksum};
 use crate::rules::ETag;
 
+mod chain;
+mod older;
 mod parts;
 
+pub(crate) use chain::{Chain, Nonce};
+use older::{
+    older_bucket, older_listed, older_listed_version, older_object, older_part,
+    older_shown_version, older_upload, older_version,
+};
 pub(crate) use parts::Parts;
 
 /// A bucket.
@@ -43,85 +50,13 @@ pub(crate) struct Bucket {
     pub(crate) has_logging: bool,
     /// The number of the metadata configuration whose journal hears of changes; zero if there is none.
     pub(crate) metadata: u64,
+    /// Whether a second factor is needed to remove versions; None if nobody has ever said so.
+    pub(crate) mfa_delete: Option<bool>,
+    /// For how long new versions whose requests name no retention stay after an event hold that they begin with.
+    pub(crate) event_hold: Option<DefaultRetention>,
 }
 
-row!(Bucket, 3, older_bucket);
-
-/// A bucket of the second version.
-#[derive(Deserialize)]
-struct BucketV2 {
-    id: u64,
-    account: String,
-    region: String,
-    created_millis: i64,
-    location: String,
-    notifies: bool,
-    policy: u64,
-    public_access: Option<PublicAccess>,
-    encryption: DefaultEncryption,
-    versioning: Versioning,
-    has_lock: bool,
-    retention: Option<DefaultRetention>,
-    ownership: Option<Ownership>,
-    acl: Option<Acl>,
-    requester_pays: bool,
-    has_lifecycle: bool,
-    has_replication: bool,
-    has_logging: bool,
-}
-
-impl From<BucketV2> for Bucket {
-    fn from(old: BucketV2) -> Bucket {
-        Bucket {
-            location: old.location,
-            notifies: old.notifies,
-            policy: old.policy,
-            public_access: old.public_access,
-            encryption: old.encryption,
-            versioning: old.versioning,
-            has_lock: old.has_lock,
-            retention: old.retention,
-            ownership: old.ownership,
-            acl: old.acl,
-            requester_pays: old.requester_pays,
-            has_lifecycle: old.has_lifecycle,
-            has_replication: old.has_replication,
-            has_logging: old.has_logging,
-            ..Bucket::fresh(old.id, (&old.account, &old.region), old.created_millis)
-        }
-    }
-}
-
-/// A bucket of the first version.
-#[derive(Deserialize)]
-struct BucketV1 {
-    id: u64,
-    account: String,
-    region: String,
-    created_millis: i64,
-    location: String,
-    notifies: bool,
-    policy: u64,
-    public_access: Option<PublicAccess>,
-    encryption: DefaultEncryption,
-}
-
-fn older_bucket(version: u8, bytes: &[u8]) -> Result<Bucket, store::Error> {
-    match version {
-        1 => {}
-        2 => return Ok(decode_fields::<BucketV2>(bytes)?.into()),
-        _ => return store::no_older_version(version, bytes),
-    }
-    let old: BucketV1 = decode_fields(bytes)?;
-    Ok(Bucket {
-        location: old.location,
-        notifies: old.notifies,
-        policy: old.policy,
-        public_access: old.public_access,
-        encryption: old.encryption,
-        ..Bucket::fresh(old.id, (&old.account, &old.region), old.created_millis)
-    })
-}
+row!(Bucket, 4, older_bucket);
 
 impl Bucket {
     /// A bucket of an account in a region, as a new one is of which nothing more is said.
@@ -146,6 +81,8 @@ impl Bucket {
             has_replication: false,
             has_logging: false,
             metadata: 0,
+            mfa_delete: None,
+            event_hold: None,
         }
     }
 
@@ -181,8 +118,26 @@ pub(crate) enum Ownership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefaultRetention {
     pub(crate) is_compliance: bool,
+    pub(crate) period: Period,
+}
+
+/// A span of days or of years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Period {
     pub(crate) is_years: bool,
     pub(crate) count: u32,
+}
+
+impl Period {
+    /// How long it is. A year is 365 days.
+    pub(crate) fn days(self) -> i64 {
+        i64::from(self.count) * if self.is_years { 365 } else { 1 }
+    }
+
+    /// When it ends that begins now, in milliseconds since 1970.
+    pub(crate) fn end_millis(self, now: Timestamp) -> i64 {
+        now.millis().saturating_add(self.days().saturating_mul(86_400_000))
+    }
 }
 
 /// Who beside the owner may do what: the grants in their order.
@@ -326,10 +281,10 @@ pub(crate) struct Object {
     /// What few objects have.
     pub(crate) more: Option<Box<More>>,
     /// The body, unless it lies in parts.
-    pub(crate) body: Vec<BlobRef>,
+    pub(crate) body: Chain,
 }
 
-row!(Object, 2, older_object);
+row!(Object, 3, older_object);
 
 /// What a version is called. The order is the format on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -364,11 +319,65 @@ pub(crate) struct More {
 /// Until when a version must stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Retention {
-    pub(crate) is_compliance: bool,
+    pub(crate) mode: RetentionMode,
+    /// The date, or as long as an event hold is on: the date before which it does not end.
     pub(crate) until_millis: i64,
 }
 
-/// How a body is encrypted, if not as every body is. The order is the format on disk.
+/// How a version is retained. The order is the format on disk, and the first two are what was once a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RetentionMode {
+    Governance,
+    Compliance,
+    /// With an event hold, which is on or was released.
+    Held {
+        is_compliance: bool,
+        is_on: bool,
+        period: Period,
+    },
+}
+
+impl Retention {
+    /// A retention until a date.
+    pub(crate) fn fixed(is_compliance: bool, until_millis: i64) -> Retention {
+        let mode = match is_compliance {
+            true => RetentionMode::Compliance,
+            false => RetentionMode::Governance,
+        };
+        Retention { mode, until_millis }
+    }
+
+    pub(crate) fn is_compliance(self) -> bool {
+        match self.mode {
+            RetentionMode::Governance => false,
+            RetentionMode::Compliance => true,
+            RetentionMode::Held { is_compliance, .. } => is_compliance,
+        }
+    }
+
+    /// Its mode as it is called.
+    pub(crate) fn mode_name(self) -> &'static str {
+        if self.is_compliance() { "COMPLIANCE" } else { "GOVERNANCE" }
+    }
+
+    /// The event hold, if there is one: whether it is on, and how long the version stays after it.
+    pub(crate) fn hold(self) -> Option<(bool, Period)> {
+        match self.mode {
+            RetentionMode::Held { is_on, period, .. } => Some((is_on, period)),
+            _ => None,
+        }
+    }
+
+    /// Until when the version must stay as it is now, in milliseconds since 1970: later and later while it is held.
+    pub(crate) fn end_millis(self, now: Timestamp) -> i64 {
+        match self.hold() {
+            Some((true, period)) => self.until_millis.max(period.end_millis(now)),
+            _ => self.until_millis,
+        }
+    }
+}
+
+/// How a body is encrypted, if not with S3's own key. The order is the format on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Encryption {
     /// With a key of the customer's, of which the MD5 is kept.
@@ -420,7 +429,7 @@ pub(crate) enum DefaultEncryption {
 }
 
 impl Object {
-    /// How the body is encrypted, if not as every body is.
+    /// How the body is encrypted, if not with S3's own key.
     pub(crate) fn encryption(&self) -> Option<&Encryption> {
         self.more.as_ref()?.encryption.as_ref()
     }
@@ -429,59 +438,6 @@ impl Object {
     pub(crate) fn more_mut(&mut self) -> &mut More {
         self.more.get_or_insert_default()
     }
-}
-
-/// An object of the first version.
-#[derive(Deserialize)]
-struct ObjectV1 {
-    listed: ListedV1,
-    version: u64,
-    parts: Option<Parts>,
-    headers: Headers,
-    metadata: Vec<(String, String)>,
-    tags: Vec<(String, String)>,
-    body: Vec<BlobRef>,
-}
-
-#[derive(Deserialize)]
-struct ListedV1 {
-    size: u64,
-    modified_millis: i64,
-    e_tag: ETag,
-    storage_class: Option<String>,
-    checksum: Option<Checksum>,
-}
-
-impl From<ListedV1> for Listed {
-    fn from(old: ListedV1) -> Listed {
-        Listed {
-            size: old.size,
-            modified_millis: old.modified_millis,
-            e_tag: old.e_tag,
-            storage_class: old.storage_class,
-            checksum: old.checksum,
-            owner: None,
-            restored: None,
-        }
-    }
-}
-
-fn older_object(version: u8, bytes: &[u8]) -> Result<Object, store::Error> {
-    if version != 1 {
-        return store::no_older_version(version, bytes);
-    }
-    let old: ObjectV1 = decode_fields(bytes)?;
-    Ok(Object {
-        listed: old.listed.into(),
-        version: old.version,
-        version_name: VersionName::Unversioned,
-        parts: old.parts,
-        headers: old.headers,
-        metadata: old.metadata,
-        tags: old.tags,
-        more: None,
-        body: old.body,
-    })
 }
 
 /// What a listing shows of an object.
@@ -500,7 +456,7 @@ pub(crate) struct Listed {
 }
 
 // The version is that of an object: these are the first fields of the same row.
-row!(Listed, 2, older_listed);
+row!(Listed, 3, older_listed);
 
 /// A copy of an archived object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -509,13 +465,6 @@ pub(crate) struct Restored {
     pub(crate) from_millis: i64,
     /// When it goes.
     pub(crate) until_millis: i64,
-}
-
-fn older_listed(version: u8, bytes: &[u8]) -> Result<Listed, store::Error> {
-    match version {
-        1 => Ok(decode_fields::<ListedV1>(bytes)?.into()),
-        _ => store::no_older_version(version, bytes),
-    }
 }
 
 impl Listed {
@@ -544,15 +493,7 @@ pub(crate) struct ListedVersion {
 }
 
 // The version is that of an object: these are the first fields of the same row.
-row!(ListedVersion, 2, older_listed_version);
-
-fn older_listed_version(version: u8, bytes: &[u8]) -> Result<ListedVersion, store::Error> {
-    if version != 1 {
-        return store::no_older_version(version, bytes);
-    }
-    let (listed, version): (ListedV1, u64) = decode_fields(bytes)?;
-    Ok(ListedVersion { listed: listed.into(), version, version_name: VersionName::Unversioned })
-}
+row!(ListedVersion, 3, older_listed_version);
 
 /// A version that is not the current object. The order is the format on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -562,7 +503,7 @@ pub(crate) enum Version {
     Marker(Marker),
 }
 
-row!(Version, 1);
+row!(Version, 2, older_version);
 
 /// A delete marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -581,7 +522,7 @@ pub(crate) enum ShownVersion {
 }
 
 // The version is that of a version: these are the first fields of the same row.
-row!(ShownVersion, 1);
+row!(ShownVersion, 2, older_shown_version);
 
 /// The system's metadata of an object: headers that are stored and returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -617,41 +558,10 @@ pub(crate) struct Upload {
 row!(Upload, 2, older_upload);
 
 impl Upload {
-    /// How the parts are encrypted, if not as every body is.
+    /// How the parts are encrypted, if not with S3's own key.
     pub(crate) fn encryption(&self) -> Option<&Encryption> {
         self.more.as_ref()?.encryption.as_ref()
     }
-}
-
-#[derive(Deserialize)]
-struct UploadV1 {
-    number: u64,
-    initiated_millis: i64,
-    initiator: (String, String),
-    storage_class: Option<String>,
-    headers: Headers,
-    metadata: Vec<(String, String)>,
-    tags: Vec<(String, String)>,
-    checksum: Option<(Algorithm, bool)>,
-}
-
-fn older_upload(version: u8, bytes: &[u8]) -> Result<Upload, store::Error> {
-    if version != 1 {
-        return store::no_older_version(version, bytes);
-    }
-    let old: UploadV1 = decode_fields(bytes)?;
-    Ok(Upload {
-        number: old.number,
-        initiated_millis: old.initiated_millis,
-        initiator: old.initiator,
-        storage_class: old.storage_class,
-        headers: old.headers,
-        metadata: old.metadata,
-        tags: old.tags,
-        checksum: old.checksum,
-        owner: None,
-        more: None,
-    })
 }
 
 /// A part of an upload, or of the object that the upload became.
@@ -663,43 +573,17 @@ pub(crate) struct Part {
     /// The CRC-64/NVME of the bytes.
     pub(crate) crc64nvme: u64,
     pub(crate) checksum: Checksum,
-    /// What belongs to a customer's key, if the body is encrypted with one.
+    /// What belongs to the key of a customer or of KMS, if one encrypts the body.
     pub(crate) nonce: Option<[u8; 12]>,
-    pub(crate) body: Vec<BlobRef>,
+    pub(crate) body: Chain,
 }
 
-row!(Part, 2, older_part);
-
-#[derive(Deserialize)]
-struct PartV1 {
-    size: u64,
-    md5: [u8; 16],
-    modified_millis: i64,
-    crc64nvme: u64,
-    checksum: Checksum,
-    body: Vec<BlobRef>,
-}
-
-fn older_part(version: u8, bytes: &[u8]) -> Result<Part, store::Error> {
-    if version != 1 {
-        return store::no_older_version(version, bytes);
-    }
-    let old: PartV1 = decode_fields(bytes)?;
-    Ok(Part {
-        size: old.size,
-        md5: old.md5,
-        modified_millis: old.modified_millis,
-        crc64nvme: old.crc64nvme,
-        checksum: old.checksum,
-        nonce: None,
-        body: old.body,
-    })
-}
+row!(Part, 3, older_part);
 
 #[cfg(test)]
 mod tests {
     use fogbank_core::bytes::Bytes;
-    use fogbank_core::store::Value;
+    use fogbank_core::store::{BlobRef, Value};
 
     use super::*;
 
@@ -721,7 +605,7 @@ mod tests {
             metadata: vec![("a".into(), "b".into())],
             tags: Vec::new(),
             more: None,
-            body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
+            body: Chain::of(BlobRef::inline(Bytes::from_static(b"hello")), None),
         }
     }
 

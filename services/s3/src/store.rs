@@ -14,7 +14,7 @@ use fogbank_core::store::{BlobRef, Table, TableLabel};
 use fogbank_core::{Tx, WriteTx};
 
 use crate::annotations::rows::{ANNOTATED, ANNOTATIONS, ORPHANS as ORPHANED_ANNOTATIONS, forget};
-use crate::ciphers::Nonce;
+use crate::ciphers::{self, Stretch};
 use crate::directory;
 use crate::error::Error;
 use crate::metadata_tables::rows::{CONFIGURED, JOURNALS, LIVES, RECORDS, STRETCHES};
@@ -203,9 +203,7 @@ pub(crate) fn free(tx: &mut WriteTx<'_>, at: (&str, &str), object: &Object) -> R
 
 /// Gives back what the body of an object holds.
 pub(crate) fn free_body(tx: &mut WriteTx<'_>, object: &Object) -> Result<(), Error> {
-    for blob in &object.body {
-        tx.free_blob(blob)?;
-    }
+    object.body.free(tx)?;
     match &object.parts {
         Some(parts) => free_parts(tx, parts.number),
         None => Ok(()),
@@ -236,9 +234,7 @@ pub(crate) fn delete_parts(
 
 /// Removes a part with its body.
 pub(crate) fn delete_part(tx: &mut WriteTx<'_>, key: (u64, u16), part: &Part) -> Result<(), Error> {
-    for blob in &part.body {
-        tx.free_blob(blob)?;
-    }
+    part.body.free(tx)?;
     Ok(PARTS.delete(tx, &key)?)
 }
 
@@ -248,8 +244,41 @@ pub(crate) struct Stored {
     pub(crate) blobs: Vec<BlobRef>,
     /// The range within the blobs.
     pub(crate) range: Range<u64>,
-    /// The stretches that were encrypted each by itself, with their lengths; none if nothing is.
-    pub(crate) stretches: Vec<(Nonce, u64)>,
+    /// The stretches that were encrypted each by itself, with their lengths.
+    pub(crate) stretches: Vec<(Stretch, u64)>,
+}
+
+impl Stored {
+    /// All of a body, which the key of a customer or of KMS encrypts if there is a nonce for it.
+    pub(crate) fn whole(body: &Chain, nonce: Option<ciphers::Nonce>) -> Stored {
+        let mut stored = Stored::default();
+        stored.add(body, nonce);
+        stored.range = 0..stored.stretches.iter().map(|(_, len)| len).sum();
+        stored
+    }
+
+    /// Whether S3's own key seals all of it.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.stretches.iter().all(|(stretch, len)| match stretch {
+            Stretch::Managed(_) => true,
+            Stretch::Plain => *len == 0,
+            Stretch::Keyed(_) => false,
+        })
+    }
+
+    fn add(&mut self, body: &Chain, nonce: Option<ciphers::Nonce>) {
+        let links = body.links();
+        if let Some(nonce) = nonce {
+            let len = body.blobs().map(BlobRef::len).sum();
+            self.stretches.push((Stretch::Keyed(nonce), len));
+        } else {
+            self.stretches.extend(links.iter().map(|link| {
+                let stretch = link.nonce.map_or(Stretch::Plain, Stretch::Managed);
+                (stretch, link.blob.len())
+            }));
+        }
+        self.blobs.extend(body.blobs().cloned());
+    }
 }
 
 /// The blobs that hold a range of an object's body, and the range within them.
@@ -259,22 +288,31 @@ pub(crate) fn body(
     range: Range<u64>,
 ) -> Result<Stored, Error> {
     let Some(parts) = &object.parts else {
-        let stretches = match object.encryption() {
-            Some(encryption) => vec![(*encryption.nonce(), object.listed.size)],
-            None => Vec::new(),
-        };
-        return Ok(Stored { blobs: object.body.clone(), range, stretches });
+        let mut stored = Stored::whole(&object.body, object.encryption().map(|of| *of.nonce()));
+        stored.range = range;
+        return Ok(stored);
     };
     let Some((first, last, offset)) = parts.covering(&range) else { return Ok(Stored::default()) };
-    let (mut blobs, mut stretches) = (Vec::new(), Vec::new());
+    let mut stored =
+        Stored { range: range.start - offset..range.end - offset, ..Stored::default() };
     let number = parts.number;
     let rows = PARTS.range(&(number,)).from(&(number, first)).up_to(&(number, last));
     rows.visit(tx, |_, part| {
-        blobs.extend(part.body);
-        stretches.extend(part.nonce.map(|nonce| (nonce, part.size)));
+        stored.add(&part.body, part.nonce);
         ControlFlow::Continue(())
     })?;
-    Ok(Stored { blobs, range: range.start - offset..range.end - offset, stretches })
+    Ok(stored)
+}
+
+/// The body of an object in one, wherever it lies.
+pub(crate) fn chain(tx: &(impl Tx + ?Sized), object: &Object) -> Result<Chain, Error> {
+    let Some(parts) = &object.parts else { return Ok(object.body.clone()) };
+    let mut chain = Chain::default();
+    PARTS.range(&(parts.number,)).visit(tx, |_, part| {
+        chain.append(part.body);
+        ControlFlow::Continue(())
+    })?;
+    Ok(chain)
 }
 
 /// Whether no row names a key of the bucket any more.

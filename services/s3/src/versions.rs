@@ -12,6 +12,7 @@ use crate::directory;
 use crate::error::Error;
 use crate::events::{self, Change};
 use crate::metadata_tables::{Entry, note};
+use crate::mfa;
 use crate::model::{
     BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput, MFADelete,
     PutBucketVersioningInput, PutBucketVersioningOutput,
@@ -421,7 +422,11 @@ pub(crate) fn get(
         Versioning::Enabled => Some(BucketVersioningStatus::Enabled),
         Versioning::Suspended => Some(BucketVersioningStatus::Suspended),
     };
-    Ok(GetBucketVersioningOutput { status, mfa_delete: None })
+    let mfa_delete = bucket.mfa_delete.map(|is_on| match is_on {
+        true => MFADelete::Enabled.as_str().to_owned(),
+        false => MFADelete::Disabled.as_str().to_owned(),
+    });
+    Ok(GetBucketVersioningOutput { status, mfa_delete })
 }
 
 /// Makes a bucket keep versions, or not any more.
@@ -432,13 +437,17 @@ pub(crate) fn configure(
     let name = &input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     let given = &input.versioning_configuration;
-    if given.mfa_delete == Some(MFADelete::Enabled) {
-        let detail =
-            "Fogbank has no MFA devices, without which MFA delete would lock everybody out";
-        return Err(Error::header("MfaDelete", detail));
+    let shown = mfa::shown(input.mfa.as_deref())?;
+    let mfa_delete = given.mfa_delete.map(|given| given == MFADelete::Enabled);
+    if bucket.mfa_delete == Some(true) || mfa_delete == Some(true) {
+        mfa::take(tx, &bucket, shown.as_ref())?;
+    }
+    if mfa_delete == Some(true) && bucket.has_lifecycle {
+        let message = "Mfa Authentication is not supported on a bucket with lifecycle configuration. Delete lifecycle configuration before enabling Mfa Authentication.";
+        return Err(Error::Fault(Fault::new("InvalidBucketState", message)));
     }
     bucket.versioning = match given.status {
-        None => return Err(Error::MalformedXML),
+        None => return Err(Error::IllegalVersioningConfigurationException),
         Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
         Some(BucketVersioningStatus::Suspended) if bucket.has_lock => {
             let message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.";
@@ -450,6 +459,7 @@ pub(crate) fn configure(
         }
         Some(BucketVersioningStatus::Suspended) => Versioning::Suspended,
     };
+    bucket.mfa_delete = mfa_delete.or(bucket.mfa_delete);
     BUCKETS.put(tx, name, &bucket)?;
     Ok(PutBucketVersioningOutput::default())
 }

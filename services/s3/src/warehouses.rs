@@ -7,7 +7,7 @@ use fogbank_core::store::Error as StoreError;
 use fogbank_core::wire::{Item, Kind, Struct};
 use fogbank_core::{BoxFuture, Cx, Demand, Fault, ReadTx, Task, Tx, Way, WriteTx};
 use fogbank_identity::bucket_sessions;
-use fogbank_tablebuckets::{self as tables, REMOVED, WAREHOUSES};
+use fogbank_tablebuckets::{self as tables, NONCURRENT, REMOVED, WAREHOUSES};
 
 use crate::access::bucket_arn;
 use crate::directory;
@@ -34,6 +34,8 @@ const WRITES: [&str; 6] = [
     "PutObject",
     "UploadPart",
 ];
+/// The operations that S3 Tables alone has, for its maintenance, and whether they write.
+const MAINTAINING: [(&str, bool); 2] = [("DeleteObjects", true), ("ListObjectsV2", false)];
 /// Members of inputs that mean nothing in warehouses.
 const MISSING: [&str; 8] = [
     "ObjectLockLegalHoldStatus",
@@ -92,8 +94,10 @@ fn way(tx: &ReadTx<'_>, input: &dyn Struct, name: &str) -> Result<Way, Fault> {
         return Err(Error::InvalidBucketName { bucket: name.to_owned() }.into());
     }
     let warehouse = WAREHOUSES.get(tx, name)?.ok_or_else(no_bucket)?;
-    let writes = WRITES.contains(&operation);
-    if !writes && !READS.contains(&operation) {
+    let is_maintenance = tables::is_service(&request.principal, tables::MAINTENANCE_SERVICE);
+    let maintains = MAINTAINING.iter().find(|(name, _)| is_maintenance && *name == operation);
+    let writes = WRITES.contains(&operation) || maintains.is_some_and(|(_, writes)| *writes);
+    if !writes && !READS.contains(&operation) && maintains.is_none() {
         let (method, kind) = (operation.to_owned(), "BUCKET".to_owned());
         return Err(Error::MethodNotAllowed { method, kind }.into());
     }
@@ -168,6 +172,7 @@ fn remove_some(
         if let Some(object) = store::object(tx, name, key)? {
             store::delete_object(tx, (name, key), &object)?;
         }
+        NONCURRENT.delete(tx, &(name, &**key))?;
     }
     let Some(number) = last else { return Ok(()) };
     if UPLOADS.first(tx, &(number,))?.is_some() {

@@ -82,13 +82,13 @@ pub(crate) async fn seal(
         })?;
         // Who took it away has changed the number of the change, which is looked at once more.
         let Some((annotation, locked)) = found else { continue };
-        if annotation.encryption.is_none() && sealing.is_plain() {
+        if stored(&annotation).is_managed() && sealing.is_managed() {
             return Ok(None);
         }
         let key = encryption::open(cx, from, annotation.encryption.as_ref(), None).await?;
         let algorithm = Some(annotation.listed.checksum.algorithm);
         let reader = locked.unlock(key.as_ref())?;
-        let received = bodies::copy(cx, reader, algorithm, sealing.sealer(cx.ids())).await?;
+        let received = bodies::copy(cx, reader, algorithm, sealing.sealer(cx)).await?;
         written.push((name, received));
     }
     Ok(Some(written))
@@ -112,9 +112,7 @@ pub(crate) fn keep(
     let now = tx.now().millis();
     let mut kept = Vec::new();
     for ((_, name), mut annotation) in ANNOTATIONS.range(&(annotated.number,)).list(tx)? {
-        for blob in &annotation.body {
-            tx.retain_blob(blob)?;
-        }
+        annotation.body.retain(tx)?;
         annotation.listed.modified_millis = now;
         annotation.listed.replication = None;
         kept.push((name, annotation));

@@ -4,13 +4,13 @@
 //! they stay where they are when the version ceases to be the current one, and what many annotations hold is given back in
 //! the background.
 
-use fogbank_core::store::{BlobRef, Table, row};
+use fogbank_core::store::{self, BlobRef, Table, decode_fields, row};
 use fogbank_core::{Timestamp, Tx, WriteTx};
 use serde::{Deserialize, Serialize};
 
 use crate::checksums::Checksum;
 use crate::error::Error;
-use crate::store::Encryption;
+use crate::store::{Chain, Encryption};
 use crate::tasks;
 use crate::versions::At;
 
@@ -55,7 +55,14 @@ pub(crate) struct ListedAnnotation {
 }
 
 // The version is that of an annotation: these are the first fields of the same row.
-row!(ListedAnnotation, 1);
+row!(ListedAnnotation, 2, older_listed_annotation);
+
+fn older_listed_annotation(version: u8, bytes: &[u8]) -> Result<ListedAnnotation, store::Error> {
+    match version {
+        1 => decode_fields(bytes),
+        _ => store::no_older_version(version, bytes),
+    }
+}
 
 impl ListedAnnotation {
     pub(crate) fn modified(&self) -> Timestamp {
@@ -69,10 +76,26 @@ pub(crate) struct Annotation {
     pub(crate) listed: ListedAnnotation,
     /// How it is encrypted: with a data key of KMS of its own, if that is how its object is.
     pub(crate) encryption: Option<Encryption>,
-    pub(crate) body: Vec<BlobRef>,
+    pub(crate) body: Chain,
 }
 
-row!(Annotation, 1);
+row!(Annotation, 2, older_annotation);
+
+/// An annotation of the first version, whose text no key of S3 sealed.
+#[derive(Deserialize)]
+struct AnnotationV1 {
+    listed: ListedAnnotation,
+    encryption: Option<Encryption>,
+    body: Vec<BlobRef>,
+}
+
+fn older_annotation(version: u8, bytes: &[u8]) -> Result<Annotation, store::Error> {
+    if version != 1 {
+        return store::no_older_version(version, bytes);
+    }
+    let AnnotationV1 { listed, encryption, body } = decode_fields(bytes)?;
+    Ok(Annotation { listed, encryption, body: body.into() })
+}
 
 /// The annotations of a version, if it has some.
 pub(crate) fn annotated(
@@ -147,10 +170,7 @@ pub(crate) fn remove(
 
 /// Gives back what an annotation holds.
 pub(crate) fn free(tx: &mut WriteTx<'_>, annotation: &Annotation) -> Result<(), Error> {
-    for blob in &annotation.body {
-        tx.free_blob(blob)?;
-    }
-    Ok(())
+    Ok(annotation.body.free(tx)?)
 }
 
 /// Removes the annotations of a version that goes: few at once, many in the background.

@@ -1,6 +1,6 @@
 //! Appending to objects of directory buckets: each append is one more part of the object.
 
-use fogbank_core::{Cx, Tx, WriteTx};
+use fogbank_core::{Cx, Tx, WriteTx, root_key};
 
 use super::e_tag;
 use crate::bodies::{self, Promise, Received};
@@ -13,7 +13,7 @@ use crate::metadata::Writes;
 use crate::model::{PutObjectInput, PutObjectOutput};
 use crate::objects::{self, WriteConditions};
 use crate::rules::MAX_PARTS;
-use crate::store::{self, DefaultEncryption, OBJECTS, Object, PARTS, Part, Parts};
+use crate::store::{self, Chain, DefaultEncryption, OBJECTS, Object, PARTS, Part, Parts};
 
 /// Appends a body at an offset, which must be the object's end, or writes the object if there is none and the offset is 0.
 pub(crate) async fn append(
@@ -111,7 +111,7 @@ async fn receive(cx: &Cx, input: &mut PutObjectInput, old: &Object) -> Result<Re
     check_algorithm(expected, promise.algorithm())?;
     let at = (&*input.bucket, &*input.key);
     let key = encryption::open(cx, at, old.encryption(), None).await?;
-    let sealer = key.as_ref().map(|key| Sealer::new(key, cx.ids()));
+    let sealer = Sealer::new(cx, key);
     let promise = promise.or_wish(Some(expected));
     let received = bodies::receive(cx, body, input.content_length, promise, sealer).await?;
     if is_open {
@@ -160,6 +160,7 @@ fn add(
         body: received.body.clone(),
     };
     let number = parts.push(part.size);
+    root_key::keep_word(tx)?;
     PARTS.put(tx, &(parts.number, number), &part)?;
     object.listed.checksum = checksum(tx, &object, &parts, &part)?;
     object.listed.size += part.size;
@@ -177,13 +178,12 @@ fn as_parts(tx: &mut WriteTx<'_>, object: &mut Object) -> Result<Parts, Error> {
     let listed = &object.listed;
     if listed.size == 0 {
         store::free_body(tx, object)?;
-        object.body.clear();
+        object.body = Chain::default();
         return Ok(parts);
     }
     let whole = listed.checksum.clone().unwrap_or_else(|| Checksum::crc64nvme(0));
-    let crc64nvme = match (whole.algorithm, &object.body[..]) {
-        (Algorithm::Crc64Nvme, _) => crate::checksums::number(&whole.value),
-        (_, [blob]) if object.encryption().is_none() => blob.crc64nvme(),
+    let crc64nvme = match whole.algorithm {
+        Algorithm::Crc64Nvme => crate::checksums::number(&whole.value),
         // Only completing an upload looks at it.
         _ => 0,
     };

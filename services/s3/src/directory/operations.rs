@@ -111,7 +111,7 @@ pub(super) fn missing(operation: &str) -> Fault {
 }
 
 /// Members of inputs that directory buckets do not have, and the headers that they are.
-const MEMBERS: [(&str, &str); 24] = [
+const MEMBERS: [(&str, &str); 27] = [
     ("ACL", "x-amz-acl"),
     ("BucketNamespace", "x-amz-bucket-namespace"),
     ("BypassGovernanceRetention", "x-amz-bypass-governance-retention"),
@@ -123,6 +123,9 @@ const MEMBERS: [(&str, &str); 24] = [
     ("GrantWriteACP", "x-amz-grant-write-acp"),
     ("MFA", "x-amz-mfa"),
     ("ObjectLockEnabledForBucket", "x-amz-bucket-object-lock-enabled"),
+    ("ObjectLockEventHold", "x-amz-object-lock-event-hold"),
+    ("ObjectLockEventHoldDurationDays", "x-amz-object-lock-event-hold-duration-days"),
+    ("ObjectLockEventHoldDurationYears", "x-amz-object-lock-event-hold-duration-years"),
     ("ObjectLockLegalHoldStatus", "x-amz-object-lock-legal-hold"),
     ("ObjectLockMode", "x-amz-object-lock-mode"),
     ("ObjectLockRetainUntilDate", "x-amz-object-lock-retain-until-date"),

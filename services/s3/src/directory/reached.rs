@@ -7,8 +7,9 @@
 //!
 //! AWS's tools that are given an endpoint sign with a session whatever they do with a directory bucket, which at AWS's own
 //! endpoints they do for objects alone. So a session may be created for a bucket that is not there by those who may create
-//! it; and a session is taken for operations on its bucket as a whole, and for another bucket of the same name, but then
-//! everything is asked of its creator's policies.
+//! it; and such a session for the objects of the bucket that came, and any session for operations on its bucket as a whole,
+//! but then everything is asked of its creator's policies. A session with a bucket that is gone reaches no object of the next
+//! bucket of its name.
 
 use fogbank_accesspoints as points;
 use fogbank_core::wire::{Item, Kind, Slot, Struct};
@@ -17,6 +18,7 @@ use fogbank_identity::bucket_sessions::{self, BucketSession};
 
 use super::operations::{self, Standing};
 use super::points::Point;
+use super::sessions::BEFORE_CREATION;
 use super::{EXPRESS, LOCAL, arn, is_name, names};
 use crate::access::bucket_arn;
 use crate::access_points;
@@ -64,6 +66,9 @@ pub(crate) fn reached(tx: &ReadTx<'_>, input: &mut dyn Struct) -> Result<Vec<Way
         check_session(session, &named, standing, operation)?;
         if matches!(standing, Standing::Zonal { .. }) {
             let bucket = store::bucket(tx, &name)?;
+            if session.number != BEFORE_CREATION && session.number != bucket.id {
+                return Err(Error::AccessDenied.into());
+            }
             if bucket.id == session.number {
                 let (to, demand, context) = (bucket_arn(&name), Demand::Nothing, Vec::new());
                 let arn = point.map_or_else(|| arn_of(&bucket, &name), |point| point.arn());

@@ -9,6 +9,9 @@ use crate::error::Error;
 use crate::model::{CreateSessionInput, CreateSessionOutput, SessionCredentials, SessionMode};
 use crate::store::{BUCKETS, Bucket, DefaultEncryption};
 
+/// The number of the bucket of a session that was made when the bucket was not there.
+pub(super) const BEFORE_CREATION: u64 = 0;
+
 /// As whom lifecycles act on directory buckets.
 const LIFECYCLE: &str = "lifecycle.s3.amazonaws.com";
 
@@ -35,7 +38,7 @@ pub(crate) fn create(
     let named = point.map_or(&*input.bucket, |(_, _, name)| name).to_owned();
     let session = BucketSession {
         bucket: &named,
-        number: bucket.map_or(0, |bucket| bucket.id),
+        number: bucket.map_or(BEFORE_CREATION, |bucket| bucket.id),
         is_read_write: input.session_mode == Some(SessionMode::ReadWrite),
     };
     let made = bucket_sessions::create(tx, session)?;

@@ -236,7 +236,7 @@ fn replication<'a>(change: &'a Change<'_>) -> Option<ReplicationEventData<'a>> {
 fn retention(change: &Change<'_>) -> Option<ObjectRetentionEventData> {
     let More::Retained(Some(retention)) = change.more else { return None };
     Some(ObjectRetentionEventData {
-        mode: if retention.is_compliance { "COMPLIANCE" } else { "GOVERNANCE" },
+        mode: retention.mode_name(),
         retain_until_date: iso(Timestamp::from_millis(retention.until_millis)),
     })
 }

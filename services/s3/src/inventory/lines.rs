@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::{
     InventoryConfiguration, InventoryIncludedObjectVersions, InventoryOptionalField,
 };
-use crate::store::{Bucket, Encryption, Listed, Marker, Object, VersionName};
+use crate::store::{Bucket, Encryption, Listed, Marker, Object, Retention, VersionName};
 use crate::{acls, events, lifecycle, replication, rules, tiering, versions};
 
 /// What keys keep: as Java's `URLEncoder` has it, but for the slash. A space is a plus.
@@ -31,16 +31,17 @@ const OPTIONAL: [InventoryOptionalField; 19] = [
     InventoryOptionalField::ObjectLockRetainUntilDate,
     InventoryOptionalField::ObjectLockMode,
     InventoryOptionalField::ObjectLockLegalHoldStatus,
+    // Where AWS puts these two is not documented, nor how it writes a duration.
+    InventoryOptionalField::ObjectLockEventHoldStatus,
+    InventoryOptionalField::ObjectLockEventHoldDuration,
     InventoryOptionalField::IntelligentTieringAccessTier,
     InventoryOptionalField::BucketKeyStatus,
     InventoryOptionalField::ChecksumAlgorithm,
     InventoryOptionalField::ObjectAccessControlList,
     InventoryOptionalField::ObjectOwner,
-    // Where AWS puts these is not documented.
+    // Nor is it of these.
     InventoryOptionalField::LifecycleExpirationDate,
     InventoryOptionalField::IntelligentTieringReferenceDate,
-    InventoryOptionalField::ObjectLockEventHoldStatus,
-    InventoryOptionalField::ObjectLockEventHoldDuration,
 ];
 
 /// The columns of a report.
@@ -211,13 +212,23 @@ fn value_of_object(
             _ => "DISABLED".to_owned(),
         },
         InventoryOptionalField::ObjectLockRetainUntilDate => {
-            retention.map(|retention| iso(retention.until_millis)).unwrap_or_default()
+            retention.map(|retention| iso(retention.end_millis(tx.now()))).unwrap_or_default()
         }
-        InventoryOptionalField::ObjectLockMode => match retention {
-            Some(retention) if retention.is_compliance => "COMPLIANCE".to_owned(),
-            Some(_) => "GOVERNANCE".to_owned(),
-            None => String::new(),
+        InventoryOptionalField::ObjectLockMode => {
+            retention.map(Retention::mode_name).unwrap_or_default().to_owned()
+        }
+        InventoryOptionalField::ObjectLockEventHoldStatus => match retention {
+            _ if !bucket.has_lock => String::new(),
+            Some(retention) if retention.hold().is_some_and(|(is_on, _)| is_on) => "ON".to_owned(),
+            _ => "OFF".to_owned(),
         },
+        // In days, as the condition key has it.
+        InventoryOptionalField::ObjectLockEventHoldDuration => {
+            match retention.and_then(Retention::hold) {
+                Some((true, period)) => period.days().to_string(),
+                _ => String::new(),
+            }
+        }
         InventoryOptionalField::ObjectLockLegalHoldStatus => match more {
             _ if !bucket.has_lock => String::new(),
             Some(more) if more.legal_hold => "ON".to_owned(),

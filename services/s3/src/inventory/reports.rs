@@ -3,7 +3,8 @@
 //! A report is written as `s3.amazonaws.com` on behalf of the source bucket, so that the policy of the destination decides:
 //! first the files, each noted in a row with the place where the next begins, then `symlink.txt`, `manifest.json` and at
 //! last `manifest.checksum`. Killed anywhere, it goes on with the file that it was at. Names are made of what the report is,
-//! so that what was written twice lies there once. A file takes bounded memory.
+//! so that what was written twice lies there once. A file takes bounded memory. Files stay without a manifest where the
+//! destination lets no more of a report in, and where an inventory is configured anew or removed while it is written.
 
 use std::ops::ControlFlow;
 
@@ -63,30 +64,34 @@ pub(crate) fn run(cx: Cx) -> BoxFuture<'static, Result<(), Fault>> {
 /// A bucket's name and the id of an inventory.
 type At<'a> = (&'a str, &'a str);
 
-async fn look_at(cx: &Cx, at: At<'_>, row: Inventory) -> Result<(), Error> {
-    let now_millis = cx.now().millis();
-    if row.since_millis > now_millis {
-        // The clock was set back: what it has passed before comes again.
-        let again = Inventory { since_millis: now_millis, begun: None, ..row };
-        return cx.write(|tx| save(tx, at, &again)).await;
-    }
-    let Some(found) = cx.read(|tx| find(tx, at))? else { return Ok(()) };
-    let is_weekly = found.configuration.schedule.frequency == InventoryFrequency::Weekly;
-    let due = schedule::due(is_weekly, row.has_reported, row.since_millis, now_millis);
-    let Some(due_millis) = due else { return Ok(()) };
-    let report = Report {
-        cx: cx.located(&found.bucket.account, &found.bucket.region),
-        at,
-        columns: Columns::of(&found.configuration),
-        found: &found,
-        due_millis,
-    };
-    let done = Inventory { since_millis: due_millis, has_reported: true, begun: None, ..row };
-    let outcome = report.write(row).await;
-    match outcome {
-        Ok(()) => {}
-        // What is refused today is tried again with the next report; what failed here, with the next round.
-        Err(error) => {
+/// Writes what is due of an inventory. What was begun is brought to its end first, wherever the clock has moved to, so that
+/// no file lies there that no manifest names.
+async fn look_at(cx: &Cx, at: At<'_>, mut row: Inventory) -> Result<(), Error> {
+    loop {
+        let now_millis = cx.now().millis();
+        if row.begun.is_none() && row.since_millis > now_millis {
+            // The clock was set back: what it has passed before comes again.
+            row.since_millis = now_millis;
+            return cx.write(|tx| save(tx, at, &row)).await;
+        }
+        let Some(found) = cx.read(|tx| find(tx, at))? else { return Ok(()) };
+        let is_weekly = found.configuration.schedule.frequency == InventoryFrequency::Weekly;
+        let due = match &row.begun {
+            Some(begun) => Some(begun.due_millis),
+            None => schedule::due(is_weekly, row.has_reported, row.since_millis, now_millis),
+        };
+        let Some(due_millis) = due else { return Ok(()) };
+        let report = Report {
+            cx: cx.located(&found.bucket.account, &found.bucket.region),
+            at,
+            columns: Columns::of(&found.configuration),
+            found: &found,
+            due_millis,
+        };
+        let number = row.number;
+        let done = Inventory { since_millis: due_millis, has_reported: true, begun: None, number };
+        if let Err(error) = report.write(row).await {
+            // What is refused today is tried again with the next report; what failed here, with the next round.
             let fault = Fault::from(error);
             if is_ours(&fault) {
                 return Err(fault.into());
@@ -98,8 +103,13 @@ async fn look_at(cx: &Cx, at: At<'_>, row: Inventory) -> Result<(), Error> {
                 "an inventory cannot be delivered, and is given up"
             );
         }
+        cx.write(|tx| save(tx, at, &done)).await?;
+        if cx.read(|tx| INVENTORIES.get(tx, &at))?.as_ref() != Some(&done) {
+            // It was configured anew, and has the next round's turn.
+            return Ok(());
+        }
+        row = done;
     }
-    cx.write(|tx| save(tx, at, &done)).await
 }
 
 /// Whether it is the cloud that failed, and not somebody who refused.
@@ -172,8 +182,7 @@ impl Report<'_> {
 
     async fn write(&self, row: Inventory) -> Result<(), Error> {
         self.check_target()?;
-        let begun = row.begun.clone().filter(|begun| begun.due_millis == self.due_millis);
-        let mut begun = begun.unwrap_or(Begun {
+        let mut begun = row.begun.clone().unwrap_or(Begun {
             due_millis: self.due_millis,
             files: Vec::new(),
             after: None,

@@ -155,7 +155,9 @@ fn snake(name: &str) -> String {
 
 fn kind(field: &InventoryOptionalField) -> Kind {
     match field {
-        InventoryOptionalField::Size => Kind::Int,
+        InventoryOptionalField::Size | InventoryOptionalField::ObjectLockEventHoldDuration => {
+            Kind::Int
+        }
         InventoryOptionalField::IsMultipartUploaded => Kind::Bool,
         InventoryOptionalField::LastModifiedDate
         | InventoryOptionalField::ObjectLockRetainUntilDate

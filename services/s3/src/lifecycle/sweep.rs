@@ -77,7 +77,7 @@ struct Swept<'a> {
 }
 
 /// Something that is to be done under a key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Action {
     Current(String),
     Noncurrent(String, u64, Noncurrent),
@@ -120,6 +120,7 @@ async fn sweep(cx: &Cx, name: &str, row: &Lifecycle) -> Result<(), Error> {
 impl Swept<'_> {
     /// Does what is due to current objects.
     async fn current(&self, prefix: &str) -> Result<(), Error> {
+        let mut trail = Trail { prefix, behind: None };
         let mut pages = Pages::new(&self.cx, &LISTED, Starting((self.name,), prefix));
         while let Some(actions) = pages
             .next(|tx, (_, key), listed| {
@@ -128,7 +129,7 @@ impl Swept<'_> {
             })
             .await?
         {
-            self.perform(&actions).await?;
+            self.perform(&actions, &mut trail).await?;
         }
         Ok(())
     }
@@ -160,6 +161,7 @@ impl Swept<'_> {
     /// Does what is due to versions that are not current, and to delete markers.
     async fn versions(&self, prefix: &str) -> Result<(), Error> {
         let mut walk = Walk::default();
+        let mut trail = Trail { prefix, behind: None };
         let mut pages = Pages::new(&self.cx, &SHOWN, Starting((self.name,), prefix));
         while let Some(mut actions) = pages
             .next(|tx, (_, key, Reverse(number)), version| {
@@ -172,7 +174,7 @@ impl Swept<'_> {
             if pages.is_done() {
                 actions.extend(walk.marker.take());
             }
-            self.perform(&actions).await?;
+            self.perform(&actions, &mut trail).await?;
         }
         Ok(())
     }
@@ -258,6 +260,7 @@ impl Swept<'_> {
 
     /// Gives up uploads.
     async fn uploads(&self, prefix: &str) -> Result<(), Error> {
+        let mut trail = Trail { prefix, behind: None };
         let mut pages = Pages::new(&self.cx, &UPLOADS, Starting((self.id,), prefix));
         while let Some(actions) = pages
             .next(|_, (_, key, upload_id), upload| {
@@ -267,13 +270,13 @@ impl Swept<'_> {
             })
             .await?
         {
-            self.perform(&actions).await?;
+            self.perform(&actions, &mut trail).await?;
         }
         Ok(())
     }
 
     /// Does what is due, in transactions of a bounded size.
-    async fn perform(&self, actions: &[Action]) -> Result<(), Error> {
+    async fn perform(&self, actions: &[Action], trail: &mut Trail<'_>) -> Result<(), Error> {
         for actions in actions.chunks(ACTIONS) {
             let mut done = Vec::new();
             self.cx
@@ -284,12 +287,44 @@ impl Swept<'_> {
                         return Ok(());
                     };
                     let mut each = actions.iter();
-                    each.try_for_each(|action| self.act(tx, &bucket, action, &mut done))
+                    each.try_for_each(|action| self.act(tx, &bucket, action, &mut done))?;
+                    self.vacated(tx, trail, actions)
                 })
                 .await?;
+            trail.behind = actions.last().cloned();
             noted::note(&self.cx, self.name, &done);
         }
         Ok(())
+    }
+
+    /// Says where nothing is left, so that the first listing after the sweep is as cheap as the next.
+    fn vacated(
+        &self,
+        tx: &mut WriteTx<'_>,
+        trail: &Trail<'_>,
+        actions: &[Action],
+    ) -> Result<(), Error> {
+        let within = Starting((self.name,), trail.prefix);
+        match actions.last() {
+            Some(Action::Current(key)) => {
+                let mut left = LISTED.range(&within).up_to(&(self.name, &**key));
+                if let Some(Action::Current(behind)) = &trail.behind {
+                    left = left.after(&(self.name, &**behind));
+                }
+                Ok(left.vacated(tx)?)
+            }
+            Some(Action::Noncurrent(key, number, _) | Action::Marker(key, number)) => {
+                let last = (self.name, &**key, Reverse(*number));
+                let mut left = SHOWN.range(&within).up_to(&last);
+                if let Some(Action::Noncurrent(key, number, _) | Action::Marker(key, number)) =
+                    &trail.behind
+                {
+                    left = left.after(&(self.name, &**key, Reverse(*number)));
+                }
+                Ok(left.vacated(tx)?)
+            }
+            Some(Action::Abort(..)) | None => Ok(()),
+        }
     }
 
     fn act(
@@ -427,6 +462,13 @@ impl Swept<'_> {
         let change = Change::removed(key, tx.version(), Some(version_id)).of(Cause::Lifecycle);
         events::emit(tx, bucket, self.name, &change)
     }
+}
+
+/// What a walk through the rows under a prefix has done.
+struct Trail<'a> {
+    prefix: &'a str,
+    /// The last thing that was done.
+    behind: Option<Action>,
 }
 
 /// Where a walk through versions is.

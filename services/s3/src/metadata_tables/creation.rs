@@ -143,6 +143,7 @@ async fn make(
         uuid: uuid.clone(),
         location: open.location(),
         fields: fields(kind),
+        identifier_field_ids: Vec::new(),
         partition_spec: PartitionSpec::default(),
         sort_order: SortOrder::default(),
         properties,

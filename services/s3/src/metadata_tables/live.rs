@@ -334,6 +334,8 @@ impl Work<'_> {
         }
         let (number, kind) = self.key();
         let done = self.worker.cx.write(|tx| {
+            // What changed since the files were written would be forgotten here, if anybody had marked it meanwhile. Only
+            // the delivery of the same journal marks, and one task has both done, one after the other.
             for (first, files) in &step.added {
                 let stretch = Stretch { files: files.clone(), is_changed: false };
                 STRETCHES.put(tx, &(number, kind, &**first), &stretch)?;

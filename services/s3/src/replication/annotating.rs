@@ -190,9 +190,9 @@ async fn seal(
                 copying::refused(error, ["DstPutObjectNotPermitted", "DstKmsKeyInvalidState"])
             })?
         }
-        _ => Sealing::Plain,
+        _ => Sealing::Managed,
     };
-    if sealing.is_plain() && annotation.encryption.is_none() {
+    if sealing.is_managed() && annotation.encryption.is_none() {
         return Ok(None);
     }
     let locked = cx.read(|tx| Locked::new(tx.cx(), &stored(annotation)))?;
@@ -202,7 +202,7 @@ async fn seal(
         )?;
     let reader = locked.unlock(key.as_ref())?;
     let algorithm = Some(annotation.listed.checksum.algorithm);
-    let received = bodies::copy(cx, reader, algorithm, sealing.sealer(cx.ids())).await?;
+    let received = bodies::copy(cx, reader, algorithm, sealing.sealer(cx)).await?;
     Ok(Some((sealing, received)))
 }
 
@@ -235,11 +235,7 @@ fn repeat(
             copy.encryption = sealing.keep(tx, received.nonce)?;
             copy.body.clone_from(&received.body);
         }
-        None => {
-            for blob in &copy.body {
-                tx.retain_blob(blob)?;
-            }
-        }
+        None => copy.body.retain(tx)?,
     }
     rows::put(tx, job.to(), there.version, (&task.name, &copy))?;
     events::emit(tx, &to, &job.to, &Change::annotated("Put", &job.key, &there))?;

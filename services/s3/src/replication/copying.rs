@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use fogbank_core::{Cx, Fault, Tx, WriteTx, tracing};
+use fogbank_core::{Cx, Fault, Timestamp, Tx, WriteTx, tracing};
 use serde_json::Value;
 
 use super::outcomes;
@@ -20,7 +20,7 @@ use crate::locks;
 use crate::metadata_tables::{By, Entry, note};
 use crate::resealing::{self, Body, Sealed};
 use crate::store::{
-    self, BUCKETS, Bucket, Encryption, Listed, Marker, More, Object, PARTS, Part, VERSIONS,
+    self, BUCKETS, Bucket, Chain, Encryption, Listed, Marker, More, Object, PARTS, Part, VERSIONS,
     Version, VersionName, Versioning,
 };
 use crate::versions::{self, At, Found};
@@ -185,7 +185,7 @@ fn copy(
         Some(mut there) => {
             if let Some(copy) = there.object_mut() {
                 let is_news = copy.tags != object.tags;
-                repeat(copy, object, &to, acl);
+                repeat(copy, object, (&to, tx.now()), acl);
                 if is_news {
                     note(tx, &to, job.to(), Entry::Updated(copy), By::S3)?;
                 }
@@ -250,13 +250,18 @@ fn ownership(
 }
 
 /// Repeats in a copy what may change of a version.
-fn repeat(copy: &mut Object, object: &Object, to: &Bucket, acl: Option<store::Acl>) {
+fn repeat(
+    copy: &mut Object,
+    object: &Object,
+    (to, now): (&Bucket, Timestamp),
+    acl: Option<store::Acl>,
+) {
     copy.tags.clone_from(&object.tags);
     let more = object.more.as_deref().cloned().unwrap_or_default();
     let known = copy.more_mut();
     known.acl = acl;
     if to.has_lock {
-        known.retention = more.retention;
+        known.retention = locks::repeated(known.retention, more.retention, now);
         known.legal_hold = more.legal_hold;
     }
 }
@@ -272,17 +277,15 @@ fn share(
         return sealed.keep(tx);
     }
     let Some(parts) = &object.parts else {
-        for blob in &object.body {
-            tx.retain_blob(blob)?;
-        }
+        object.body.retain(tx)?;
         return Ok((encryption, None, object.body.clone()));
     };
     let rows = PARTS.range(&(parts.number,)).list(tx)?;
     let rows: Vec<(u16, Part)> = rows.into_iter().map(|((_, part), row)| (part, row)).collect();
-    for blob in rows.iter().flat_map(|(_, row)| &row.body) {
-        tx.retain_blob(blob)?;
+    for (_, row) in &rows {
+        row.body.retain(tx)?;
     }
-    Ok((encryption, Some(resealing::keep_parts(tx, &rows)?), Vec::new()))
+    Ok((encryption, Some(resealing::keep_parts(tx, &rows)?), Chain::default()))
 }
 
 /// Reads a body that a key of KMS encrypts, and writes it under that of the rule.

@@ -14,7 +14,7 @@ async fn with_bucket() -> World {
     world
 }
 
-fn key(byte: u8, prefix: &str) -> Value {
+pub(super) fn key(byte: u8, prefix: &str) -> Value {
     let key = [byte; 32];
     json!({
         format!("{prefix}SSECustomerAlgorithm"): "AES256",

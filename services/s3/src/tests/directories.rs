@@ -94,6 +94,15 @@ async fn appends_grow_one_object() {
         crate::checksums::Algorithm::Crc64Nvme.of(&content),
     );
     assert_eq!(head["ChecksumCRC64NVME"], json!(crc.text(0)));
+    let asked = json!({"Key": "log", "ObjectAttributes": ["ObjectParts"], "MaxParts": 2});
+    let page = with(asked, json!({"PartNumberMarker": 3}));
+    let told = call(&world, "GetObjectAttributes", page).await.expect("attributes");
+    let parts = &told["ObjectParts"];
+    assert_eq!((&parts["TotalPartsCount"], &parts["IsTruncated"]), (&json!(5), &json!(false)));
+    assert_eq!(
+        parts["Parts"],
+        json!([{"PartNumber": 4, "Size": 0x4000}, {"PartNumber": 5, "Size": 70_000}])
+    );
     // An object in parts that is replaced or removed leaves nothing behind.
     put(&world, json!({"Key": "log"}), b"new".to_vec()).await.expect("written");
     append(&world, 3, b"er").await.expect("appended");

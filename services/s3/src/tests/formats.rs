@@ -14,10 +14,11 @@ use crate::metadata_tables::rows::{
 };
 use crate::rules::ETag;
 use crate::store::{
-    Acl, AclGrant, AclGrantee, AclPermission, Begun, Bucket, DefaultEncryption, DefaultRetention,
-    Destination, DestinationKind, Encryption, Headers, Inventory, KmsEncryption, Lifecycle, Listed,
-    ListedVersion, Marker, More, Notifications, Object, Ownership, Part, Parts, PublicAccess,
-    ReportFile, Restored, Retention, ShownVersion, Tags, Upload, Version, VersionName, Versioning,
+    Acl, AclGrant, AclGrantee, AclPermission, Begun, Bucket, Chain, DefaultEncryption,
+    DefaultRetention, Destination, DestinationKind, Encryption, Headers, Inventory, KmsEncryption,
+    Lifecycle, Listed, ListedVersion, Marker, More, Notifications, Object, Ownership, Part, Parts,
+    Period, PublicAccess, ReportFile, Restored, Retention, RetentionMode, ShownVersion, Tags,
+    Upload, Version, VersionName, Versioning,
 };
 use crate::tiering::{Archive, Tiered, Watched};
 
@@ -31,6 +32,16 @@ fn headers() -> Headers {
         expires: None,
         website_redirect: Some("/".into()),
     }
+}
+
+/// A body that S3's own key sealed.
+fn hello() -> Chain {
+    Chain::of(BlobRef::inline(Bytes::from_static(b"hello")), Some([4; 24]))
+}
+
+/// A body of a time when S3 had no key.
+fn plain() -> Chain {
+    Chain::of(BlobRef::inline(Bytes::from_static(b"hello")), None)
 }
 
 fn pairs() -> Vec<(String, String)> {
@@ -150,7 +161,10 @@ fn buckets() {
         encryption: DefaultEncryption::S3BucketKey,
         versioning: Versioning::Suspended,
         has_lock: true,
-        retention: Some(DefaultRetention { is_compliance: true, is_years: true, count: 300 }),
+        retention: Some(DefaultRetention {
+            is_compliance: true,
+            period: Period { is_years: true, count: 300 },
+        }),
         ownership: Some(Ownership::Preferred),
         acl: Some(Acl(vec![AclGrant {
             grantee: AclGrantee::Canonical("c".into()),
@@ -161,6 +175,11 @@ fn buckets() {
         has_replication: false,
         has_logging: false,
         metadata: 300,
+        mfa_delete: Some(true),
+        event_hold: Some(DefaultRetention {
+            is_compliance: true,
+            period: Period { is_years: false, count: 1 },
+        }),
     };
     let older =
         "01ac020c3030303030303030303030300975732d656173742d3180a0d5edee66000102010001010101";
@@ -174,33 +193,39 @@ fn buckets() {
         requester_pays: false,
         has_lifecycle: false,
         metadata: 0,
+        mfa_delete: None,
+        event_hold: None,
         ..bucket.clone()
     };
     assert_eq!(older, plain);
     let older = "02ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02010101010001630301010000";
     let older =
         Bucket::decode_slice(&hex::decode(older).expect("hex")).expect("the second version");
-    assert_eq!(older, Bucket { metadata: 0, ..bucket.clone() });
+    let third = Bucket { mfa_delete: None, event_hold: None, ..bucket.clone() };
+    assert_eq!(older, Bucket { metadata: 0, ..third.clone() });
+    let older = "03ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02010101010001630301010000ac02";
+    let older = Bucket::decode_slice(&hex::decode(older).expect("hex")).expect("the third version");
+    assert_eq!(older, third);
     check_row(
         &bucket,
         expect![[r#"
-            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
-            010101010001630301010000ac02"#]],
+            04ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101010201010101ac02
+            010101010001630301010000ac02010101010001"#]],
     );
     let kms = DefaultEncryption::Kms { is_dual: true, key_id: Some("k".into()), bucket_key: false };
     let kms = Bucket { encryption: kms, acl: None, retention: None, ..bucket.clone() };
     check_row(
         &kms,
         expect![[r#"
-            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101020101016b000201
-            0001010001010000ac02"#]],
+            04ac020c3030303030303030303030300975732d656173742d3180a0d5edee660001020100010101020101016b000201
+            0001010001010000ac02010101010001"#]],
     );
     let unset = Bucket { encryption: DefaultEncryption::Unset, ..kms };
     check_row(
         &unset,
         expect![[r#"
-            03ac020c3030303030303030303030300975732d656173742d3180a0d5edee6600010201000101010302010001010001
-            010000ac02"#]],
+            04ac020c3030303030303030303030300975732d656173742d3180a0d5edee6600010201000101010302010001010001
+            010000ac02010101010001"#]],
     );
     check_row(&Tags(pairs()), expect!["0101016b0176"]);
     let lifecycle = Lifecycle { number: 300, varies_by_class: true, swept_millis: Some(1) };
@@ -230,6 +255,39 @@ fn buckets() {
 }
 
 #[test]
+fn checksum_algorithms() {
+    let all = [
+        Algorithm::Crc32,
+        Algorithm::Crc32c,
+        Algorithm::Crc64Nvme,
+        Algorithm::Sha1,
+        Algorithm::Sha256,
+        Algorithm::Sha512,
+        Algorithm::Md5,
+        Algorithm::XxHash64,
+        Algorithm::XxHash3,
+        Algorithm::XxHash128,
+    ];
+    assert_eq!(all.len(), Algorithm::ALL.len());
+    for (index, algorithm) in (0u8..).zip(all) {
+        let listed = Listed {
+            size: 0,
+            modified_millis: 0,
+            e_tag: ETag { md5: [0; 16], parts: 0 },
+            storage_class: None,
+            checksum: Some(Checksum::full(algorithm, vec![9])),
+            owner: None,
+            restored: None,
+        };
+        let mut bytes = Vec::new();
+        listed.encode(&mut bytes).expect("a row");
+        assert!(bytes.ends_with(&[0, 1, index, 0, 1, 9, 0, 0]), "{algorithm:?}: {bytes:?}");
+        let again = Listed::decode_slice(&bytes).expect("readable");
+        assert_eq!(again.checksum, listed.checksum);
+    }
+}
+
+#[test]
 fn objects() {
     let listed = Listed {
         size: 5,
@@ -247,7 +305,7 @@ fn objects() {
     check_row(
         &listed,
         expect![[r#"
-            020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
+            030580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
             313131313131010204"#]],
     );
     let object = Object {
@@ -259,15 +317,15 @@ fn objects() {
         metadata: pairs(),
         tags: pairs(),
         more: Some(Box::new(more())),
-        body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
+        body: hello(),
     };
     check_row(
         &object,
         expect![[r#"
-            020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
+            030580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131
             3131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e6500010264650001
             012f01016b017601016b0176010101010101010a01010001010101010101010101010101010101020202020202020202
-            020202010750454e44494e4701000568656c6c6f"#]],
+            020202010750454e44494e470101040404040404040404040404040404040404040404040404000568656c6c6f"#]],
     );
     let mut bytes = Vec::new();
     object.encode(&mut bytes).expect("a row");
@@ -278,10 +336,10 @@ fn objects() {
     check_row(
         &version,
         expect![[r#"
-            01000580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c3131313131
+            02000580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c3131313131
             313131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e65000102646500
             01012f01016b017601016b0176010101010101010a010100010101010101010101010101010101010202020202020202
-            02020202010750454e44494e4701000568656c6c6f"#]],
+            02020202010750454e44494e470101040404040404040404040404040404040404040404040404000568656c6c6f"#]],
     );
     let mut bytes = Vec::new();
     version.encode(&mut bytes).expect("a row");
@@ -292,8 +350,8 @@ fn objects() {
         modified_millis: 1,
         owner: Some("111111111111".into()),
     };
-    check_row(&Version::Marker(marker.clone()), expect!["01010102010c313131313131313131313131"]);
-    check_row(&ShownVersion::Marker(marker), expect!["01010102010c313131313131313131313131"]);
+    check_row(&Version::Marker(marker.clone()), expect!["02010102010c313131313131313131313131"]);
+    check_row(&ShownVersion::Marker(marker), expect!["02010102010c313131313131313131313131"]);
 }
 
 #[test]
@@ -308,10 +366,37 @@ fn objects_of_the_first_version() {
     assert_eq!((object.version, object.version_name), (9, VersionName::Unversioned));
     assert_eq!((object.tags.clone(), object.metadata.clone()), (pairs(), pairs()));
     assert_eq!((object.headers.clone(), object.more.clone()), (headers(), None));
-    assert_eq!(object.body, [BlobRef::inline(Bytes::from_static(b"hello"))]);
+    assert_eq!(object.body, plain());
     assert_eq!(Listed::decode_slice(&bytes).expect("the first fields"), object.listed);
     let shown = ListedVersion::decode_slice(&bytes).expect("the first fields");
     assert_eq!((shown.listed, shown.version), (object.listed, 9));
+}
+
+#[test]
+fn objects_of_the_second_version() {
+    let bytes = hex::decode(concat!(
+        "020580a0d5edee6607070707070707070707070707070707020107474c4143494552010401020102010c313131313131",
+        "3131313131310102040902010302010204050101010a746578742f706c61696e000106696e6c696e6500010264650001",
+        "012f01016b017601016b0176010101010101010a01010001010101010101010101010101010101020202020202020202",
+        "020202010750454e44494e4701000568656c6c6f"
+    ));
+    let bytes = bytes.expect("hex");
+    let object = Object::decode_slice(&bytes).expect("the second version");
+    assert_eq!((object.version, object.version_name), (9, VersionName::Id));
+    assert_eq!((object.body.clone(), object.more.as_deref()), (plain(), Some(&more())));
+    assert_eq!(Listed::decode_slice(&bytes).expect("the first fields"), object.listed);
+    let shown = ListedVersion::decode_slice(&bytes).expect("the first fields");
+    assert_eq!((shown.listed, shown.version), (object.listed.clone(), 9));
+    // The same as a version that is not current, which was the first version of that row.
+    let version = [&[1, 0], &bytes[1..]].concat();
+    let decoded = Version::decode_slice(&version).expect("the first version");
+    assert_eq!(decoded, Version::Object(Box::new(object.clone())));
+    let shown = ShownVersion::decode_slice(&version).expect("the first fields");
+    let ShownVersion::Object(shown) = shown else { panic!("no object") };
+    assert_eq!((shown.listed, shown.version_name), (object.listed, VersionName::Id));
+    let marker = hex::decode("01010102010c313131313131313131313131").expect("hex");
+    assert!(matches!(Version::decode_slice(&marker), Ok(Version::Marker(_))));
+    assert!(matches!(ShownVersion::decode_slice(&marker), Ok(ShownVersion::Marker(_))));
 }
 
 fn more() -> More {
@@ -320,10 +405,41 @@ fn more() -> More {
             grantee: AclGrantee::Everybody,
             permission: AclPermission::Read,
         }])),
-        retention: Some(Retention { is_compliance: true, until_millis: 5 }),
+        retention: Some(Retention::fixed(true, 5)),
         legal_hold: true,
         encryption: Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 12] }),
         replication: Some("PENDING".into()),
+    }
+}
+
+#[test]
+fn held_versions() {
+    let period = Period { is_years: true, count: 5 };
+    let mode = RetentionMode::Held { is_compliance: true, is_on: true, period };
+    let held = More {
+        retention: Some(Retention { mode, until_millis: 5 }),
+        legal_hold: true,
+        ..More::default()
+    };
+    let upload = Upload { more: Some(Box::new(held)), ..upload() };
+    check_row(
+        &upload,
+        expect!["0203020561726e3a7502696400000000000000000000000001000102010101050a010000"],
+    );
+}
+
+fn upload() -> Upload {
+    Upload {
+        number: 3,
+        initiated_millis: 1,
+        initiator: ("arn:u".into(), "id".into()),
+        storage_class: None,
+        headers: Headers::default(),
+        metadata: Vec::new(),
+        tags: Vec::new(),
+        checksum: None,
+        owner: None,
+        more: None,
     }
 }
 
@@ -376,19 +492,25 @@ fn uploads() {
         crc64nvme: u64::MAX,
         checksum: Checksum::full(Algorithm::Crc32, vec![1, 2, 3, 4]),
         nonce: Some([3; 12]),
-        body: vec![BlobRef::inline(Bytes::from_static(b"hello"))],
+        body: hello(),
     };
     let older = hex::decode(concat!(
         "01050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401000568656c6c",
         "6f"
     ));
     let older = Part::decode_slice(&older.expect("hex")).expect("the first version");
-    assert_eq!(older, Part { nonce: None, ..part.clone() });
+    assert_eq!(older, Part { nonce: None, body: plain(), ..part.clone() });
+    let older = hex::decode(concat!(
+        "02050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401030303030303",
+        "03030303030301000568656c6c6f"
+    ));
+    let older = Part::decode_slice(&older.expect("hex")).expect("the second version");
+    assert_eq!(older, Part { body: plain(), ..part.clone() });
     check_row(
         &part,
         expect![[r#"
-            02050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401030303030303
-            03030303030301000568656c6c6f"#]],
+            03050707070707070707070707070707070780a0d5edee66ffffffffffffffffff010000040102030401030303030303
+            0303030303030101040404040404040404040404040404040404040404040404000568656c6c6f"#]],
     );
 }
 
@@ -404,16 +526,25 @@ fn annotations() {
     check_row(&Annotated { number: 300, count: 2, changed: 301 }, expect!["01ac0202ad02"]);
     check_row(
         &listed,
-        expect!["010580a0d5edee66070707070707070707070707070707070000040102030401075245504c494341"],
+        expect!["020580a0d5edee66070707070707070707070707070707070000040102030401075245504c494341"],
     );
-    let body = vec![BlobRef::inline(Bytes::from_static(b"hello"))];
+    let body = hello();
     let encryption = Some(Encryption::Customer { key_md5: [1; 16], nonce: [2; 12] });
     let annotation = Annotation { listed: listed.clone(), encryption, body };
+    let older = hex::decode(concat!(
+        "010580a0d5edee66070707070707070707070707070707070000040102030401075245504c4943410100010101010101",
+        "0101010101010101010102020202020202020202020201000568656c6c6f"
+    ));
+    let older = older.expect("hex");
+    let decoded = Annotation::decode_slice(&older).expect("the first version");
+    assert_eq!(decoded, Annotation { body: plain(), ..annotation.clone() });
+    assert_eq!(ListedAnnotation::decode_slice(&older).expect("its head"), listed);
     check_row(
         &annotation,
         expect![[r#"
-        010580a0d5edee66070707070707070707070707070707070000040102030401075245504c4943410100010101010101
-        0101010101010101010102020202020202020202020201000568656c6c6f"#]],
+            020580a0d5edee66070707070707070707070707070707070000040102030401075245504c4943410100010101010101
+            010101010101010101010202020202020202020202020101040404040404040404040404040404040404040404040404
+            000568656c6c6f"#]],
     );
     let mut encoded = Vec::new();
     annotation.encode(&mut encoded).expect("a row");

@@ -132,6 +132,23 @@ async fn refusals_on_the_wire() {
 }
 
 #[tokio::test]
+async fn dates_of_conditions_come_in_three_forms_and_are_ignored_in_others() {
+    let world = public().await;
+    put(&world, "a", "hello".to_owned()).await;
+    for (name, date, status) in [
+        ("if-modified-since", "Thu, 01 Jan 2026 00:00:00 GMT", "304"),
+        ("if-modified-since", "Thursday, 01-Jan-26 00:00:00 GMT", "304"),
+        ("if-modified-since", "Thu Jan  1 00:00:00 2026", "304"),
+        ("if-modified-since", "yesterday", "200"),
+        ("if-unmodified-since", "Wed Dec 31 00:00:00 2025", "412"),
+        ("if-unmodified-since", "tomorrow", "200"),
+    ] {
+        let answer = request(&world, "GET /photos/a", &[(name, date)], Body::empty()).await;
+        assert!(answer.starts_with(status), "{name}: {date}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn documents_on_the_wire() {
     let world = public().await;
     put(&world, "a/1", "x".to_owned()).await;
@@ -230,7 +247,8 @@ async fn documents_of_requests() {
     let world = public().await;
     put(&world, "a/1", "x".to_owned()).await;
     let delete = "<Delete><Object><Key>a/1</Key></Object><Object><Key>c</Key></Object></Delete>";
-    let removed = request(&world, "POST /photos?delete", &[], delete.to_owned()).await;
+    let md5 = [("content-md5", "M0VWAaVEjM7Urmy2Lk+wFA==")];
+    let removed = request(&world, "POST /photos?delete", &md5, delete.to_owned()).await;
     expect![[r#"
         200
         content-type: application/xml
@@ -270,4 +288,49 @@ async fn metadata_beyond_ascii_comes_in_encoded_words() {
     call(&world, "PutObject", metadata).await.expect("an object");
     let told = call(&world, "HeadObject", json!({"Key": "k"})).await.expect("an object");
     assert_eq!((&told["Metadata"], &told["MissingMeta"]), (&json!({"plain": "a"}), &json!(1)));
+}
+
+#[tokio::test]
+async fn documents_are_held_against_their_digests() {
+    let world = public().await;
+    let delete = "<Delete><Object><Key>a</Key></Object></Delete>";
+    let tagging = "<Tagging><TagSet></TagSet></Tagging>";
+    put(&world, "a", "x".to_owned()).await;
+    for (line, document, headers, expected) in [
+        (
+            "POST /photos?delete",
+            delete,
+            &[][..],
+            "<Code>InvalidRequest</Code><Message>Missing required header for this request: Content-MD5 OR x-amz-checksum-*</Message>",
+        ),
+        (
+            "PUT /photos?tagging",
+            tagging,
+            &[("x-amz-checksum-xxhash3", "AAAAAAAAAAA=")],
+            "<Code>BadDigest</Code><Message>The XXHASH3 you specified did not match the calculated checksum.</Message>",
+        ),
+        (
+            "PUT /photos/a?tagging",
+            tagging,
+            &[("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")],
+            "<ExpectedDigest>AAAAAAAAAAAAAAAAAAAAAA==</ExpectedDigest>",
+        ),
+        (
+            "PUT /photos/a?tagging",
+            tagging,
+            &[("content-md5", "AAAA")],
+            "<Code>InvalidDigest</Code><Message>The Content-MD5 you specified was invalid.</Message><Content-MD5>AAAA</Content-MD5>",
+        ),
+        (
+            "PUT /photos/b",
+            "",
+            &[("content-length", "0"), ("x-amz-checksum-crc16", "AAA=")],
+            "<Code>InvalidRequest</Code><Message>The algorithm type you specified in x-amz-checksum- header is invalid.</Message>",
+        ),
+    ] {
+        let answer = request(&world, line, headers, document.to_owned()).await;
+        assert!(answer.starts_with("400\n") && answer.contains(expected), "{line}: {answer}");
+    }
+    let answer = request(&world, "PUT /photos/a?tagging", &[], tagging.to_owned()).await;
+    assert!(answer.starts_with("200"), "{answer}");
 }

@@ -1,15 +1,12 @@
 //! Inventories: when they are written, what stands in them, and who lets them in.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::io::Read;
-use std::pin::pin;
-use std::task::Poll;
 
 use fogbank_core::{Body, Cx, Principal};
 use fogbank_testkit::{ACCOUNT, Value, World, expect, json};
 
-use super::{call, put, send, with, with_bucket};
+use super::{call, ends_within, put, send, with, with_bucket};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -177,6 +174,59 @@ async fn a_report_of_versions_shows_all_that_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn locks_and_holds_are_shown() {
+    let world = with_lists().await;
+    put(&world, "a", "x".to_owned()).await;
+    let status = json!({"VersioningConfiguration": {"Status": "Enabled"}});
+    call(&world, "PutBucketVersioning", status).await.expect("versions");
+    let lock = json!({"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}});
+    call(&world, "PutObjectLockConfiguration", lock).await.expect("a lock");
+    for (key, duration) in [("b", json!({"Days": 3})), ("c", json!({"Years": 1}))] {
+        let retention =
+            json!({"Mode": "COMPLIANCE", "EventHold": "ON", "EventHoldDuration": duration});
+        put(&world, key, "x".to_owned()).await;
+        let input = json!({"Key": key, "Retention": retention});
+        call(&world, "PutObjectRetention", input).await.expect("held");
+    }
+    let off = json!({"Key": "c", "Retention": {"Mode": "COMPLIANCE", "EventHold": "OFF"}});
+    call(&world, "PutObjectRetention", off).await.expect("released");
+    let fields = [
+        "ObjectLockRetainUntilDate",
+        "ObjectLockMode",
+        "ObjectLockLegalHoldStatus",
+        "ObjectLockEventHoldStatus",
+        "ObjectLockEventHoldDuration",
+    ];
+    configure(&world, json!({"OptionalFields": fields})).await;
+    for format in ["Parquet", "ORC"] {
+        let to = json!({"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": format}});
+        let more = json!({"Id": format, "Destination": to, "OptionalFields": fields});
+        configure(&world, more).await;
+    }
+    pass(&world, DAY_MILLIS).await;
+    let found = delivered(&world).await;
+    let file = |end: &str| found.iter().find(|(key, _)| key.ends_with(end)).expect("a file");
+    expect![[r#"
+        "photos","a","","","OFF","OFF",""
+        "photos","b","2026-01-05T00:00:00.000Z","COMPLIANCE","OFF","ON","3"
+        "photos","c","2027-01-01T00:00:00.000Z","COMPLIANCE","OFF","OFF",""
+    "#]]
+    .assert_eq(&file(".gz").1);
+    let input = json!({"Bucket": "lists", "Key": file(".parquet").0});
+    let root = Principal::root(ACCOUNT);
+    let reply = world.send(root, "s3:GetObject", input, Body::empty()).await.expect("a file");
+    let rows = fogbank_columns::read(reply.bytes(1 << 20).await.expect("bytes")).expect("rows");
+    let rows: Vec<&str> = rows.iter().filter_map(|row| row.split("legal_hold").nth(1)).collect();
+    expect![[r#"
+        _status: "OFF", object_lock_event_hold_status: "OFF", object_lock_event_hold_duration: null}
+        _status: "OFF", object_lock_event_hold_status: "ON", object_lock_event_hold_duration: 3}
+        _status: "OFF", object_lock_event_hold_status: "OFF", object_lock_event_hold_duration: null}"#]].assert_eq(&rows.join("\n"));
+    let is_of_orc = |(key, _): &&(String, String)| key.contains("/ORC/") && key.ends_with(".json");
+    let (_, manifest) = found.iter().find(is_of_orc).expect("a manifest");
+    assert!(manifest.contains("event_hold_status:string,object_lock_event_hold_duration:bigint"));
+}
+
+#[tokio::test]
 async fn what_the_destination_does_not_let_in_is_given_up_until_the_next_time() {
     let world = with_lists().await;
     put(&world, "a", "x".to_owned()).await;
@@ -225,19 +275,42 @@ async fn a_clock_that_goes_back_puts_no_report_off() {
     assert_eq!(delivered(&world).await.len(), 6);
 }
 
+#[tokio::test]
+async fn a_clock_that_moves_leaves_no_file_without_a_manifest() {
+    for days in [1, -10] {
+        let world = with_lists().await;
+        for number in 0..3500 {
+            put(&world, &format!("k{number:04}"), "x".to_owned()).await;
+        }
+        configure(&world, json!({})).await;
+        world.clock().advance(DAY_MILLIS);
+        let mut waits = 1;
+        // The first of two files is written.
+        while delivered(&world).await.is_empty() {
+            assert!(!stopped(&world, waits).await, "a file is there before the end");
+            waits += 1;
+        }
+        assert_eq!(delivered(&world).await.len(), 1);
+        pass(&world, days * DAY_MILLIS).await;
+        let found = delivered(&world).await;
+        let manifests = found.iter().filter(|(key, _)| key.ends_with("manifest.json"));
+        let named: Vec<&String> = manifests.map(|(_, text)| text).collect();
+        // With the clock a day further, the next report is written, too.
+        assert_eq!(named.len(), if days > 0 { 2 } else { 1 });
+        let files: Vec<_> = found.iter().filter(|(key, _)| key.contains("/data/")).collect();
+        assert_eq!(files.len(), 2 * named.len());
+        for (key, _) in files {
+            assert!(named.iter().any(|manifest| manifest.contains(key)), "{key}");
+        }
+        pass(&world, DAY_MILLIS).await;
+        assert_eq!(delivered(&world).await.len(), found.len() + 5);
+    }
+}
+
 /// Begins a round and gives it up when it has waited so many times; whether it came to its end.
 async fn stopped(world: &World, waits: usize) -> bool {
     let cx = Cx::background(world.cloud().clone(), "s3", "s3.inventory");
-    let mut round = pin!(crate::inventory::run(cx));
-    let mut waited = 0;
-    poll_fn(|context| match round.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-        Poll::Pending => {
-            waited += 1;
-            if waited == waits { Poll::Ready(false) } else { Poll::Pending }
-        }
-    })
-    .await
+    ends_within(crate::inventory::run(cx), waits).await
 }
 
 #[tokio::test]

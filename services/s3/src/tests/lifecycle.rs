@@ -284,8 +284,13 @@ async fn versions_markers_and_what_is_locked() {
     put(&world, "gone/a", "x".to_owned()).await;
     let held = json!({"Key": "held/a", "ObjectLockLegalHoldStatus": "ON"});
     send(&world, "PutObject", held, "x".to_owned()).await.expect("written");
+    let event = json!({
+        "Key": "held/c", "ObjectLockMode": "GOVERNANCE", "ObjectLockEventHold": "ON",
+        "ObjectLockEventHoldDurationDays": 1,
+    });
+    send(&world, "PutObject", event, "x".to_owned()).await.expect("written");
     put(&world, "held/b", "x".to_owned()).await;
-    for key in ["held/a", "held/b"] {
+    for key in ["held/a", "held/b", "held/c"] {
         call(&world, "DeleteObject", json!({"Key": key})).await.expect("marked");
     }
     put(&world, "cold/a", "x".repeat(128 * 1024)).await;
@@ -297,10 +302,12 @@ async fn versions_markers_and_what_is_locked() {
             "cold/a STANDARD",
             "gone/a x",
             "held/a x",
+            "held/c x",
             "kept/a STANDARD",
             "~cold/a GLACIER",
             "~gone/a STANDARD",
             "~held/a STANDARD",
+            "~held/c STANDARD",
             "~kept/a STANDARD",
             "~kept/a STANDARD",
         ]
@@ -309,7 +316,17 @@ async fn versions_markers_and_what_is_locked() {
     pass(&world, 3).await;
     let left = listed(&world).await;
     assert!(!left.iter().any(|row| row.contains("gone/a")), "{left:?}");
-    assert!(left.contains(&"~held/a STANDARD".to_owned()));
+    for key in ["a", "c"] {
+        assert!(left.contains(&format!("~held/{key} STANDARD")));
+    }
+    // A day after its release, what was held is free.
+    let version = call(&world, "ListObjectVersions", json!({"Prefix": "held/c"})).await;
+    let version = version.expect("a list")["Versions"][0]["VersionId"].clone();
+    let off = json!({"Mode": "GOVERNANCE", "EventHold": "OFF"});
+    let off = json!({"Key": "held/c", "VersionId": version, "Retention": off});
+    call(&world, "PutObjectRetention", off).await.expect("released");
+    pass(&world, 2).await;
+    assert!(!listed(&world).await.iter().any(|row| row.contains("held/c")));
 }
 
 #[tokio::test]

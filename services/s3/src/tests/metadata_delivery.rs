@@ -1,9 +1,6 @@
 //! The tables of S3 Metadata: what comes into them, once whatever happens, and what becomes of them.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 
 use fogbank_columns::{Cell, cells};
 use fogbank_core::bytes::Bytes;
@@ -12,7 +9,7 @@ use fogbank_iceberg::{Status, Table, read_manifest, read_manifest_list};
 use fogbank_testkit::{ACCOUNT, Value, World, json};
 
 use super::metadata_tables::{configure, configured};
-use super::{call, put, refused, send, with};
+use super::{call, ends_within, put, refused, send, with};
 use crate::metadata_tables::rows::{JOURNALS, LIVES, RECORDS, STRETCHES};
 use crate::metadata_tables::{DELIVERY, run};
 
@@ -127,16 +124,7 @@ fn waiting(world: &World) -> usize {
 /// Lets a round go on until it has waited so often, and stops it there; says whether it ended before.
 async fn stopped(world: &World, waits: usize) -> bool {
     let cx = Cx::background(world.cloud().clone(), "s3", DELIVERY);
-    let mut round = pin!(run(cx));
-    let mut waited = 0;
-    poll_fn(|context| match round.as_mut().poll(context) {
-        Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-        Poll::Pending => {
-            waited += 1;
-            if waited == waits { Poll::Ready(false) } else { Poll::Pending }
-        }
-    })
-    .await
+    ends_within(run(cx), waits).await
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod access_logs;
 mod acls;
 mod annotations;
 mod buckets;
+mod checksums;
 mod conditions;
 mod configurations;
 mod copies;
@@ -21,8 +22,10 @@ mod listing;
 mod locks;
 mod metadata_delivery;
 mod metadata_tables;
+mod mfa;
 mod notifications;
 mod objects;
+mod opened;
 mod payment;
 mod policies;
 mod replication;
@@ -30,12 +33,17 @@ mod replication_rules;
 mod request_metrics;
 mod reset;
 mod restores;
+mod sealing;
 mod selects;
 mod tagging;
 mod tiering;
 mod uploads;
 mod versions;
 mod websites;
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 use fogbank_core::bytes::Bytes;
 use fogbank_core::{Body, Fault, Principal, Service};
@@ -107,6 +115,23 @@ pub(crate) fn refused<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> String {
     let elements: String =
         fault.extra().iter().map(|(name, value)| format!(" {name}={value}")).collect();
     format!("{}: {}{elements}", fault.name(), fault.message())
+}
+
+/// Lets the round of a task go on until it has waited so often, and gives it up there; says whether it ended before.
+pub(crate) async fn ends_within(
+    round: impl Future<Output = Result<(), Fault>>,
+    waits: usize,
+) -> bool {
+    let mut round = pin!(round);
+    let mut waited = 0;
+    poll_fn(|context| match round.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
+        Poll::Pending => {
+            waited += 1;
+            if waited == waits { Poll::Ready(false) } else { Poll::Pending }
+        }
+    })
+    .await
 }
 
 /// Bytes that do not repeat soon.

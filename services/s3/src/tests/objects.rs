@@ -143,6 +143,12 @@ async fn keys_may_be_anything_up_to_a_kilobyte() {
         refused(outcome),
         "KeyTooLongError: Your key is too long Size=1025 MaxSizeAllowed=1024"
     );
+    for operation in ["GetObject", "HeadObject"] {
+        let outcome = call(&world, operation, json!({"Key": "k".repeat(1025)})).await;
+        assert!(refused(outcome).starts_with("KeyTooLongError: "), "{operation}");
+        let outcome = call(&world, operation, json!({"Key": "j".repeat(1024)})).await;
+        assert!(refused(outcome).starts_with("NoSuchKey: "), "{operation}");
+    }
 }
 
 #[tokio::test]

@@ -543,6 +543,27 @@ async fn locks_are_copied_and_changed_with_their_versions() {
         (&copy["ObjectLockMode"], &copy["ObjectLockLegalHoldStatus"]),
         (&json!("COMPLIANCE"), &Value::Null)
     );
+    // A hold that is released is released there too, when the copy hears of it.
+    let held = json!({
+        "ObjectLockMode": "COMPLIANCE", "ObjectLockEventHold": "ON",
+        "ObjectLockEventHoldDurationDays": 10,
+    });
+    put(&world, "h", "x".to_owned(), held).await;
+    settle(&world).await;
+    let copy = head(&world, "copies", "h").await.expect("a copy");
+    assert_eq!(
+        (&copy["ObjectLockEventHold"], &copy["ObjectLockEventHoldDurationDays"]),
+        (&json!("ON"), &json!(10))
+    );
+    let off = json!({"Key": "h", "Retention": {"Mode": "COMPLIANCE", "EventHold": "OFF"}});
+    call(&world, "PutObjectRetention", off).await.expect("released");
+    let released = world.clock().now().secs();
+    world.clock().advance(60_000);
+    settle(&world).await;
+    let copy = head(&world, "copies", "h").await.expect("a copy");
+    assert_eq!(copy["ObjectLockEventHold"], "OFF");
+    let until = copy["ObjectLockRetainUntilDate"].as_i64().expect("a date");
+    assert!(until >= released + 10 * 86_400 + 60, "{until} is not after {released}");
     // What is locked is not copied where nothing is.
     put(&world, "m", "x".to_owned(), json!({})).await;
     settle(&world).await;

@@ -33,6 +33,22 @@ async fn listed(world: &World, more: Value) -> (String, Value) {
 }
 
 #[tokio::test]
+async fn a_configuration_must_say_what_it_wants() {
+    let world = with_bucket().await;
+    for (status, wanted) in [
+        (
+            json!({}),
+            "IllegalVersioningConfigurationException: The Versioning element must be specified",
+        ),
+        (json!({"Status": "enabled"}), "MalformedXML: "),
+    ] {
+        let input = json!({"VersioningConfiguration": status});
+        let told = refused(call(&world, "PutBucketVersioning", input).await);
+        assert!(told.starts_with(wanted), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn versions_are_kept_and_read_by_their_ids() {
     let world = with_bucket().await;
     put(&world, "a", "1".to_owned()).await;

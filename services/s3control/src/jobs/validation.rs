@@ -126,16 +126,16 @@ fn check_copy(copy: Option<&S3CopyObjectOperation>) -> Checked {
     if copy.target_resource.is_none() {
         return refuse("TargetResource must be specified for S3PutObjectCopy.");
     }
-    if copy.object_lock_event_hold.is_some() || copy.object_lock_event_hold_duration.is_some() {
-        return unavailable("S3PutObjectCopy with ObjectLockEventHold");
-    }
     if copy.annotation_directive.is_some() {
         return unavailable("S3PutObjectCopy with AnnotationDirective");
     }
     if copy.canned_access_control_list.is_some() && copy.access_control_grants.is_some() {
         return refuse("Specify either a canned access control list or grants, not both.");
     }
-    if copy.object_lock_mode.is_some() != copy.object_lock_retain_until_date.is_some() {
+    // An event hold needs no date.
+    if copy.object_lock_event_hold != Some(S3ObjectLockEventHold::On)
+        && copy.object_lock_mode.is_some() != copy.object_lock_retain_until_date.is_some()
+    {
         return refuse("ObjectLockMode and ObjectLockRetainUntilDate must be specified together.");
     }
     Ok(())
@@ -149,7 +149,10 @@ fn check_others(operation: &JobOperation) -> Checked {
     if let Some(checksum) = &operation.s3_compute_object_checksum
         && !running::is_known_checksum(checksum)
     {
-        return unavailable("this ChecksumAlgorithm and ChecksumType");
+        // In the words of S3; those of S3 Control are not known.
+        return refuse(
+            "The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.",
+        );
     }
     if let Some(invoke) = &operation.lambda_invoke {
         if invoke.function_arn.is_none() {
@@ -178,12 +181,6 @@ fn check_others(operation: &JobOperation) -> Checked {
                 "AccessControlPolicy must have either an access control list or a canned one.",
             );
         }
-    }
-    if let Some(retention) = &operation.s3_put_object_retention
-        && (retention.retention.event_hold.is_some()
-            || retention.retention.event_hold_duration.is_some())
-    {
-        return unavailable("S3PutObjectRetention with EventHold");
     }
     Ok(())
 }

@@ -3,74 +3,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use crc_fast::CrcAlgorithm::{Crc32Iscsi, Crc32IsoHdlc, Crc64Nvme};
+use fogbank_checksums::{Algorithm, Hasher};
 use fogbank_core::{Body, Fault, Principal};
-use md5::Md5;
 use serde_json::{Value, json};
-use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
 
 use super::Running;
 use super::work::Outcome;
-use crate::model::{
-    ComputeObjectChecksumAlgorithm as Algorithm, ComputeObjectChecksumType as Kind,
-    S3ComputeObjectChecksumOperation,
-};
+use crate::model::{ComputeObjectChecksumType as Kind, S3ComputeObjectChecksumOperation};
 use crate::store::Entry;
 
-/// A checksum in the making.
-enum Hasher {
-    Crc(crc_fast::Digest, usize),
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha256(Sha256),
-    Sha512(Sha512),
-}
-
-impl Hasher {
-    /// None for algorithms that are not there yet.
-    fn new(algorithm: Algorithm) -> Option<Hasher> {
-        Some(match algorithm {
-            Algorithm::Crc32 => Hasher::Crc(crc_fast::Digest::new(Crc32IsoHdlc), 4),
-            Algorithm::Crc32C => Hasher::Crc(crc_fast::Digest::new(Crc32Iscsi), 4),
-            Algorithm::Crc64Nvme => Hasher::Crc(crc_fast::Digest::new(Crc64Nvme), 8),
-            Algorithm::Md5 => Hasher::Md5(Md5::new()),
-            Algorithm::Sha1 => Hasher::Sha1(Sha1::new()),
-            Algorithm::Sha256 => Hasher::Sha256(Sha256::new()),
-            Algorithm::Sha512 => Hasher::Sha512(Sha512::new()),
-            Algorithm::Xxhash64 | Algorithm::Xxhash3 | Algorithm::Xxhash128 => return None,
-        })
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Hasher::Crc(state, _) => state.update(bytes),
-            Hasher::Md5(state) => state.update(bytes),
-            Hasher::Sha1(state) => state.update(bytes),
-            Hasher::Sha256(state) => state.update(bytes),
-            Hasher::Sha512(state) => state.update(bytes),
-        }
-    }
-
-    fn finish(self) -> Vec<u8> {
-        match self {
-            Hasher::Crc(state, len) => state.finalize().to_be_bytes()[8 - len..].to_vec(),
-            Hasher::Md5(state) => state.finalize().to_vec(),
-            Hasher::Sha1(state) => state.finalize().to_vec(),
-            Hasher::Sha256(state) => state.finalize().to_vec(),
-            Hasher::Sha512(state) => state.finalize().to_vec(),
-        }
-    }
-}
-
-/// Whether checksums of this algorithm and kind can be computed. AWS has no composite CRC-64.
+/// Whether there are checksums of this algorithm and kind. AWS has no composite CRC-64.
 pub(crate) fn is_known(operation: &S3ComputeObjectChecksumOperation) -> bool {
-    let (algorithm, kind) = meant(operation);
-    Hasher::new(algorithm).is_some() && (kind, algorithm) != (Kind::Composite, Algorithm::Crc64Nvme)
+    meant(operation) != (Algorithm::Crc64Nvme, Kind::Composite)
 }
 
 fn meant(operation: &S3ComputeObjectChecksumOperation) -> (Algorithm, Kind) {
-    let algorithm = operation.checksum_algorithm.unwrap_or(Algorithm::Crc64Nvme);
+    let named = operation.checksum_algorithm.and_then(|named| Algorithm::from_name(named.as_str()));
+    let algorithm = named.unwrap_or(Algorithm::Crc64Nvme);
     (algorithm, operation.checksum_type.unwrap_or(Kind::FullObject))
 }
 
@@ -98,7 +47,7 @@ pub(super) async fn compute(
                 r#"{{"checksum_base64":{},"etag":{},"checksumAlgorithm":{},"checksumType":{},"checksum_hex":{}}}"#,
                 text(&base64),
                 text(&e_tag),
-                text(algorithm.as_str()),
+                text(algorithm.name()),
                 text(kind.as_str()),
                 text(&hex)
             ))
@@ -122,11 +71,6 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn hasher(&self) -> Result<Hasher, Fault> {
-        Hasher::new(self.algorithm)
-            .ok_or_else(|| Fault::not_implemented("s3control", self.algorithm.as_str()))
-    }
-
     async fn get(&self, part: Option<u64>) -> Result<(Value, Body), Fault> {
         let mut input = json!({ "Bucket": self.entry.bucket, "Key": self.entry.key });
         if let Some(version) = &self.entry.version {
@@ -140,7 +84,7 @@ impl Reader<'_> {
     }
 
     async fn read(&self, mut body: Body) -> Result<Vec<u8>, Fault> {
-        let mut hasher = self.hasher()?;
+        let mut hasher = Hasher::new(self.algorithm);
         while let Some(piece) = body.next().await {
             let piece: Bytes = piece.map_err(Fault::internal)?;
             hasher.update(&piece);
@@ -154,7 +98,7 @@ impl Reader<'_> {
     }
 
     async fn composite(&self) -> Result<Found, Fault> {
-        let mut whole = self.hasher()?;
+        let mut whole = Hasher::new(self.algorithm);
         let (mut number, mut e_tags) = (1, Vec::new());
         loop {
             let (output, body) = self.get(Some(number)).await?;

@@ -125,6 +125,7 @@ const COPIED: &[(&str, &str)] = &[
     ("ChecksumAlgorithm", "ChecksumAlgorithm"),
     ("MetadataDirective", "MetadataDirective"),
     ("ModifiedSinceConstraint", "CopySourceIfModifiedSince"),
+    ("ObjectLockEventHold", "ObjectLockEventHold"),
     ("ObjectLockLegalHoldStatus", "ObjectLockLegalHoldStatus"),
     ("ObjectLockMode", "ObjectLockMode"),
     ("ObjectLockRetainUntilDate", "ObjectLockRetainUntilDate"),
@@ -133,6 +134,10 @@ const COPIED: &[(&str, &str)] = &[
     ("StorageClass", "StorageClass"),
     ("UnModifiedSinceConstraint", "CopySourceIfUnmodifiedSince"),
 ];
+
+/// The same of the duration of an event hold.
+const DURATION: &[(&str, &str)] =
+    &[("Days", "ObjectLockEventHoldDurationDays"), ("Years", "ObjectLockEventHoldDurationYears")];
 
 /// The same of its metadata.
 const METADATA: &[(&str, &str)] = &[
@@ -174,6 +179,7 @@ fn copied(copy: &S3CopyObjectOperation, entry: &Entry) -> Value {
     let mut input = json!({ "Bucket": bucket, "Key": key, "CopySource": source });
     let given = wire::to_json(copy as &dyn Struct);
     take_over(&given, COPIED, &mut input);
+    take_over(&given["ObjectLockEventHoldDuration"], DURATION, &mut input);
     let metadata = given.get("NewObjectMetadata").cloned().unwrap_or_default();
     let has_metadata = take_over(&metadata, METADATA, &mut input);
     if has_metadata && copy.metadata_directive.is_none() {

@@ -130,6 +130,14 @@ async fn acls_and_locks_are_put() {
         json!({"S3PutObjectRetention": {"BypassGovernanceRetention": true, "Retention": {
             "Mode": "GOVERNANCE", "RetainUntilDate": "2098-01-01T00:00:00Z",
         }}}),
+        json!({"S3PutObjectRetention": {"Retention": {
+            "Mode": "GOVERNANCE", "EventHold": "ON", "EventHoldDuration": {"Years": 2},
+        }}}),
+        json!({"S3PutObjectCopy": {
+            "TargetResource": "arn:aws:s3:::photos", "TargetKeyPrefix": "copy",
+            "ObjectLockMode": "COMPLIANCE", "ObjectLockEventHold": "ON",
+            "ObjectLockEventHoldDuration": {"Days": 7},
+        }}),
     ];
     for (number, operation) in operations.into_iter().enumerate() {
         let mut input = asked(operation, given.clone());
@@ -144,6 +152,14 @@ async fn acls_and_locks_are_put() {
     let lock = world.call("s3:GetObjectRetention", named).await.expect("retention");
     // The first day of 2098.
     assert_eq!(lock["Retention"]["RetainUntilDate"], 4_039_372_800_i64);
+    assert_eq!(lock["Retention"]["EventHold"], "ON");
+    assert_eq!(lock["Retention"]["EventHoldDuration"], json!({"Years": 2}));
+    let copy = json!({"Bucket": "photos", "Key": "copy/k"});
+    let copy = world.call("s3:HeadObject", copy).await.expect("a copy");
+    assert_eq!(
+        (&copy["ObjectLockEventHold"], &copy["ObjectLockEventHoldDurationDays"]),
+        (&json!("ON"), &json!(7))
+    );
 }
 
 #[tokio::test]
@@ -153,7 +169,17 @@ async fn checksums_are_computed_and_told() {
     let given = manifest(&world, "photos,k\n").await;
     let mut lines = String::new();
     // Check values of the algorithms, which are published for this text.
-    let algorithms = ["CRC32", "CRC32C", "CRC64NVME", "MD5", "SHA1", "SHA256"];
+    let algorithms = [
+        "CRC32",
+        "CRC32C",
+        "CRC64NVME",
+        "MD5",
+        "SHA1",
+        "SHA256",
+        "XXHASH64",
+        "XXHASH3",
+        "XXHASH128",
+    ];
     for (number, algorithm) in algorithms.into_iter().enumerate() {
         let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": algorithm}});
         let mut input = asked(operation, given.clone());
@@ -174,9 +200,13 @@ async fn checksums_are_computed_and_told() {
         photos,k,,succeeded,200,,"{""checksum_base64"":""JfnnlDI7RTiF9RgfG2JNCw=="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""MD5"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""25F9E794323B453885F5181F1B624D0B""}"
         photos,k,,succeeded,200,,"{""checksum_base64"":""98O8HYCOBHMq32eZZczDTKeuNEE="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""SHA1"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""F7C3BC1D808E04732ADF679965CCC34CA7AE3441""}"
         photos,k,,succeeded,200,,"{""checksum_base64"":""FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""SHA256"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""15E2B0D3C33891EBB0F1EF609EC419420C20E320CE94C65FBC8C3312448EB225""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""jLhB20DmroM="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""XXHASH64"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""8CB841DB40E6AE83""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""ctyxi2ehff8="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""XXHASH3"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""72DCB18B67A17DFF""}"
+        photos,k,,succeeded,200,,"{""checksum_base64"":""MxGUd+3l3NXpcWQnaB1YYA=="",""etag"":""25f9e794323b453885f5181f1b624d0b"",""checksumAlgorithm"":""XXHASH128"",""checksumType"":""FULL_OBJECT"",""checksum_hex"":""33119477EDE5DCD5E9716427681D5860""}"
         photos,k,,failed,400,InvalidRequest,A composite checksum can only be computed of an object that was uploaded in parts.
     "#]].assert_eq(&lines);
-    let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "XXHASH3"}});
+    let operation = json!({"S3ComputeObjectChecksum": {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "COMPOSITE"}});
     let refusal = super::super::refused(call(&world, "CreateJob", asked(operation, given)).await);
-    assert!(refusal.starts_with("NotImplemented: "), "{refusal}");
+    let expected = "InvalidRequest: The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.";
+    assert_eq!(refusal, expected);
 }
