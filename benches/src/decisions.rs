@@ -30,6 +30,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         local_authority: String::new(),
         has_legacy_buckets: false,
         allows_customer_keys: false,
+        s3_cache_bytes: 0,
     };
     let now = Timestamp::from_secs(1_767_225_600);
     let cloud = Cloud::new(Db::memory(), Clock::frozen(now), Ids::seeded(1), settings);

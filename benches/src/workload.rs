@@ -40,6 +40,10 @@ impl Workload {
             },
             Workload { name: "send-message", make: |host| spread(|n| send_message(host, n)) },
             Workload {
+                name: "get-object-64k",
+                make: |host| vec![s3(host, "GET", &object("64k"), &[])],
+            },
+            Workload {
                 name: "get-object-1m",
                 make: |host| vec![s3(host, "GET", &object("1m"), &[])],
             },
@@ -86,6 +90,7 @@ pub(crate) async fn set_up(authority: &str, workload: &Workload) -> anyhow::Resu
             for step in [
                 s3(authority, "PUT", &format!("/{BUCKET}"), &[]),
                 s3(authority, "PUT", &object("1k"), &[7; 1024]),
+                s3(authority, "PUT", &object("64k"), &[7; 64 << 10]),
                 s3(authority, "PUT", &object("1m"), &vec![7; 1 << 20]),
             ] {
                 expect_success(authority, &step).await?;

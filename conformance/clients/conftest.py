@@ -6,8 +6,10 @@ FOGBANK_BIN names the binary. Most tests share one server with its state in memo
 """
 
 import itertools
+import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -113,3 +115,16 @@ def names_below_localhost(monkeypatch):
         return resolve("127.0.0.1" if str(host).endswith(".localhost") else host, *arguments, **rest)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_below)
+
+
+@pytest.fixture
+def clock(binary, root):
+    """Runs `fogbank clock` and reads its answer."""
+
+    def clock(*arguments):
+        command = [binary, "clock", *arguments, "--json"]
+        done = subprocess.run(command, env=root.environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return clock

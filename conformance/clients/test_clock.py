@@ -29,19 +29,6 @@ def root(cloud):
     return Caller(cloud.endpoint, ACCOUNT, "test", "test")
 
 
-@pytest.fixture
-def clock(binary, root):
-    """Runs `fogbank clock` and reads its answer."""
-
-    def clock(*arguments):
-        command = [binary, "clock", *arguments, "--json"]
-        done = subprocess.run(command, env=root.environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return clock
-
-
 def status(url):
     """The status of an answer to a GET."""
     try:

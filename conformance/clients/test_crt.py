@@ -1,4 +1,4 @@
-"""SigV4A by botocore with the AWS Common Runtime, in an environment of its own (crt/requirements.txt)."""
+"""SigV4A and checksums by botocore with the AWS Common Runtime, in an environment of its own (crt/requirements.txt)."""
 
 import json
 import os
@@ -45,3 +45,14 @@ def test_what_the_common_runtime_signs_for_regions(root, python):
         "tables": [],
         "schemes": ["AWS4-ECDSA-P256-SHA256"],
     }, os.linesep + done.stderr
+
+
+def test_checksums_of_every_algorithm(root, python):
+    command = [python, "-W", "ignore", HERE / "checksums.py", f"sums-{root.account}"]
+    done = subprocess.run(command, env=root.environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    both, full = ["COMPOSITE", "FULL_OBJECT"], [["FULL_OBJECT"], "FULL_OBJECT"]
+    of_parts = [["COMPOSITE"], "COMPOSITE"]
+    hashes = {name: of_parts for name in ["MD5", "SHA1", "SHA256", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"]}
+    crcs = {name: [both, "COMPOSITE"] for name in ["CRC32", "CRC32C"]} | {"CRC64NVME": full}
+    assert json.loads(done.stdout) == crcs | hashes

@@ -50,6 +50,20 @@ def test_the_sdk_for_javascript(root, packages):
 
 
 @needs_node
+def test_checksums_by_the_sdk_for_javascript(root, packages):
+    command = ["node", "checksums.mjs", f"js-sums-{root.account}"]
+    done = subprocess.run(command, cwd=HERE, env=root.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    kinds = {name: "FULL_OBJECT" if name == "CRC64NVME" else "COMPOSITE" for name in seen}
+    assert {name: found[:2] for name, found in seen.items()} == {name: [True, kinds[name]] for name in seen}
+    # As xxHash's reference computes them.
+    assert [seen[name][2] for name in ("XXHASH64", "XXHASH3", "XXHASH128")] == [
+        "9q5iJSIUo4A=", "aPAD469leH8=", "f01ZSkFFZC9o8APjr2V4fw==",
+    ]  # fmt: skip
+
+
+@needs_node
 def test_cloudwatch_by_the_sdk_for_javascript(root, packages):
     command = ["node", "cloudwatch.mjs"]
     done = subprocess.run(command, cwd=HERE, env=root.environment(), capture_output=True, text=True, timeout=60)

@@ -1,6 +1,7 @@
 """S3 as boto3 uses it."""
 
 import base64
+import datetime
 import hashlib
 import io
 import json
@@ -366,6 +367,8 @@ def test_forms_upload_what_their_policy_allows(s3, bucket, size):
     answer = send(form["fields"])
     assert answer.status == 201, answer.data
     assert b"<Key>in/a b.bin</Key>" in answer.data
+    assert answer.headers["x-amz-server-side-encryption"] == "AES256"
+    assert answer.headers["x-amz-request-id"] and answer.headers["x-amz-id-2"]
     found = s3.get_object(Bucket=bucket, Key="in/a b.bin")
     assert found["Body"].read() == body
     assert found["Metadata"] == {"colour": "red"}
@@ -374,3 +377,31 @@ def test_forms_upload_what_their_policy_allows(s3, bucket, size):
     for changed in ({"x-amz-meta-colour": "blue"}, {"x-amz-meta-more": "m"}, {signature: "0"}):
         answer = send({**form["fields"], **changed})
         assert answer.status == 403, answer.data
+    policy = form["fields"]["policy"].encode()
+    assert b"<StringToSign>" + policy + b"</StringToSign><SignatureProvided>0</SignatureProvided>" in answer.data
+
+
+def test_forms_lock_what_they_upload(root, s3):
+    bucket = f"locked-{root.account}"
+    s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    until = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=1)
+    fields = {
+        "x-amz-object-lock-mode": "GOVERNANCE",
+        "x-amz-object-lock-retain-until-date": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    conditions = [{name: value} for name, value in fields.items()]
+    form = s3.generate_presigned_post(bucket, "locked", Fields=fields, Conditions=conditions)
+    parts = [*form["fields"].items(), ("file", ("a", b"body"))]
+    answer = urllib3.PoolManager().request("POST", form["url"], fields=parts)
+    assert answer.status == 204, answer.data
+    found = s3.head_object(Bucket=bucket, Key="locked", VersionId=answer.headers["x-amz-version-id"])
+    assert (found["ObjectLockMode"], found["ObjectLockRetainUntilDate"]) == ("GOVERNANCE", until)
+
+
+@pytest.mark.parametrize("value", ["Basic dTpw", "Bearer token"])
+def test_tokens_of_other_kinds_are_no_signatures(s3, bucket, value):
+    url = f"{s3.meta.endpoint_url}/{bucket}/k"
+    answer = urllib3.PoolManager().request("GET", url, headers={"Authorization": value})
+    assert answer.status == 400, answer.data
+    assert b"<Code>InvalidArgument</Code><Message>Unsupported Authorization Type</Message>" in answer.data
+    assert f"<ArgumentValue>{value}</ArgumentValue>".encode() in answer.data

@@ -13,7 +13,7 @@ def s3(root):
 
 @pytest.fixture
 def bucket(root, s3):
-    name = f"metadata.{root.account}"
+    name = f"meta-data.{root.account}"
     s3.create_bucket(Bucket=name)
     return name
 
@@ -36,7 +36,7 @@ def test_a_configuration_comes_and_goes(root, s3, bucket):
     assert told["DestinationResult"] == {
         "TableBucketType": "aws",
         "TableBucketArn": f"arn:aws:s3tables:us-east-1:{root.account}:bucket/aws-s3",
-        "TableNamespace": f"b_metadata_{root.account}",
+        "TableNamespace": f"b_meta-data_{root.account}",
     }
     journal = told["JournalTableConfigurationResult"]
     assert (journal["TableName"], journal["RecordExpiration"]) == ("journal", {"Expiration": "ENABLED", "Days": 10})
@@ -62,7 +62,7 @@ def test_tables_are_made_and_stay(root, s3, bucket):
     eventually(lambda: status(s3, bucket, "Journal") == "ACTIVE")
     arn = configured(s3, bucket)["JournalTableConfigurationResult"]["TableArn"]
     table = tables.get_table(tableArn=arn)
-    assert (table["name"], table["namespace"], table["type"]) == ("journal", [f"b_metadata_{root.account}"], "aws")
+    assert (table["name"], table["namespace"], table["type"]) == ("journal", [f"b_meta-data_{root.account}"], "aws")
     assert table["managedByService"] == "metadata.s3.amazonaws.com"
     # What is there already stays, and keeps another configuration from having it.
     s3.delete_bucket_metadata_configuration(Bucket=bucket)

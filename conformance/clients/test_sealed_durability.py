@@ -1,14 +1,18 @@
-"""What was acknowledged under a key of KMS is there, sealed, after `kill -9`."""
+"""What was acknowledged under a key of KMS, or under S3's own, is there, sealed, after `kill -9`."""
 
+import io
 import json
+import subprocess
 import threading
 import time
 
+import urllib3
+from fogbank_server import server_environment
 from support import Caller, allow, policy, receive_all
 
 TEXT = "correct horse battery staple"
 CONTEXT = {"of": "test"}
-KINDS = "secrets", "parameters", "ciphertexts", "objects", "events", "messages", "versions"
+KINDS = "secrets", "parameters", "ciphertexts", "objects", "managed", "events", "messages", "versions"
 TOPIC, QUEUE = (f"arn:aws:{service}:us-east-1:222200000010:sealed" for service in ("sns", "sqs"))
 SERVICES = ["logs.us-east-1.amazonaws.com", "sns.amazonaws.com"]
 PRINCIPALS = {"AWS": "arn:aws:iam::222200000010:root", "Service": SERVICES}
@@ -36,6 +40,8 @@ def write_until_killed(number, user, key, known):
                 Bucket="sealed", Key=name, Body=f"{TEXT} {name}".encode(),
                 ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
             known["objects"].append(name)
+            objects.put_object(Bucket="sealed", Key=f"managed-{name}", Body=f"{TEXT} {name}".encode())
+            known["managed"].append(name)
             event = {"timestamp": int(time.time() * 1000), "message": f"{TEXT} {name}"}
             logs.put_log_events(logGroupName="sealed", logStreamName=f"w{number}", logEvents=[event])
             known["events"].append((f"w{number}", event["message"]))
@@ -68,6 +74,10 @@ def check(user, known):
         assert opened["Plaintext"] == f"{TEXT} {name}".encode()
     for name in known["objects"]:
         read = objects.get_object(Bucket="sealed", Key=name)
+        assert read["Body"].read() == f"{TEXT} {name}".encode()
+    for name in known["managed"]:
+        read = objects.get_object(Bucket="sealed", Key=f"managed-{name}")
+        assert read["ServerSideEncryption"] == "AES256"
         assert read["Body"].read() == f"{TEXT} {name}".encode()
     logs = user.client("logs")
     for stream in {stream for stream, _ in known["events"]}:
@@ -115,6 +125,45 @@ def test_what_was_acknowledged_is_readable_after_a_kill(start):
     while not arrived >= expected:  # Some twice, perhaps; each must come once.
         arrived |= {message["Body"] for message in receive_all(user.client("sqs"), queue, 1)}
     cloud.stop()
-    for path in cloud.data.rglob("*"):
-        if path.is_file():
-            assert TEXT.encode() not in path.read_bytes(), f"{path} holds what should be sealed"
+    assert_sealed(cloud)
+
+
+def assert_sealed(cloud):
+    """No file of a cloud that has ended holds the text. Names lie open, which shows that the search finds what is there."""
+    files = [path for path in cloud.data.rglob("*") if path.is_file()]
+    assert any(b"sealed" in path.read_bytes() for path in files)
+    for path in files:
+        assert TEXT.encode() not in path.read_bytes(), f"{path} holds what should be sealed"
+
+
+def test_objects_lie_sealed_that_nobody_brought_a_key_for(start):
+    cloud = start()
+    user = Caller(cloud.endpoint, "222200000010", "222200000010", "test")
+    s3 = user.client("s3")
+    s3.create_bucket(Bucket="sealed")
+    small, large = TEXT.encode(), (TEXT * 700_000).encode()
+    s3.put_object(Bucket="sealed", Key="small", Body=small)
+    s3.put_object(Bucket="sealed", Key="middle", Body=small * 2_000)
+    s3.upload_fileobj(io.BytesIO(large), "sealed", "parts")
+    s3.copy({"Bucket": "sealed", "Key": "small"}, "sealed", "copy of small")
+    s3.copy({"Bucket": "sealed", "Key": "parts"}, "sealed", "copy of parts")
+    form = s3.generate_presigned_post("sealed", "form")
+    fields = form["fields"] | {"file": ("f", small * 1_000)}
+    assert urllib3.request("POST", form["url"], fields=fields).status == 204
+    known = {"small": small, "middle": small * 2_000, "parts": large, "copy of small": small,
+             "copy of parts": large, "form": small * 1_000}
+    cloud.stop()
+    assert_sealed(cloud)
+    cloud.start()
+    s3 = Caller(cloud.endpoint, "222200000010", "222200000010", "test").client("s3")
+    for key, body in known.items():
+        read = s3.get_object(Bucket="sealed", Key=key)
+        assert read["ServerSideEncryption"] == "AES256"
+        assert read["Body"].read() == body
+        part = s3.get_object(Bucket="sealed", Key=key, Range="bytes=5-20")
+        assert part["Body"].read() == body[5:21]
+    cloud.kill()
+    (cloud.data / "ROOT_KEY").write_text("00" * 32)
+    command = [cloud.binary, "start", "--listen", "127.0.0.1:0", "--data-dir", cloud.data]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=server_environment())
+    assert done.returncode != 0 and "is not the root key" in done.stderr, done.stderr

@@ -5,16 +5,11 @@ import io
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
-
-import boto3  # noqa: E402
-import pyarrow.orc  # noqa: E402
-import pyarrow.parquet  # noqa: E402
-from fogbank_server import Cloud  # noqa: E402
+import pyarrow.orc
+import pyarrow.parquet
+from served import served
 
 FIELDS = ["Size", "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded", "EncryptionStatus"]
 TYPES = {
@@ -80,16 +75,12 @@ def check(s3, form, read, versions):
 
 
 def main():
-    server = Cloud(sys.argv[1], Path(tempfile.mkdtemp(prefix="parquet-")), "--ephemeral")
-    server.start()
-    try:
-        s3 = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1",
-                          aws_access_key_id="test", aws_secret_access_key="test")  # fmt: skip
+    with served(sys.argv[1]) as (endpoint, s3):
         configure(s3)
         for number in range(500):
             s3.put_object(Bucket="photos", Key=f"é {number:03}", Body=b"x" * number)
         s3.delete_object(Bucket="photos", Key="é 007")
-        command = [sys.argv[1], "clock", "advance", "25h", "--endpoint", server.endpoint]
+        command = [sys.argv[1], "clock", "advance", "25h", "--endpoint", endpoint]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         versions = {}
         for page in s3.get_paginator("list_object_versions").paginate(Bucket="photos"):
@@ -97,8 +88,6 @@ def main():
                 versions[row["VersionId"]] = row
         for form, read in FORMATS.items():
             check(s3, form, read, versions)
-    finally:
-        server.stop()
 
 
 main()

@@ -6,16 +6,11 @@ import io
 import json
 import random
 import sys
-import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
-
-import boto3  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
-from botocore.exceptions import ClientError, EventStreamError  # noqa: E402
-from fogbank_server import Cloud  # noqa: E402
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError, EventStreamError
+from served import served
 
 ROWS = 20_000
 SCHEMA = pa.schema([
@@ -192,11 +187,7 @@ def check_refusals(s3):
 
 
 def main():
-    server = Cloud(sys.argv[1], Path(tempfile.mkdtemp(prefix="parquet-")), "--ephemeral")
-    server.start()
-    try:
-        s3 = boto3.client("s3", endpoint_url=server.endpoint, region_name="us-east-1",
-                          aws_access_key_id="test", aws_secret_access_key="test")  # fmt: skip
+    with served(sys.argv[1]) as (_, s3):
         s3.create_bucket(Bucket="tables")
         chance = random.Random(7)
         table = pa.table(
@@ -206,8 +197,6 @@ def main():
         check_shapes(s3, table)
         check_ranges(s3, table)
         check_refusals(s3)
-    finally:
-        server.stop()
 
 
 main()

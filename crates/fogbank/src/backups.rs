@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::admin_client::{self, AdminClient};
 use crate::cli::{BackupOptions, RestoreOptions};
 use crate::places::{self, Place};
+use crate::root_key;
 use crate::snapshots::fault;
 
 const PATH: &str = "/_fogbank/backup";
@@ -74,8 +75,13 @@ impl Write for Pieces {
 /// Runs `fogbank backup`.
 pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
     let client = AdminClient::new(&options.admin)?;
+    let head = options.with_root_key.as_deref().map(root_key::for_backup).transpose()?;
     let info = client.runtime.block_on(async {
         let body = client.http.download(PATH, &json!({ "snapshot": options.snapshot })).await?;
+        let body = match head {
+            None => body,
+            Some(head) => behind(head.into(), body),
+        };
         places::write(&options.to, options.s3_endpoint.as_deref(), body).await
     })?;
     admin_client::print(&options.admin, &show(&options.to, &info), |answer| {
@@ -84,11 +90,32 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A body behind a first piece.
+fn behind(head: bytes::Bytes, body: Body) -> Body {
+    let pieces = stream::unfold((Some(head), body), async |(head, mut body)| {
+        let piece = match head {
+            Some(head) => Ok(head),
+            None => body.next().await?,
+        };
+        Some((piece, (None, body)))
+    });
+    Body::stream(None, pieces)
+}
+
 /// Runs `fogbank restore`.
 pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<ExitCode> {
     let endpoint = options.s3_endpoint.as_deref();
     let info = places::read(&options.from, endpoint, |input| match &options.data_dir {
-        Some(target) => Ok(store::restore_backup(input, &store::Options::new(target))?),
+        Some(target) => {
+            let (key, mut input) = root_key::of_backup(input)?;
+            let info = store::restore_backup(&mut input, &store::Options::new(target))?;
+            if let Some(key) = key {
+                let path = target.join(root_key::FILE);
+                let failed = || format!("cannot create {}", path.display());
+                root_key::create(target, &path, &key).with_context(failed)?;
+            }
+            Ok(info)
+        }
         None => places::verify(input),
     })?;
     let answer = show(&options.from, &info);

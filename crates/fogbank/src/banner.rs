@@ -59,8 +59,10 @@ fn state(config: &Config) -> String {
         return "ephemeral: in memory, gone when the process ends".to_owned();
     }
     let directory = config.data_dir.display();
-    let Config { cache_mib, memtable_mib, .. } = config;
-    let memory = format!("cache {cache_mib} MiB, memtables of {memtable_mib} MiB");
+    let Config { cache_mib, memtable_mib, s3_cache_mib, .. } = config;
+    let memory = format!(
+        "cache {cache_mib} MiB, memtables of {memtable_mib} MiB, S3's cache {s3_cache_mib} MiB"
+    );
     match config.durability {
         Durability::Fsync => {
             format!("durable in {directory} (on disk before acknowledged); {memory}")

@@ -194,6 +194,10 @@ pub(crate) struct BackupOptions {
     /// Write this snapshot in place of the present state
     #[arg(long)]
     pub(crate) snapshot: Option<String>,
+    /// Put the root key into the backup, from this file (ROOT_KEY in the data directory, or what --root-key-file names):
+    /// who has the backup can then read everything in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with_root_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -262,6 +266,9 @@ pub(crate) struct StartOptions {
     /// What new buckets of S3 have [default: today]
     #[arg(long, value_enum)]
     pub(crate) s3_bucket_defaults: Option<BucketDefaults>,
+    /// Memory for objects of S3 that are read again and again, in MiB; 0 turns it off [default: 32]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) s3_cache_mib: Option<u32>,
     /// Directory of Python packages that functions find, as boto3 on AWS [default: none]
     #[arg(long, value_name = "DIR")]
     pub(crate) lambda_python_packages: Option<PathBuf>,

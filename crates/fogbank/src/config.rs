@@ -84,6 +84,7 @@ struct File {
     region: Option<String>,
     account: Option<String>,
     s3_bucket_defaults: Option<BucketDefaults>,
+    s3_cache_mib: Option<u32>,
     lambda_python_packages: Option<PathBuf>,
     cache_mib: Option<u32>,
     memtable_mib: Option<u32>,
@@ -107,6 +108,7 @@ const KEYS: &[&str] = &[
     "REGION",
     "ACCOUNT",
     "S3_BUCKET_DEFAULTS",
+    "S3_CACHE_MIB",
     "LAMBDA_PYTHON_PACKAGES",
     "CACHE_MIB",
     "MEMTABLE_MIB",
@@ -134,6 +136,8 @@ pub(crate) struct Config {
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) s3_bucket_defaults: BucketDefaults,
+    /// Memory for bodies of S3 that are read again and again.
+    pub(crate) s3_cache_mib: u32,
     pub(crate) lambda_python_packages: Option<PathBuf>,
     /// Memory for rows read from disk.
     pub(crate) cache_mib: u32,
@@ -206,6 +210,9 @@ impl Config {
                 "S3_BUCKET_DEFAULTS",
                 file.s3_bucket_defaults,
             )?,
+            s3_cache_mib: variable
+                .under(flags.s3_cache_mib, "S3_CACHE_MIB", file.s3_cache_mib)?
+                .unwrap_or(32),
             lambda_python_packages: variable.under(
                 flags.lambda_python_packages.clone(),
                 "LAMBDA_PYTHON_PACKAGES",

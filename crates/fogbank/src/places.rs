@@ -1,7 +1,8 @@
 //! Where backups lie: files, and objects of S3.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -95,7 +96,10 @@ async fn write_file(target: &Path, mut body: Body) -> anyhow::Result<SnapshotInf
     let unfinished = target.with_file_name(name);
     let context = || format!("cannot write {}", target.display());
     let written = async {
-        let mut file = File::create(&unfinished).with_context(context)?;
+        // It holds secrets, and maybe the key of all others.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut file = options.open(&unfinished).with_context(context)?;
         while let Some(piece) = body.next().await {
             io::Write::write_all(&mut file, &piece.map_err(ended)?).with_context(context)?;
         }
@@ -185,7 +189,8 @@ pub(crate) fn read<T: Send>(
 
 /// Checks that a stream is a whole backup, and nothing else.
 pub(crate) fn verify(input: &mut dyn Read) -> anyhow::Result<SnapshotInfo> {
-    let info = store::verify_backup(input).context("this is no whole backup")?;
+    let (_, mut input) = crate::root_key::of_backup(input)?;
+    let info = store::verify_backup(&mut input).context("this is no whole backup")?;
     let more = input.read(&mut [0]).context("cannot read to the end")?;
     anyhow::ensure!(more == 0, "there is more after the end of the backup");
     Ok(info)

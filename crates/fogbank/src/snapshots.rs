@@ -59,7 +59,13 @@ async fn save(cx: Cx, input: Value) -> Result<Value, Fault> {
 async fn load(cx: Cx, input: Value) -> Result<Value, Fault> {
     let name = required(&input, "name")?;
     let info = replace(cx, move |cx| {
-        cx.db().snapshots().load(&name, |tx| prepare(cx, tx), || replaced(cx))
+        let prepare = |tx: &mut store::WriteTx| {
+            if !cx.cloud().opens(tx)? {
+                return Err(store::Error::OtherRootKey(name.clone()));
+            }
+            prepare(cx, tx)
+        };
+        cx.db().snapshots().load(&name, prepare, || replaced(cx))
     });
     Ok(show(&info.await?))
 }
@@ -233,6 +239,7 @@ pub(crate) fn fault(error: store::Error) -> Fault {
         store::Error::NoSuchSnapshot(_) => ("NoSuchSnapshot", 404),
         store::Error::SnapshotExists(_) => ("SnapshotExists", 409),
         store::Error::SnapshotName(_) => ("InvalidName", 400),
+        store::Error::OtherRootKey(_) => ("OtherRootKey", 409),
         // The administrator may know what a user may not.
         store::Error::Corrupt { .. } => ("Corrupt", 500),
         _ => return Fault::from(error),

@@ -57,6 +57,7 @@ async fn serve(config: &Config, working_dir: PathBuf, begun: Instant) -> anyhow:
         local_authority: local_authority(address),
         has_legacy_buckets: config.s3_bucket_defaults == BucketDefaults::Before2023,
         allows_customer_keys: config.s3_bucket_defaults != BucketDefaults::Today,
+        s3_cache_bytes: u64::from(config.s3_cache_mib) << 20,
     };
     let cloud = Cloud::new(db.clone(), Clock::system(), Ids::random(), settings);
     cloud.recall_clock().context("the clock's row cannot be read")?;

@@ -130,6 +130,12 @@ pub enum Error {
          digits, dots, hyphens and underscores"
     )]
     SnapshotName(String),
+    /// A snapshot holds what another root key sealed than that of the present.
+    #[error(
+        "the snapshot {0} was sealed with another root key: start with the key under which it was saved \
+         (--root-key-file), then load it"
+    )]
+    OtherRootKey(String),
     /// The database was closed.
     #[error("the store is closed")]
     Closed,

@@ -57,7 +57,7 @@ mod table;
 mod tx;
 
 pub use apart::Apart;
-pub use blob::{BlobReader, BlobRef, BlobWriter, Blobs, Damaged, Scrubbed, Swept};
+pub use blob::{BlobId, BlobReader, BlobRef, BlobWriter, Blobs, Damaged, Scrubbed, Swept};
 pub use commit::CommitStep;
 pub use db::{Db, Durability, LazyView, Options};
 pub use error::Error;

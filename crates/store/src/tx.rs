@@ -18,6 +18,9 @@ pub const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 /// The most that one transaction may write, in bytes of keys and values.
 pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024 * 1024;
 
+/// Of how many removed rows on a stretch is worth being remembered.
+const MIN_VACATED_ROWS: usize = 16;
+
 /// Called for a row with its key and value; breaks to end a scan.
 pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
 
@@ -51,6 +54,9 @@ pub trait Write: Read {
 
     /// Removes the value under `key`, if there is one.
     fn delete(&mut self, key: &[u8]);
+
+    /// Says that the transaction has removed what lay in `start..end`: see [`Range::vacated`](crate::Range::vacated).
+    fn vacate(&mut self, start: &[u8], end: &[u8]) -> Result<(), Error>;
 
     /// Runs `hook` after the transaction is durable, and never if it is not. A hook only wakes somebody: it runs on
     /// the thread that commits, and a crash forgets it.
@@ -119,6 +125,8 @@ impl Read for ReadTx {
 pub(crate) struct Overlay {
     rows: BTreeMap<Bytes, Option<Bytes>>,
     bytes: usize,
+    /// Stretches in which a transaction left no row. A later one may have written there.
+    vacated: Vec<(Bytes, Bytes)>,
 }
 
 impl Overlay {
@@ -162,10 +170,28 @@ impl Overlay {
         self.rows.range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)))
     }
 
+    /// Notes that no row is left in `start..end`.
+    pub(crate) fn vacate(&mut self, start: Bytes, end: Bytes) {
+        match self.vacated.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => self.vacated.push((start, end)),
+        }
+    }
+
+    /// The stretches that were left empty, as far as none of these rows is in them.
+    pub(crate) fn vacated(&self) -> impl Iterator<Item = &(Bytes, Bytes)> {
+        self.vacated
+            .iter()
+            .filter(|(start, end)| self.range(start, end).all(|(_, value)| value.is_none()))
+    }
+
     pub(crate) fn absorb(&mut self, newer: Overlay) {
         if self.rows.is_empty() {
             *self = newer;
         } else {
+            for (start, end) in newer.vacated {
+                self.vacate(start, end);
+            }
             for (key, value) in newer.rows {
                 self.set(key, value);
             }
@@ -266,6 +292,21 @@ impl Write for WriteTx {
 
     fn delete(&mut self, key: &[u8]) {
         self.set(key, None);
+    }
+
+    fn vacate(&mut self, start: &[u8], end: &[u8]) -> Result<(), Error> {
+        // What was removed here is passed over without a look at what the engine keeps of it: its base has it still.
+        let mut left = None;
+        self.scan(start, end, false, &mut |key, _| {
+            left = Some(Bytes::copy_from_slice(key));
+            ControlFlow::Break(())
+        })?;
+        let end = left.unwrap_or_else(|| Bytes::copy_from_slice(end));
+        let removed = self.own.range(start, &end).take(MIN_VACATED_ROWS).count();
+        if removed == MIN_VACATED_ROWS {
+            self.own.vacate(Bytes::copy_from_slice(start), end);
+        }
+        Ok(())
     }
 
     fn on_commit(&mut self, hook: Hook) {

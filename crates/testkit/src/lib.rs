@@ -56,6 +56,7 @@ impl World {
             local_authority: "127.0.0.1:4566".to_owned(),
             has_legacy_buckets: false,
             allows_customer_keys: false,
+            s3_cache_bytes: 4 << 20,
         };
         let cloud = Cloud::new(db, clock, ids, settings);
         let mode = Mode::Dev { accept_any_credentials: false };

@@ -118,6 +118,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "the reference does not have it yet",
     ),
     ("s3:DeleteBucketReplication", "iam:PassRole", "no role is given away"),
+    ("s3:PutObject*", "s3:object-lock-event-hold", NEW),
+    ("s3:PutObject*", "s3:object-lock-event-hold-duration-days", NEW),
     (
         "s3:PutReplicationConfiguration",
         "s3:isReplicationPauseRequest",

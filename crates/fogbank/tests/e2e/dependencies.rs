@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-store", &[]),
     ("fogbank-compute", &[]),
     ("fogbank-md5", &[]),
+    ("fogbank-checksums", &[]),
     ("fogbank-select", &["fogbank-columns"]),
     ("fogbank-columns", &[]),
     ("fogbank-iceberg", &["fogbank-columns"]),
@@ -54,7 +55,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fogbank-accesspoints", &["fogbank-core"]),
     ("fogbank-tablebuckets", &["fogbank-core"]),
     ("fogbank-tasks", &["fogbank-core"]),
-    ("fogbank-gateway", &["fogbank-core", "fogbank-identity", "fogbank-sigv4"]),
+    (
+        "fogbank-gateway",
+        &["fogbank-core", "fogbank-checksums", "fogbank-identity", "fogbank-sigv4"],
+    ),
 ];
 
 /// What a service may use of ours besides core.
@@ -74,6 +78,8 @@ const SERVICE_EXTRAS: &[(&str, &str, &str)] = &[
     ("fogbank-s3", "fogbank-tablebuckets", "S3 serves the files of the tables"),
     ("fogbank-s3tables", "fogbank-tablebuckets", "S3 Tables writes the rows that S3 reads"),
     ("fogbank-s3", "fogbank-md5", "S3 alone makes ETags of bodies that stream"),
+    ("fogbank-s3", "fogbank-checksums", "S3 makes the checksums of objects"),
+    ("fogbank-s3control", "fogbank-checksums", "batch jobs make the checksums that S3 makes"),
     ("fogbank-s3", "fogbank-select", "S3 alone queries objects"),
     ("fogbank-s3", "fogbank-columns", "S3 writes inventories and the rows of its metadata tables"),
     ("fogbank-s3", "fogbank-iceberg", "S3 writes the tables of its metadata"),

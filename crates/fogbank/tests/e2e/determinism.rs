@@ -56,6 +56,7 @@ const EXCUSED: &[(&str, &str, &str)] = &[
     ("crates/gateway/src/server.rs", "tokio::", "sockets are not simulated"),
     ("crates/gateway/src/forms.rs", "Instant::now", "how long a call took is a metric"),
     ("crates/gateway/src/timer.rs", "Instant::now", "sockets are not simulated"),
+    ("crates/gateway/src/workers.rs", "thread::Builder", "sockets are not simulated"),
     ("crates/gateway/src/bodies.rs", "tokio::time::sleep", "sockets are not simulated"),
     ("crates/gateway/src/bodies.rs", "Instant::now", "how long a sender is awaited"),
     ("crates/gateway/src/readers.rs", "tokio::time::sleep", "sockets are not simulated"),

@@ -1,6 +1,7 @@
 //! The one end-to-end test program: the built binary from outside, and rules about the workspace.
 
 mod admin;
+mod chunks;
 mod clock;
 mod data;
 mod dependencies;

@@ -133,6 +133,35 @@ fn a_reset_leaves_an_empty_cloud() {
 }
 
 #[test]
+fn a_snapshot_is_loaded_under_its_root_key_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
+    let keys = ["07", "08"].map(|byte| {
+        std::fs::write(path(byte), byte.repeat(32)).expect("a key");
+        path(byte)
+    });
+    let start = |key: &str| Server::start(&["--data-dir", &path("state"), "--root-key-file", key]);
+    let server = start(&keys[0]);
+    fill(&server);
+    admin(&server, &["snapshot", "save", "first"]);
+    admin(&server, &["reset", "--yes"]);
+    drop(server);
+    // Nothing that is sealed is left but in the snapshot.
+    let server = start(&keys[1]);
+    sqs(&server, "CreateQueue", &json!({ "QueueName": "present" }));
+    let endpoint = format!("http://{}", server.authority);
+    let refused = fogbank(&["snapshot", "load", "first", "--endpoint", &endpoint]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("another root key"), "{said}");
+    let queues = sqs(&server, "ListQueues", &json!({}));
+    assert_eq!(queues["QueueUrls"].as_array().map(Vec::len), Some(1), "nothing has changed");
+    drop(server);
+    let server = start(&keys[0]);
+    admin(&server, &["snapshot", "load", "first"]);
+    assert!(has_objects(&server, "a"));
+}
+
+#[test]
 fn a_backup_makes_another_cloud() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
@@ -150,6 +179,10 @@ fn a_backup_makes_another_cloud() {
     assert!(restored.status.success(), "{restored:?}");
     let onto = fogbank(&["restore", &file, "--data-dir", &path("one")]);
     assert!(!onto.status.success(), "a directory with state is not touched");
+    let keyless = fogbank(&["start", "--listen", "127.0.0.1:0", "--data-dir", &path("two")]);
+    let said = String::from_utf8_lossy(&keyless.stderr).into_owned();
+    assert!(!keyless.status.success() && said.contains("ROOT_KEY is missing"), "{said}");
+    std::fs::copy(path("one/ROOT_KEY"), path("two/ROOT_KEY")).expect("the key is carried");
     let server = Server::durable(&directory.path().join("two"));
     assert!(has_objects(&server, "a"));
     let url = url
@@ -169,14 +202,19 @@ fn a_backup_makes_another_cloud() {
 }
 
 #[test]
-fn a_backup_may_lie_in_a_bucket() {
+fn a_backup_may_lie_in_a_bucket_and_hold_the_root_key() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (server, keeper) = (Server::ephemeral(), Server::ephemeral());
+    let key = directory.path().join("key");
+    std::fs::write(&key, "07".repeat(32)).expect("a key");
+    let key = key.to_str().expect("UTF-8");
+    let server = Server::start(&["--ephemeral", "--root-key-file", key]);
+    let keeper = Server::ephemeral();
     fill(&server);
     keeper.raw(&keeper.signed_request("PUT", "/backups", "s3", ""));
     let url = "s3://backups/cloud/today.backup";
     let bucket = ["--s3-endpoint", &format!("http://{}", keeper.authority)];
-    let backup = admin(&server, &[&["backup", url], &bucket[..]].concat());
+    let backup = ["backup", url, "--with-root-key", key];
+    let backup = admin(&server, &[&backup, &bucket[..]].concat());
     assert_eq!(backup["place"], url);
     let target = directory.path().join("restored");
     let target = target.to_str().expect("UTF-8");
@@ -184,6 +222,8 @@ fn a_backup_may_lie_in_a_bucket() {
     let restored = fogbank(&[&restore, &bucket[..]].concat());
     assert!(restored.status.success(), "{restored:?}");
     assert!(has_objects(&Server::start(&["--data-dir", target]), "a"));
+    let verified = fogbank(&[&["restore", url, "--verify"], &bucket[..]].concat());
+    assert!(verified.status.success(), "{verified:?}");
     let missing = fogbank(&[&["restore", "s3://backups/none", "--verify"], &bucket[..]].concat());
     let said = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert!(!missing.status.success() && said.contains("NoSuchKey"), "{said}");

@@ -40,7 +40,7 @@ pub(crate) use portable::{BlobHeader, Export, Import};
 pub use reader::BlobReader;
 use reader::Pins;
 use reference::BlobKey;
-pub use reference::BlobRef;
+pub use reference::{BlobId, BlobRef};
 use scrub::Scrubber;
 pub use scrub::{Damaged, Scrubbed};
 use segment::Segments;

@@ -29,6 +29,10 @@ pub(super) enum Place {
     File { id: u64, len: u64, crc: u64 },
 }
 
+/// Names a blob for good: no other one of its database has this name, ever.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlobId(BlobKey);
+
 /// How the store's own tables name a blob that is not inline: kind, file, offset.
 pub(super) type BlobKey = (u8, u64, u64);
 
@@ -81,6 +85,12 @@ impl BlobRef {
             Place::Inline(body) => Some(body),
             _ => None,
         }
+    }
+
+    /// What names the blob for good, unless the reference holds the bytes itself. The bytes under a name never change, and
+    /// neither a file nor an extent of one is used twice.
+    pub fn id(&self) -> Option<BlobId> {
+        self.place.key().map(BlobId)
     }
 
     /// The CRC-64/NVME of the bytes, which is the default checksum of S3 as well.

@@ -1,8 +1,8 @@
 //! Stretches of keys without a row: where many rows were removed, the engine goes through what is left of each until its
 //! files are merged, and whoever lists what lay there would pay for all that is gone.
 //!
-//! A stretch is noted when a scan was slow to find the next row, so that it costs nothing where nothing is gone. It is
-//! kept until a commit writes a row into it, before that commit's view exists; so a view that is not older than the note
+//! A stretch is noted when a scan was slow to find the next row, so that it costs nothing where nothing is gone, or when
+//! a transaction says that it has removed all rows of one. It is kept until a commit writes a row into it, before that commit's view exists; so a view that is not older than the note
 //! sees no row there. Whether a scan was slow decides what is noted, and never what a view sees.
 
 use std::collections::BTreeMap;
@@ -85,7 +85,6 @@ impl Gaps {
         // A commit that begins its generation after this look finds the note after this lock.
         let newest = now();
         let mut gap = Gap { end, watched: newest, seen: (newest == seen).then_some(seen) };
-        let mut start = start;
         // Who looked while others wrote has to be told that they wrote elsewhere: by a note of an earlier look.
         let before = gaps.range::<Bytes, _>((Unbounded, Included(&start))).next_back();
         if let Some((_, known)) = before
@@ -96,20 +95,21 @@ impl Gaps {
             gap.watched = known.watched;
             gap.seen = Some(seen);
         }
-        if gap.seen.is_some() {
-            start = join(&mut gaps, start, &mut gap);
-        }
-        clear(&mut gaps, &start, &gap.end);
-        if gaps.len() >= MAX_GAPS {
-            let oldest = gaps.iter().min_by_key(|(_, gap)| gap.watched).map(|(key, _)| key.clone());
-            oldest.map(|key| gaps.remove(&key));
-        }
-        gaps.insert(start, gap);
+        insert(&mut gaps, start, gap);
     }
 
-    /// Forgets stretches into which a batch writes. To be called when its generation has begun, and before a view of it
-    /// is taken.
-    pub(super) fn forget(&self, batch: &Overlay) {
+    /// Forgets stretches into which a batch writes, and notes those that it leaves empty. To be called when its
+    /// generation has begun, and before a view of it is taken.
+    pub(super) fn turn(&self, batch: &Overlay, generation: u64) {
+        self.forget(batch);
+        for (start, end) in batch.vacated() {
+            let gap = Gap { end: end.clone(), watched: generation, seen: Some(generation) };
+            insert(&mut self.gaps.lock(), start.clone(), gap);
+            self.any.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn forget(&self, batch: &Overlay) {
         if !self.any.load(Ordering::SeqCst) {
             return;
         }
@@ -139,6 +139,19 @@ pub(super) fn after(key: &[u8]) -> Bytes {
     behind.extend_from_slice(key);
     behind.push(0);
     behind.into()
+}
+
+/// Puts a stretch in its place, and forgets the one for which nobody has looked for longest if there are too many.
+fn insert(gaps: &mut BTreeMap<Bytes, Gap>, mut start: Bytes, mut gap: Gap) {
+    if gap.seen.is_some() {
+        start = join(gaps, start, &mut gap);
+    }
+    clear(gaps, &start, &gap.end);
+    if gaps.len() >= MAX_GAPS {
+        let oldest = gaps.iter().min_by_key(|(_, gap)| gap.watched).map(|(key, _)| key.clone());
+        oldest.map(|key| gaps.remove(&key));
+    }
+    gaps.insert(start, gap);
 }
 
 /// Takes in the known stretches that touch this one; returns where it begins then.
@@ -233,9 +246,29 @@ mod tests {
                     false => rows.remove(&key(*n)),
                 };
             }
+            self.turn(rows, &batch);
+        }
+
+        /// A transaction that removes all of a stretch and says so, and one that writes behind it, in one group.
+        fn vacate(&self, from: u8, to: u8, behind: &[u8]) {
+            let mut batch = Overlay::default();
+            let mut rows = Rows::clone(&self.rows.lock());
+            for n in from..to {
+                batch.set(key(n), None);
+                rows.remove(&key(n));
+            }
+            batch.vacate(key(from), key(to));
+            for n in behind {
+                batch.set(key(*n), Some(Bytes::from_static(b"row")));
+                rows.insert(key(*n));
+            }
+            self.turn(rows, &batch);
+        }
+
+        fn turn(&self, rows: Rows, batch: &Overlay) {
             *self.rows.lock() = Arc::new(rows);
-            self.generation.fetch_add(1, Ordering::SeqCst);
-            self.gaps.forget(&batch);
+            let generation = self.generation.fetch_add(1, Ordering::SeqCst) + 1;
+            self.gaps.turn(batch, generation);
         }
 
         fn view(&self) -> ModelView {
@@ -293,6 +326,7 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Commit(Vec<(u8, bool)>),
+        Vacate { from: u8, to: u8, behind: Vec<u8> },
         Open,
         Scan { view: usize, from: u8, to: u8, reverse: bool },
     }
@@ -301,6 +335,8 @@ mod tests {
         prop_oneof![
             2 => prop::collection::vec((0..100u8, prop::bool::weighted(0.3)), 1..8)
                 .prop_map(Step::Commit),
+            1 => (0..100u8, 1..30u8, prop::collection::vec(0..130u8, 0..3))
+                .prop_map(|(from, len, behind)| Step::Vacate { from, to: from + len, behind }),
             1 => Just(Step::Open),
             4 => (0..4usize, 0..100u8, 0..100u8, any::<bool>())
                 .prop_map(|(view, from, to, reverse)| Step::Scan { view, from, to, reverse }),
@@ -316,6 +352,10 @@ mod tests {
                 match step {
                     Step::Commit(changes) => {
                         model.commit(&changes);
+                        views.push(model.view());
+                    }
+                    Step::Vacate { from, to, behind } => {
+                        model.vacate(from, to, &behind);
                         views.push(model.view());
                     }
                     Step::Open => views.push(model.view()),
