@@ -93,21 +93,8 @@ impl DiskEngine {
             drop(database);
             Ok(())
         })?;
-        let ends = journal::ends(&path);
-        let directory = Arc::new(directory);
-        let start =
-            || DiskEngine::start(directory.clone(), path.clone(), cache_bytes, memtable_bytes);
-        let engine = match start() {
-            Err(error @ Error::Corrupt { .. }) => {
-                if !journal::cut_torn_end(&path, survives)? {
-                    return Err(error);
-                }
-                start()?
-            }
-            other => other?,
-        };
-        journal::tell_of_loss(&ends);
-        Ok(engine)
+        journal::cut_torn_end(&path, survives)?;
+        DiskEngine::start(Arc::new(directory), path, cache_bytes, memtable_bytes)
     }
 
     fn start(

@@ -1,20 +1,20 @@
-//! The end of the engine's journal after a power cut.
+//! The engine's journal, looked through before the engine opens.
 //!
-//! A batch is several blocks, which reach the disk in any order. A power cut may leave the last one with a hole in its
-//! middle and its end in place; the engine finds a checksum that does not match and refuses to open. Such a batch was
-//! not acknowledged, so that it is cut off here. Nothing valid follows it, because every batch is synced before the next
-//! one is written. Where something does follow, a disk has damaged what was acknowledged, and nothing is cut off unless
-//! batches need not be synced.
+//! A batch is several blocks, which reach the disk in any order. A power cut may leave the last one with a hole anywhere,
+//! a kill may leave its beginning. Such a batch was not acknowledged, so that it is cut off here. Nothing valid follows it,
+//! because every batch is synced before the next one is written. Where something does follow, a disk has damaged what was
+//! acknowledged, and nothing is cut off unless batches need not be synced.
 //!
-//! A batch that is simply not finished the engine drops by itself, without a word; that is said here.
+//! The engine does not look so closely. Of some damage it would say that it cannot open, and before other damage it would
+//! end the journal without a word, whatever follows; it never meets either.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{SeekFrom, seek};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Survives;
 use crate::Error;
@@ -29,123 +29,141 @@ const CLEAR: u8 = 4;
 const START_BYTES: usize = 13;
 const ITEM_BYTES: usize = 21;
 const CLEAR_BYTES: usize = 9;
+const END_BYTES: usize = 13;
 const END_MAGIC: &[u8] = b"FJL\x03";
 
-/// Where the data of each journal in a folder ends. One that cannot be read is left to the engine to complain about.
-pub(super) fn ends(folder: &Path) -> Vec<(PathBuf, u64)> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.flatten().map(|entry| entry.path());
-    paths
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
-        .filter_map(|path| end(&path).ok().map(|end| (path, end)))
-        .collect()
-}
-
-/// Cuts off a batch at the end of the journals that is not whole, and says whether there was one.
+/// Cuts off a batch at the end of the journals in a folder that is not whole.
 ///
 /// Fails if whole batches follow it, unless those need not survive a power cut: then they go as well, since what came
 /// first must not be missing before what came later.
-pub(super) fn cut_torn_end(folder: &Path, survives: Survives) -> Result<bool, Error> {
-    let mut paths: Vec<(u64, PathBuf)> = ends(folder)
-        .into_iter()
-        .filter_map(|(path, _)| Some((path.file_stem()?.to_str()?.parse().ok()?, path)))
-        .collect();
-    paths.sort_unstable();
-    let mut torn: Option<(PathBuf, usize)> = None;
-    for (_, path) in paths {
+pub(super) fn cut_torn_end(folder: &Path, survives: Survives) -> Result<(), Error> {
+    let mut torn: Option<(PathBuf, u64)> = None;
+    for path in journals(folder)? {
         let failed = |error| Error::io(format!("reading {}", path.display()), error);
+        let (whole, end) = look_through(&path).map_err(failed)?;
+        let cut = if torn.is_some() { 0 } else { whole };
+        if cut >= end {
+            continue;
+        }
         let bytes = fs::read(&path).map_err(failed)?;
-        let (from, at) = match &torn {
-            None => {
-                let valid = valid_bytes(&bytes);
-                if bytes[valid..].iter().all(|byte| *byte == 0) {
-                    continue;
-                }
-                torn = Some((path.clone(), valid));
-                (valid + 1, valid)
-            }
-            Some(_) => (0, 0),
-        };
-        if has_batch(&bytes[from..]) && survives == Survives::PowerCut {
-            let (path, at) = torn.unwrap_or((path, at));
+        let from = if torn.is_some() { 0 } else { whole as usize + 1 };
+        let (damaged, at) = torn.get_or_insert((path.clone(), whole));
+        if survives == Survives::PowerCut && has_batch(&bytes[from..]) {
             let why = format!(
                 "it is damaged at byte {at}, and acknowledged transactions follow: restore the directory from a \
                  backup, or start once with --durability buffered to lose what follows the damage"
             );
-            return Err(Error::corrupt(path.display().to_string(), why));
+            return Err(Error::corrupt(damaged.display().to_string(), why));
         }
-        let cut = File::options().write(true).open(&path).and_then(|file| {
-            file.set_len(at as u64)?;
+        let done = File::options().write(true).open(&path).and_then(|file| {
+            file.set_len(cut)?;
             file.sync_all()
         });
-        cut.map_err(|error| Error::io(format!("cutting {}", path.display()), error))?;
-        let (path, dropped) = (path.display(), bytes.len() - at);
-        tracing::warn!(%path, at, dropped, "a torn write at the end of the journal was cut off");
+        done.map_err(|error| Error::io(format!("cutting {}", path.display()), error))?;
+        let (path, dropped) = (path.display(), end - cut);
+        tracing::warn!(%path, at = cut, dropped, "a torn write at the end of the journal was cut off");
     }
-    Ok(torn.is_some())
+    Ok(())
 }
 
-/// Where the first batch begins that is not whole.
-fn valid_bytes(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(len) = batch_bytes(&bytes[at..]) {
-        at += len;
+/// The journals of a folder, the oldest first.
+fn journals(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |error| Error::io(format!("listing {}", folder.display()), error);
+    let mut found: Vec<(u64, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_suffix(".jnl")?.parse().ok());
+        found.extend(number.map(|number| (number, path)));
     }
-    at
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Where the first batch of a journal begins that is not whole, and where its data ends: the same place if all are.
+fn look_through(path: &Path) -> io::Result<(u64, u64)> {
+    let mut reader = BufReader::with_capacity(CHUNK_BYTES as usize, File::open(path)?);
+    let mut whole = 0;
+    while let Some(len) = batch_bytes(&mut reader)? {
+        whole += len;
+    }
+    Ok((whole, end(reader.get_ref())?))
 }
 
 /// Whether a whole batch begins anywhere.
 fn has_batch(bytes: &[u8]) -> bool {
-    (0..bytes.len()).any(|at| bytes[at] == START && batch_bytes(&bytes[at..]).is_some())
+    let begins =
+        |at: usize| bytes[at] == START && matches!(batch_bytes(&mut &bytes[at..]), Ok(Some(_)));
+    (0..bytes.len()).any(begins)
 }
 
-/// The length of the batch that the bytes begin with, if it is whole.
-fn batch_bytes(bytes: &[u8]) -> Option<usize> {
-    let number = |at: usize, len: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at + len)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
-    };
-    if *bytes.first()? != START {
-        return None;
+/// The length of the batch that comes next, if it is whole.
+fn batch_bytes(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
+    match read_batch(reader) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        read => read,
     }
-    let items = number(1, 4)?;
-    let mut at = START_BYTES;
-    for _ in 0..items {
-        at += match *bytes.get(at)? {
-            ITEM => ITEM_BYTES + number(at + 11, 2)? + number(at + 17, 4)?,
-            CLEAR => CLEAR_BYTES,
-            _ => return None,
+}
+
+fn read_batch(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
+    let mut start = [0; START_BYTES];
+    reader.read_exact(&mut start)?;
+    if start[0] != START {
+        return Ok(None);
+    }
+    let mut sum = Xxh3::new();
+    let mut len = START_BYTES as u64;
+    for _ in 0..number(&start[1..5]) {
+        let mut item = [0; ITEM_BYTES];
+        reader.read_exact(&mut item[..1])?;
+        let (bytes, follow) = match item[0] {
+            ITEM => {
+                reader.read_exact(&mut item[1..])?;
+                (ITEM_BYTES, number(&item[11..13]) + number(&item[17..]))
+            }
+            CLEAR => {
+                reader.read_exact(&mut item[1..CLEAR_BYTES])?;
+                (CLEAR_BYTES, 0)
+            }
+            _ => return Ok(None),
         };
+        sum.update(&item[..bytes]);
+        add(&mut sum, reader, follow)?;
+        len += bytes as u64 + follow;
     }
-    if *bytes.get(at)? != END || bytes.get(at + 9..at + 13)? != END_MAGIC {
-        return None;
-    }
-    let checksum = u64::from_le_bytes(bytes.get(at + 1..at + 9)?.try_into().ok()?);
-    (xxh3_64(bytes.get(START_BYTES..at)?) == checksum).then_some(at + 13)
+    let mut end = [0; END_BYTES];
+    reader.read_exact(&mut end)?;
+    let is_whole = end[0] == END && number(&end[1..9]) == sum.digest() && end[9..] == *END_MAGIC;
+    Ok(is_whole.then_some(len + END_BYTES as u64))
 }
 
-/// Compares the journals with what they were before the engine read them.
-pub(super) fn tell_of_loss(before: &[(PathBuf, u64)]) {
-    for (path, end) in before {
-        // A journal that is not needed any more is removed.
-        let Ok(len) = fs::metadata(path).map(|data| data.len()) else { continue };
-        if let Some(dropped) = end.checked_sub(len).filter(|dropped| *dropped > 0) {
-            let path = path.display();
-            tracing::warn!(
-                %path,
-                dropped,
-                "the end of the journal was not whole and was dropped; after a power cut or a kill that is a write \
-                 that was not acknowledged, else the disk has damaged the file and acknowledged writes are lost"
-            );
+/// Adds the next bytes, and says that the file ended if there are fewer.
+fn add(sum: &mut Xxh3, reader: &mut impl BufRead, mut len: u64) -> io::Result<()> {
+    while len > 0 {
+        let bytes = reader.fill_buf()?;
+        let count = len.min(bytes.len() as u64) as usize;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        sum.update(&bytes[..count]);
+        reader.consume(count);
+        len -= count as u64;
     }
+    Ok(())
+}
+
+/// A number that lies with its lowest byte first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The end of the data: a journal is made longer than what is in it.
-fn end(path: &Path) -> io::Result<u64> {
-    let file = File::open(path)?;
+fn end(file: &File) -> io::Result<u64> {
     let len = file.metadata()?.len();
-    let mut end = seek(&file, SeekFrom::Hole(0)).unwrap_or(len).min(len);
+    let mut end = seek(file, SeekFrom::Hole(0)).unwrap_or(len);
+    while let Ok(data) = seek(file, SeekFrom::Data(end)) {
+        end = seek(file, SeekFrom::Hole(data)).unwrap_or(len);
+    }
     let mut chunk = vec![0; CHUNK_BYTES as usize];
     while end > 0 {
         let start = end.saturating_sub(CHUNK_BYTES);
@@ -187,7 +205,7 @@ mod tests {
         }
         db.close().unwrap();
         drop(db);
-        let journal = ends(&folder.path().join("rows")).remove(0).0;
+        let journal = journals(&folder.path().join("rows")).unwrap().remove(0);
         (folder, journal)
     }
 
@@ -218,6 +236,69 @@ mod tests {
         assert_eq!(rows(&Db::open(&Options::new(folder.path())).unwrap()), [0, 1, 7]);
     }
 
+    /// Where the batches of a journal begin.
+    fn batches(bytes: &[u8]) -> Vec<usize> {
+        let (mut rest, mut found) = (bytes, Vec::new());
+        loop {
+            let at = bytes.len() - rest.len();
+            if batch_bytes(&mut rest).unwrap().is_none() {
+                return found;
+            }
+            found.push(at);
+        }
+    }
+
+    /// A block may end within any field of a batch, also between two that say the same.
+    #[test]
+    fn a_hole_may_begin_and_end_within_any_field() {
+        let (folder, journal) = three_rows();
+        let whole = fs::read(&journal).unwrap();
+        let last = *batches(&whole).last().unwrap();
+        let fields = START_BYTES + ITEM_BYTES + 32;
+        let holes = (0..fields).flat_map(|at| [(at, at + 4096), (0, at)]);
+        for (from, to) in holes.filter(|(from, to)| from < to) {
+            let mut torn = whole.clone();
+            torn[last + from..last + to].fill(0);
+            fs::write(&journal, torn).unwrap();
+            let db = Db::open(&Options::new(folder.path())).unwrap();
+            assert_eq!(rows(&db), [0, 1], "a hole from {from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_batch_that_was_not_written_to_its_end_is_cut_off() {
+        let (folder, journal) = three_rows();
+        let whole = fs::read(&journal).unwrap();
+        let last = *batches(&whole).last().unwrap();
+        let len = end(&File::open(&journal).unwrap()).unwrap() as usize;
+        for at in [last + 1, last + START_BYTES + 1, last + 5000, len - END_BYTES, len - 1] {
+            fs::write(&journal, &whole[..at]).unwrap();
+            assert_eq!(rows(&Db::open(&Options::new(folder.path())).unwrap()), [0, 1], "{at}");
+        }
+    }
+
+    /// The engine would take any of these for the end of what was written.
+    #[test]
+    fn damage_that_looks_like_an_end_is_refused_if_acknowledged_transactions_follow() {
+        let (folder, journal) = three_rows();
+        let whole = fs::read(&journal).unwrap();
+        let begins = batches(&whole);
+        let middle = begins[begins.len() - 2];
+        for at in [
+            middle,
+            middle + START_BYTES,
+            middle + START_BYTES + 17,
+            begins[begins.len() - 1] - END_BYTES,
+        ] {
+            let mut damaged = whole.clone();
+            damaged[at] = 0xee;
+            fs::write(&journal, &damaged).unwrap();
+            let error = Db::open(&Options::new(folder.path())).unwrap_err().to_string();
+            assert!(error.contains("acknowledged transactions follow"), "{at}: {error}");
+            assert!(fs::read(&journal).unwrap() == damaged);
+        }
+    }
+
     #[test]
     fn damage_before_acknowledged_transactions_is_refused_and_left_alone() {
         let (folder, journal) = three_rows();
@@ -234,10 +315,13 @@ mod tests {
     fn the_end_is_where_the_zeros_begin() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("0.jnl");
-        let mut file = File::create(&path).unwrap();
+        let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         file.write_all(&[7; 100_000]).unwrap();
         file.set_len(10 << 20).unwrap();
+        assert_eq!(end(&file).unwrap(), 100_000);
+        file.write_all_at(&[7], 5 << 20).unwrap();
+        assert_eq!(end(&file).unwrap(), (5 << 20) + 1);
         fs::write(folder.path().join("other"), "x").unwrap();
-        assert_eq!(ends(folder.path()), [(path, 100_000)]);
+        assert_eq!(journals(folder.path()).unwrap(), [path]);
     }
 }
