@@ -4,14 +4,18 @@
 //! to batch jobs of S3 Control. It has the tags of buckets for the same reason, since either service sets them, and the rows of
 //! Access Grants, whose ARNs are S3's. Nothing else may depend on this crate.
 
+mod actions;
 mod bucket_tags;
+mod conditions;
 mod grants;
 mod policies;
 mod scopes;
 #[cfg(test)]
 mod tests;
 
+pub use actions::check_actions;
 pub use bucket_tags::{BUCKET_TAGS, BUCKETS, Bucket, Tags};
+pub use conditions::check_conditions;
 use fogbank_core::store::{self, Error, Read, Table, TableLabel, decode_fields, row};
 use fogbank_core::{Arn, WriteTx};
 pub use grants::{

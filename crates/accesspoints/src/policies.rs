@@ -49,7 +49,7 @@ pub fn is_public(policy: &str) -> bool {
     })
 }
 
-fn statements(value: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn statements(value: &Value) -> impl Iterator<Item = &Value> {
     match value {
         Value::Array(statements) => statements.iter(),
         one => std::slice::from_ref(one).iter(),
@@ -66,7 +66,7 @@ fn is_everybody(principal: &Value) -> bool {
     }
 }
 
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(value: &Value) -> impl Iterator<Item = &str> {
     statements(value).filter_map(Value::as_str)
 }
 

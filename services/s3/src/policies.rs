@@ -133,7 +133,11 @@ pub(crate) fn put(
             let arn = directory::arn(&bucket.region, &bucket.account, name);
             check(&input.policy, |document| points::check_directory(document, &arn))?;
         }
-        false => check(&input.policy, |document| points::check(document, &bucket_arn(name)))?,
+        false => check(&input.policy, |document| {
+            points::check(document, &bucket_arn(name))?;
+            points::check_actions(&input.policy, &bucket_arn(name))?;
+            points::check_conditions(&input.policy)
+        })?,
     }
     if is_public(&input.policy) && access_points::blocks(tx, &bucket)?.block_policy {
         let (caller, arn) = (&tx.request().principal.arn, bucket_arn(name));

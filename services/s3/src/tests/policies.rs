@@ -36,6 +36,20 @@ async fn policies_come_back_as_they_were_put() {
         let outcome = call(&world, "PutBucketPolicy", json!({"Policy": policy})).await;
         assert_eq!(refused(outcome), "MalformedPolicy: Policy has invalid resource", "{resource}");
     }
+    let policy = allowing(json!({"AWS": "111111111111"}), "s3:ListBucket", "arn:aws:s3:::photos/*");
+    let outcome = call(&world, "PutBucketPolicy", json!({"Policy": policy})).await;
+    assert_eq!(
+        refused(outcome),
+        "MalformedPolicy: Action does not apply to any resource(s) in statement"
+    );
+    let policy = policy.replace("photos/*", "photos");
+    let with = |key: &str| {
+        let condition = format!(r#""Condition":{{"StringEquals":{{"{key}":"a"}}}},"Effect""#);
+        policy.replace(r#""Effect""#, &condition)
+    };
+    let outcome = call(&world, "PutBucketPolicy", json!({"Policy": with("s3:suffix")})).await;
+    assert_eq!(refused(outcome), "MalformedPolicy: Policy has an invalid condition key");
+    call(&world, "PutBucketPolicy", json!({"Policy": with("s3:prefix")})).await.expect("set");
     let policy = allowing(json!({"AWS": "111111111111"}), "s3:*", "arn:aws:s3:::photos*");
     call(&world, "PutBucketPolicy", json!({"Policy": policy})).await.expect("set");
 }
