@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use fogbank_core::{ReadTx, Tx, WriteTx, page};
+use fogbank_core::wire::Struct;
+use fogbank_core::{Access, Fault, ReadTx, Request, Tx, WriteTx, page};
 
-use crate::access::bucket_arn;
+use crate::access::{self, bucket_arn};
 use crate::acls;
 use crate::directory;
 use crate::encryption;
@@ -15,6 +16,7 @@ use crate::model::{
     DeleteBucketOutput, GetBucketLocationInput, GetBucketLocationOutput, HeadBucketInput,
     HeadBucketOutput, ListBucketsInput, ListBucketsOutput, Owner,
 };
+use crate::namespaces;
 use crate::rules;
 use crate::store::{
     self, Acl, AclPermission, BUCKETS, Bucket, DefaultEncryption, Ownership, PublicAccess,
@@ -55,6 +57,7 @@ pub(crate) fn create(
     let has_lock = input.object_lock_enabled_for_bucket == Some(true);
     let configuration = input.create_bucket_configuration.unwrap_or_default();
     let (region, location) = place(tx.region(), configuration.location_constraint)?;
+    namespaces::check(name, input.bucket_namespace.as_deref(), (tx.account(), &region))?;
     let tags = rules::pairs(configuration.tags.unwrap_or_default());
     rules::check_bucket_tags(&tags)?;
     let output = CreateBucketOutput {
@@ -208,9 +211,29 @@ pub(crate) fn remove(tx: &mut WriteTx<'_>, name: &str, bucket: &Bucket) -> Resul
     Ok(())
 }
 
+/// `s3:ListBucket`, without which one learns where the bucket is nevertheless: "calls to the HeadBucket operation always
+/// return the bucket's location through an HTTP response header, whether access to the bucket is authorized or not"
+/// (GetBucketLocation in the API Reference).
+pub(crate) fn head_access(_: &Request, input: &dyn Struct) -> Result<Access, Fault> {
+    let located = |tx: &ReadTx<'_>, input: &dyn Struct, refusal| {
+        located(tx, input.text("Bucket").unwrap_or_default(), refusal)
+    };
+    Ok(access::bucket_to("s3:ListBucket", input)?.explained(located))
+}
+
+/// A refusal that tells the region of the bucket.
+fn located(tx: &ReadTx<'_>, name: &str, refusal: Fault) -> Fault {
+    match BUCKETS.get_shared(tx, name) {
+        Ok(Some(bucket)) => refusal.with("x-amz-bucket-region", bucket.region.clone()),
+        _ => refusal,
+    }
+}
+
 /// Says that a bucket is there, and where.
 pub(crate) fn head(tx: &ReadTx<'_>, input: HeadBucketInput) -> Result<HeadBucketOutput, Error> {
-    let bucket = store::expected_bucket(tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = store::expected_bucket(tx, &input.bucket, owner)
+        .map_err(|error| located(tx, &input.bucket, error.into()))?;
     let mut output = HeadBucketOutput {
         bucket_arn: Some(bucket_arn(&input.bucket)),
         bucket_region: Some(bucket.region.clone()),

@@ -55,6 +55,7 @@ mod metadata_tables;
 mod metrics;
 mod mfa;
 mod model;
+mod namespaces;
 mod notifications;
 mod objects;
 mod opened;
@@ -94,7 +95,7 @@ use fogbank_core::{Job, Observer, Op, Service, operations};
 pub static OPERATIONS: &[Op] = operations! {
     write CreateBucket => buckets::create, access::create_bucket;
     write DeleteBucket => buckets::delete, access::bucket;
-    read HeadBucket => buckets::head, |_, input| access::bucket_to("s3:ListBucket", input);
+    read HeadBucket => buckets::head, buckets::head_access;
     read ListBuckets => buckets::list, access::all_buckets;
     read ListDirectoryBuckets => directory::buckets::list, access::all_directory_buckets;
     write CreateSession => directory::create_session, access::create_session;

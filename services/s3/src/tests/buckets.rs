@@ -66,10 +66,10 @@ async fn names_belong_to_one_account() {
     let output = world.call_as(other, "s3:ListBuckets", json!({})).await.expect("a list");
     assert_eq!(output["Buckets"], json!([]));
     for (owner, expected) in [
-        ("111111111111", "AccessDenied: Access Denied"),
+        ("111111111111", "AccessDenied: Access Denied x-amz-bucket-region=us-east-1"),
         (
             "x",
-            "InvalidBucketOwnerAWSAccountID: The value of the expected bucket owner parameter must be an AWS Account ID... [x]",
+            "InvalidBucketOwnerAWSAccountID: The value of the expected bucket owner parameter must be an AWS Account ID... [x] x-amz-bucket-region=us-east-1",
         ),
     ] {
         let outcome = call(&world, "HeadBucket", json!({"ExpectedBucketOwner": owner})).await;
@@ -144,5 +144,56 @@ async fn what_buckets_cannot_be_is_refused() {
     ] {
         let outcome = call(&world, "CreateBucket", more).await;
         assert!(refused(outcome).starts_with(expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_an_accounts_own_namespace_need_its_header() {
+    let world = World::new(SERVICES);
+    let ours = "logs-000000000000-us-east-1-an";
+    let create = |name: &str, namespace: Option<&str>| {
+        let mut input = json!({"Bucket": name});
+        if let Some(namespace) = namespace {
+            input["BucketNamespace"] = namespace.into();
+        }
+        world.call("s3:CreateBucket", input)
+    };
+    assert_eq!(
+        refused(create(ours, None).await),
+        "MissingNamespaceHeader: The requested bucket is an account-regional namespace bucket, but your request is missing the required x-amz-bucket-namespace header. Header=x-amz-bucket-namespace"
+    );
+    let regional = Some("account-regional");
+    for (name, expected) in [
+        ("logs", "InvalidNamespaceHeader: The requested bucket name did not include"),
+        (
+            "logs-111111111111-us-east-1-an",
+            "InvalidBucketNamespace: The requested bucket is an account-regional namespace bucket, but the requested AWS Account ID '111111111111' does not match",
+        ),
+        (
+            "logs-000000000000-eu-west-1-an",
+            "InvalidBucketNamespace: The requested bucket is an account-regional namespace bucket, but the requested region 'eu-west-1' does not match the current region 'us-east-1'.",
+        ),
+        ("logs-an", "InvalidBucketNamespace: "),
+        ("-000000000000-us-east-1-an", "InvalidBucketName: "),
+    ] {
+        let outcome = refused(create(name, regional).await);
+        assert!(outcome.starts_with(expected), "{name}: {outcome}");
+    }
+    create(ours, regional).await.expect("a bucket");
+    create("logs", Some("global")).await.expect("a bucket");
+}
+
+#[tokio::test]
+async fn strangers_learn_where_a_bucket_is() {
+    let world = with_bucket().await;
+    for (who, owner) in [
+        (Principal::anonymous(), None),
+        (Principal::root("111111111111"), None),
+        (Principal::root("000000000000"), Some("111111111111")),
+    ] {
+        let input = json!({"Bucket": "photos", "ExpectedBucketOwner": owner});
+        let refusal = refused(world.call_as(who, "s3:HeadBucket", input).await);
+        assert!(refusal.starts_with("AccessDenied: "), "{refusal}");
+        assert!(refusal.ends_with(" x-amz-bucket-region=us-east-1"), "{refusal}");
     }
 }
