@@ -142,3 +142,65 @@ def test_an_access_log_is_delivered(binary, own):
     # The question for the configuration may stand before it.
     line = next(line for line in lines if " REST.PUT.OBJECT " in line)
     assert ' a "PUT /seen/a HTTP/1.1" 200 - - 5 ' in line and " SigV4 - AuthHeader " in line
+
+
+def test_a_name_of_an_accounts_own_namespace(root, s3):
+    ours = f"own-{root.account}-us-east-1-an"
+    with refused("MissingNamespaceHeader", 400) as refusal:
+        s3.create_bucket(Bucket=ours)
+    assert refusal.response["Error"]["Header"] == "x-amz-bucket-namespace"
+    for name, code in (
+        ("own-without", "InvalidNamespaceHeader"),
+        (ours.replace(root.account, "999999999999"), "InvalidBucketNamespace"),
+    ):
+        with refused(code, 400):
+            s3.create_bucket(Bucket=name, BucketNamespace="account-regional")
+    made = s3.create_bucket(Bucket=ours, BucketNamespace="account-regional")
+    assert (made["Location"], made["BucketArn"]) == (f"/{ours}", f"arn:aws:s3:::{ours}")
+    s3.delete_bucket(Bucket=ours)
+
+
+def test_everybody_learns_where_a_bucket_is(other, s3, bucket):
+    status, headers, body = fetch(f"{s3.meta.endpoint_url}/{bucket}", "HEAD")
+    assert (status, headers["x-amz-bucket-region"], body) == (403, "us-east-1", b"")
+    with refused("403", 403) as refusal:
+        other.client("s3").head_bucket(Bucket=bucket)
+    assert refusal.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"] == "us-east-1"
+
+
+def test_refusals_say_what_is_wrong(s3, bucket):
+    def statement(action, *resources):
+        statement = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resources}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    arn = f"arn:aws:s3:::{bucket}"
+    for policy, message in (
+        (statement("s3:ListBucket", f"{arn}/*"), "Action does not apply to any resource(s) in statement"),
+        (statement("s3:HeadObject", f"{arn}/*"), "Policy has invalid action"),
+    ):
+        with refused("MalformedPolicy", 400) as refusal:
+            s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+        assert refusal.message == message
+    s3.put_bucket_policy(Bucket=bucket, Policy=statement(["s3:ListBucket", "s3:DeleteObject"], arn, f"{arn}/*"))
+    with refused("InvalidTag", 400) as refusal:
+        s3.put_object(Bucket=bucket, Key="k", Tagging="aws%3Aa=b")
+    assert refusal.message == "Your TagKey cannot be prefixed with aws:"
+    assert "TagValue" not in refusal.response["Error"]
+    site = {"IndexDocument": {"Suffix": "i"}, "RoutingRules": [{"Redirect": {"Protocol": "ftp"}}]}
+    with refused("InvalidRequest", 400) as refusal:
+        s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=site)
+    assert refusal.message.startswith("Invalid protocol, protocol can be http or https.")
+    s3.put_bucket_ownership_controls(
+        Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    )
+    with refused("InvalidArgument", 400) as refusal:
+        s3.put_bucket_acl(Bucket=bucket, GrantRead='nobody="x"')
+    error = refusal.response["Error"]
+    assert (error["ArgumentName"], error["ArgumentValue"]) == ("x-amz-grant-read", 'nobody="x"')
+    with refused("MalformedACLError", 400):
+        s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy={"Owner": s3.get_bucket_acl(Bucket=bucket)["Owner"]})
+    logs = {"TargetBucket": bucket, "TargetPrefix": "log/"}
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.put_bucket_acl(Bucket=bucket, ACL="log-delivery-write")
+    s3.put_bucket_logging(Bucket=bucket, BucketLoggingStatus={"LoggingEnabled": logs})
+    assert s3.get_bucket_logging(Bucket=bucket)["LoggingEnabled"] == logs

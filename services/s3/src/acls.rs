@@ -2,6 +2,7 @@
 
 use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
 
+use crate::access::{bucket_arn, object_arn};
 use crate::access_points;
 use crate::buckets::{display_name, owner};
 use crate::error::Error;
@@ -9,18 +10,20 @@ use crate::events::{self, Change};
 use crate::locks;
 use crate::model::{
     AccessControlPolicy, GetBucketAclInput, GetBucketAclOutput, GetObjectAclInput,
-    GetObjectAclOutput, Grant, Grantee, Permission, PutBucketAclInput, PutBucketAclOutput,
-    PutObjectAclInput, PutObjectAclOutput, Type,
+    GetObjectAclOutput, Grant, Grantee, PutBucketAclInput, PutBucketAclOutput, PutObjectAclInput,
+    PutObjectAclOutput,
 };
 use crate::payment;
 use crate::replication;
 use crate::rules;
 use crate::store::{self, Acl, AclGrant, AclGrantee, AclPermission, BUCKETS, Bucket, Ownership};
-use crate::versions;
+use crate::versions::{self, At};
 
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const AUTHENTICATED: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
+/// How a document's canonical id is called in errors.
+const USER: &str = "CanonicalUser/ID";
 /// The most grants that an ACL has.
 const MAX_GRANTS: usize = 100;
 
@@ -39,7 +42,7 @@ pub(crate) fn asked(
     let mut read = Vec::new();
     for (permission, header) in grants {
         for grantee in header.iter().flat_map(|header| header.split(',')) {
-            read.push(AclGrant { grantee: of_header(grantee.trim())?, permission });
+            read.push(AclGrant { grantee: of_header(grantee.trim(), permission)?, permission });
         }
     }
     if canned.is_some() && !read.is_empty() {
@@ -66,15 +69,24 @@ const CANNED: [&str; 8] = [
     "log-delivery-write",
 ];
 
-/// Reads a grantee such as `id="…"`.
-fn of_header(text: &str) -> Result<AclGrantee, Error> {
+/// Reads a grantee such as `id="…"` of a permission's header.
+fn of_header(text: &str, permission: AclPermission) -> Result<AclGrantee, Error> {
     let (kind, value) = text.split_once('=').unwrap_or((text, ""));
     let value = value.trim().trim_matches('"');
     match kind.trim().to_ascii_lowercase().as_str() {
-        "id" => canonical(value),
-        "uri" => group(value),
+        "id" => canonical("id", value),
+        "uri" => group("uri", value),
         "emailaddress" => Err(no_email()),
-        _ => Err(Error::argument("x-amz-grant", text, "Argument format not recognized")),
+        _ => {
+            let header = match permission {
+                AclPermission::FullControl => "x-amz-grant-full-control",
+                AclPermission::Read => "x-amz-grant-read",
+                AclPermission::Write => "x-amz-grant-write",
+                AclPermission::ReadAcp => "x-amz-grant-read-acp",
+                AclPermission::WriteAcp => "x-amz-grant-write-acp",
+            };
+            Err(Error::argument(header, text, "Argument format not recognized"))
+        }
     }
 }
 
@@ -85,21 +97,22 @@ fn no_email() -> Error {
     Error::Fault(Fault::new("MethodNotAllowed", message))
 }
 
-fn canonical(id: &str) -> Result<AclGrantee, Error> {
+/// A canonical id, which is called differently in headers and in documents.
+fn canonical(name: &str, id: &str) -> Result<AclGrantee, Error> {
     let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     // A canonical id of an account that does not exist cannot be told from others.
     match is_id {
         true => Ok(AclGrantee::Canonical(id.to_owned())),
-        false => Err(Error::argument("CanonicalUser/ID", id, "Invalid id")),
+        false => Err(Error::argument(name, id, "Invalid id")),
     }
 }
 
-fn group(uri: &str) -> Result<AclGrantee, Error> {
+fn group(name: &str, uri: &str) -> Result<AclGrantee, Error> {
     match uri {
         EVERYBODY => Ok(AclGrantee::Everybody),
         AUTHENTICATED => Ok(AclGrantee::Authenticated),
         LOG_DELIVERY => Ok(AclGrantee::LogDelivery),
-        other => Err(Error::argument("Group/URI", other, "Invalid group uri")),
+        other => Err(Error::argument(name, other, "Invalid group uri")),
     }
 }
 
@@ -152,9 +165,10 @@ impl Asked {
     pub(crate) fn settle(
         &self,
         tx: &(impl Tx + ?Sized),
+        (name, key): At<'_>,
         bucket: &Bucket,
-        account: &str,
     ) -> Result<(Option<String>, Option<Acl>), Error> {
+        let account = &*tx.request().principal.account;
         let Some(ownership) = bucket.ownership.or(Some(Ownership::Writer)) else {
             return Ok((None, None));
         };
@@ -170,7 +184,7 @@ impl Asked {
             || (ownership == Ownership::Preferred && gives);
         let owner = if is_owners { &bucket.account } else { account };
         let acl = self.acl(owner, &bucket.account);
-        refuse_public(tx, bucket, acl.as_ref())?;
+        refuse_public(tx, (name, Some(key)), bucket, acl.as_ref())?;
         Ok(((!is_owners).then(|| account.to_owned()), acl))
     }
 
@@ -197,12 +211,26 @@ fn is_public(acl: &Acl) -> bool {
         .any(|grant| matches!(grant.grantee, AclGrantee::Everybody | AclGrantee::Authenticated))
 }
 
-/// Refuses a public ACL where public ACLs are blocked.
-fn refuse_public(tx: &(impl Tx + ?Sized), bucket: &Bucket, acl: Option<&Acl>) -> Result<(), Error> {
-    match acl.is_some_and(is_public) && access_points::blocks(tx, bucket)?.block_acls {
-        true => Err(Error::AccessDenied),
-        false => Ok(()),
+/// Refuses a public ACL where public ACLs are blocked. Callers of the bucket's account alone hear why, in the words of
+/// "Troubleshoot access denied errors" in the User Guide.
+fn refuse_public(
+    tx: &(impl Tx + ?Sized),
+    (name, key): (&str, Option<&str>),
+    bucket: &Bucket,
+    acl: Option<&Acl>,
+) -> Result<(), Error> {
+    if !acl.is_some_and(is_public) || !access_points::blocks(tx, bucket)?.block_acls {
+        return Ok(());
     }
+    let request = tx.request();
+    if request.principal.account != bucket.account {
+        return Err(Error::AccessDenied);
+    }
+    let arn = key.map_or_else(|| bucket_arn(name), |key| object_arn(name, key));
+    let (caller, operation) = (&request.principal.arn, request.operation);
+    Err(Error::Fault(Fault::access_denied(format!(
+        "User: {caller} is not authorized to perform: s3:{operation} on resource: \"{arn}\" because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access."
+    ))))
 }
 
 /// Whether an ACL allows something to a caller of an account; of no account if nobody signed.
@@ -227,14 +255,18 @@ pub(crate) fn allows(
     })
 }
 
-fn shown_permission(permission: AclPermission) -> Permission {
-    match permission {
-        AclPermission::FullControl => Permission::FullControl,
-        AclPermission::Read => Permission::Read,
-        AclPermission::Write => Permission::Write,
-        AclPermission::ReadAcp => Permission::ReadAcp,
-        AclPermission::WriteAcp => Permission::WriteAcp,
-    }
+/// The permissions as documents name them.
+const PERMISSIONS: [(&str, AclPermission); 5] = [
+    ("FULL_CONTROL", AclPermission::FullControl),
+    ("READ", AclPermission::Read),
+    ("WRITE", AclPermission::Write),
+    ("READ_ACP", AclPermission::ReadAcp),
+    ("WRITE_ACP", AclPermission::WriteAcp),
+];
+
+fn shown_permission(permission: AclPermission) -> Option<String> {
+    let shown = PERMISSIONS.iter().find(|(_, known)| *known == permission);
+    shown.map(|(name, _)| (*name).to_owned())
 }
 
 /// The grants of an ACL. Which come first means nothing; where display names are told, it is those of groups.
@@ -248,20 +280,20 @@ pub(crate) fn shown(
         let known = [owner, &bucket.account, tx.account()];
         let account = known.into_iter().find(|account| rules::canonical_id(account) == id);
         Grantee {
-            r#type: Type::CanonicalUser,
+            r#type: "CanonicalUser".to_owned(),
             display_name: account.and_then(|account| display_name(tx, account)),
             id: Some(id),
             ..Grantee::default()
         }
     };
     let of_group = |uri: &str| Grantee {
-        r#type: Type::Group,
+        r#type: "Group".to_owned(),
         uri: Some(uri.to_owned()),
         ..Grantee::default()
     };
     let Some(acl) = acl else {
         let grantee = Some(of_user(rules::canonical_id(owner)));
-        return vec![Grant { grantee, permission: Some(Permission::FullControl) }];
+        return vec![Grant { grantee, permission: shown_permission(AclPermission::FullControl) }];
     };
     let grants = acl.0.iter().map(|grant| Grant {
         grantee: Some(match &grant.grantee {
@@ -270,7 +302,7 @@ pub(crate) fn shown(
             AclGrantee::Authenticated => of_group(AUTHENTICATED),
             AclGrantee::LogDelivery => of_group(LOG_DELIVERY),
         }),
-        permission: Some(shown_permission(grant.permission)),
+        permission: shown_permission(grant.permission),
     });
     let mut grants: Vec<Grant> = grants.collect();
     if tx.cx().settings().has_legacy_buckets {
@@ -286,12 +318,13 @@ fn of_document(given: AccessControlPolicy, account: &str) -> Result<Acl, Error> 
         let message = "The XML you provided was not well-formed or did not validate against our published schema";
         Error::Fault(Fault::new("MalformedACLError", message))
     };
-    match given.owner.and_then(|owner| owner.id) {
-        None => return Err(malformed()),
-        Some(id) if id != rules::canonical_id(account) => return Err(Error::AccessDenied),
-        Some(_) => {}
+    let (Some(owner), Some(grants)) = (given.owner.and_then(|owner| owner.id), given.grants) else {
+        return Err(malformed());
+    };
+    canonical(USER, &owner)?;
+    if owner != rules::canonical_id(account) {
+        return Err(Error::AccessDenied);
     }
-    let grants = given.grants.unwrap_or_default();
     if grants.len() > MAX_GRANTS {
         return Err(malformed());
     }
@@ -300,19 +333,13 @@ fn of_document(given: AccessControlPolicy, account: &str) -> Result<Acl, Error> 
         let (Some(grantee), Some(permission)) = (grant.grantee, grant.permission) else {
             return Err(malformed());
         };
-        let grantee = match grantee.r#type {
-            Type::CanonicalUser => canonical(grantee.id.as_deref().unwrap_or_default())?,
-            Type::Group => group(grantee.uri.as_deref().unwrap_or_default())?,
-            Type::AmazonCustomerByEmail => {
-                return Err(no_email());
-            }
-        };
-        let permission = match permission {
-            Permission::FullControl => AclPermission::FullControl,
-            Permission::Read => AclPermission::Read,
-            Permission::Write => AclPermission::Write,
-            Permission::ReadAcp => AclPermission::ReadAcp,
-            Permission::WriteAcp => AclPermission::WriteAcp,
+        let known = PERMISSIONS.iter().find(|(name, _)| *name == permission);
+        let (_, permission) = *known.ok_or_else(malformed)?;
+        let grantee = match grantee.r#type.as_str() {
+            "CanonicalUser" => canonical(USER, grantee.id.as_deref().unwrap_or_default())?,
+            "Group" => group("Group/URI", grantee.uri.as_deref().unwrap_or_default())?,
+            "AmazonCustomerByEmail" => return Err(no_email()),
+            _ => return Err(malformed()),
         };
         read.push(AclGrant { grantee, permission });
     }
@@ -324,7 +351,7 @@ fn given(
     tx: &(impl Tx + ?Sized),
     asked: &Asked,
     document: Option<AccessControlPolicy>,
-    owner: &str,
+    (owner, at): (&str, (&str, Option<&str>)),
     bucket: &Bucket,
 ) -> Result<Option<Acl>, Error> {
     let is_asked = asked.canned.is_some() || asked.grants.is_some();
@@ -346,7 +373,7 @@ fn given(
             return Err(Error::Fault(fault.with("MissingHeaderName", "x-amz-acl")));
         }
     };
-    refuse_public(tx, bucket, acl.as_ref())?;
+    refuse_public(tx, at, bucket, acl.as_ref())?;
     Ok(acl)
 }
 
@@ -373,7 +400,8 @@ pub(crate) fn put_bucket(
     let name = &input.bucket;
     let mut bucket = store::expected_bucket(tx, name, input.expected_bucket_owner.as_deref())?;
     let asked = headers!(input);
-    bucket.acl = given(tx, &asked, input.access_control_policy, &bucket.account, &bucket)?;
+    let whose = (&*bucket.account, (&**name, None));
+    bucket.acl = given(tx, &asked, input.access_control_policy, whose, &bucket)?;
     BUCKETS.put(tx, name, &bucket)?;
     Ok(PutBucketAclOutput {})
 }
@@ -389,7 +417,8 @@ pub(crate) fn put_object(
     let mut found = locks::found(tx, at, input.version_id.as_deref())?;
     if let Some(object) = found.object_mut() {
         let owner = object.listed.owner.clone().unwrap_or_else(|| bucket.account.clone());
-        object.more_mut().acl = given(tx, &asked, input.access_control_policy, &owner, &bucket)?;
+        let whose = (&*owner, (at.0, Some(at.1)));
+        object.more_mut().acl = given(tx, &asked, input.access_control_policy, whose, &bucket)?;
         let change = Change::acl(at.1, object);
         events::emit(tx, &bucket, at.0, &change)?;
         replication::changed(tx, &bucket, at, object)?;

@@ -266,7 +266,7 @@ fn write(
     // A redirect is a matter of the place, not of the object.
     headers.website_redirect.clone_from(&draft.headers.website_redirect);
     let encryption = plan.sealing.keep(tx, nonce)?;
-    let (owner, more) = draft.settle(tx, &bucket, encryption)?;
+    let (owner, more) = draft.settle(tx, at, &bucket, encryption)?;
     let mut object = Object {
         listed: Listed {
             size: from.listed.size,

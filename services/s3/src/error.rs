@@ -96,7 +96,7 @@ errors! {
     InvalidS3DestinationBucket { message }: "{message}";
     InvalidStorageClass { class = "StorageClassRequested" }:
         "The storage class you specified is not valid";
-    InvalidTag { message, key = "TagKey", value = "TagValue" }: "{message}";
+    InvalidTag { message, key = "TagKey" }: "{message}";
     InvalidWriteOffset:
         "The write offset value that you specified does not match the current object size.";
     KeyTooLongError { size = "Size", limit = "MaxSizeAllowed" }: "Your key is too long";

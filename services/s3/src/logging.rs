@@ -7,7 +7,7 @@ use crate::documents;
 use crate::error::Error;
 use crate::model::{
     BucketLoggingStatus, GetBucketLoggingInput, GetBucketLoggingOutput, LoggingEnabled,
-    PutBucketLoggingInput, PutBucketLoggingOutput, SimplePrefix, TargetObjectKeyFormat,
+    PutBucketLoggingInput, PutBucketLoggingOutput, TargetObjectKeyFormat,
 };
 use crate::store::{self, AclGrantee, AclPermission, BUCKETS, Bucket, LOGGED};
 
@@ -77,17 +77,16 @@ fn check(tx: &WriteTx<'_>, source: &Bucket, enabled: &mut LoggingEnabled) -> Res
         return Err(wrong_target(message, name));
     }
     check_grants(&target, enabled)?;
-    let format = enabled.target_object_key_format.get_or_insert_default();
-    match format {
-        TargetObjectKeyFormat { simple_prefix: None, partitioned_prefix: None } => {
-            format.simple_prefix = Some(SimplePrefix::default());
+    match &mut enabled.target_object_key_format {
+        Some(TargetObjectKeyFormat { simple_prefix: Some(_), partitioned_prefix: Some(_) }) => {
+            Err(Error::MalformedXML)
         }
-        TargetObjectKeyFormat { simple_prefix: Some(_), partitioned_prefix: Some(_) } => {
-            return Err(Error::MalformedXML);
+        Some(format) if format.partitioned_prefix.is_none() => {
+            format.simple_prefix.get_or_insert_default();
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the ACL of a bucket lets the group write that delivers logs.
@@ -115,7 +114,10 @@ fn check_grants(target: &Bucket, enabled: &LoggingEnabled) -> Result<(), Error> 
     }
     let is_whole = |grant: &crate::model::TargetGrant| {
         grant.permission.is_some()
-            && grant.grantee.as_ref().is_some_and(|who| who.id.is_some() || who.uri.is_some())
+            && grant.grantee.as_ref().is_some_and(|who| {
+                matches!(&*who.r#type, "CanonicalUser" | "Group")
+                    && (who.id.is_some() || who.uri.is_some())
+            })
     };
     if grants.iter().all(is_whole) { Ok(()) } else { Err(Error::MalformedXML) }
 }

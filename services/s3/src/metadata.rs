@@ -14,6 +14,7 @@ use crate::locks;
 use crate::model::{CopyObjectInput, CreateMultipartUploadInput, PutObjectInput};
 use crate::rules::{self, MAX_METADATA_BYTES};
 use crate::store::{AclPermission, Bucket, Encryption, Headers, More};
+use crate::versions::At;
 
 /// What is to be stored beside a body.
 #[derive(Clone, Debug, Default)]
@@ -33,10 +34,11 @@ impl Draft {
     pub(crate) fn settle(
         &self,
         tx: &(impl Tx + ?Sized),
+        at: At<'_>,
         bucket: &Bucket,
         encryption: Option<Encryption>,
     ) -> Result<(Option<String>, Option<Box<More>>), Error> {
-        let (owner, acl) = self.acl.settle(tx, bucket, &tx.request().principal.account)?;
+        let (owner, acl) = self.acl.settle(tx, at, bucket)?;
         let (retention, legal_hold) = locks::settle(bucket, self.lock, tx.now())?;
         let has_more = acl.is_some() || retention.is_some() || legal_hold || encryption.is_some();
         let more = More { acl, retention, legal_hold, encryption, ..More::default() };

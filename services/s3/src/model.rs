@@ -6287,7 +6287,7 @@ wire::structure!(GlacierJobParameters, schema::GLACIER_JOB_PARAMETERS, {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Grant {
     pub grantee: Option<Grantee>,
-    pub permission: Option<Permission>,
+    pub permission: Option<String>,
 }
 
 wire::structure!(Grant, schema::GRANT, {
@@ -6299,7 +6299,7 @@ pub struct Grantee {
     pub display_name: Option<String>,
     pub email_address: Option<String>,
     pub id: Option<String>,
-    pub r#type: Type,
+    pub r#type: String,
     pub uri: Option<String>,
 }
 
@@ -7928,14 +7928,6 @@ wire::structure!(PermanentRedirect, schema::PERMANENT_REDIRECT, {
     0 => endpoint, 1 => bucket,
 });
 
-wire::enumeration!(Permission {
-    FullControl = "FULL_CONTROL",
-    Write = "WRITE",
-    WriteAcp = "WRITE_ACP",
-    Read = "READ",
-    ReadAcp = "READ_ACP",
-});
-
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PolicyStatus {
     pub is_public: Option<bool>,
@@ -7972,11 +7964,6 @@ pub struct ProgressEvent {
 
 wire::structure!(ProgressEvent, schema::PROGRESS_EVENT, {
     0 => details,
-});
-
-wire::enumeration!(Protocol {
-    Http = "http",
-    Https = "https",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -8740,7 +8727,7 @@ wire::structure!(RecordsEvent, schema::RECORDS_EVENT, {
 pub struct Redirect {
     pub host_name: Option<String>,
     pub http_redirect_code: Option<String>,
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<String>,
     pub replace_key_prefix_with: Option<String>,
     pub replace_key_with: Option<String>,
 }
@@ -8753,7 +8740,7 @@ wire::structure!(Redirect, schema::REDIRECT, {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RedirectAllRequestsTo {
     pub host_name: String,
-    pub protocol: Option<Protocol>,
+    pub protocol: Option<String>,
 }
 
 wire::structure!(RedirectAllRequestsTo, schema::REDIRECT_ALL_REQUESTS_TO, {
@@ -9358,12 +9345,6 @@ wire::enumeration!(TransitionStorageClass {
     IntelligentTiering = "INTELLIGENT_TIERING",
     DeepArchive = "DEEP_ARCHIVE",
     GlacierIr = "GLACIER_IR",
-});
-
-wire::enumeration!(Type {
-    CanonicalUser = "CanonicalUser",
-    AmazonCustomerByEmail = "AmazonCustomerByEmail",
-    Group = "Group",
 });
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12574,7 +12555,7 @@ mod schema {
                 "http://www.w3.org/2001/XMLSchema-instance",
                 body("Grantee", &GRANTEE, Flags::NONE),
             ),
-            body("Permission", &PERMISSION, Flags::NONE),
+            body("Permission", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -12584,7 +12565,7 @@ mod schema {
             body("DisplayName", &STRING, Flags::NONE),
             body("EmailAddress", &STRING, Flags::NONE),
             body("ID", &STRING, Flags::NONE),
-            bound("Type", &TYPE, Body, "xsi:type", Flags::REQUIRED.and(Flags::XML_ATTRIBUTE)),
+            bound("Type", &STRING, Body, "xsi:type", Flags::REQUIRED.and(Flags::XML_ATTRIBUTE)),
             body("URI", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
@@ -14383,8 +14364,6 @@ mod schema {
         ]),
         Constraint::NONE,
     );
-    pub(super) static PERMISSION: Schema =
-        schema("Permission", Kind::Enum(super::Permission::NAMES), Constraint::NONE);
     pub(super) static POLICY_STATUS: Schema = schema(
         "PolicyStatus",
         Kind::Structure(&[body("IsPublic", &BOOLEAN, Flags::NONE)]),
@@ -14409,8 +14388,6 @@ mod schema {
         Kind::Structure(&[body("Details", &PROGRESS, Flags::NONE)]),
         Constraint::NONE,
     );
-    pub(super) static PROTOCOL: Schema =
-        schema("Protocol", Kind::Enum(super::Protocol::NAMES), Constraint::NONE);
     pub(super) static PUBLIC_ACCESS_BLOCK_CONFIGURATION: Schema = schema(
         "PublicAccessBlockConfiguration",
         Kind::Structure(&[
@@ -15610,7 +15587,7 @@ mod schema {
         Kind::Structure(&[
             body("HostName", &STRING, Flags::NONE),
             body("HttpRedirectCode", &STRING, Flags::NONE),
-            body("Protocol", &PROTOCOL, Flags::NONE),
+            body("Protocol", &STRING, Flags::NONE),
             body("ReplaceKeyPrefixWith", &STRING, Flags::NONE),
             body("ReplaceKeyWith", &STRING, Flags::NONE),
         ]),
@@ -15620,7 +15597,7 @@ mod schema {
         "RedirectAllRequestsTo",
         Kind::Structure(&[
             body("HostName", &STRING, Flags::REQUIRED),
-            body("Protocol", &PROTOCOL, Flags::NONE),
+            body("Protocol", &STRING, Flags::NONE),
         ]),
         Constraint::NONE,
     );
@@ -16215,8 +16192,6 @@ mod schema {
     );
     pub(super) static TRUNCATED_INPUT: Schema =
         schema("TruncatedInput", Kind::Structure(&[]), Constraint::NONE);
-    pub(super) static TYPE: Schema =
-        schema("Type", Kind::Enum(super::Type::NAMES), Constraint::NONE);
     pub(super) static UNEXPECTED_CONTENT: Schema =
         schema("UnexpectedContent", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static UNRESOLVABLE_GRANT_BY_EMAIL_ADDRESS: Schema =

@@ -144,7 +144,7 @@ pub(crate) async fn write(cx: &Cx, mut input: PutObjectInput) -> Result<PutObjec
         conditions.check(key, old.as_ref())?;
         object.version = tx.version();
         let encryption = sealing.keep(tx, nonce)?;
-        (object.listed.owner, object.more) = draft.settle(tx, &bucket, encryption)?;
+        (object.listed.owner, object.more) = draft.settle(tx, (name, key), &bucket, encryption)?;
         versions::put(tx, &bucket, (name, key), &mut object, old)?;
         note(tx, &bucket, (name, key), Entry::Created(&object), By::Caller)?;
         expiration = lifecycle::expiration(tx, (name, key), &bucket, &object)?;

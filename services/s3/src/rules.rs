@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
-use fogbank_core::Timestamp;
+use fogbank_core::{Fault, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -322,7 +322,7 @@ pub(crate) fn check_object_tags(tags: &[(String, String)]) -> Result<(), Error> 
         let message = "Object tags cannot be greater than 10".to_owned();
         return Err(Error::BadRequest { message });
     }
-    check_tags(tags)
+    check_tags(tags, "Your TagKey cannot be prefixed with aws:")
 }
 
 /// Refuses tags that a bucket cannot bear.
@@ -331,27 +331,26 @@ pub(crate) fn check_bucket_tags(tags: &[(String, String)]) -> Result<(), Error> 
         let message = "Bucket tag count cannot be greater than 50".to_owned();
         return Err(Error::BadRequest { message });
     }
-    check_tags(tags)
+    check_tags(tags, "System tags cannot be added/updated by requester")
 }
 
-fn check_tags(tags: &[(String, String)]) -> Result<(), Error> {
+/// Refuses what no tag can be; `reserved` says so of keys that are AWS's own.
+fn check_tags(tags: &[(String, String)], reserved: &str) -> Result<(), Error> {
     for (index, (key, value)) in tags.iter().enumerate() {
-        let invalid = |message: &str, value: &str| Error::InvalidTag {
-            message: message.to_owned(),
-            key: key.clone(),
-            value: value.to_owned(),
-        };
+        let invalid =
+            |message: &str| Error::InvalidTag { message: message.to_owned(), key: key.clone() };
         if key.starts_with("aws:") {
-            return Err(invalid("System tags cannot be added/updated by requester", ""));
+            return Err(invalid(reserved));
         }
         if key.is_empty() || key.chars().count() > 128 || !key.chars().all(is_tag_letter) {
-            return Err(invalid("The TagKey you have provided is invalid", ""));
+            return Err(invalid("The TagKey you have provided is invalid"));
         }
         if value.chars().count() > 256 || !value.chars().all(is_tag_letter) {
-            return Err(invalid("The TagValue you have provided is invalid", value));
+            let fault = Fault::from(invalid("The TagValue you have provided is invalid"));
+            return Err(Error::Fault(fault.with("TagValue", value.as_str())));
         }
         if tags[..index].iter().any(|(known, _)| known == key) {
-            return Err(invalid("Cannot provide multiple Tags with the same key", ""));
+            return Err(invalid("Cannot provide multiple Tags with the same key"));
         }
     }
     Ok(())

@@ -37,7 +37,7 @@ pub(crate) async fn create(
     let begun = cx.write(|tx| {
         let bucket = store::expected_bucket(tx, at.0, owner)?;
         let encryption = sealing.keep(tx, None)?;
-        let (owner, more) = draft.settle(tx, &bucket, encryption)?;
+        let (owner, more) = draft.settle(tx, at, &bucket, encryption)?;
         let number = tx.version();
         // Ids in the order in which uploads began, as listings have them.
         let upload_id = format!("{number:016x}{}", tx.ids().mixed(48));

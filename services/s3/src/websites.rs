@@ -68,6 +68,7 @@ fn check(given: &WebsiteConfiguration) -> Result<(), Error> {
                 "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules.";
             return Err(Error::argument("RedirectAllRequestsTo", "not null", message));
         }
+        check_protocol(all.protocol.as_deref())?;
         return if all.host_name.is_empty() { Err(Error::MalformedXML) } else { Ok(()) };
     }
     let Some(index) = &given.index_document else {
@@ -82,6 +83,9 @@ fn check(given: &WebsiteConfiguration) -> Result<(), Error> {
     if given.error_document.as_ref().is_some_and(|document| document.key.is_empty()) {
         return Err(Error::MalformedXML);
     }
+    if given.routing_rules.is_some() && rules.is_empty() {
+        return Err(Error::MalformedXML);
+    }
     if rules.len() > MAX_RULES {
         let count = rules.len();
         return Err(Error::request(format!(
@@ -89,6 +93,15 @@ fn check(given: &WebsiteConfiguration) -> Result<(), Error> {
         )));
     }
     rules.iter().try_for_each(check_rule)
+}
+
+fn check_protocol(protocol: Option<&str>) -> Result<(), Error> {
+    match protocol {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => Err(Error::request(
+            "Invalid protocol, protocol can be http or https. If not defined the protocol will be selected automatically.",
+        )),
+    }
 }
 
 fn check_rule(rule: &RoutingRule) -> Result<(), Error> {
@@ -126,6 +139,7 @@ fn check_rule(rule: &RoutingRule) -> Result<(), Error> {
             "The provided HTTP redirect code ({code}) is not valid. Valid codes are 3XX except 300."
         )));
     }
+    check_protocol(protocol.as_deref())?;
     let says_something = host_name.is_some()
         || http_redirect_code.is_some()
         || protocol.is_some()

@@ -45,8 +45,19 @@ async fn canned_acls_open_what_they_name() {
     let block = json!({"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true, "BlockPublicAcls": true}});
     call(&world, "PutPublicAccessBlock", block).await.expect("blocked");
     assert_eq!(outcome(&world, nobody(), "ListObjectsV2", json!({})).await, "AccessDenied");
-    let refusal = refused(call(&world, "PutBucketAcl", json!({"ACL": "public-read"})).await);
-    assert!(refusal.starts_with("AccessDenied"), "{refusal}");
+    let public = |key: &str| json!({"Key": key, "ACL": "public-read"});
+    for (operation, input, resource) in [
+        ("PutBucketAcl", json!({"ACL": "public-read"}), "photos"),
+        ("PutObjectAcl", public("a"), "photos/a"),
+        ("CreateMultipartUpload", public("d"), "photos/d"),
+    ] {
+        assert_eq!(
+            refused(call(&world, operation, input).await),
+            format!(
+                "AccessDenied: User: arn:aws:iam::000000000000:root is not authorized to perform: s3:{operation} on resource: \"arn:aws:s3:::{resource}\" because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access."
+            )
+        );
+    }
 }
 
 #[tokio::test]
@@ -179,4 +190,45 @@ async fn what_acls_must_not_say() {
     let closed = super::with_bucket().await;
     let outcome = call(&closed, "PutBucketAcl", json!({"ACL": "private"})).await;
     assert!(refused(outcome).starts_with("AccessControlListNotSupported"));
+}
+
+#[tokio::test]
+async fn refusals_name_what_is_wrong_in_an_acl() {
+    let world = open().await;
+    let owner = call(&world, "GetBucketAcl", json!({})).await.expect("an ACL")["Owner"].clone();
+    let id = owner["ID"].as_str().expect("an id");
+    let document = |kind: &str, permission: &str| {
+        let grant = json!({
+            "Grantee": {"Type": kind, "ID": id, "URI": "x"}, "Permission": permission,
+        });
+        json!({"AccessControlPolicy": {"Owner": owner, "Grants": [grant]}})
+    };
+    for (input, expected) in [
+        (
+            json!({"GrantRead": "nobody=\"x\""}),
+            "InvalidArgument: Argument format not recognized ArgumentName=x-amz-grant-read ArgumentValue=nobody=\"x\"",
+        ),
+        (
+            json!({"GrantRead": "uri=\"x\""}),
+            "InvalidArgument: Invalid group uri ArgumentName=uri ArgumentValue=x",
+        ),
+        (
+            json!({"GrantWriteACP": "id=\"x\""}),
+            "InvalidArgument: Invalid id ArgumentName=id ArgumentValue=x",
+        ),
+        (
+            document("Group", "READ"),
+            "InvalidArgument: Invalid group uri ArgumentName=Group/URI ArgumentValue=x",
+        ),
+        (document("Friend", "READ"), "MalformedACLError: "),
+        (document("CanonicalUser", "LOOK"), "MalformedACLError: "),
+        (json!({"AccessControlPolicy": {"Owner": owner}}), "MalformedACLError: "),
+        (
+            json!({"AccessControlPolicy": {"Owner": {"ID": "x"}, "Grants": []}}),
+            "InvalidArgument: Invalid id ArgumentName=CanonicalUser/ID ArgumentValue=x",
+        ),
+    ] {
+        let outcome = refused(call(&world, "PutBucketAcl", input.clone()).await);
+        assert!(outcome.starts_with(expected), "{input}: {outcome}");
+    }
 }

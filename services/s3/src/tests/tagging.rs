@@ -22,8 +22,16 @@ async fn objects_bear_tags() {
     let input = json!({"Key": "a", "Tagging": {"TagSet": twice}});
     assert_eq!(
         refused(call(&world, "PutObjectTagging", input).await),
-        "InvalidTag: Cannot provide multiple Tags with the same key TagKey=k TagValue="
+        "InvalidTag: Cannot provide multiple Tags with the same key TagKey=k"
     );
+    for (key, value, expected) in [
+        ("aws:k", "v", "InvalidTag: Your TagKey cannot be prefixed with aws: TagKey=aws:k"),
+        ("k", "&", "InvalidTag: The TagValue you have provided is invalid TagKey=k TagValue=&"),
+    ] {
+        let tags = json!([{"Key": key, "Value": value}]);
+        let input = json!({"Key": "a", "Tagging": {"TagSet": tags}});
+        assert_eq!(refused(call(&world, "PutObjectTagging", input).await), expected);
+    }
     let outcome = call(&world, "GetObjectTagging", json!({"Key": "b"})).await;
     assert!(refused(outcome).starts_with("NoSuchKey: "));
 }
@@ -35,6 +43,11 @@ async fn buckets_bear_tags() {
     call(&world, "PutBucketTagging", json!({"Tagging": {"TagSet": tags}})).await.expect("set");
     let found = call(&world, "GetBucketTagging", json!({})).await.expect("tags");
     assert_eq!(found, json!({"TagSet": tags}));
+    let input = json!({"Tagging": {"TagSet": [{"Key": "aws:k", "Value": "v"}]}});
+    assert_eq!(
+        refused(call(&world, "PutBucketTagging", input).await),
+        "InvalidTag: System tags cannot be added/updated by requester TagKey=aws:k"
+    );
     call(&world, "DeleteBucketTagging", json!({})).await.expect("removed");
     let outcome = call(&world, "GetBucketTagging", json!({})).await;
     assert!(refused(outcome).starts_with("NoSuchTagSet: "));

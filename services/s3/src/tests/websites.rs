@@ -84,7 +84,12 @@ async fn configurations_are_kept_and_checked() {
             with_rule(json!({"Redirect": {"HttpRedirectCode": "200"}})),
             "InvalidRequest: The provided HTTP redirect code (200) is not valid.",
         ),
-        (with_rule(json!({"Redirect": {"Protocol": "ftp"}})), "MalformedXML: "),
+        (with_rule(json!({"Redirect": {"Protocol": "ftp"}})), "InvalidRequest: Invalid protocol, "),
+        (
+            json!({"RedirectAllRequestsTo": {"HostName": "h", "Protocol": "ftp"}}),
+            "InvalidRequest: Invalid protocol, protocol can be http or https. If not defined the",
+        ),
+        (json!({"IndexDocument": index, "RoutingRules": []}), "MalformedXML: "),
     ] {
         let outcome = refused(configure(&world, site.clone()).await);
         assert!(outcome.starts_with(expected), "{site}: {outcome}");
