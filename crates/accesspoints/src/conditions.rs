@@ -1,8 +1,10 @@
-//! The condition keys of S3, and policies of buckets that name others.
+//! The condition keys of S3 and the operators of all conditions, and policies of buckets that name others.
+
+use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::policies::statements;
+use crate::policies::{statements, texts};
 
 /// S3's own keys in lower case, without `s3:`; those that end with a slash are followed by the key of a tag.
 const KEYS: [&str; 54] = [
@@ -62,6 +64,72 @@ const KEYS: [&str; 54] = [
     "x-amz-website-redirect-location",
 ];
 
+/// The operators, which may have `ForAllValues:` or `ForAnyValue:` before them and `IfExists` behind.
+const OPERATORS: [&str; 27] = [
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+    "NumericEquals",
+    "NumericNotEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "DateEquals",
+    "DateNotEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "Bool",
+    "BinaryEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "ArnEquals",
+    "ArnNotEquals",
+    "ArnLike",
+    "ArnNotLike",
+    "Null",
+];
+
+/// Refuses, with S3's words, a policy with a condition whose operator there is not, in these capitals, or whose addresses
+/// are none.
+pub fn check_operators(policy: &str) -> Result<(), String> {
+    let Ok(policy) = serde_json::from_str::<Value>(policy) else { return Ok(()) };
+    let conditions =
+        statements(&policy["Statement"]).filter_map(|one| one["Condition"].as_object());
+    for (operator, keys) in conditions.flatten() {
+        let sets = ["ForAllValues:", "ForAnyValue:"];
+        let plain = sets.iter().find_map(|set| operator.strip_prefix(set)).unwrap_or(operator);
+        let plain = plain.strip_suffix("IfExists").unwrap_or(plain);
+        if !OPERATORS.contains(&plain) {
+            return Err(format!("Invalid Condition type : {operator}"));
+        }
+        let mut values =
+            keys.as_object().into_iter().flat_map(|keys| keys.values()).flat_map(texts);
+        if plain.ends_with("IpAddress") && !values.all(is_address) {
+            return Err("Invalid IP address in Conditions".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text is an address of IP, or a range of them.
+fn is_address(text: &str) -> bool {
+    let (address, bits) = match text.split_once('/') {
+        Some((address, bits)) => (address, bits.parse().ok()),
+        None => (text, Some(0_u8)),
+    };
+    match address.parse() {
+        Ok(IpAddr::V4(_)) => bits.is_some_and(|bits| bits <= 32),
+        Ok(IpAddr::V6(_)) => bits.is_some_and(|bits| bits <= 128),
+        Err(_) => false,
+    }
+}
+
 /// Refuses, with S3's words, a policy with a condition on a key of S3 that there is not. Keys of other services and of
 /// identity providers are not looked at.
 pub fn check_conditions(policy: &str) -> Result<(), &'static str> {
@@ -104,6 +172,28 @@ mod tests {
         }
         for unknown in ["s3:nothing", "s3:ExistingObjectTag", "s3:x-acl", "s3:prefix/a"] {
             assert_eq!(refusal(unknown), Some("Policy has an invalid condition key"), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn operators_and_addresses_must_make_sense() {
+        let refusal = |operator: &str, values: &str| {
+            let condition = format!(r#"{{"{operator}":{{"aws:SourceIp":{values}}}}}"#);
+            check_operators(&format!(r#"{{"Statement":{{"Condition":{condition}}}}}"#)).err()
+        };
+        for operator in ["StringEquals", "ForAnyValue:StringLikeIfExists", "Null"] {
+            assert_eq!(refusal(operator, r#""x""#), None, "{operator}");
+        }
+        for operator in ["StringIs", "stringEquals", "ForSomeValues:StringEquals"] {
+            let expected = format!("Invalid Condition type : {operator}");
+            assert_eq!(refusal(operator, r#""x""#), Some(expected));
+        }
+        for addresses in [r#""10.0.0.1""#, r#"["10.0.0.0/8","2001:db8::/32"]"#] {
+            assert_eq!(refusal("IpAddress", addresses), None, "{addresses}");
+        }
+        for addresses in [r#""x""#, r#""10.0.0.0/33""#, r#"["10.0.0.1","10.0.0"]"#] {
+            let expected = Some("Invalid IP address in Conditions".to_owned());
+            assert_eq!(refusal("NotIpAddress", addresses), expected, "{addresses}");
         }
     }
 

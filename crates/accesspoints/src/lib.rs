@@ -15,7 +15,7 @@ mod tests;
 
 pub use actions::check_actions;
 pub use bucket_tags::{BUCKET_TAGS, BUCKETS, Bucket, Tags};
-pub use conditions::check_conditions;
+pub use conditions::{check_conditions, check_operators};
 use fogbank_core::store::{self, Error, Read, Table, TableLabel, decode_fields, row};
 use fogbank_core::{Arn, WriteTx};
 pub use grants::{

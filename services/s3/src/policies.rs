@@ -211,6 +211,7 @@ fn check(
     if !elements.contains_key("Statement") {
         return Err(malformed("Missing required field Statement"));
     }
+    points::check_operators(policy).map_err(|message| malformed(&message))?;
     let document = Document::parse(policy, Kind::Resource).map_err(|fault| {
         let message = fault.to_string();
         // S3 names a principal that cannot be without its value.
@@ -247,6 +248,8 @@ mod tests {
         assert_eq!(refusal(&elsewhere), "Policy has invalid resource");
         let other = policy("\"*\"", "").replace("s3:GetObject", "sqs:SendMessage");
         assert_eq!(refusal(&other), "Policy has invalid action");
+        let operator = policy("\"*\"", r#","Condition":{"StringIs":{"s3:prefix":"a"}}"#);
+        assert_eq!(refusal(&operator), "Invalid Condition type : StringIs");
         let nobody = policy(r#"{"AWS":"nobody"}"#, "");
         assert_eq!(refusal(&nobody), "Invalid principal in policy");
         assert!(refusal(&format!("{{{}}}", " ".repeat(20_480))).contains("20480"));
