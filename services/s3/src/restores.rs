@@ -101,19 +101,22 @@ pub(crate) fn restore(
         return Err(Error::Fault(fault.with("StorageClass", object.listed.class())));
     }
     let known = object.listed.copy(now);
-    if known.is_some_and(|copy| now.millis() < copy.from_millis) {
-        let message = "Object restore is already in progress";
-        return Err(Error::Fault(Fault::new("RestoreAlreadyInProgress", message)));
-    }
+    let under_way = known.is_some_and(|copy| now.millis() < copy.from_millis);
+    let soonest = || Ok::<_, Error>(now.plus_secs(wait_secs(&request, &object.listed)?).millis());
     let from_millis = match known {
+        // A faster tier may be asked for while a slower one is at work.
+        Some(copy) if under_way => sooner(copy, &request, soonest()?)?,
         Some(copy) => copy.from_millis,
-        None => now.plus_secs(wait_secs(&request, &object.listed)?).millis(),
+        None => soonest()?,
     };
     let until_millis = expiry_millis(from_millis.max(now.millis()), days);
     object.listed.restored = Some(Restored { from_millis, until_millis });
-    let status_code = if known.is_some() { 200 } else { 202 };
+    let is_there = known.is_some() && !under_way;
+    let status_code = if is_there { 200 } else { 202 };
     if known.is_none() {
         events::emit(tx, &bucket, at.0, &Change::restored("Post", at.1, object))?;
+    }
+    if !is_there {
         schedule(tx, at, object.version, (from_millis, true))?;
     }
     versions::save(tx, at, found)?;
@@ -122,6 +125,16 @@ pub(crate) fn restore(
         request_charged,
         ..RestoreObjectOutput::default()
     })
+}
+
+/// When a copy that is under way will be there by a faster tier than the one at work.
+fn sooner(copy: Restored, request: &RestoreRequest, from_millis: i64) -> Result<i64, Error> {
+    let names_tier = request.tier.is_some() || request.glacier_job_parameters.is_some();
+    if names_tier && from_millis < copy.from_millis {
+        return Ok(from_millis);
+    }
+    let message = "Object restore is already in progress";
+    Err(Error::Fault(Fault::new("RestoreAlreadyInProgress", message)))
 }
 
 /// Refuses what is no restore.
@@ -180,7 +193,8 @@ fn schedule(
     (millis, tells): (i64, bool),
 ) -> Result<(), Error> {
     let wait = millis.saturating_sub(tx.now().millis()).max(0).div_euclid(1000) + 1;
-    let input = json!({"bucket": at.0, "key": at.1, "version": version, "tells": tells});
+    let input =
+        json!({"bucket": at.0, "key": at.1, "version": version, "tells": tells, "due": millis});
     let effect = Effect::job("s3:restore", &input);
     Ok(tx.emit(effect.delayed(u32::try_from(wait).unwrap_or(u32::MAX)))?)
 }
@@ -191,10 +205,16 @@ pub(crate) async fn run(cx: Cx, input: Value) -> Result<(), Fault> {
     let at = (text("bucket"), text("key"));
     let version = input["version"].as_u64().unwrap_or_default();
     let tells = input["tells"] == true;
-    Ok(cx.write(|tx| look(tx, at, version, tells)).await?)
+    let due = input["due"].as_i64();
+    Ok(cx.write(|tx| look(tx, at, version, (tells, due))).await?)
 }
 
-fn look(tx: &mut WriteTx<'_>, at: At<'_>, version: u64, tells: bool) -> Result<(), Error> {
+fn look(
+    tx: &mut WriteTx<'_>,
+    at: At<'_>,
+    version: u64,
+    (tells, due): (bool, Option<i64>),
+) -> Result<(), Error> {
     let Ok(bucket) = store::bucket(tx, at.0) else { return Ok(()) };
     let Some(mut found) = versions::numbered(tx, at, version)? else { return Ok(()) };
     let now = tx.now().millis();
@@ -206,6 +226,10 @@ fn look(tx: &mut WriteTx<'_>, at: At<'_>, version: u64, tells: bool) -> Result<(
         };
     }
     let Some(copy) = object.listed.restored else { return Ok(()) };
+    if tells && due.is_some_and(|due| due > copy.from_millis) {
+        // A faster tier was asked for since, which has a look of its own.
+        return Ok(());
+    }
     if now < copy.from_millis {
         return schedule(tx, at, version, (copy.from_millis, tells));
     }

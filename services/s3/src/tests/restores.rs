@@ -60,6 +60,23 @@ async fn an_archived_object_is_read_by_a_copy_for_some_days() {
 }
 
 #[tokio::test]
+async fn a_restore_under_way_is_sped_up_by_a_faster_tier() {
+    let world = archived("GLACIER").await;
+    let begun = restore(&world, json!({"Days": 2, "Tier": "Standard"})).await.expect("begun");
+    assert_eq!(begun["StatusCode"], 202);
+    for request in [json!({"Days": 2, "Tier": "Bulk"}), json!({"Days": 2, "Tier": "Standard"})] {
+        let again = refused(restore(&world, request).await);
+        assert!(again.starts_with("RestoreAlreadyInProgress: "), "{again}");
+    }
+    let faster = json!({"Days": 2, "GlacierJobParameters": {"Tier": "Expedited"}});
+    let sped_up = restore(&world, faster).await.expect("sped up");
+    assert_eq!(sped_up["StatusCode"], 202);
+    assert_eq!(header(&world).await, "ongoing-request=\"true\"");
+    world.clock().advance(300_000);
+    assert_eq!(body_of(&world, "a").await, "cold");
+}
+
+#[tokio::test]
 async fn what_cannot_be_restored_is_refused() {
     let world = archived("DEEP_ARCHIVE").await;
     let refusal = async |request: Value| refused(restore(&world, request).await);
