@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use multer::{Field, Multipart};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::authenticate::{self, Refusal, Token};
@@ -354,6 +354,9 @@ fn wrong_size(name: &'static str, how: &str, size: u64, limit: u64) -> BodyError
     fault.with(limit_name, limit.to_string()).into()
 }
 
+/// What is encoded of names in a form's answers, slashes too.
+const TOLD: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// What the client is told: a redirection, a document, or a status.
 fn answer(
     exchange: &Exchange<'_>,
@@ -364,7 +367,7 @@ fn answer(
 ) -> HttpResponse {
     let e_tag = headers.get(ETAG).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let e_tag = e_tag.to_owned();
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encode = |text: &str| utf8_percent_encode(text, TOLD).to_string();
     let location = format!("{}/{bucket}/{}", exchange.endpoint.url(), encode(key));
     let mut set = |name: http::HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

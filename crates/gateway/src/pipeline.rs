@@ -338,7 +338,7 @@ impl Exchange<'_> {
                 let Signed { presented, old } = signed;
                 Watched::new(observer, &route.labels, presented, old.is_some())
             });
-        let prepared = self.prepare(view, signed, (route, body, reserved)).await;
+        let prepared = self.prepare(head, view, signed, (route, body, reserved)).await;
         if let (Some(watched), Ok(call)) = (&mut watched, &prepared) {
             watched.principal = call.caller.principal.clone();
         }
@@ -410,6 +410,7 @@ impl Exchange<'_> {
     /// Finds the handler, verifies the signature and reads the body unless it streams.
     async fn prepare<'r>(
         &'r self,
+        head: &Head<'_>,
         view: &RequestView<'_>,
         Signed { presented, old }: &Signed<'_>,
         (route, mut body, mut reserved): Found<'r>,
@@ -456,7 +457,7 @@ impl Exchange<'_> {
         // From here on somebody vouches for the body.
         drop(reserved);
         let Some(known) = known else {
-            return Err(Refusal::Ours(self.unknown(&route)));
+            return Err(Refusal::Ours(self.unknown(&route, head)));
         };
         let signature = (service == "s3").then(|| self.signature(presented, old.is_some()));
         let signature = signature.flatten();
@@ -514,14 +515,16 @@ impl Exchange<'_> {
     }
 
     /// The operation stands in the model without a handler, or nowhere.
-    fn unknown(&self, route: &Route<'_>) -> Fault {
+    fn unknown(&self, route: &Route<'_>, head: &Head<'_>) -> Fault {
         let model = route.entry.service.model;
         let operation = &route.operation;
         if model.operations.iter().any(|known| known.name == operation) {
             return Fault::not_implemented(model.name, operation);
         }
+        if model.name == "s3" {
+            return quirks::not_allowed(head.method, head.path);
+        }
         let message = match (model.name, route.protocol) {
-            ("s3", _) => "The specified method is not allowed against this resource.".to_owned(),
             (_, Protocol::AwsQuery | Protocol::Ec2Query) => {
                 let version = model.api_version;
                 format!(
@@ -557,7 +560,7 @@ impl Exchange<'_> {
         request.signature = signature;
         let cx = Cx::new(self.cloud.clone(), request);
         let model = known.op.model;
-        quirks::check(service.model.name, model.name, head.headers)?;
+        quirks::check(service.model.name, model.name, head.query, head.headers)?;
         let has_document = model.checksum_required || known.streams_in || !body.is_empty();
         if has_document && service.model.name == "s3" {
             digests::check(model.name, head.headers, &body, known.streams_in)?;

@@ -5,10 +5,44 @@ use std::borrow::Cow;
 use fogbank_core::Fault;
 use http::{HeaderMap, HeaderName};
 
-/// S3 lets only writes say how they are encrypted.
-pub(crate) fn check(service: &str, operation: &str, headers: &HeaderMap) -> Result<(), Fault> {
+/// What S3 says of a method that a resource does not have.
+pub(crate) fn not_allowed(method: &str, path: &str) -> Fault {
+    let mut names = path.trim_start_matches('/').splitn(2, '/');
+    let (bucket, key) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
+    let kind = match (bucket.is_empty(), key.is_empty()) {
+        (true, _) => "SERVICE",
+        (false, true) => "BUCKET",
+        (false, false) => "OBJECT",
+    };
+    let message = "The specified method is not allowed against this resource.";
+    Fault::new("UnknownOperation", message).with("Method", method).with("ResourceType", kind)
+}
+
+/// S3 lets only writes say how they are encrypted, lets them name no version, and has its own words for the one header
+/// that a read must have.
+pub(crate) fn check(
+    service: &str,
+    operation: &str,
+    query: &str,
+    headers: &HeaderMap,
+) -> Result<(), Fault> {
+    const ATTRIBUTES: &str = "x-amz-object-attributes";
     const NAME: &str = "x-amz-server-side-encryption";
     static HEADER: HeaderName = HeaderName::from_static(NAME);
+    let version = || query.split('&').find_map(|pair| pair.strip_prefix("versionId="));
+    if service == "s3"
+        && matches!(operation, "PutObject" | "UploadPart")
+        && let Some(version) = version()
+    {
+        let message = "This operation does not accept a version-id.";
+        let fault = Fault::new("InvalidArgument", message).with("ArgumentName", "versionId");
+        return Err(fault.with("ArgumentValue", version));
+    }
+    let is_said = || headers.get(ATTRIBUTES).is_some_and(|value| !value.is_empty());
+    if service == "s3" && operation == "GetObjectAttributes" && !is_said() {
+        let message = "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty";
+        return Err(Fault::new("InvalidRequest", message));
+    }
     if service != "s3" || !matches!(operation, "GetObject" | "HeadObject") {
         return Ok(());
     }
@@ -51,13 +85,43 @@ mod tests {
     }
 
     #[test]
+    fn writes_name_no_version() {
+        let refused = |query| check("s3", "UploadPart", query, &HeaderMap::new());
+        let fault = refused("partNumber=1&versionId=abc").expect_err("refused");
+        assert_eq!(fault.message(), "This operation does not accept a version-id.");
+        assert_eq!(fault.extra()[1], ("ArgumentValue", "abc".to_owned()));
+        assert!(refused("partNumber=1&uploadId=versionId").is_ok());
+    }
+
+    #[test]
+    fn what_has_no_such_method_is_told() {
+        for (path, kind) in
+            [("/", "SERVICE"), ("/a", "BUCKET"), ("/a/", "BUCKET"), ("/a/b", "OBJECT")]
+        {
+            let extra = [("Method", "PATCH".to_owned()), ("ResourceType", kind.to_owned())];
+            assert_eq!(not_allowed("PATCH", path).extra(), extra);
+        }
+    }
+
+    #[test]
+    fn attributes_are_named() {
+        let mut headers = HeaderMap::new();
+        let refused = |headers: &HeaderMap| check("s3", "GetObjectAttributes", "", headers);
+        assert_eq!(refused(&headers).expect_err("none").name(), "InvalidRequest");
+        headers.insert("x-amz-object-attributes", http::HeaderValue::from_static(""));
+        assert_eq!(refused(&headers).expect_err("empty").name(), "InvalidRequest");
+        headers.insert("x-amz-object-attributes", http::HeaderValue::from_static("ETag"));
+        assert!(refused(&headers).is_ok());
+    }
+
+    #[test]
     fn reads_do_not_say_how_they_are_encrypted() {
         let mut headers = HeaderMap::new();
-        assert!(check("s3", "GetObject", &headers).is_ok());
+        assert!(check("s3", "GetObject", "versionId=a", &headers).is_ok());
         headers.insert("x-amz-server-side-encryption", http::HeaderValue::from_static("AES256"));
-        assert!(check("s3", "PutObject", &headers).is_ok());
-        assert!(check("sqs", "GetObject", &headers).is_ok());
-        let fault = check("s3", "HeadObject", &headers).expect_err("refused");
+        assert!(check("s3", "PutObject", "a=b", &headers).is_ok());
+        assert!(check("sqs", "GetObject", "", &headers).is_ok());
+        let fault = check("s3", "HeadObject", "", &headers).expect_err("refused");
         assert_eq!(fault.name(), "InvalidArgument");
         assert_eq!(fault.extra()[1], ("ArgumentValue", "AES256".to_owned()));
     }
