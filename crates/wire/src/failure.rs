@@ -346,7 +346,7 @@ fn xml_members(writer: &mut XmlWriter<'_>, facts: &Facts<'_>) {
 
 /// Whether what S3 sends beside an error is a header of the answer and not an element.
 fn is_header(name: &str) -> bool {
-    name.starts_with("x-amz-")
+    name.starts_with("x-amz-") || matches!(name, "Allow" | "Last-Modified")
 }
 
 fn error_response(service_namespace: &str, facts: &Facts<'_>, request_id: &str) -> String {

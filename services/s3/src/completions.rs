@@ -290,6 +290,9 @@ fn check_part_checksum(
 
 fn check_size(promised: Option<i64>, size: u64) -> Result<(), Error> {
     match promised {
+        Some(promised) if promised < 0 => Err(Error::request(format!(
+            "Value for x-amz-mp-object-size header is less than zero: '{promised}'"
+        ))),
         Some(promised) if u64::try_from(promised).ok() != Some(size) => {
             Err(Error::request(format!(
                 "The provided 'x-amz-mp-object-size' header value {promised} does not match what was computed: {size}"

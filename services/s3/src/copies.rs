@@ -54,7 +54,8 @@ pub(crate) fn source(
 ) -> Result<(Bucket, Object), Error> {
     let bucket = store::expected_bucket(tx, &source.bucket, conditions.expected_owner)?;
     let at = (&*source.bucket, &*source.key);
-    let object = versions::read(tx, at, source.version_id.as_deref())?;
+    let object = versions::read(tx, at, source.version_id.as_deref())
+        .map_err(|error| of_source(tx.request().operation, error))?;
     let listed = &object.listed;
     if listed.check_readable(tx.now()).is_err() {
         let message = "Operation is not valid for the source object's storage class";
@@ -77,6 +78,23 @@ pub(crate) fn source(
         Verdict::NotModified => judged.not_modified_by(),
     };
     Err(Error::PreconditionFailed { condition: format!("x-amz-copy-source-{failed}") })
+}
+
+/// What is wrong with a source's version, in the words that copies have for it.
+fn of_source(operation: &str, error: Error) -> Error {
+    match error {
+        // Observed: the two kinds of copies differ here.
+        Error::InvalidArgument { .. } if operation == "CopyObject" => {
+            Error::request("Invalid Request")
+        }
+        Error::InvalidArgument { message, value, .. } => {
+            Error::argument("x-amz-copy-source", value, message)
+        }
+        Error::Fault(fault) if fault.name() == "MethodNotAllowed" => Error::request(
+            "The source of a copy request may not specifically refer to a delete marker by version id.",
+        ),
+        error => error,
+    }
 }
 
 /// What of the source is kept, and what the request sets anew.

@@ -1,5 +1,7 @@
 //! Removing many objects with one request.
 
+use std::collections::HashSet;
+
 use fogbank_core::{Access, Cx, Fault, WriteTx};
 
 use crate::access::{object_arn, paid};
@@ -21,12 +23,13 @@ const MAX_KEYS: usize = 1000;
 /// Removes objects in one transaction; each key is allowed, removed or refused by itself.
 pub(crate) async fn delete(
     cx: &Cx,
-    input: DeleteObjectsInput,
+    mut input: DeleteObjectsInput,
 ) -> Result<DeleteObjectsOutput, Error> {
-    let keys = &input.delete.objects;
-    if keys.is_empty() || keys.len() > MAX_KEYS {
+    if input.delete.objects.is_empty() || input.delete.objects.len() > MAX_KEYS {
         return Err(Error::MalformedXML);
     }
+    leave_repeated(&mut input.delete.objects);
+    let keys = &input.delete.objects;
     let name = &*input.bucket;
     let expected = input.expected_bucket_owner.as_deref();
     let shown = mfa::shown(input.mfa.as_deref())?;
@@ -78,6 +81,18 @@ pub(crate) async fn delete(
     output.deleted = Some(deleted);
     output.errors = Some(errors);
     Ok(output)
+}
+
+/// Leaves out keys that were named before. Observed: S3 removes and tells of them once, unless versions are named.
+fn leave_repeated(keys: &mut Vec<ObjectIdentifier>) {
+    let mut named = HashSet::new();
+    keys.retain(|key| {
+        let is_plain = key.version_id.is_none()
+            && key.e_tag.is_none()
+            && key.last_modified_time.is_none()
+            && key.size.is_none();
+        !is_plain || named.insert(key.key.clone())
+    });
 }
 
 /// Has each key that was removed in the access log.

@@ -3,9 +3,12 @@
 use fogbank_core::{Fault, store};
 
 /// Declares the errors: a variant bears the name of the model's error; a field with a name in quotes
-/// becomes that element of the answer, a field without one stands in the message only.
+/// becomes that element of the answer, one with `?=` only where it has a value, a field without one stands in the
+/// message only.
 macro_rules! errors {
-    ($( $variant:ident $({ $( $field:ident $(= $element:literal)? ),+ $(,)? })? : $message:literal; )*) => {
+    ($( $variant:ident $({
+        $( $field:ident $(= $element:literal)? $(? = $optional:literal)? ),+ $(,)?
+    })? : $message:literal; )*) => {
         /// What S3 refuses.
         #[derive(Debug, thiserror::Error)]
         #[allow(missing_docs)]
@@ -28,7 +31,7 @@ macro_rules! errors {
                     Error::Fault(fault) => fault,
                     $( Error::$variant $({ $( $field ),+ })? => {
                         let fault = Fault::new(stringify!($variant), message);
-                        $( $( let fault = errors!(@element fault $field $($element)?); )+ )?
+                        $( $( let fault = errors!(@element fault $field $($element)? $(? $optional)?); )+ )?
                         fault
                     } )*
                 }
@@ -36,6 +39,9 @@ macro_rules! errors {
         }
     };
     (@element $fault:ident $field:ident $element:literal) => { $fault.with($element, $field) };
+    (@element $fault:ident $field:ident ? $element:literal) => {
+        if $field.is_empty() { $fault } else { $fault.with($element, $field) }
+    };
     (@element $fault:ident $field:ident) => {{ let _ = $field; $fault }};
 }
 
@@ -92,6 +98,7 @@ errors! {
     InvalidPrefix: "The annotation prefix you provided is invalid.";
     InvalidRange { requested = "RangeRequested", size = "ActualObjectSize" }:
         "The requested range is not satisfiable";
+    InvalidRedirectLocation { message }: "{message}";
     InvalidRequest { message }: "{message}";
     InvalidS3DestinationBucket { message }: "{message}";
     InvalidStorageClass { class = "StorageClassRequested" }:
@@ -131,7 +138,7 @@ errors! {
         "The specified bucket does not have a website configuration";
     OwnershipControlsNotFoundError { bucket = "BucketName" }:
         "The bucket ownership controls were not found";
-    NotImplemented { header = "Header", detail = "additionalMessage" }:
+    NotImplemented { header = "Header", detail ?= "additionalMessage" }:
         "A header you provided implies functionality that is not implemented";
     ObjectLockConfigurationNotFoundError { bucket = "BucketName" }:
         "Object Lock configuration does not exist for this bucket";

@@ -155,6 +155,8 @@ pub(crate) fn limit(name: &str, given: Option<i32>) -> Result<(i32, usize), Erro
     match given {
         None => Ok((MAX_KEYS, MAX_KEYS as usize)),
         Some(count) if count < 0 => {
+            // Of the limits this one alone S3 calls otherwise here than in the query.
+            let name = if name == "max-keys" { "maxKeys" } else { name };
             let message = format!("Argument {name} must be an integer between 0 and 2147483647");
             Err(Error::argument(name, count, message))
         }

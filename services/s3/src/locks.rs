@@ -92,7 +92,8 @@ pub(crate) fn settle(
     if let Some(retention) = asked.retention {
         // A hold may come without a date.
         let is_dated = retention.hold().is_none() || retention.until_millis != 0;
-        check_date(Some(retention.until_millis).filter(|_| is_dated), now)?;
+        let name = "x-amz-object-lock-retain-until-date";
+        check_date(Some(retention.until_millis).filter(|_| is_dated), now, (name, iso))?;
     }
     let until = bucket.retention.map(|default| default.period.end_millis(now));
     let default = match (bucket.retention, bucket.event_hold) {
@@ -103,11 +104,22 @@ pub(crate) fn settle(
     Ok((asked.retention.or(default), asked.legal_hold.unwrap_or_default()))
 }
 
-fn check_date(until_millis: Option<i64>, now: Timestamp) -> Result<(), Error> {
+/// Refuses a date that has been, by the name that the request has for it and as S3 then writes it.
+fn check_date(
+    until_millis: Option<i64>,
+    now: Timestamp,
+    (name, written): (&str, fn(i64) -> String),
+) -> Result<(), Error> {
     let Some(until) = until_millis.filter(|until| *until <= now.millis()) else { return Ok(()) };
     let message = "The retain until date must be in the future!";
-    let name = "x-amz-object-lock-retain-until-date";
-    Err(Error::argument(name, iso(until), message))
+    Err(Error::argument(name, written(until), message))
+}
+
+/// A date of a document as S3 repeats it, in whatever region: `Tue Dec 31 16:00:00 PST 2019`.
+fn pacific(millis: i64) -> String {
+    let zone = jiff::tz::TimeZone::posix("PST8PDT,M3.2.0,M11.1.0");
+    let time = zone.and_then(|zone| Ok(jiff::Timestamp::from_millisecond(millis)?.to_zoned(zone)));
+    time.map(|time| time.strftime("%a %b %d %H:%M:%S %Z %Y").to_string()).unwrap_or_default()
 }
 
 fn iso(millis: i64) -> String {
@@ -327,7 +339,7 @@ fn wanted(
         None if until.is_none() => return Ok(None),
         None => return Err(Error::MalformedXML),
     };
-    check_date(until, now)?;
+    check_date(until, now, ("RetainUntilDate", pacific))?;
     let is_held = before.and_then(Retention::hold).filter(|(is_on, _)| *is_on);
     // Of two dates the later one counts where a hold is set, shortened or released.
     let earliest = before.filter(|_| !bypasses).map_or(0, |before| before.end_millis(now));

@@ -91,7 +91,7 @@ macro_rules! writes {
                         content_encoding: rules::stored_encoding(self.content_encoding.take()),
                         content_language: self.content_language.take(),
                         expires: self.expires.take(),
-                        website_redirect: self.website_redirect_location.take(),
+                        website_redirect: rules::redirect(self.website_redirect_location.take())?,
                     },
                     metadata: user_metadata(self.metadata.take())?,
                     tags: self

@@ -644,6 +644,13 @@ pub static SERVICE: wire::Service = wire::Service {
         ),
         error("InvalidRange", ("InvalidRange", "InvalidRange"), 416, true, &schema::INVALID_RANGE),
         error(
+            "InvalidRedirectLocation",
+            ("InvalidRedirectLocation", "InvalidRedirectLocation"),
+            400,
+            true,
+            &schema::INVALID_REDIRECT_LOCATION,
+        ),
+        error(
             "InvalidRequest",
             ("InvalidRequest", "InvalidRequest"),
             400,
@@ -13002,6 +13009,8 @@ mod schema {
         ]),
         Constraint::NONE,
     );
+    pub(super) static INVALID_REDIRECT_LOCATION: Schema =
+        schema("InvalidRedirectLocation", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_REQUEST: Schema =
         schema("InvalidRequest", Kind::Structure(&[]), Constraint::NONE);
     pub(super) static INVALID_REQUEST_PARAMETER: Schema =

@@ -21,6 +21,8 @@ pub(crate) const MAX_UPLOAD_BYTES: u64 = 5 << 30;
 pub(crate) const MIN_PART_BYTES: u64 = 5 << 20;
 /// The largest object that CopyObject copies, in bytes.
 pub(crate) const MAX_COPY_BYTES: u64 = 5 << 30;
+/// The longest website redirect location, in bytes.
+const MAX_REDIRECT_BYTES: usize = 2048;
 /// The largest number of a part.
 pub(crate) const MAX_PARTS: u16 = 10_000;
 
@@ -274,6 +276,10 @@ pub(crate) fn copy_source(header: &str) -> Result<Source, Error> {
         Some((path, version)) => (path, Some(version.to_owned())),
         None => (header, None),
     };
+    if version_id.as_deref() == Some("") {
+        let message = "Version id cannot be the empty string";
+        return Err(Error::argument("x-amz-copy-source", "", message));
+    }
     let path = percent_decode_str(path)
         .decode_utf8()
         .map_err(|_| wrong("Invalid copy source encoding."))?;
@@ -385,6 +391,25 @@ pub(crate) fn storage_class(class: Option<String>) -> Result<Option<String>, Err
     match class {
         Some(class) if !CLASSES.contains(&&*class) => Err(Error::InvalidStorageClass { class }),
         class => Ok(class.filter(|class| class != "STANDARD")),
+    }
+}
+
+/// Refuses where no page can be redirected to.
+pub(crate) fn redirect(location: Option<String>) -> Result<Option<String>, Error> {
+    let refused = |message: &str| {
+        let message = message.to_owned();
+        Err(Error::InvalidRedirectLocation { message })
+    };
+    match &location {
+        Some(to) if !["/", "http://", "https://"].iter().any(|start| to.starts_with(start)) => {
+            refused(
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+            )
+        }
+        Some(to) if to.len() > MAX_REDIRECT_BYTES => {
+            refused("The length of website redirect location cannot exceed 2,048 characters.")
+        }
+        _ => Ok(location),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 
-use fogbank_core::{Fault, ReadTx, Tx, WriteTx};
+use fogbank_core::{Fault, ReadTx, Timestamp, Tx, WriteTx};
 use sha2::{Digest, Sha256};
 
 use crate::directory;
@@ -18,6 +18,7 @@ use crate::model::{
     PutBucketVersioningInput, PutBucketVersioningOutput,
 };
 use crate::objects;
+use crate::reads::http_date;
 use crate::replication;
 use crate::store::{
     self, BUCKETS, Bucket, Marker, NULLS, OBJECTS, Object, VERSIONS, Version, VersionName,
@@ -169,14 +170,32 @@ pub(crate) fn read(
 
 /// What is asked for is a delete marker, of which there is nothing to read.
 fn is_marker(tx: &(impl Tx + ?Sized), number: u64, marker: &Marker) -> Error {
-    let method = if tx.request().operation.starts_with("Head") { "HEAD" } else { "GET" };
-    let message = "The specified method is not allowed against this resource.";
-    let fault = Fault::new("MethodNotAllowed", message)
-        .with("Method", method)
-        .with("ResourceType", "DeleteMarker")
+    let fault = not_allowed(tx)
         .with("x-amz-delete-marker", "true")
         .with("x-amz-version-id", called(marker.version_name, number));
-    Error::Fault(fault)
+    Error::Fault(match tx.request().operation {
+        "GetObject" | "HeadObject" => {
+            let modified = Timestamp::from_millis(marker.modified_millis);
+            fault.with("Last-Modified", http_date(modified))
+        }
+        _ => fault,
+    })
+}
+
+/// A delete marker can only be removed.
+fn not_allowed(tx: &(impl Tx + ?Sized)) -> Fault {
+    let operation = tx.request().operation;
+    let method = match operation {
+        _ if operation.starts_with("Head") => "HEAD",
+        _ if operation.starts_with("Put") || operation.starts_with("Update") => "PUT",
+        _ if operation.starts_with("Delete") => "DELETE",
+        "RestoreObject" | "SelectObjectContent" => "POST",
+        _ => "GET",
+    };
+    Fault::new("MethodNotAllowed", "The specified method is not allowed against this resource.")
+        .with("Method", method)
+        .with("ResourceType", "DeleteMarker")
+        .with("Allow", "DELETE")
 }
 
 fn no_version(tx: &(impl Tx + ?Sized), at: At<'_>, version_id: &str) -> Error {
@@ -190,7 +209,17 @@ fn no_version(tx: &(impl Tx + ?Sized), at: At<'_>, version_id: &str) -> Error {
 fn missing(tx: &(impl Tx + ?Sized), at: At<'_>) -> Error {
     let error = objects::missing(tx, at.0, at.1);
     let Error::NoSuchKey { .. } = &error else { return error };
+    // Observed of PutObjectAcl; that the others which change what an object has do the same is a guess.
+    let changes = matches!(
+        tx.request().operation,
+        "PutObjectAcl"
+            | "PutObjectTagging"
+            | "DeleteObjectTagging"
+            | "PutObjectRetention"
+            | "PutObjectLegalHold"
+    );
     match VERSIONS.first(tx, &at) {
+        Ok(Some((_, Version::Marker(_)))) if changes => Error::Fault(not_allowed(tx)),
         Ok(Some(((_, _, Reverse(number)), Version::Marker(marker)))) => Error::Fault(
             Fault::from(error)
                 .with("x-amz-delete-marker", "true")

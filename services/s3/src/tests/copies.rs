@@ -98,7 +98,7 @@ async fn sources_that_cannot_be_copied() {
             "NoSuchBucket: The specified bucket does not exist BucketName=nowhere",
         ),
         ("photos", json!({}), "InvalidArgument: Invalid copy source object key"),
-        ("photos/a?versionId=x", json!({}), "InvalidArgument: Invalid version id specified"),
+        ("photos/a?versionId=x", json!({}), "InvalidRequest: Invalid Request"),
         (
             "photos/a",
             json!({"CopySourceIfMatch": "x"}),

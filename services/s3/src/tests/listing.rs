@@ -133,7 +133,7 @@ async fn starts_and_limits() {
     for (more, expected) in [
         (
             json!({"MaxKeys": -1}),
-            "InvalidArgument: Argument max-keys must be an integer between 0 and 2147483647",
+            "InvalidArgument: Argument maxKeys must be an integer between 0 and 2147483647 ArgumentName=maxKeys",
         ),
         (
             json!({"ContinuationToken": "?"}),

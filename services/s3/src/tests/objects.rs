@@ -11,6 +11,26 @@ use sha2::Digest as _;
 use super::{body_of, call, e_tag, get, noise, put, refused, send, with, with_bucket};
 
 #[tokio::test]
+async fn pages_are_redirected_to_pages() {
+    let world = with_bucket().await;
+    for location in ["/page", "http://example.com", "https://example.com/page"] {
+        let input = json!({"Key": "a", "WebsiteRedirectLocation": location});
+        send(&world, "PutObject", input, "x".to_owned()).await.expect("written");
+    }
+    let long = format!("/{}", "x".repeat(2048));
+    for (location, words) in [
+        ("page", "The website redirect location must have a prefix of"),
+        (&long, "The length of website redirect location cannot exceed 2,048 characters."),
+    ] {
+        let input = json!({"Key": "a", "WebsiteRedirectLocation": location});
+        let put = refused(send(&world, "PutObject", input.clone(), "x".to_owned()).await);
+        let begun = refused(call(&world, "CreateMultipartUpload", input).await);
+        assert!(put.starts_with(&format!("InvalidRedirectLocation: {words}")), "{put}");
+        assert_eq!(put, begun);
+    }
+}
+
+#[tokio::test]
 async fn an_object_comes_back_as_it_was_written() {
     let world = with_bucket().await;
     // In the row, in a blob that is read at once, and in one that streams in frames.

@@ -127,6 +127,13 @@ async fn completions_are_held_against_the_parts() {
         refused(outcome),
         "InvalidRequest: The provided 'x-amz-mp-object-size' header value 6 does not match what was computed: 5"
     );
+    let negative =
+        with(json!({"Key": "big", "UploadId": id, "MpuObjectSize": -1}), listed(&[(1, &one)]));
+    let outcome = call(&world, "CompleteMultipartUpload", negative).await;
+    assert_eq!(
+        refused(outcome),
+        "InvalidRequest: Value for x-amz-mp-object-size header is less than zero: '-1'"
+    );
     complete(&world, &id, &[(1, &two), (1, &one)]).await.expect("the last entry counts");
     assert_eq!(body_of(&world, "big").await, "small");
 }
