@@ -211,6 +211,24 @@ fn is_public(acl: &Acl) -> bool {
         .any(|grant| matches!(grant.grantee, AclGrantee::Everybody | AclGrantee::Authenticated))
 }
 
+/// Refuses a public ACL of a new bucket: but for the old defaults, buckets are born with a block of public ACLs.
+pub(crate) fn refuse_public_bucket(
+    tx: &(impl Tx + ?Sized),
+    acl: Option<&Acl>,
+    is_legacy: bool,
+) -> Result<(), Error> {
+    if !acl.is_some_and(is_public) {
+        return Ok(());
+    }
+    let of_account = fogbank_accesspoints::BLOCKS.get(tx, tx.account())?.unwrap_or_default();
+    if is_legacy && !of_account.acls {
+        return Ok(());
+    }
+    let message = "Bucket cannot have public ACLs set with BlockPublicAccess enabled";
+    let fault = Fault::new("InvalidBucketAclWithBlockPublicAccessError", message);
+    Err(Error::Fault(fault.with_status(400)))
+}
+
 /// Refuses a public ACL where public ACLs are blocked. Callers of the bucket's account alone hear why, in the words of
 /// "Troubleshoot access denied errors" in the User Guide.
 fn refuse_public(

@@ -80,6 +80,7 @@ pub(crate) fn create(
             false => Err(Error::BucketAlreadyExists { bucket: name.clone() }),
         };
     }
+    acls::refuse_public_bucket(tx, acl.as_ref(), is_legacy)?;
     if store::OWNED.range(&(tx.account(),)).limit(MAX_OWNED).count(tx)? == MAX_OWNED {
         return Err(Error::TooManyBuckets);
     }

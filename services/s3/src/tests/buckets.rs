@@ -141,6 +141,10 @@ async fn what_buckets_cannot_be_is_refused() {
     for (more, expected) in [
         (json!({"ACL": "public-read"}), "InvalidBucketAclWithObjectOwnership"),
         (json!({"ObjectOwnership": "Nobody"}), "InvalidArgument"),
+        (
+            json!({"ACL": "public-read", "ObjectOwnership": "ObjectWriter"}),
+            "InvalidBucketAclWithBlockPublicAccessError: Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+        ),
     ] {
         let outcome = call(&world, "CreateBucket", more).await;
         assert!(refused(outcome).starts_with(expected), "{expected}");
