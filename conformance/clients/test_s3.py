@@ -13,7 +13,10 @@ import zlib
 import pytest
 import urllib3
 from boto3.s3.transfer import TransferConfig
-from support import allow, policy, receive_all, refused
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from support import REGION, allow, policy, receive_all, refused
 
 MIB = 1024 * 1024
 
@@ -293,6 +296,36 @@ def test_errors_that_users_meet(s3, bucket, root):
         s3.get_bucket_policy(Bucket=bucket)
 
 
+def test_refusals_say_what_was_refused(root, s3, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    told = "Code", "Message", "Method", "ResourceType"
+    message = "The specified method is not allowed against this resource."
+    with refused("MethodNotAllowed", 405) as refusal:
+        s3.get_object(Bucket=bucket, Key="k", VersionId=marker)
+    headers = refusal.response["ResponseMetadata"]["HTTPHeaders"]
+    assert (headers["allow"], headers["x-amz-delete-marker"], headers["x-amz-version-id"]) == ("DELETE", "true", marker)
+    assert "last-modified" in headers
+    error = dict(zip(told, ("MethodNotAllowed", message, "GET", "DeleteMarker"), strict=True))
+    assert refusal.response["Error"] == error
+    with refused("405", 405) as refusal:
+        s3.head_object(Bucket=bucket, Key="k", VersionId=marker)
+    assert refusal.response["ResponseMetadata"]["HTTPHeaders"]["allow"] == "DELETE"
+    with refused("MethodNotAllowed", 405) as refusal:
+        s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": []})
+    assert refusal.response["Error"] == error | {"Method": "PUT"}
+    with refused("InvalidTag", 400) as refusal:
+        s3.put_object(Bucket=bucket, Key="k", Tagging="aws:a=b")
+    message = "Your TagKey cannot be prefixed with aws:"
+    assert refusal.response["Error"] == {"Code": "InvalidTag", "Message": message, "TagKey": "aws:a"}
+    for path, kind in (f"{bucket}/k", b"OBJECT"), (bucket, b"BUCKET"):
+        request = AWSRequest("PATCH", f"{root.endpoint}/{path}")
+        S3SigV4QueryAuth(Credentials(root.key, root.secret), "s3", REGION, expires=60).add_auth(request)
+        status, _, body = fetch(request.url, "PATCH")
+        assert status == 405 and b"<Method>PATCH</Method><ResourceType>" + kind + b"</ResourceType>" in body, body
+
+
 def test_a_bucket_in_the_host_name(root, bucket, cloud, monkeypatch):
     resolve = socket.getaddrinfo
 
@@ -367,6 +400,8 @@ def test_forms_upload_what_their_policy_allows(s3, bucket, size):
     answer = send(form["fields"])
     assert answer.status == 201, answer.data
     assert b"<Key>in/a b.bin</Key>" in answer.data
+    # Slashes are encoded here, and what need not be is not.
+    assert answer.headers["location"].endswith(f"/{bucket}/in%2Fa%20b.bin")
     assert answer.headers["x-amz-server-side-encryption"] == "AES256"
     assert answer.headers["x-amz-request-id"] and answer.headers["x-amz-id-2"]
     found = s3.get_object(Bucket=bucket, Key="in/a b.bin")
