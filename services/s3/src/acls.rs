@@ -173,7 +173,10 @@ impl Asked {
             return Ok((None, None));
         };
         if ownership == Ownership::Enforced {
-            return match self.is_plain(&bucket.account) {
+            // Of the bucket's own account AWS takes `private` too, although it documents otherwise (thephpleague/flysystem#1874,
+            // redpanda-data/connect#4372): it means the same there. Uploaders such as multer-s3 and Flysystem always send it.
+            let is_private = account == bucket.account && self.canned.as_deref() == Some("private");
+            return match is_private || self.is_plain(&bucket.account) {
                 true => Ok((None, None)),
                 false => Err(Error::AccessControlListNotSupported),
             };

@@ -125,7 +125,7 @@ async fn writers_own_what_they_write() {
 async fn an_enforced_bucket_takes_no_acl_but_its_owners_full_control() {
     let world = super::with_bucket().await;
     let write = |more: Value| send(&world, "PutObject", more, "x".to_owned());
-    for canned in ["private", "public-read", "bucket-owner-read"] {
+    for canned in ["public-read", "bucket-owner-read"] {
         let refusal = refused(write(json!({"Key": "a", "ACL": canned})).await);
         assert!(refusal.starts_with("AccessControlListNotSupported"), "{canned}: {refusal}");
     }
@@ -135,6 +135,24 @@ async fn an_enforced_bucket_takes_no_acl_but_its_owners_full_control() {
     write(full).await.expect("written");
     let read = json!({"Key": "a", "GrantRead": format!("id={id}")});
     assert!(refused(write(read).await).starts_with("AccessControlListNotSupported"));
+}
+
+#[tokio::test]
+async fn an_enforced_bucket_takes_private_from_its_owners_account_alone() {
+    let world = super::with_bucket().await;
+    let input = json!({"Bucket": "photos", "Key": "a", "ACL": "private"});
+    send(&world, "PutObject", input.clone(), "x".to_owned()).await.expect("written");
+    call(&world, "CreateMultipartUpload", input.clone()).await.expect("begun");
+    let outcome = call(&world, "PutObjectAcl", input.clone()).await;
+    assert!(refused(outcome).starts_with("AccessControlListNotSupported"));
+    let allow = json!({"Effect": "Allow", "Principal": {"AWS": OTHER}, "Action": "s3:*", "Resource": "arn:aws:s3:::photos/*"});
+    let policy = json!({"Version": "2012-10-17", "Statement": [allow]}).to_string();
+    call(&world, "PutBucketPolicy", json!({"Policy": policy})).await.expect("allowed");
+    let other = || Principal::root(OTHER);
+    let plain = json!({"Bucket": "photos", "Key": "b"});
+    world.call_as(other(), "s3:CreateMultipartUpload", plain).await.expect("begun");
+    let outcome = world.call_as(other(), "s3:CreateMultipartUpload", input).await;
+    assert!(refused(outcome).starts_with("AccessControlListNotSupported"));
 }
 
 #[tokio::test]
