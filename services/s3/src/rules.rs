@@ -270,6 +270,8 @@ pub(crate) struct Source {
 }
 
 /// Reads `x-amz-copy-source`: `bucket/key`, encoded, with an optional slash before and version after.
+///
+/// It is decoded as a query is: a plus means a space (aws/aws-cli#614), and some clients, such as s5cmd, so write spaces.
 pub(crate) fn copy_source(header: &str) -> Result<Source, Error> {
     let wrong = |message: &str| Error::argument("x-amz-copy-source", "x-amz-copy-source", message);
     let (path, version_id) = match header.split_once("?versionId=") {
@@ -280,9 +282,7 @@ pub(crate) fn copy_source(header: &str) -> Result<Source, Error> {
         let message = "Version id cannot be the empty string";
         return Err(Error::argument("x-amz-copy-source", "", message));
     }
-    let path = percent_decode_str(path)
-        .decode_utf8()
-        .map_err(|_| wrong("Invalid copy source encoding."))?;
+    let path = form_decode(path).ok_or_else(|| wrong("Invalid copy source encoding."))?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     let (bucket, key) =
         path.split_once('/').ok_or_else(|| wrong("Invalid copy source object key"))?;

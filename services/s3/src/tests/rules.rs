@@ -140,7 +140,8 @@ fn sources_of_copies() {
         key: key.into(),
         version_id: version.map(Into::into),
     };
-    assert_eq!(copy_source("/b/a%20b+c/d").ok(), Some(source("b", "a b+c/d", None)));
+    assert_eq!(copy_source("/b/a%20b+c/d").ok(), Some(source("b", "a b c/d", None)));
+    assert_eq!(copy_source("b/a+b%2Bc").ok(), Some(source("b", "a b+c", None)));
     assert_eq!(copy_source("b//x?versionId=null").ok(), Some(source("b", "/x", Some("null"))));
     for header in ["", "b", "/b", "b/", "/", "b/%FF"] {
         assert!(copy_source(header).is_err(), "{header}");
