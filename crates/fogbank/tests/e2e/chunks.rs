@@ -114,3 +114,37 @@ fn signed_chunks_have_signed_trailers() {
         assert_eq!(server.get(&format!("/chunks/other?{query}")).status, 403);
     }
 }
+
+#[test]
+fn no_bytes_in_signed_chunks_need_no_length() {
+    let server = Server::ephemeral();
+    let made = server.raw(&server.signed_request("PUT", "/chunks", "s3", ""));
+    assert_eq!(made.status, 200, "{made:?}");
+    let by = By { server: &server, region_set: None };
+    let put = |spoil: bool| {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", HeaderValue::from_static("aws-chunked"));
+        headers.insert("x-amz-decoded-content-length", HeaderValue::from_static("0"));
+        let signed = by.sign(&mut headers, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD");
+        let mut last = ChunkSigner::new(signed).finish(&[]).to_vec();
+        if spoil {
+            let at = last.iter().position(|byte| *byte == b'=').expect("a signature") + 1;
+            last[at] = if last[at] == b'0' { b'1' } else { b'0' };
+        }
+        let mut request = format!(
+            "PUT {PATH} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n",
+            server.authority
+        );
+        for (name, value) in &headers {
+            request += &format!("{name}: {}\r\n", value.to_str().expect("text"));
+        }
+        request += &format!("\r\n{:x}\r\n", last.len());
+        server.raw(&[request.as_bytes(), &last, b"\r\n0\r\n\r\n"].concat())
+    };
+    let spoilt = put(true);
+    assert_eq!(spoilt.status, 403, "{spoilt:?}");
+    let answer = put(false);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let found = server.get(&format!("{PATH}?{}", by.presigned()));
+    assert_eq!((found.status, found.body.as_str()), (200, ""));
+}
