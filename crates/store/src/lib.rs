@@ -44,6 +44,7 @@ mod db;
 mod engine;
 mod error;
 mod examine;
+pub mod frames;
 mod key;
 mod layout;
 mod merge;

@@ -12,12 +12,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fogbank_core::bytes::Bytes;
 use fogbank_core::seal::{KEY_BYTES, NONCE_BYTES, Stream, Zeroizing};
+use fogbank_core::store::frames::filled;
 use fogbank_core::store::{self, BlobReader};
 use fogbank_core::{Cloud, Cx, Fault};
 use md5::Digest;
 
 use crate::error::Error;
-use crate::frames;
 use crate::store::{self as rows, Encryption, Object, Stored};
 
 /// What makes the stream of one body differ from all others under the key of a customer or of KMS.
@@ -245,7 +245,7 @@ impl Sealer {
 
     /// The next bytes as they are to be stored.
     pub(crate) fn seal(&mut self, bytes: &[u8]) -> Bytes {
-        frames::filled(bytes.len(), |sealed| self.cipher.append(bytes, sealed))
+        filled(bytes.len(), |sealed| self.cipher.append(bytes, sealed))
     }
 }
 
@@ -255,7 +255,7 @@ pub(crate) fn open_few(cloud: &Cloud, nonce: &rows::Nonce, bytes: &[u8], from: u
     if from > 0 {
         cipher.seek(from);
     }
-    frames::filled(bytes.len(), |opened| cipher.append(bytes, opened))
+    filled(bytes.len(), |opened| cipher.append(bytes, opened))
 }
 
 /// Reads stored bytes as they were before they were encrypted.
@@ -348,7 +348,7 @@ impl Opener {
                 });
                 opened.freeze()
             }
-            Err(bytes) => frames::filled(bytes.len(), |opened| {
+            Err(bytes) => filled(bytes.len(), |opened| {
                 self.each(bytes.len(), |cipher, range| match cipher {
                     Some(cipher) => cipher.append(&bytes[range], opened),
                     None => opened.extend_from_slice(&bytes[range]),

@@ -42,7 +42,6 @@ mod encryption;
 mod encryption_updates;
 mod error;
 mod events;
-mod frames;
 mod holds;
 mod identified;
 mod inventory;

@@ -16,6 +16,7 @@ use rustix::io::{Errno, pread};
 
 use super::pages::Pages;
 use crate::Error;
+use crate::frames;
 use crate::space::Space;
 
 /// One flat directory of files.
@@ -80,39 +81,6 @@ pub(crate) trait DiskFile: Send + Sync {
 
 /// With less than this free, no blocks are allocated ahead.
 const SCARCE_BYTES: u64 = 1 << 30;
-
-/// Size of the buffers that are used again: that of a frame.
-pub(super) const POOLED_BYTES: usize = 256 << 10;
-/// Buffers kept at most, 4 MiB.
-const SPARE_BUFFERS: usize = 16;
-
-/// Buffers of frames that were sent. Fresh pages from the system would cost more than the bytes that are copied.
-static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
-
-/// A buffer that goes back when its bytes are not needed any more.
-struct Pooled(Vec<u8>);
-
-impl AsRef<[u8]> for Pooled {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        let mut buffer = std::mem::take(&mut self.0);
-        buffer.clear();
-        let mut spare = SPARE.lock();
-        if spare.len() < SPARE_BUFFERS {
-            spare.push(buffer);
-        }
-    }
-}
-
-fn take_spare() -> Vec<u8> {
-    let spare = SPARE.lock().pop();
-    spare.unwrap_or_else(|| Vec::with_capacity(POOLED_BYTES))
-}
 
 /// A directory of the file system.
 pub(crate) struct FolderDisk {
@@ -233,22 +201,18 @@ impl DiskFile for FolderFile {
     }
 
     fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let mut buffer = if len > POOLED_BYTES / 4 { take_spare() } else { Vec::new() };
-        buffer.reserve_exact(len);
-        while buffer.len() < len {
-            // Reads into memory that was never written to, which need not be zeroed.
-            let at = offset + buffer.len() as u64;
-            match pread(&self.cached, spare_capacity(&mut buffer), at) {
-                Ok(0) => break,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+        frames::try_filled(len, |buffer| {
+            while buffer.len() < len {
+                // Reads into memory that was never written to, which need not be zeroed.
+                let at = offset + buffer.len() as u64;
+                match pread(&self.cached, spare_capacity(buffer), at) {
+                    Ok(0) => break,
+                    Ok(_) | Err(Errno::INTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
-        }
-        buffer.truncate(len);
-        Ok(if buffer.capacity() == POOLED_BYTES {
-            Bytes::from_owner(Pooled(buffer))
-        } else {
-            buffer.into()
+            buffer.truncate(len);
+            Ok(())
         })
     }
 

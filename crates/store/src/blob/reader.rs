@@ -12,14 +12,12 @@ use crc_fast::{CrcAlgorithm, Digest};
 use futures_core::Stream;
 use parking_lot::Mutex;
 
-use super::disk::{DiskFile, POOLED_BYTES};
+use super::disk::DiskFile;
 use super::reference::{BlobKey, BlobRef, Place};
 use super::segment::{self, HEADER_BYTES};
 use super::{Blobs, writer};
 use crate::Error;
-
-/// The most bytes that come at once from a file.
-const FRAME_BYTES: usize = POOLED_BYTES;
+use crate::frames::FRAME_BYTES;
 
 /// How many readers a blob has; such a blob is not removed.
 #[derive(Default)]
